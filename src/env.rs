@@ -1,0 +1,1 @@
+//! Every environment variable that is read, documented.

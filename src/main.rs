@@ -1,0 +1,3 @@
+//! The `rotator` program: parses arguments, runs a command, returns its exit code.
+
+fn main() {}

@@ -1,0 +1,227 @@
+//! What a manifest wants of one target, with defaults merged, variables replaced and names resolved.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::{Address, Kind, RotationRules, Sensitive};
+
+/// The whole desired state of one target.
+#[derive(Debug, Clone, Default)]
+pub struct Desired {
+    /// The project's name, as in the tag.
+    pub project: String,
+    /// An earlier name of the project, whose resources count as this project's own.
+    pub renamed_from: Option<String>,
+    /// Whether the manifest itself asks for orphans to be ended.
+    pub prune: bool,
+    /// The account and region.
+    pub target: Target,
+    /// Functions by handle.
+    pub functions: BTreeMap<String, Function>,
+    /// Secrets by handle.
+    pub secrets: BTreeMap<String, Secret>,
+    /// What the manifest lets go of without touching it: `secret.x`, `function.y`.
+    pub removed: BTreeSet<Address>,
+}
+
+impl Desired {
+    /// The address of a function or secret of this target.
+    pub fn address(&self, kind: Kind, handle: &str) -> Address {
+        Address::new(self.target.name.as_deref(), kind, handle)
+    }
+}
+
+/// One account and region, and how to get there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The name in `targets:`; `None` where the manifest has none and AWS's environment decides.
+    pub name: Option<String>,
+    /// The region; `None` only where neither the manifest nor the environment says one.
+    pub region: Option<String>,
+    /// The account that the manifest states: any other is refused.
+    pub account: Option<String>,
+    /// The role that reads.
+    pub role: Option<String>,
+    /// The role that writes; by default the one that reads.
+    pub apply_role: Option<String>,
+}
+
+/// A rotation function.
+#[derive(Debug, Clone)]
+pub struct Function {
+    /// The name on AWS; for an existing function given by ARN, the name within it.
+    pub name: String,
+    /// Deployed by this manifest, or used as it is.
+    pub source: FunctionSource,
+    /// Labels, for people and filters.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Function {
+    /// What this manifest deploys, if it deploys the function.
+    pub fn deployment(&self) -> Option<&Deployment> {
+        match &self.source {
+            FunctionSource::Deployed(deployment) => Some(deployment),
+            FunctionSource::Existing { .. } => None,
+        }
+    }
+}
+
+/// Where a function comes from.
+#[derive(Debug, Clone)]
+pub enum FunctionSource {
+    /// From an application of the Serverless Application Repository.
+    Deployed(Box<Deployment>),
+    /// From elsewhere: a function's name or ARN, as the manifest gives it.
+    Existing {
+        /// The name, partial ARN or ARN.
+        reference: String,
+    },
+}
+
+/// How a function is deployed and configured. What is `None` or absent is not managed.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// The application, its version and its parameters.
+    pub application: Application,
+    /// The stack's name without the prefix that the repository puts before it.
+    pub stack: String,
+    /// Whether other projects may attach secrets to the function.
+    pub shared: bool,
+    /// The code that replaces the template's.
+    pub code: Option<Code>,
+    /// Such as `python3.12`.
+    pub runtime: Option<String>,
+    /// Such as `lambda_function.lambda_handler`.
+    pub handler: Option<String>,
+    /// `x86_64` or `arm64`.
+    pub architecture: Option<String>,
+    /// Layer version ARNs, in order.
+    pub layers: Option<Vec<String>>,
+    /// Seconds.
+    pub timeout: Option<u32>,
+    /// MB.
+    pub memory: Option<u32>,
+    /// Environment variables; `None` as a value deletes the variable.
+    pub environment: BTreeMap<String, Option<Sensitive>>,
+    /// Subnets and security groups; both empty: leave the VPC.
+    pub vpc: Option<Vpc>,
+    /// The function's description.
+    pub description: Option<String>,
+}
+
+/// An application of the Serverless Application Repository.
+#[derive(Debug, Clone)]
+pub struct Application {
+    /// The application's ARN.
+    pub id: String,
+    /// The pinned version; `None`: the newest at the first deployment, then whatever is live.
+    pub version: Option<String>,
+    /// Parameters in the template's own spelling. A parameter may be NoEcho, hence `Sensitive`.
+    pub parameters: BTreeMap<String, Sensitive>,
+}
+
+/// A VPC configuration: sorted lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vpc {
+    /// Subnet ids, sorted.
+    pub subnets: Vec<String>,
+    /// Security group ids, sorted.
+    pub security_groups: Vec<String>,
+}
+
+impl Vpc {
+    /// A configuration in canonical form: sorted, without duplicates.
+    pub fn new(subnets: impl IntoIterator<Item = String>, security_groups: impl IntoIterator<Item = String>) -> Self {
+        let sorted = |items: BTreeSet<String>| items.into_iter().collect();
+        Self {
+            subnets: sorted(subnets.into_iter().collect()),
+            security_groups: sorted(security_groups.into_iter().collect()),
+        }
+    }
+
+    /// Whether it stands for no VPC at all.
+    pub fn is_empty(&self) -> bool {
+        self.subnets.is_empty() && self.security_groups.is_empty()
+    }
+}
+
+/// A function's code.
+#[derive(Debug, Clone)]
+pub struct Code {
+    /// Where it lies.
+    pub source: CodeSource,
+    /// What was packaged from a path; filled in before a plan is made, `None` for S3 objects.
+    pub package: Option<PackageSummary>,
+}
+
+/// Where code lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CodeSource {
+    /// A folder, a single source file, or a zip file inside the manifest's tree.
+    Path {
+        /// The path to read.
+        path: PathBuf,
+        /// The folder that holds the manifest's tree; nothing outside it is read.
+        tree: PathBuf,
+        /// The path as the manifest writes it, for people.
+        shown: String,
+    },
+    /// An object in S3, for packages of more than 50 MB.
+    S3 {
+        /// The bucket, in the function's region.
+        bucket: String,
+        /// The object's key.
+        key: String,
+        /// The object's version.
+        object_version: Option<String>,
+        /// Base64 of the package's SHA-256, as `CodeSha256`: what is compared.
+        sha256: String,
+    },
+}
+
+/// A package's identity, and its files by path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageSummary {
+    /// Base64 of the SHA-256 of the zip, as Lambda's `CodeSha256`.
+    pub sha256: String,
+    /// The zip's size in bytes.
+    pub size: u64,
+    /// The files, sorted by path.
+    pub files: Vec<PackagedFile>,
+}
+
+/// One file of a package.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PackagedFile {
+    /// The path inside the package, with `/`.
+    pub path: String,
+    /// Hexadecimal SHA-256 of the content.
+    pub sha256: String,
+    /// Whether its owner may execute it.
+    pub executable: bool,
+}
+
+/// A secret's desired rotation.
+#[derive(Debug, Clone)]
+pub struct Secret {
+    /// AWS's name or ARN.
+    pub name: String,
+    /// The handle of its rotation function; `None` where AWS manages the rotation.
+    pub function: Option<String>,
+    /// How it rotates.
+    pub rotation: Rotation,
+    /// Labels, for people and filters.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A secret's rotation, as far as the manifest states it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rotation {
+    /// On or off; on where a schedule is given and nothing else is said; `None`: not managed.
+    pub enabled: Option<bool>,
+    /// The rules; `None`: not managed.
+    pub rules: Option<RotationRules>,
+    /// AWS's `RotateImmediately`, sent with each `RotateSecret`; an instruction, not state.
+    pub rotate_immediately: Option<bool>,
+}

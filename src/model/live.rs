@@ -1,0 +1,259 @@
+//! What AWS has, in the types that a manifest is compared with.
+//!
+//! Every reading that can fail by itself is a [`Reading`], so that one denied or broken resource doesn't hide the rest.
+
+use std::collections::BTreeMap;
+
+use super::{PackagedFile, RotationRules, Sensitive, Vpc};
+
+/// Why something could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    /// The credentials may not: the IAM action and the resource that are missing.
+    Denied {
+        /// Such as `secretsmanager:DescribeSecret`.
+        action: String,
+        /// The resource's ARN or name, or `*`.
+        resource: String,
+        /// AWS's own words.
+        message: String,
+    },
+    /// AWS answered with another error.
+    Failed {
+        /// AWS's error code, where there is one.
+        code: Option<String>,
+        /// AWS's own words, or the transport's.
+        message: String,
+        /// AWS's request id, where there is one.
+        request_id: Option<String>,
+    },
+}
+
+/// A reading: there, not there, or not readable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading<T> {
+    /// It is there.
+    Found(T),
+    /// AWS says that it doesn't exist.
+    Absent,
+    /// It could not be read.
+    Unread(Unread),
+}
+
+impl<T> Reading<T> {
+    /// The value, where it was found.
+    pub fn found(&self) -> Option<&T> {
+        match self {
+            Self::Found(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// The live state of one target, as far as a manifest's comparison needs it.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// The account that the credentials belong to.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The partition, from the caller's ARN.
+    pub partition: String,
+    /// For each function of the manifest, by handle.
+    pub functions: BTreeMap<String, LiveFunction>,
+    /// For each secret of the manifest, by handle.
+    pub secrets: BTreeMap<String, Reading<LiveSecret>>,
+    /// Stacks with the project's tag (or its earlier name's) that no handle names.
+    pub orphan_stacks: Vec<OrphanStack>,
+    /// Secrets that rotate with a function of the project and that no handle names, or why they could not be listed.
+    pub orphan_secrets: Result<Vec<OrphanSecret>, Unread>,
+    /// Why stacks could not be listed, if they couldn't.
+    pub stacks_unread: Option<Unread>,
+}
+
+/// A function and all that belongs to it.
+#[derive(Debug, Clone)]
+pub struct LiveFunction {
+    /// Its stack; `Absent` for existing functions too.
+    pub stack: Reading<LiveStack>,
+    /// Its configuration.
+    pub configuration: Reading<Configuration>,
+    /// Who may invoke it.
+    pub policy: Reading<Vec<Statement>>,
+    /// What the application's version declares; `Absent` for existing functions.
+    pub application: Reading<ApplicationVersion>,
+    /// How many secrets of other manifests a shared function rotates; `None` where secrets weren't listed.
+    pub foreign_secrets: Option<usize>,
+}
+
+/// A `CloudFormation` stack of an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveStack {
+    /// The stack's ARN.
+    pub id: String,
+    /// Its real name, with the repository's prefix.
+    pub name: String,
+    /// Such as `CREATE_COMPLETE`.
+    pub status: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Its parameters; a NoEcho one reads `****`.
+    pub parameters: BTreeMap<String, Sensitive>,
+    /// What it was allowed, such as `CAPABILITY_IAM`.
+    pub capabilities: Vec<String>,
+    /// The name of the function that it made, if it has one.
+    pub function: Option<String>,
+    /// The first failed resource's reason, read where the status is a failed one.
+    pub first_failure: Option<String>,
+}
+
+/// A function's configuration (Lambda, `FunctionConfiguration`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configuration {
+    /// Its ARN, unqualified.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// `Active`, `Pending`, `Inactive`, `Failed`, or newer.
+    pub state: String,
+    /// Why it is in that state, in AWS's words.
+    pub state_reason: Option<String>,
+    /// `Successful`, `InProgress`, `Failed`, or newer.
+    pub last_update_status: String,
+    /// Such as `python3.12`; `None` for container images.
+    pub runtime: Option<String>,
+    /// Such as `lambda_function.lambda_handler`.
+    pub handler: Option<String>,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
+    /// Layer version ARNs, in order.
+    pub layers: Vec<String>,
+    /// Seconds.
+    pub timeout: u32,
+    /// MB.
+    pub memory: u32,
+    /// Its variables, or the code of the error that AWS returned instead of them.
+    pub environment: Result<BTreeMap<String, Sensitive>, String>,
+    /// Its subnets and security groups; empty: none.
+    pub vpc: Vpc,
+    /// Its description; empty: none.
+    pub description: String,
+    /// Base64 of the SHA-256 of its package.
+    pub code_sha256: String,
+    /// The files of its package; read only where the hash differs from the manifest's.
+    pub code_files: Option<Vec<PackagedFile>>,
+    /// Its tags, or `None` where they could not be read.
+    pub tags: Option<BTreeMap<String, String>>,
+    /// The log group, where it is not `/aws/lambda/NAME`.
+    pub log_group: Option<String>,
+}
+
+/// One statement of a function's policy, reduced to what decides whether Secrets Manager may invoke the function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Its id.
+    pub sid: String,
+    /// Whether it lets the principal `secretsmanager.amazonaws.com` (or everyone) invoke the function.
+    pub allows: bool,
+    /// Whether it is a `Deny` that covers Secrets Manager's invocation.
+    pub denies: bool,
+    /// The account that its condition names (`aws:SourceAccount`), if any.
+    pub source_account: Option<String>,
+    /// The secret that its condition names (`aws:SourceArn`), if any.
+    pub source_arn: Option<String>,
+    /// Whether it has conditions that this program doesn't understand; then it counts as neither.
+    pub other_conditions: bool,
+}
+
+/// A version of an application (Serverless Application Repository, `GetApplication`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplicationVersion {
+    /// The version that was read: the pinned one, the live one, or the newest.
+    pub version: String,
+    /// The newest version, where it was asked for.
+    pub newest: Option<String>,
+    /// What it requires, such as `CAPABILITY_IAM`.
+    pub required_capabilities: Vec<String>,
+    /// Its parameters by name.
+    pub parameters: BTreeMap<String, ParameterDefinition>,
+}
+
+/// A parameter that an application declares.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ParameterDefinition {
+    /// What it takes where none is given.
+    pub default: Option<String>,
+    /// The values that it accepts; empty: any.
+    pub allowed_values: Vec<String>,
+    /// A regular expression that values match.
+    pub allowed_pattern: Option<String>,
+    /// Whether its value can't be read back.
+    pub no_echo: bool,
+}
+
+/// A secret as `DescribeSecret` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveSecret {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Whether rotation is on. `None`: it never was configured.
+    pub rotation_enabled: Option<bool>,
+    /// The function that it refers to, on or off.
+    pub function_arn: Option<String>,
+    /// The project tag of that function, where it isn't one of the manifest's and rotation is on.
+    pub function_project: Option<String>,
+    /// Whether that function's tags say that it is shared.
+    pub function_shared: bool,
+    /// Its rules, which stay behind where rotation is off.
+    pub rules: Option<RotationRules>,
+    /// The customer-managed key, if not AWS's own.
+    pub kms_key: Option<String>,
+    /// Whether it is scheduled for deletion.
+    pub deleted: bool,
+    /// The region of its primary, where it is a replica.
+    pub replica_of: Option<String>,
+    /// The service that owns it, if any.
+    pub owning_service: Option<String>,
+    /// The version that holds `AWSCURRENT`.
+    pub current_version: Option<String>,
+    /// The version that holds `AWSPENDING`.
+    pub pending_version: Option<String>,
+}
+
+impl LiveSecret {
+    /// Whether rotation is on.
+    pub fn is_on(&self) -> bool {
+        self.rotation_enabled == Some(true)
+    }
+
+    /// The version of a rotation that is in progress, or that failed and is stuck.
+    pub fn unfinished_rotation(&self) -> Option<&str> {
+        self.pending_version.as_deref().filter(|pending| self.current_version.as_deref() != Some(*pending))
+    }
+}
+
+/// A stack with the project's tag that no handle names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrphanStack {
+    /// The stack.
+    pub stack: LiveStack,
+    /// Whether its tags say that the function is shared.
+    pub shared: bool,
+    /// The function's ARN.
+    pub function_arn: Option<String>,
+    /// Secrets that still rotate with its function, by name; `None` where secrets weren't listed.
+    pub rotating: Option<Vec<String>>,
+}
+
+/// A secret that rotates with a function of the project and that no handle names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrphanSecret {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// The function that rotates it.
+    pub function_arn: String,
+}

@@ -1,0 +1,62 @@
+//! The domain: what a manifest wants ([`Desired`]) and what AWS has ([`Live`]), in the same canonical types.
+//!
+//! This folder knows nothing of YAML, of the SDK, or of how a difference is shown.
+
+pub mod address;
+pub mod arn;
+pub mod desired;
+pub mod live;
+pub mod rotation;
+pub mod schedule;
+
+pub use address::{Address, Kind};
+pub use desired::{
+    Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, PackageSummary, PackagedFile,
+    Rotation, Secret, Target, Vpc,
+};
+pub use live::Live;
+pub use rotation::{RotationRules, Schedule};
+
+use std::fmt;
+
+/// The stack tag (and, through the stack, the function tag) that names the owning project.
+pub const PROJECT_TAG: &str = "rotator:project";
+
+/// The stack tag with the value `true` where other projects may attach secrets to the function.
+pub const SHARED_TAG: &str = "rotator:shared";
+
+/// The tag by which the Serverless Application Repository marks its stacks: the application's ARN.
+pub const SAR_APPLICATION_TAG: &str = "serverlessrepo:applicationId";
+
+/// The tag by which the Serverless Application Repository marks its stacks: the application's version.
+pub const SAR_VERSION_TAG: &str = "serverlessrepo:semanticVersion";
+
+/// What the Serverless Application Repository puts before a stack's name, newest first.
+pub const SAR_STACK_PREFIXES: [&str; 2] = ["serverlessrepo-", "aws-serverless-repository-"];
+
+/// The statement id that the AWS guide gives to Secrets Manager's permission on a rotation function.
+pub const PERMISSION_STATEMENT: &str = "SecretsManagerAccess";
+
+/// A value that is compared and sent, and never shown: an environment variable's, or a NoEcho parameter's.
+///
+/// Neither `Debug` nor `Display` shows it, and it doesn't implement `Serialize`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sensitive(String);
+
+impl Sensitive {
+    /// Wraps a value.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself, to be sent to AWS or compared; never to be printed.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Sensitive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(sensitive)")
+    }
+}
