@@ -110,6 +110,20 @@ pub struct Deployment {
     pub description: Option<String>,
 }
 
+impl Deployment {
+    /// Whether anything of the function's configuration is managed.
+    pub fn manages_configuration(&self) -> bool {
+        self.runtime.is_some()
+            || self.handler.is_some()
+            || self.layers.is_some()
+            || self.timeout.is_some()
+            || self.memory.is_some()
+            || self.vpc.is_some()
+            || self.description.is_some()
+            || !self.environment.is_empty()
+    }
+}
+
 /// An application of the Serverless Application Repository.
 #[derive(Debug, Clone)]
 pub struct Application {

@@ -1,1 +1,553 @@
-//! TODO
+//! The difference between what a manifest wants and what AWS has: plain data, made by a pure function.
+//!
+//! This folder knows no client, no clock, no file system and no environment. It holds no prose: [`crate::render`] words it.
+
+pub mod diff;
+pub mod guard;
+pub mod order;
+pub mod parameters;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::live::Unread;
+use crate::model::{Address, Kind, RotationRules};
+
+pub use diff::{Purpose, Scope, diff};
+pub use order::{Step, StepKind, order};
+
+/// What an apply would do to one target.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The project's name.
+    pub project: String,
+    /// The target's name, where the manifest has named targets.
+    pub target: Option<String>,
+    /// The account that it goes to.
+    pub account: String,
+    /// The region that it goes to.
+    pub region: String,
+    /// Whether filters left something out.
+    pub partial: bool,
+    /// How many functions were compared.
+    pub functions: usize,
+    /// How many secrets were compared.
+    pub secrets: usize,
+    /// What differs, functions before secrets, each in the order of addresses.
+    pub changes: Vec<Change>,
+    /// What would go wrong, or deserves attention.
+    pub problems: Vec<Problem>,
+    /// What is worth knowing, and is no change.
+    pub notes: Vec<Note>,
+}
+
+impl Plan {
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// The changes that aren't blocked by a foreseen error.
+    pub fn runnable(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|change| !change.blocked)
+    }
+
+    /// Whether a foreseen problem is an error.
+    pub fn has_errors(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// How many runnable changes have an effect.
+    pub fn count(&self, effect: Effect) -> usize {
+        self.runnable().filter(|change| change.effects.contains(&effect)).count()
+    }
+}
+
+/// One difference: data that can be saved, compared, rendered and executed.
+///
+/// Values that may be private are not in it: the applier takes them from the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// What it concerns.
+    pub address: Address,
+    /// The name on AWS.
+    pub name: String,
+    /// What is done.
+    pub action: Action,
+    /// Why.
+    pub reason: Reason,
+    /// What changes in detail.
+    pub fields: Vec<FieldChange>,
+    /// What people fear about it.
+    pub effects: BTreeSet<Effect>,
+    /// The changes that must be done first, as indexes into [`Plan::changes`].
+    pub after: Vec<usize>,
+    /// Whether a foreseen error keeps it from being done.
+    pub blocked: bool,
+}
+
+/// What is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub enum Action {
+    /// Deploy the application as a new stack.
+    DeployStack {
+        /// The application's ARN.
+        application: String,
+        /// The version to deploy.
+        version: String,
+        /// The stack's name without the repository's prefix.
+        stack: String,
+        /// The stack to delete first, by ARN, where a failed one is in the way.
+        replaces: Option<String>,
+    },
+    /// Change the stack's version or parameters (and tags, on the way).
+    UpdateStack {
+        /// The application's ARN.
+        application: String,
+        /// The version to update to.
+        version: String,
+        /// The stack's name without the repository's prefix.
+        stack: String,
+        /// The stack's ARN.
+        id: String,
+    },
+    /// Change nothing but the stack's tags: adopt it, rename its project, share its function, or let it go.
+    TagStack {
+        /// The stack's ARN.
+        id: String,
+    },
+    /// Delete a stack with our tag.
+    DeleteStack {
+        /// The stack's ARN.
+        id: String,
+        /// The function that it holds, which no secret may rotate with any more.
+        function_arn: Option<String>,
+    },
+    /// `UpdateFunctionConfiguration`, merged with what is live.
+    UpdateConfiguration,
+    /// `UpdateFunctionCode`.
+    UpdateCode,
+    /// `AddPermission` for Secrets Manager.
+    AddPermission {
+        /// Whether a statement with our id is there and must go first.
+        replace: bool,
+    },
+    /// `RotateSecret` on a secret whose rotation is off.
+    EnableRotation(RotateSecret),
+    /// `RotateSecret` on a secret whose rotation is on, with other rules or another function.
+    UpdateRotation(RotateSecret),
+    /// `CancelRotateSecret`.
+    DisableRotation,
+}
+
+/// What `RotateSecret` is called with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotateSecret {
+    /// The secret's ARN.
+    pub secret_arn: String,
+    /// The function's ARN; `None` where AWS manages the rotation or keeps the live function.
+    pub function_arn: Option<String>,
+    /// The rules; `None` keeps the live ones.
+    pub rules: Option<RotationRules>,
+    /// AWS's `RotateImmediately`.
+    pub rotate_immediately: bool,
+}
+
+impl Action {
+    /// The symbol class that it counts under.
+    pub fn operation(&self) -> Operation {
+        match self {
+            Self::DeployStack { replaces: Some(_), .. } => Operation::Replace,
+            Self::DeployStack { .. } | Self::AddPermission { replace: false } | Self::EnableRotation(_) => {
+                Operation::Add
+            }
+            Self::UpdateStack { .. }
+            | Self::TagStack { .. }
+            | Self::UpdateConfiguration
+            | Self::UpdateCode
+            | Self::AddPermission { replace: true }
+            | Self::UpdateRotation(_) => Operation::Change,
+            Self::DeleteStack { .. } | Self::DisableRotation => Operation::Destroy,
+        }
+    }
+
+    /// The request to Secrets Manager, where it is one.
+    pub fn rotate_secret(&self) -> Option<&RotateSecret> {
+        match self {
+            Self::EnableRotation(request) | Self::UpdateRotation(request) => Some(request),
+            _ => None,
+        }
+    }
+}
+
+/// Terraform's classes of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// `+`
+    Add,
+    /// `~`
+    Change,
+    /// `-/+`
+    Replace,
+    /// `-`
+    Destroy,
+}
+
+/// Why a change is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub enum Reason {
+    /// AWS doesn't have it.
+    Missing,
+    /// AWS has it otherwise.
+    Differs,
+    /// A stack of this application has no project tag yet.
+    Adopt,
+    /// The project has a new name.
+    Renamed {
+        /// The earlier name.
+        from: String,
+    },
+    /// The stack's creation failed, and such a stack can only be deleted.
+    FailedStack {
+        /// Its status.
+        status: String,
+    },
+    /// The stack is there and its function isn't.
+    FunctionGone,
+    /// It is part of a function that is deployed in the same plan.
+    Deployed,
+    /// No handle names it any more.
+    Orphaned,
+    /// The manifest lets it go.
+    Removed,
+    /// Everything goes.
+    Destroyed,
+}
+
+/// What people fear about a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// The secret gets a new value now.
+    RotatesNow,
+    /// Secrets Manager runs the function's `testSecret` now.
+    TestsNow,
+    /// The rotation that the old schedule planned may still happen.
+    MayRotateOnOldSchedule,
+    /// The live function's code is replaced.
+    ReplacesCode,
+    /// The secret's rotation stops.
+    StopsRotation,
+    /// The secret is taken from a function that this manifest doesn't deploy.
+    TakesOver,
+    /// Secrets Manager is let in to invoke the function.
+    OpensPermission,
+    /// Something is deleted.
+    Deletes,
+}
+
+impl Effect {
+    /// All effects, the most feared first.
+    pub const ALL: [Self; 8] = [
+        Self::Deletes,
+        Self::StopsRotation,
+        Self::RotatesNow,
+        Self::TakesOver,
+        Self::ReplacesCode,
+        Self::MayRotateOnOldSchedule,
+        Self::TestsNow,
+        Self::OpensPermission,
+    ];
+
+    /// The published name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::RotatesNow => "rotates-now",
+            Self::TestsNow => "tests-now",
+            Self::MayRotateOnOldSchedule => "may-rotate-on-old-schedule",
+            Self::ReplacesCode => "replaces-code",
+            Self::StopsRotation => "stops-rotation",
+            Self::TakesOver => "takes-over",
+            Self::OpensPermission => "opens-permission",
+            Self::Deletes => "deletes",
+        }
+    }
+}
+
+/// One attribute that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// Such as `timeout`, `environment.API_URL`, `rotation.rules`.
+    pub path: String,
+    /// What AWS has.
+    pub before: Shown,
+    /// What it will have.
+    pub after: Shown,
+}
+
+impl FieldChange {
+    /// A change of one attribute.
+    pub fn new(path: impl Into<String>, before: Shown, after: Shown) -> Self {
+        Self { path: path.into(), before, after }
+    }
+}
+
+/// A value as a plan may show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    /// There is none.
+    Absent,
+    /// A text.
+    Text(String),
+    /// A list.
+    List(Vec<String>),
+    /// A value that is never shown.
+    Sensitive,
+    /// A value that AWS will decide.
+    Unknown,
+}
+
+impl Shown {
+    /// A text.
+    pub fn text(value: impl ToString) -> Self {
+        Self::Text(value.to_string())
+    }
+
+    /// A text, or its absence.
+    pub fn option(value: Option<impl ToString>) -> Self {
+        value.map_or(Self::Absent, Self::text)
+    }
+}
+
+/// How bad a foreseen problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// What it concerns, and what depends on that, is left out of an apply.
+    Error,
+    /// It is said.
+    Warning,
+}
+
+/// Something that would go wrong, foreseen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What it concerns.
+    pub address: Address,
+    /// The name on AWS.
+    pub name: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is.
+    pub kind: ProblemKind,
+}
+
+/// The problems that a plan foresees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// Secrets Manager doesn't know the secret.
+    SecretMissing,
+    /// The secret has no `AWSCURRENT` version: there is nothing to rotate.
+    NoValue,
+    /// The secret is scheduled for deletion.
+    ScheduledForDeletion,
+    /// The secret is a replica: it rotates in its primary region.
+    Replica {
+        /// The primary's region.
+        primary: String,
+    },
+    /// AWS's own service owns the secret: its rotation takes a schedule, and no function.
+    OwnedByService {
+        /// The service.
+        service: String,
+    },
+    /// The manifest names no function, and AWS doesn't manage the secret's rotation either.
+    NoFunction,
+    /// A rotation is in progress, or failed and is stuck.
+    UnfinishedRotation {
+        /// The version that holds `AWSPENDING`.
+        version: String,
+    },
+    /// A customer's key encrypts the secret, and the function's role was given no right to it.
+    KeyWithoutParameter {
+        /// The key.
+        key: String,
+    },
+    /// The template's own code fails every rotation.
+    TemplateCode,
+    /// AWS doesn't show the function's environment, so that it can't be changed without losing it.
+    UnreadableEnvironment {
+        /// AWS's error code.
+        code: String,
+    },
+    /// Secrets Manager may invoke the function for any account.
+    UnscopedPermission {
+        /// The statement's id.
+        statement: String,
+        /// Whether the stack made it.
+        by_stack: bool,
+    },
+    /// A statement keeps Secrets Manager out.
+    InvocationDenied {
+        /// The statement's id.
+        statement: String,
+    },
+    /// Nothing lets Secrets Manager invoke an existing function, and that function's policy isn't ours.
+    NotPermitted,
+    /// Lambda doesn't know an existing function.
+    FunctionMissing,
+    /// The function is in the state `Failed`.
+    FunctionFailed {
+        /// AWS's words.
+        reason: Option<String>,
+    },
+    /// A function with this name is there, and no stack of this application holds it.
+    NameTaken,
+    /// The stack's function has another name, and a new name would replace it.
+    NamedOtherwise {
+        /// The name that it has.
+        live: String,
+    },
+    /// The stack, or the function, belongs to another project.
+    OtherProject {
+        /// That project.
+        project: String,
+    },
+    /// The stack is being changed by other hands.
+    StackBusy {
+        /// Its status.
+        status: String,
+    },
+    /// The stack is in a status that only a person can end.
+    StackBroken {
+        /// Its status.
+        status: String,
+        /// The stack's name.
+        stack: String,
+        /// The first failed resource's reason.
+        reason: Option<String>,
+        /// Whether it has our tag.
+        ours: bool,
+    },
+    /// The Serverless Application Repository doesn't know the application, or the version.
+    ApplicationMissing {
+        /// The application's ARN.
+        application: String,
+        /// The version.
+        version: Option<String>,
+    },
+    /// The application's version declares no such parameter.
+    UnknownParameter {
+        /// As the manifest writes it.
+        parameter: String,
+        /// The version that was read.
+        version: String,
+        /// What it declares.
+        declared: Vec<String>,
+    },
+    /// A parameter without a default has no value.
+    MissingParameter {
+        /// The parameter.
+        parameter: String,
+        /// Whether its value is there and can't be read back.
+        no_echo: bool,
+    },
+    /// A value that the application doesn't allow.
+    ParameterNotAllowed {
+        /// The parameter.
+        parameter: String,
+        /// What it allows.
+        allowed: Vec<String>,
+    },
+    /// A new architecture needs code that the manifest doesn't give.
+    ArchitectureNeedsCode,
+    /// The package lacks the file that the live handler names.
+    HandlerFileMissing {
+        /// The live handler.
+        handler: String,
+    },
+    /// A stack can't be deleted while secrets of others rotate with its function.
+    StillUsed {
+        /// The secrets, by name.
+        secrets: Vec<String>,
+    },
+    /// Whether the function of a stack is still used can't be known.
+    UseUnknown,
+    /// What it needs is blocked.
+    BlockedBy {
+        /// The address of what is blocked.
+        address: Address,
+    },
+    /// It could not be read.
+    Unread {
+        /// What: `stack`, `configuration`, `policy`, `application`, `secret`.
+        what: &'static str,
+        /// Why.
+        unread: Unread,
+    },
+}
+
+/// Something worth knowing that is no change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// What it concerns; `None`: the whole target.
+    pub address: Option<Address>,
+    /// What it is.
+    pub kind: NoteKind,
+}
+
+/// The notes of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoteKind {
+    /// A secret that the project owns and no handle names.
+    OrphanSecret {
+        /// The function that rotates it.
+        function: String,
+    },
+    /// A stack that the project owns and no handle names.
+    OrphanStack {
+        /// Secrets that rotate with its function.
+        rotating: Option<usize>,
+    },
+    /// Secrets could not be listed.
+    OrphansNotChecked {
+        /// Why; `None`: not asked for.
+        unread: Option<Unread>,
+    },
+    /// The manifest doesn't say what the secret's rotation should be.
+    NotManaged {
+        /// What it is.
+        live: Option<RotationRules>,
+        /// Whether it is on.
+        on: bool,
+    },
+    /// The rotation of a secret that keeps a reference to our function is off.
+    KeepsReference,
+    /// Secrets of other manifests rotate with a shared function.
+    SharedWith {
+        /// How many.
+        secrets: usize,
+    },
+    /// A newer version of the application is there.
+    NewerVersion {
+        /// The live one, or the pinned one.
+        version: String,
+        /// The newest.
+        newest: String,
+    },
+    /// The live secret's rotation belongs to another function, and stays.
+    NotOurs {
+        /// That function.
+        function: String,
+    },
+    /// The secret's or stack's entry was let go, and there is nothing left to do.
+    LetGo,
+}
+
+/// Whether an address stands for a function or its stack.
+pub fn is_function(address: &Address) -> bool {
+    matches!(address.kind, Kind::Function | Kind::OrphanStack)
+}

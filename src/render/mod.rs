@@ -1,1 +1,91 @@
-//! TODO
+//! Values into text: plans, events, diagnostics, reports. Knows nothing of how they came about.
+
+pub mod plan;
+pub mod problem;
+pub mod report;
+pub mod schedule;
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+/// What is new.
+pub const ADD: Style = AnsiColor::Green.on_default();
+/// What changes.
+pub const CHANGE: Style = AnsiColor::Yellow.on_default();
+/// What goes.
+pub const DESTROY: Style = AnsiColor::Red.on_default();
+/// What matters most.
+pub const BOLD: Style = Style::new().bold();
+/// What matters least.
+pub const DIM: Style = Style::new().dimmed();
+/// The word `error`.
+pub const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// The word `warning`.
+pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// A text in a style, with the escapes that end it.
+pub fn paint(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// A text from outside as a terminal may show it: control characters and characters that reorder text are escaped.
+pub fn safe(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    if !text.chars().any(harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if harmful(c) {
+            let _ = write!(clean, "{}", c.escape_unicode());
+        } else {
+            clean.push(c);
+        }
+    }
+    Cow::Owned(clean)
+}
+
+/// A count with its noun: `1 secret`, `2 secrets`.
+pub fn count(number: usize, noun: &str) -> String {
+    match noun.strip_suffix('y') {
+        _ if number == 1 => format!("1 {noun}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {noun}s"),
+    }
+}
+
+/// Some names of many: `a, b and 3 more`.
+pub fn some_of<'a>(names: impl IntoIterator<Item = &'a str>, most: usize) -> String {
+    let names: Vec<Cow<'_, str>> = names.into_iter().map(safe).collect();
+    let shown = names.len().min(most);
+    let mut text = names[..shown].join(", ");
+    if names.len() > shown {
+        let _ = write!(text, " and {} more", names.len() - shown);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without it a secret's name could move the cursor, or show one name and mean another.
+    #[test]
+    fn escapes_and_reordering_are_shown_not_obeyed() {
+        assert_eq!(safe("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(safe("a\u{202e}b"), "a\\u{202e}b");
+        assert_eq!(safe("größe/ключ"), "größe/ключ");
+    }
+
+    #[test]
+    fn nouns_agree_with_their_number() {
+        assert_eq!(count(1, "secret"), "1 secret");
+        assert_eq!(count(0, "secret"), "0 secrets");
+        assert_eq!(count(2, "entry"), "2 entries");
+    }
+}

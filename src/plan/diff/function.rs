@@ -1,0 +1,670 @@
+//! Functions: their stack, configuration, code and permission.
+
+use std::collections::BTreeMap;
+
+use crate::model::live::{ApplicationVersion, Configuration, LiveFunction, LiveStack, Reading, Statement};
+use crate::model::{
+    Address, Code, CodeSource, Deployment, Function, FunctionSource, Kind, PERMISSION_STATEMENT, PROJECT_TAG,
+    PackagedFile, SAR_VERSION_TAG, SHARED_TAG, Sensitive, arn,
+};
+use crate::plan::parameters::{self, Parameters};
+use crate::plan::{Action, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity, Shown};
+
+use super::{Differ, FunctionOutcome};
+
+/// The end of the ARN of AWS's generic application, whose own code fails every rotation.
+const GENERIC_APPLICATION: &str = ":applications/SecretsManagerRotationTemplate";
+
+/// What a stack's comparison says about the rest of the function.
+enum StackOutcome {
+    /// It will be made: nothing of the function is there yet.
+    Deploy(usize),
+    /// It is there, perhaps with a change.
+    Stands(Option<usize>),
+    /// An error blocks it.
+    Blocked,
+}
+
+impl Differ<'_> {
+    pub(super) fn function(&mut self, handle: &str, function: &Function) {
+        let address = self.address(Kind::Function, handle);
+        let mut outcome = FunctionOutcome { arn: self.function_arn(handle, function), ..FunctionOutcome::default() };
+        let Some(live) = self.live_function(handle) else {
+            outcome.blocked = true;
+            self.outcomes.insert(handle.to_owned(), outcome);
+            return;
+        };
+        let errors = self.plan.problems.len();
+        match &function.source {
+            FunctionSource::Existing { .. } => self.existing(&address, function, live, &mut outcome),
+            FunctionSource::Deployed(deployment) => self.deployed(&address, function, deployment, live, &mut outcome),
+        }
+        outcome.blocked |= self.plan.problems[errors..].iter().any(|problem| problem.severity == Severity::Error);
+        for &change in &outcome.changes {
+            self.plan.changes[change].blocked = outcome.blocked;
+        }
+        self.outcomes.insert(handle.to_owned(), outcome);
+    }
+
+    /// A function that is used, not deployed: nothing is written to it.
+    fn existing(&mut self, address: &Address, function: &Function, live: &LiveFunction, outcome: &mut FunctionOutcome) {
+        let configuration = match &live.configuration {
+            Reading::Found(configuration) => configuration,
+            Reading::Absent => {
+                self.problem(address, &function.name, Severity::Error, ProblemKind::FunctionMissing);
+                return;
+            }
+            Reading::Unread(unread) => {
+                let kind = ProblemKind::Unread { what: "configuration", unread: unread.clone() };
+                self.problem(address, &function.name, Severity::Warning, kind);
+                return;
+            }
+        };
+        let tag = |name: &str| configuration.tags.as_ref().and_then(|tags| tags.get(name));
+        if let Some(project) = tag(PROJECT_TAG)
+            && !self.is_ours(project)
+            && tag(SHARED_TAG).is_none_or(|shared| shared != "true")
+        {
+            let kind = ProblemKind::OtherProject { project: project.clone() };
+            self.problem(address, &function.name, Severity::Error, kind);
+        }
+        self.state(address, configuration);
+        match &live.policy {
+            Reading::Found(statements) => {
+                self.report_policy(address, &function.name, statements, None);
+                outcome.not_permitted = !self.permits(statements);
+            }
+            Reading::Absent => outcome.not_permitted = true,
+            Reading::Unread(unread) => {
+                let kind = ProblemKind::Unread { what: "policy", unread: unread.clone() };
+                self.problem(address, &function.name, Severity::Warning, kind);
+            }
+        }
+    }
+
+    fn deployed(
+        &mut self,
+        address: &Address,
+        function: &Function,
+        deployment: &Deployment,
+        live: &LiveFunction,
+        outcome: &mut FunctionOutcome,
+    ) {
+        match self.stack(address, function, deployment, live, outcome) {
+            StackOutcome::Blocked => outcome.blocked = true,
+            StackOutcome::Deploy(stack) => {
+                outcome.changes.push(stack);
+                self.first_deployment(address, function, deployment, live, outcome);
+            }
+            StackOutcome::Stands(stack) => {
+                outcome.changes.extend(stack);
+                match &live.configuration {
+                    Reading::Found(configuration) => {
+                        self.standing(address, function, deployment, configuration, live, outcome);
+                    }
+                    // The stack's comparison has spoken of an absent function already.
+                    Reading::Absent => {}
+                    Reading::Unread(unread) => {
+                        let kind = ProblemKind::Unread { what: "configuration", unread: unread.clone() };
+                        self.problem(address, &function.name, Severity::Error, kind);
+                    }
+                }
+            }
+        }
+        if let Some(secrets) = live.foreign_secrets.filter(|secrets| deployment.shared && *secrets > 0) {
+            self.note(Some(address.clone()), NoteKind::SharedWith { secrets });
+        }
+    }
+
+    /// All that follows a first deployment: configuration, code, permission.
+    fn first_deployment(
+        &mut self,
+        address: &Address,
+        function: &Function,
+        deployment: &Deployment,
+        live: &LiveFunction,
+        outcome: &mut FunctionOutcome,
+    ) {
+        let mut after = outcome.changes.clone();
+        let stack_vpc = live.application.found().is_some_and(parameters::declares_vpc);
+        let fields = configuration_fields(deployment, None, stack_vpc);
+        let mut follow = |differ: &mut Self, action: Action, fields: Vec<FieldChange>| {
+            let change = differ.change(address.clone(), &function.name, action, Reason::Deployed, fields);
+            differ.plan.changes[change].after.clone_from(&after);
+            after = vec![change];
+            outcome.changes.push(change);
+            change
+        };
+        if !fields.is_empty() {
+            follow(self, Action::UpdateConfiguration, fields);
+        }
+        if let Some(code) = &deployment.code {
+            follow(self, Action::UpdateCode, code_fields(code, None));
+        } else if deployment.application.id.ends_with(GENERIC_APPLICATION) {
+            self.problem(address, &function.name, Severity::Warning, ProblemKind::TemplateCode);
+        }
+        let permission = Action::AddPermission { replace: false };
+        let change = follow(self, permission, permission_fields(&self.live.account, None));
+        self.effect(change, Effect::OpensPermission);
+    }
+
+    /// A function that is there: configuration, code and permission, each compared.
+    fn standing(
+        &mut self,
+        address: &Address,
+        function: &Function,
+        deployment: &Deployment,
+        configuration: &Configuration,
+        live: &LiveFunction,
+        outcome: &mut FunctionOutcome,
+    ) {
+        self.state(address, configuration);
+        let stack_change = outcome.changes.last().copied();
+        let mut after: Vec<usize> = outcome.changes.clone();
+        let mut follow = |differ: &mut Self, action: Action, reason: Reason, fields: Vec<FieldChange>| {
+            let change = differ.change(address.clone(), &function.name, action, reason, fields);
+            differ.plan.changes[change].after.clone_from(&after);
+            after = vec![change];
+            outcome.changes.push(change);
+            change
+        };
+        if let (Err(code), false) = (&configuration.environment, deployment.environment.is_empty()) {
+            let kind = ProblemKind::UnreadableEnvironment { code: code.clone() };
+            self.problem(address, &function.name, Severity::Error, kind);
+        }
+        // Where the stack's update carries the VPC, the comparison after it looks at the function again.
+        let stack_carries_vpc = stack_change.is_some_and(|change| {
+            self.plan.changes[change].fields.iter().any(|field| {
+                field.path.ends_with(parameters::SUBNETS) || field.path.ends_with(parameters::SECURITY_GROUPS)
+            })
+        });
+        let fields = configuration_fields(deployment, Some(configuration), stack_carries_vpc);
+        if !fields.is_empty() {
+            follow(self, Action::UpdateConfiguration, Reason::Differs, fields);
+        }
+        if let Some(code) = &deployment.code {
+            let architecture =
+                deployment.architecture.as_ref().filter(|architecture| **architecture != configuration.architecture);
+            if !same_code(code, configuration) || architecture.is_some() {
+                let mut fields = code_fields(code, Some(configuration));
+                if let Some(architecture) = architecture {
+                    fields.push(FieldChange::new(
+                        "architecture",
+                        Shown::text(&configuration.architecture),
+                        Shown::text(architecture),
+                    ));
+                }
+                let change = follow(self, Action::UpdateCode, Reason::Differs, fields);
+                self.effect(change, Effect::ReplacesCode);
+            }
+            self.handler(address, function, deployment, configuration, code);
+        } else if deployment.architecture.as_ref().is_some_and(|wanted| *wanted != configuration.architecture) {
+            self.problem(address, &function.name, Severity::Error, ProblemKind::ArchitectureNeedsCode);
+        }
+        match &live.policy {
+            Reading::Unread(unread) => {
+                let kind = ProblemKind::Unread { what: "policy", unread: unread.clone() };
+                self.problem(address, &function.name, Severity::Error, kind);
+            }
+            reading => {
+                let statements = reading.found().map_or(&[][..], Vec::as_slice);
+                self.report_policy(address, &function.name, statements, live.stack.found());
+                if !self.permits(statements) {
+                    let present = statements.iter().find(|statement| statement.sid == PERMISSION_STATEMENT);
+                    let fields = permission_fields(&self.live.account, present);
+                    let action = Action::AddPermission { replace: present.is_some() };
+                    let reason = if present.is_some() { Reason::Differs } else { Reason::Missing };
+                    let change = follow(self, action, reason, fields);
+                    self.effect(change, Effect::OpensPermission);
+                }
+            }
+        }
+    }
+
+    /// A failed function can't be invoked, whatever else is done.
+    fn state(&mut self, address: &Address, configuration: &Configuration) {
+        if configuration.state == "Failed" {
+            let kind = ProblemKind::FunctionFailed { reason: configuration.state_reason.clone() };
+            self.problem(address, &configuration.name, Severity::Error, kind);
+        }
+    }
+
+    /// The handler that AWS has must find its file in the package, where the manifest doesn't state another.
+    fn handler(
+        &mut self,
+        address: &Address,
+        function: &Function,
+        deployment: &Deployment,
+        configuration: &Configuration,
+        code: &Code,
+    ) {
+        let (Some(handler), Some(package), None) = (&configuration.handler, &code.package, &deployment.handler) else {
+            return;
+        };
+        let runtime = deployment.runtime.as_ref().or(configuration.runtime.as_ref());
+        if !runtime.is_some_and(|runtime| runtime.starts_with("python")) {
+            return;
+        }
+        let Some((module, _)) = handler.rsplit_once('.') else { return };
+        let module = module.replace('.', "/");
+        let candidates = [format!("{module}.py"), format!("{module}/__init__.py"), format!("{module}.so")];
+        if !package.files.iter().any(|file| candidates.contains(&file.path)) {
+            let kind = ProblemKind::HandlerFileMissing { handler: handler.clone() };
+            self.problem(address, &function.name, Severity::Error, kind);
+        }
+    }
+
+    /// Whether Secrets Manager may invoke the function for our account, or unconditionally.
+    fn permits(&self, statements: &[Statement]) -> bool {
+        permits(statements, &self.live.account)
+    }
+
+    fn report_policy(&mut self, address: &Address, name: &str, statements: &[Statement], stack: Option<&LiveStack>) {
+        for statement in statements {
+            if statement.denies && !statement.other_conditions {
+                let kind = ProblemKind::InvocationDenied { statement: statement.sid.clone() };
+                self.problem(address, name, Severity::Warning, kind);
+            }
+            let unscoped = statement.allows
+                && !statement.other_conditions
+                && statement.source_account.is_none()
+                && statement.source_arn.is_none();
+            if unscoped {
+                let by_stack = stack.is_some_and(|stack| statement.sid.starts_with(&stack.name));
+                let kind = ProblemKind::UnscopedPermission { statement: statement.sid.clone(), by_stack };
+                self.problem(address, name, Severity::Warning, kind);
+            }
+        }
+    }
+
+    fn stack(
+        &mut self,
+        address: &Address,
+        function: &Function,
+        deployment: &Deployment,
+        live: &LiveFunction,
+        outcome: &mut FunctionOutcome,
+    ) -> StackOutcome {
+        let unread = |differ: &mut Self, what, unread: &crate::model::live::Unread| {
+            let kind = ProblemKind::Unread { what, unread: unread.clone() };
+            differ.problem(address, &function.name, Severity::Error, kind);
+            StackOutcome::Blocked
+        };
+        let stack = match &live.stack {
+            Reading::Unread(why) => return unread(self, "stack", why),
+            Reading::Absent => None,
+            Reading::Found(stack) => Some(stack),
+        };
+        if let Some(project) = stack.and_then(|stack| stack.tags.get(PROJECT_TAG))
+            && !self.is_ours(project)
+        {
+            let kind = ProblemKind::OtherProject { project: project.clone() };
+            self.problem(address, &function.name, Severity::Error, kind);
+            return StackOutcome::Blocked;
+        }
+        let version = match &live.application {
+            Reading::Found(version) => version,
+            Reading::Unread(why) => return unread(self, "application", why),
+            Reading::Absent => {
+                let application = deployment.application.id.clone();
+                let kind =
+                    ProblemKind::ApplicationMissing { application, version: deployment.application.version.clone() };
+                self.problem(address, &function.name, Severity::Error, kind);
+                return StackOutcome::Blocked;
+            }
+        };
+        let standing = stack.filter(|stack| stack.status != "REVIEW_IN_PROGRESS");
+        let parameters = parameters::parameters(
+            function,
+            deployment,
+            version,
+            standing.filter(|stack| !is_dead(&stack.status)),
+            &self.live.region,
+            &self.live.partition,
+        );
+        let key = parameters.send.get(parameters::KMS_KEY).map(|key| key.expose().to_owned());
+        outcome.kms_key = version.parameters.contains_key(parameters::KMS_KEY).then(|| key.unwrap_or_default());
+        self.newer_version(address, version);
+        match standing {
+            None => self.deploy(address, function, deployment, live, (version, &parameters), None),
+            Some(stack) => self.compare_stack(address, function, deployment, live, version, &parameters, stack),
+        }
+    }
+
+    fn newer_version(&mut self, address: &Address, version: &ApplicationVersion) {
+        if let Some(newest) = version.newest.as_ref().filter(|newest| **newest != version.version) {
+            let kind = NoteKind::NewerVersion { version: version.version.clone(), newest: newest.clone() };
+            self.note(Some(address.clone()), kind);
+        }
+    }
+
+    /// A stack that isn't there, or that must go first (`replaces`, by ARN, and why).
+    fn deploy(
+        &mut self,
+        address: &Address,
+        function: &Function,
+        deployment: &Deployment,
+        live: &LiveFunction,
+        (version, parameters): (&ApplicationVersion, &Parameters),
+        replaces: Option<(&LiveStack, Reason)>,
+    ) -> StackOutcome {
+        if replaces.is_none() && live.configuration.found().is_some() {
+            self.problem(address, &function.name, Severity::Error, ProblemKind::NameTaken);
+            return StackOutcome::Blocked;
+        }
+        for kind in &parameters.problems {
+            self.problem(address, &function.name, Severity::Error, kind.clone());
+        }
+        let mut fields = vec![
+            FieldChange::new("stack", Shown::Absent, Shown::text(stack_name(deployment))),
+            FieldChange::new("application.id", Shown::Absent, Shown::text(&deployment.application.id)),
+            FieldChange::new("application.version", Shown::Absent, Shown::text(&version.version)),
+        ];
+        for (name, value) in &parameters.send {
+            let shown = shown_parameter(version, name, value);
+            fields.push(FieldChange::new(format!("application.parameters.{name}"), Shown::Absent, shown));
+        }
+        let reason = replaces.as_ref().map_or(Reason::Missing, |(_, reason)| reason.clone());
+        let action = Action::DeployStack {
+            application: deployment.application.id.clone(),
+            version: version.version.clone(),
+            stack: deployment.stack.clone(),
+            replaces: replaces.as_ref().map(|(stack, _)| stack.id.clone()),
+        };
+        let change = self.change(address.clone(), &function.name, action, reason, fields);
+        if replaces.is_some() {
+            self.effect(change, Effect::Deletes);
+        }
+        StackOutcome::Deploy(change)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is one side or part of the comparison")]
+    fn compare_stack(
+        &mut self,
+        address: &Address,
+        function: &Function,
+        deployment: &Deployment,
+        live: &LiveFunction,
+        version: &ApplicationVersion,
+        parameters: &Parameters,
+        stack: &LiveStack,
+    ) -> StackOutcome {
+        let ours = stack.tags.contains_key(PROJECT_TAG);
+        if stack.status.ends_with("_IN_PROGRESS") {
+            let kind = ProblemKind::StackBusy { status: stack.status.clone() };
+            self.problem(address, &function.name, Severity::Error, kind);
+            return StackOutcome::Blocked;
+        }
+        if is_dead(&stack.status) && ours {
+            let reason = Reason::FailedStack { status: stack.status.clone() };
+            return self.deploy(address, function, deployment, live, (version, parameters), Some((stack, reason)));
+        }
+        if is_dead(&stack.status) || is_broken(&stack.status) {
+            let kind = ProblemKind::StackBroken {
+                status: stack.status.clone(),
+                stack: stack.name.clone(),
+                reason: stack.first_failure.clone(),
+                ours,
+            };
+            self.problem(address, &function.name, Severity::Error, kind);
+            return StackOutcome::Blocked;
+        }
+        if let Some(live_name) = stack.function.as_ref().filter(|live_name| **live_name != function.name) {
+            let kind = ProblemKind::NamedOtherwise { live: live_name.clone() };
+            self.problem(address, &function.name, Severity::Error, kind);
+            return StackOutcome::Blocked;
+        }
+        if live.configuration == Reading::Absent {
+            if ours {
+                let replaced = Some((stack, Reason::FunctionGone));
+                return self.deploy(address, function, deployment, live, (version, parameters), replaced);
+            }
+            self.problem(address, &function.name, Severity::Error, ProblemKind::FunctionMissing);
+            return StackOutcome::Blocked;
+        }
+        StackOutcome::Stands(self.update_stack(address, function, deployment, version, parameters, stack))
+    }
+
+    fn update_stack(
+        &mut self,
+        address: &Address,
+        function: &Function,
+        deployment: &Deployment,
+        version: &ApplicationVersion,
+        parameters: &Parameters,
+        stack: &LiveStack,
+    ) -> Option<usize> {
+        let tags = tag_fields(&self.desired.project, deployment.shared, &stack.tags);
+        let live_version = stack.tags.get(SAR_VERSION_TAG);
+        let mut fields = Vec::new();
+        if deployment.application.version.is_some() && live_version != Some(&version.version) {
+            let before = Shown::option(live_version);
+            fields.push(FieldChange::new("application.version", before, Shown::text(&version.version)));
+        }
+        fields.extend(parameters.fields.iter().cloned());
+        // A parameter of another problem's kind is reported even where nothing is sent: the manifest is wrong about it.
+        for kind in &parameters.problems {
+            let severity = match kind {
+                ProblemKind::MissingParameter { .. } if fields.is_empty() => continue,
+                _ => Severity::Error,
+            };
+            self.problem(address, &function.name, severity, kind.clone());
+        }
+        if !fields.is_empty() {
+            fields.extend(tags);
+            let action = Action::UpdateStack {
+                application: deployment.application.id.clone(),
+                version: version.version.clone(),
+                stack: deployment.stack.clone(),
+                id: stack.id.clone(),
+            };
+            return Some(self.change(address.clone(), &function.name, action, Reason::Differs, fields));
+        }
+        if tags.is_empty() {
+            return None;
+        }
+        let reason = match stack.tags.get(PROJECT_TAG) {
+            None => Reason::Adopt,
+            Some(project) if *project != self.desired.project => Reason::Renamed { from: project.clone() },
+            Some(_) => Reason::Differs,
+        };
+        let action = Action::TagStack { id: stack.id.clone() };
+        Some(self.change(address.clone(), &function.name, action, reason, tags))
+    }
+}
+
+/// The tags that a deployed function's stack carries for us.
+pub fn stack_tags(project: &str, shared: bool) -> BTreeMap<String, String> {
+    let mut tags = BTreeMap::from([(PROJECT_TAG.to_owned(), project.to_owned())]);
+    if shared {
+        tags.insert(SHARED_TAG.to_owned(), "true".to_owned());
+    }
+    tags
+}
+
+fn tag_fields(project: &str, shared: bool, live: &BTreeMap<String, String>) -> Vec<FieldChange> {
+    let wanted = stack_tags(project, shared);
+    [PROJECT_TAG, SHARED_TAG]
+        .into_iter()
+        .filter(|name| wanted.get(*name) != live.get(*name))
+        .map(|name| {
+            FieldChange::new(format!("tags.{name}"), Shown::option(live.get(name)), Shown::option(wanted.get(name)))
+        })
+        .collect()
+}
+
+/// Whether Secrets Manager may invoke a function for an account, or unconditionally.
+pub fn permits(statements: &[Statement], account: &str) -> bool {
+    statements.iter().any(|statement| {
+        statement.allows
+            && !statement.other_conditions
+            && statement.source_arn.is_none()
+            && statement.source_account.as_deref().is_none_or(|source| source == account)
+    })
+}
+
+/// Whether live code is the manifest's: the same package, or other bytes with the same files.
+pub fn same_code(code: &Code, configuration: &Configuration) -> bool {
+    match (&code.source, &code.package) {
+        (CodeSource::S3 { sha256, .. }, _) => *sha256 == configuration.code_sha256,
+        (CodeSource::Path { .. }, Some(package)) => {
+            package.sha256 == configuration.code_sha256
+                || configuration.code_files.as_ref().is_some_and(|files| same_files(&package.files, files))
+        }
+        (CodeSource::Path { .. }, None) => false,
+    }
+}
+
+/// Whether two packages hold the same files. Modes count only where Lambda executes the file itself.
+fn same_files(ours: &[PackagedFile], live: &[PackagedFile]) -> bool {
+    ours.len() == live.len()
+        && ours.iter().zip(live).all(|(one, other)| {
+            one.path == other.path
+                && one.sha256 == other.sha256
+                && (one.path != "bootstrap" || one.executable == other.executable)
+        })
+}
+
+/// What of a function's configuration differs; without a live one, all that is stated.
+///
+/// `stack_carries_vpc`: the VPC goes through the stack's parameters in this plan.
+pub fn configuration_fields(
+    deployment: &Deployment,
+    live: Option<&Configuration>,
+    stack_carries_vpc: bool,
+) -> Vec<FieldChange> {
+    let mut fields = Vec::new();
+    let mut compare = |path: &str, before: Option<Shown>, after: Option<Shown>| {
+        if let Some(after) = after
+            && before.as_ref() != Some(&after)
+        {
+            fields.push(FieldChange::new(path, before.unwrap_or(Shown::Absent), after));
+        }
+    };
+    compare(
+        "runtime",
+        live.map(|live| Shown::option(live.runtime.as_ref())),
+        deployment.runtime.as_ref().map(Shown::text),
+    );
+    compare(
+        "handler",
+        live.map(|live| Shown::option(live.handler.as_ref())),
+        deployment.handler.as_ref().map(Shown::text),
+    );
+    compare("layers", live.map(|live| Shown::List(live.layers.clone())), deployment.layers.clone().map(Shown::List));
+    compare("timeout", live.map(|live| Shown::text(live.timeout)), deployment.timeout.map(Shown::text));
+    compare("memory", live.map(|live| Shown::text(live.memory)), deployment.memory.map(Shown::text));
+    compare(
+        "description",
+        live.map(|live| Shown::text(&live.description)),
+        deployment.description.as_ref().map(Shown::text),
+    );
+    if let Some(vpc) = deployment.vpc.as_ref().filter(|_| !stack_carries_vpc) {
+        let skip = live.is_none() && vpc.is_empty();
+        let wanted = |list: &Vec<String>| (!skip).then(|| Shown::List(list.clone()));
+        compare("vpc.subnets", live.map(|live| Shown::List(live.vpc.subnets.clone())), wanted(&vpc.subnets));
+        compare(
+            "vpc.security_groups",
+            live.map(|live| Shown::List(live.vpc.security_groups.clone())),
+            wanted(&vpc.security_groups),
+        );
+    }
+    fields.extend(environment_fields(deployment, live));
+    fields
+}
+
+/// Variables that differ: their names, never their values.
+fn environment_fields(deployment: &Deployment, live: Option<&Configuration>) -> Vec<FieldChange> {
+    let empty = BTreeMap::new();
+    let live = match live.map(|live| &live.environment) {
+        Some(Err(_)) => return Vec::new(),
+        Some(Ok(variables)) => variables,
+        None => &empty,
+    };
+    let shown = |value: Option<&Sensitive>| if value.is_some() { Shown::Sensitive } else { Shown::Absent };
+    deployment
+        .environment
+        .iter()
+        .filter(|(name, wanted)| live.get(*name) != wanted.as_ref())
+        .map(|(name, wanted)| {
+            FieldChange::new(format!("environment.{name}"), shown(live.get(name)), shown(wanted.as_ref()))
+        })
+        .collect()
+}
+
+fn code_fields(code: &Code, live: Option<&Configuration>) -> Vec<FieldChange> {
+    let before = live.map(|live| live.code_sha256.clone());
+    let after = match (&code.source, &code.package) {
+        (CodeSource::S3 { sha256, .. }, _) => Some(sha256.clone()),
+        (CodeSource::Path { .. }, package) => package.as_ref().map(|package| package.sha256.clone()),
+    };
+    let mut fields = vec![FieldChange::new(
+        "code.sha256",
+        Shown::option(before.as_ref()),
+        after.map_or(Shown::Unknown, Shown::Text),
+    )];
+    let source = match &code.source {
+        CodeSource::Path { shown, .. } => shown.clone(),
+        CodeSource::S3 { bucket, key, .. } => format!("s3://{bucket}/{key}"),
+    };
+    fields.insert(0, FieldChange::new("code.source", Shown::Absent, Shown::Text(source)));
+    let Some(package) = &code.package else { return fields };
+    let digest = |files: &[PackagedFile]| -> BTreeMap<String, String> {
+        files.iter().map(|file| (file.path.clone(), file.sha256.chars().take(12).collect())).collect()
+    };
+    let Some(live_files) = live.and_then(|live| live.code_files.as_ref()) else { return fields };
+    let (before, after) = (digest(live_files), digest(&package.files));
+    let mut paths: Vec<&String> = before.keys().chain(after.keys()).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    for path in paths.into_iter().filter(|path| before.get(*path) != after.get(*path)) {
+        fields.push(FieldChange::new(
+            format!("code.files.{path}"),
+            Shown::option(before.get(path)),
+            Shown::option(after.get(path)),
+        ));
+    }
+    fields
+}
+
+fn permission_fields(account: &str, present: Option<&Statement>) -> Vec<FieldChange> {
+    let before = |value: &str| present.map_or(Shown::Absent, |_| Shown::text(value));
+    let mut fields = Vec::new();
+    if present.is_none() {
+        fields.push(FieldChange::new(
+            "permission.principal",
+            before("secretsmanager.amazonaws.com"),
+            Shown::text("secretsmanager.amazonaws.com"),
+        ));
+    }
+    let source = present.and_then(|statement| statement.source_account.as_ref());
+    fields.push(FieldChange::new("permission.source_account", Shown::option(source), Shown::text(account)));
+    if let Some(source_arn) = present.and_then(|statement| statement.source_arn.as_ref()) {
+        fields.push(FieldChange::new("permission.source_arn", Shown::text(source_arn), Shown::Absent));
+    }
+    fields
+}
+
+fn shown_parameter(version: &ApplicationVersion, name: &str, value: &Sensitive) -> Shown {
+    let no_echo = version.parameters.get(name).is_none_or(|definition| definition.no_echo);
+    if no_echo { Shown::Sensitive } else { Shown::text(value.expose()) }
+}
+
+fn stack_name(deployment: &Deployment) -> String {
+    format!("{}{}", crate::model::SAR_STACK_PREFIXES[0], deployment.stack)
+}
+
+/// Statuses in which a stack can only be deleted.
+fn is_dead(status: &str) -> bool {
+    matches!(status, "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED")
+}
+
+/// Statuses that only a person can end.
+fn is_broken(status: &str) -> bool {
+    matches!(status, "UPDATE_ROLLBACK_FAILED" | "UPDATE_FAILED" | "DELETE_FAILED" | "IMPORT_ROLLBACK_FAILED")
+}
+
+/// Whether two references mean the same function, whatever qualifier follows.
+pub(super) fn same_function(one: &str, other: &str) -> bool {
+    one == other || arn::unqualified_function_arn(one) == arn::unqualified_function_arn(other)
+}

@@ -1,0 +1,166 @@
+//! The pure differ: a desired state and a live one in, a plan out.
+
+mod destroy;
+mod function;
+mod orphans;
+mod secret;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::live::{LiveFunction, Reading};
+use crate::model::{Address, Desired, Function, FunctionSource, Kind, Live};
+
+use super::{Action, Change, Effect, FieldChange, Note, NoteKind, Plan, Problem, ProblemKind, Reason, Severity};
+
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To converge; with `prune`, orphans are ended.
+    Converge {
+        /// Whether orphans are ended.
+        prune: bool,
+    },
+    /// To remove what the manifest owns.
+    Destroy,
+}
+
+/// What a plan is made of, beside the two states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    /// What the plan is for.
+    pub purpose: Purpose,
+    /// Whether filters left something out: then nothing is known of orphans.
+    pub partial: bool,
+}
+
+/// Compares what a manifest wants with what AWS has.
+pub fn diff(desired: &Desired, live: &Live, scope: Scope) -> Plan {
+    let mut differ = Differ::new(desired, live, scope);
+    match scope.purpose {
+        Purpose::Converge { prune } => {
+            for (handle, function) in &desired.functions {
+                differ.function(handle, function);
+            }
+            for (handle, secret) in &desired.secrets {
+                differ.secret(handle, secret);
+            }
+            if !scope.partial {
+                differ.orphans(prune);
+            }
+        }
+        Purpose::Destroy => differ.destroy(),
+    }
+    differ.finish()
+}
+
+/// Where a function stands in the plan, for the secrets that rotate with it.
+#[derive(Debug, Clone, Default)]
+struct FunctionOutcome {
+    /// Its ARN, predicted where it isn't there yet.
+    arn: String,
+    /// Its changes.
+    changes: Vec<usize>,
+    /// Whether an error blocks it.
+    blocked: bool,
+    /// The stack parameter that names a customer's key; `None` where the application declares none.
+    kms_key: Option<String>,
+    /// Whether nothing lets Secrets Manager invoke it, and the plan doesn't change that.
+    not_permitted: bool,
+}
+
+struct Differ<'a> {
+    desired: &'a Desired,
+    live: &'a Live,
+    plan: Plan,
+    outcomes: BTreeMap<String, FunctionOutcome>,
+    /// The changes that take secrets away from a function, by the function's ARN.
+    leaving: BTreeMap<String, Vec<(String, usize)>>,
+}
+
+impl<'a> Differ<'a> {
+    fn new(desired: &'a Desired, live: &'a Live, scope: Scope) -> Self {
+        let plan = Plan {
+            project: desired.project.clone(),
+            target: desired.target.name.clone(),
+            account: live.account.clone(),
+            region: live.region.clone(),
+            partial: scope.partial,
+            functions: desired.functions.len(),
+            secrets: desired.secrets.len(),
+            ..Plan::default()
+        };
+        Self { desired, live, plan, outcomes: BTreeMap::new(), leaving: BTreeMap::new() }
+    }
+
+    fn address(&self, kind: Kind, handle: &str) -> Address {
+        self.desired.address(kind, handle)
+    }
+
+    fn change(
+        &mut self,
+        address: Address,
+        name: &str,
+        action: Action,
+        reason: Reason,
+        fields: Vec<FieldChange>,
+    ) -> usize {
+        self.plan.changes.push(Change {
+            address,
+            name: name.to_owned(),
+            action,
+            reason,
+            fields,
+            effects: BTreeSet::new(),
+            after: Vec::new(),
+            blocked: false,
+        });
+        self.plan.changes.len() - 1
+    }
+
+    fn effect(&mut self, change: usize, effect: Effect) {
+        self.plan.changes[change].effects.insert(effect);
+    }
+
+    fn problem(&mut self, address: &Address, name: &str, severity: Severity, kind: ProblemKind) {
+        self.plan.problems.push(Problem { address: address.clone(), name: name.to_owned(), severity, kind });
+    }
+
+    fn note(&mut self, address: Option<Address>, kind: NoteKind) {
+        self.plan.notes.push(Note { address, kind });
+    }
+
+    /// Whether a project's tag is this project's, under its present or its earlier name.
+    fn is_ours(&self, project: &str) -> bool {
+        project == self.desired.project || self.desired.renamed_from.as_deref() == Some(project)
+    }
+
+    fn live_function(&self, handle: &str) -> Option<&'a LiveFunction> {
+        self.live.functions.get(handle)
+    }
+
+    /// The ARN that a function has or will have.
+    fn function_arn(&self, handle: &str, function: &Function) -> String {
+        if let FunctionSource::Existing { reference } = &function.source
+            && reference.starts_with("arn:")
+        {
+            return reference.clone();
+        }
+        match self.live_function(handle).map(|live| &live.configuration) {
+            Some(Reading::Found(configuration)) => configuration.arn.clone(),
+            _ => format!(
+                "arn:{}:lambda:{}:{}:function:{}",
+                self.live.partition, self.live.region, self.live.account, function.name
+            ),
+        }
+    }
+
+    /// The ARNs of the functions that this manifest deploys.
+    fn deployed_arns(&self) -> BTreeSet<String> {
+        let deployed = self.desired.functions.iter().filter(|(_, function)| function.deployment().is_some());
+        deployed.map(|(handle, function)| self.function_arn(handle, function)).collect()
+    }
+
+    fn finish(self) -> Plan {
+        self.plan
+    }
+}

@@ -1,0 +1,385 @@
+//! A plan as text, in Terraform's manner.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use anstyle::Style;
+use similar::{ChangeTag, TextDiff};
+
+use crate::model::Address;
+use crate::plan::{Action, Change, Effect, FieldChange, Note, NoteKind, Operation, Plan, Reason, Severity, Shown};
+
+use super::{ADD, BOLD, CHANGE, DESTROY, DIM, WARNING, count, paint, problem, safe, some_of};
+
+/// From this length on, a changed value is shown as a diff.
+const LONG: usize = 60;
+
+/// How a plan is introduced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// `plan`.
+    Plan,
+    /// `apply`.
+    Apply,
+    /// `destroy`.
+    Destroy,
+}
+
+/// A whole plan.
+pub fn plan(plan: &Plan, mode: Mode) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}", paint(BOLD, &heading(plan)));
+    if plan.partial {
+        let _ =
+            writeln!(out, "\n{}: only what `--target` selects; orphans are not looked for.", paint(WARNING, "Partial"));
+    }
+    effects(&mut out, plan);
+    if !plan.changes.is_empty() {
+        legend(&mut out, plan);
+        for (address, changes) in by_address(plan) {
+            resource(&mut out, &address, &changes);
+        }
+    }
+    problems(&mut out, plan);
+    notes(&mut out, plan);
+    summary(&mut out, plan, mode);
+    out
+}
+
+/// Where a plan goes: the project, the account, the region.
+pub fn heading(plan: &Plan) -> String {
+    let target = plan.target.as_ref().map(|target| format!(", target {}", safe(target))).unwrap_or_default();
+    format!(
+        "Project {} in account {}, region {}{target}: {}, {}",
+        safe(&plan.project),
+        safe(&plan.account),
+        safe(&plan.region),
+        count(plan.functions, "function"),
+        count(plan.secrets, "secret"),
+    )
+}
+
+/// How many resources are added, changed, replaced, destroyed by the changes that will run.
+pub fn counts(plan: &Plan) -> BTreeMap<Operation, usize> {
+    let mut counts = BTreeMap::new();
+    for (_, changes) in by_address(plan) {
+        let runnable: Vec<&Change> = changes.into_iter().filter(|change| !change.blocked).collect();
+        if !runnable.is_empty() {
+            *counts.entry(operation(&runnable)).or_insert(0) += 1;
+        }
+    }
+    counts
+}
+
+/// The sentence that stands for an effect on a number of resources.
+pub fn effect_words(effect: Effect, number: usize) -> String {
+    let (secrets, verb) = (count(number, "secret"), if number == 1 { "s" } else { "" });
+    match effect {
+        Effect::RotatesNow => format!("{secrets} rotate{verb} now"),
+        Effect::TestsNow => format!("{secrets}: the function's testSecret step runs now"),
+        Effect::MayRotateOnOldSchedule => format!("{secrets} may still rotate once on the old schedule"),
+        Effect::ReplacesCode => format!("the code of {} is replaced", count(number, "function")),
+        Effect::StopsRotation => format!("rotation stops for {secrets}"),
+        Effect::TakesOver => {
+            let is = if number == 1 { "is" } else { "are" };
+            format!("{secrets} {is} taken over from functions that this manifest doesn't deploy")
+        }
+        Effect::OpensPermission => format!("Secrets Manager is let in to invoke {}", count(number, "function")),
+        Effect::Deletes => {
+            format!("{} deleted", if number == 1 { "1 stack is".to_owned() } else { format!("{number} stacks are") })
+        }
+    }
+}
+
+fn effects(out: &mut String, plan: &Plan) {
+    let mut first = true;
+    for effect in Effect::ALL {
+        let names: Vec<&str> = plan
+            .runnable()
+            .filter(|change| change.effects.contains(&effect))
+            .map(|change| change.name.as_str())
+            .collect();
+        if names.is_empty() {
+            continue;
+        }
+        if std::mem::take(&mut first) {
+            out.push('\n');
+        }
+        let style = if matches!(effect, Effect::Deletes | Effect::StopsRotation) { DESTROY } else { CHANGE };
+        let words = paint(style.bold(), &effect_words(effect, names.len()));
+        let _ = writeln!(out, "  ! {words}  {}", paint(DIM, &format!("({}: {})", effect.word(), some_of(names, 3))));
+    }
+}
+
+fn legend(out: &mut String, plan: &Plan) {
+    let used: BTreeSet<Operation> = by_address(plan).iter().map(|(_, changes)| operation(changes)).collect();
+    let symbols: Vec<String> = used
+        .into_iter()
+        .map(|operation| {
+            let word = match operation {
+                Operation::Add => "add",
+                Operation::Change => "change",
+                Operation::Replace => "delete, then add",
+                Operation::Destroy => "remove",
+            };
+            format!("{} {word}", symbol(operation))
+        })
+        .collect();
+    let _ = writeln!(out, "\nActions are indicated with these symbols:  {}", symbols.join("   "));
+}
+
+fn symbol(operation: Operation) -> String {
+    let (style, text) = match operation {
+        Operation::Add => (ADD, "+"),
+        Operation::Change => (CHANGE, "~"),
+        Operation::Replace => (DESTROY, "-/+"),
+        Operation::Destroy => (DESTROY, "-"),
+    };
+    paint(style, text)
+}
+
+/// The class of a resource with all its changes: a new function with its code and permission is one addition.
+fn operation(changes: &[&Change]) -> Operation {
+    let all: BTreeSet<Operation> = changes.iter().map(|change| change.action.operation()).collect();
+    if all.contains(&Operation::Replace) {
+        return Operation::Replace;
+    }
+    if changes.iter().any(|change| matches!(change.action, Action::DeployStack { .. })) {
+        return Operation::Add;
+    }
+    match all.first() {
+        Some(&only) if all.len() == 1 && (only != Operation::Add || !crate::plan::is_function(&changes[0].address)) => {
+            only
+        }
+        _ => Operation::Change,
+    }
+}
+
+fn by_address(plan: &Plan) -> Vec<(Address, Vec<&Change>)> {
+    let mut order: Vec<(Address, Vec<&Change>)> = Vec::new();
+    let mut places: BTreeMap<&Address, usize> = BTreeMap::new();
+    for change in &plan.changes {
+        let place = *places.entry(&change.address).or_insert_with(|| {
+            order.push((change.address.clone(), Vec::new()));
+            order.len() - 1
+        });
+        order[place].1.push(change);
+    }
+    order
+}
+
+fn resource(out: &mut String, address: &Address, changes: &[&Change]) {
+    let blocked = changes.iter().all(|change| change.blocked);
+    let name = &changes[0].name;
+    let shown = if *name == address.handle { String::new() } else { format!(" ({})", safe(name)) };
+    let title = format!("{}{shown}", safe(&address.to_string()));
+    let _ = writeln!(out, "\n  {} {}", paint(DIM, "#"), paint(BOLD, &title));
+    for change in changes {
+        let _ = writeln!(out, "  {} {}{}", paint(DIM, "#"), action_words(change), reason_words(change));
+    }
+    if blocked {
+        let _ = writeln!(out, "  {} {}", paint(DIM, "#"), paint(DESTROY, "left out of an apply: see the error below"));
+    }
+    let _ = writeln!(out, "  {} {}", symbol(operation(changes)), safe(&address.to_string()));
+    for change in changes {
+        for field in &change.fields {
+            field_lines(out, field);
+        }
+    }
+}
+
+fn action_words(change: &Change) -> String {
+    match &change.action {
+        Action::DeployStack { replaces: Some(_), .. } => "the stack will be deleted and deployed again".to_owned(),
+        Action::DeployStack { .. } => "will be deployed from the application".to_owned(),
+        Action::UpdateStack { .. } => {
+            "the stack will be updated; configuration and code are compared again after it".to_owned()
+        }
+        Action::TagStack { .. } => match change.reason {
+            Reason::Adopt => "the stack will be adopted".to_owned(),
+            Reason::Removed => "the stack will be let go: the tag goes, the rest stays".to_owned(),
+            _ => "the stack's tags will change".to_owned(),
+        },
+        Action::DeleteStack { .. } => "the stack will be deleted, with its function".to_owned(),
+        Action::UpdateConfiguration => "the configuration will change".to_owned(),
+        Action::UpdateCode => "the code will be uploaded".to_owned(),
+        Action::AddPermission { .. } if change.reason == Reason::Deployed => {
+            "Secrets Manager will be permitted to invoke it, unless the stack permits it already".to_owned()
+        }
+        Action::AddPermission { replace: true } => "Secrets Manager's permission will be replaced".to_owned(),
+        Action::AddPermission { .. } => "Secrets Manager will be permitted to invoke it".to_owned(),
+        Action::EnableRotation(request) => {
+            format!("rotation will be switched on{}", immediately(request.rotate_immediately))
+        }
+        Action::UpdateRotation(request) => format!("rotation will change{}", immediately(request.rotate_immediately)),
+        Action::DisableRotation => "rotation will be switched off".to_owned(),
+    }
+}
+
+fn immediately(now: bool) -> &'static str {
+    if now { ", and the secret rotates now" } else { ", and the function's testSecret step runs now" }
+}
+
+fn reason_words(change: &Change) -> String {
+    match &change.reason {
+        Reason::Orphaned => ": no handle names it any more".to_owned(),
+        Reason::FailedStack { status } => format!(": it is in {}", safe(status)),
+        Reason::FunctionGone => ": its function is gone".to_owned(),
+        Reason::Renamed { from } => format!(": the project was called {}", safe(from)),
+        Reason::Adopt => ": it has no project's tag yet".to_owned(),
+        Reason::Missing | Reason::Differs | Reason::Deployed | Reason::Removed | Reason::Destroyed => String::new(),
+    }
+}
+
+fn field_lines(out: &mut String, field: &FieldChange) {
+    let path = safe(&field.path);
+    match (&field.before, &field.after) {
+        (Shown::List(before), Shown::List(after)) => {
+            let _ = writeln!(out, "      {} {path}:", paint(CHANGE, "~"));
+            let (before, after): (Vec<&str>, Vec<&str>) =
+                (before.iter().map(String::as_str).collect(), after.iter().map(String::as_str).collect());
+            diff_lines(out, &TextDiff::from_slices(&before, &after));
+        }
+        (Shown::Text(before), Shown::Text(after))
+            if before.len().max(after.len()) >= LONG || before.contains('\n') || after.contains('\n') =>
+        {
+            let _ = writeln!(out, "      {} {path}:", paint(CHANGE, "~"));
+            diff_lines(out, &TextDiff::from_lines(before, after));
+        }
+        (Shown::Absent, after) => one_line(out, ADD, "+", &path, &value(after)),
+        (before, Shown::Absent) => one_line(out, DESTROY, "-", &path, &value(before)),
+        (before, after) => {
+            one_line(out, CHANGE, "~", &path, &format!("{} -> {}", value(before), value(after)));
+        }
+    }
+}
+
+fn one_line(out: &mut String, style: Style, symbol: &str, path: &str, value: &str) {
+    let _ = writeln!(out, "      {} {path} = {value}", paint(style, symbol));
+}
+
+fn diff_lines(out: &mut String, diff: &TextDiff<'_, '_, str>) {
+    for change in diff.iter_all_changes() {
+        let (style, symbol) = match change.tag() {
+            ChangeTag::Delete => (DESTROY, "-"),
+            ChangeTag::Insert => (ADD, "+"),
+            ChangeTag::Equal => (DIM, " "),
+        };
+        let text = change.value().trim_end_matches('\n');
+        let _ = writeln!(out, "          {}", paint(style, &format!("{symbol} {}", safe(text))));
+    }
+}
+
+fn value(shown: &Shown) -> String {
+    match shown {
+        Shown::Absent => "(none)".to_owned(),
+        Shown::Text(text) if text.parse::<u64>().is_ok() || text == "true" || text == "false" => text.clone(),
+        Shown::Text(text) => format!("\"{}\"", safe(text)),
+        Shown::List(items) => {
+            let items: Vec<String> = items.iter().map(|item| format!("\"{}\"", safe(item))).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Shown::Sensitive => "(sensitive value)".to_owned(),
+        Shown::Unknown => "(known after apply)".to_owned(),
+    }
+}
+
+fn problems(out: &mut String, plan: &Plan) {
+    for severity in [Severity::Warning, Severity::Error] {
+        // One message for each kind of problem, however many resources it concerns, keeps a large plan readable.
+        let mut groups: Vec<(String, problem::Words, Vec<String>)> = Vec::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        for found in plan.problems.iter().filter(|found| found.severity == severity) {
+            let words = problem::words(found);
+            let key = format!("{words:?}");
+            let place = *places.entry(key.clone()).or_insert_with(|| {
+                groups.push((key, words, Vec::new()));
+                groups.len() - 1
+            });
+            groups[place].2.push(found.address.to_string());
+        }
+        for (_, words, addresses) in groups {
+            out.push('\n');
+            out.push_str(&problem::render(severity, &words, &some_of(addresses.iter().map(String::as_str), 5)));
+        }
+    }
+}
+
+fn notes(out: &mut String, plan: &Plan) {
+    if plan.notes.is_empty() {
+        return;
+    }
+    out.push('\n');
+    for note in &plan.notes {
+        let text = note_words(note);
+        let _ = match &note.address {
+            Some(address) => {
+                writeln!(out, "{} {}: {text}", paint(BOLD, "note:"), safe(&address.to_string()))
+            }
+            None => writeln!(out, "{} {text}", paint(BOLD, "note:")),
+        };
+    }
+}
+
+fn note_words(note: &Note) -> String {
+    match &note.kind {
+        NoteKind::OrphanSecret { function } => {
+            format!("rotates with {} and no handle names it; `--prune` switches its rotation off", safe(function))
+        }
+        NoteKind::OrphanStack { rotating } => {
+            let rotating = match rotating {
+                None => String::new(),
+                Some(1) => " (1 secret rotates with its function)".to_owned(),
+                Some(number) => format!(" ({number} secrets rotate with its function)"),
+            };
+            format!("has this project's tag and no handle names it{rotating}; `--prune` deletes it")
+        }
+        NoteKind::OrphansNotChecked { unread: Some(unread) } => {
+            format!("orphans not checked: {}", problem::unread_words(unread))
+        }
+        NoteKind::OrphansNotChecked { unread: None } => "orphans not checked".to_owned(),
+        NoteKind::NotManaged { live, on } => {
+            let state = if *on { "on" } else { "off" };
+            let stays = live.as_ref().filter(|_| *on).map(|rules| format!(", {}", safe(&rules.to_string())));
+            format!("the schedule is not managed; rotation stays {state}{}", stays.unwrap_or_default())
+        }
+        NoteKind::KeepsReference => "rotation is off; AWS keeps the reference to the function".to_owned(),
+        NoteKind::SharedWith { secrets } => {
+            format!("shared: {} of other manifests rotate with it", count(*secrets, "secret"))
+        }
+        NoteKind::NewerVersion { version, newest } => {
+            format!("the application has version {}; {} is newer", safe(version), safe(newest))
+        }
+        NoteKind::NotOurs { function } => format!("left alone: it belongs to {}", safe(function)),
+        NoteKind::LetGo => "let go".to_owned(),
+    }
+}
+
+fn summary(out: &mut String, plan: &Plan, mode: Mode) {
+    out.push('\n');
+    if plan.changes.is_empty() {
+        let rest = match mode {
+            Mode::Destroy => "Nothing of this project is there.",
+            _ if plan.has_errors() => "What could be compared is as the manifest says.",
+            _ => "AWS is as the manifest says.",
+        };
+        let _ = writeln!(out, "{} {rest}", paint(ADD.bold(), "No changes."));
+        return;
+    }
+    let counts = counts(plan);
+    let number = |operation| counts.get(&operation).copied().unwrap_or(0);
+    let replaced = number(Operation::Replace);
+    let _ = write!(
+        out,
+        "{} {} to add, {} to change, {} to destroy",
+        paint(BOLD, "Plan:"),
+        number(Operation::Add) + replaced,
+        number(Operation::Change),
+        number(Operation::Destroy) + replaced,
+    );
+    let left_out = by_address(plan).iter().filter(|(_, changes)| changes.iter().any(|change| change.blocked)).count();
+    if left_out > 0 {
+        let _ = write!(out, ", {left_out} left out because of errors");
+    }
+    out.push_str(".\n");
+}

@@ -1,0 +1,244 @@
+//! The words of foreseen problems: what, why, and what to do.
+
+use std::fmt::Write as _;
+
+use crate::model::live::Unread;
+use crate::plan::{Problem, ProblemKind, Severity};
+
+use super::{BOLD, DIM, ERROR, WARNING, paint, safe, some_of};
+
+/// A problem in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// What is wrong, without what it concerns.
+    pub summary: String,
+    /// Why.
+    pub detail: Option<String>,
+    /// What to do; a line with a command stands alone.
+    pub hints: Vec<String>,
+}
+
+impl Words {
+    fn new(summary: impl Into<String>) -> Self {
+        Self { summary: summary.into(), detail: None, hints: Vec::new() }
+    }
+
+    fn because(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+/// A problem's message, about the resources that it concerns.
+pub fn render(severity: Severity, words: &Words, about: &str) -> String {
+    let mut out = String::new();
+    let word = match severity {
+        Severity::Error => paint(ERROR, "error:"),
+        Severity::Warning => paint(WARNING, "warning:"),
+    };
+    let _ = writeln!(out, "{word} {}", paint(BOLD, &format!("{about}: {}", words.summary)));
+    if let Some(detail) = &words.detail {
+        let _ = writeln!(out, "  {detail}");
+    }
+    for hint in &words.hints {
+        let _ = writeln!(out, "  {} {hint}", paint(DIM, "hint:"));
+    }
+    out
+}
+
+/// Why something could not be read.
+pub fn unread_words(unread: &Unread) -> String {
+    match unread {
+        Unread::Denied { action, resource, .. } => {
+            format!("access denied; `{}` on `{}` is missing", safe(action), safe(resource))
+        }
+        Unread::Failed { code, message, request_id } => {
+            let mut text = code.as_ref().map(|code| format!("{}: ", safe(code))).unwrap_or_default();
+            text.push_str(&safe(message));
+            if let Some(id) = request_id {
+                let _ = write!(text, " (request {})", safe(id));
+            }
+            text
+        }
+    }
+}
+
+/// A problem in words.
+pub fn words(problem: &Problem) -> Words {
+    let name = safe(&problem.name);
+    secret_words(&problem.kind, &name).unwrap_or_else(|| function_words(&problem.kind, &name))
+}
+
+fn secret_words(kind: &ProblemKind, name: &str) -> Option<Words> {
+    Some(match kind {
+        ProblemKind::SecretMissing => Words::new("Secrets Manager has no such secret")
+            .hint("create it first; `rotator` never creates secrets, nor sets their values"),
+        ProblemKind::NoValue => Words::new("the secret has no value yet, so there is nothing to rotate")
+            .hint("give it its first value with `aws secretsmanager put-secret-value`"),
+        ProblemKind::ScheduledForDeletion => Words::new("the secret is scheduled for deletion")
+            .hint("take it out of the manifest, or bring it back with `aws secretsmanager restore-secret`"),
+        ProblemKind::Replica { primary } => {
+            Words::new(format!("the secret is a replica; it rotates in its primary region, {}", safe(primary)))
+                .hint("move the entry to a target in that region; replicas follow by themselves")
+        }
+        ProblemKind::OwnedByService { service } => {
+            Words::new(format!("the secret belongs to the service {}, which rotates it by itself", safe(service)))
+                .because("such a secret takes a schedule, and no function")
+                .hint("remove `function:` from the entry")
+        }
+        ProblemKind::NoFunction => Words::new("the entry names no function, and AWS doesn't manage this secret's rotation")
+            .hint("add `function:` with the handle of a rotation function"),
+        ProblemKind::UnfinishedRotation { version } => {
+            let version = safe(version);
+            Words::new(format!("a rotation isn't finished: version {version} holds AWSPENDING"))
+                .because("Secrets Manager answers \"A previous rotation isn't complete\" until it is, and tries it again by itself")
+                .hint("look into the function's log for the reason; once it is mended, Secrets Manager's next try ends it")
+                .hint(format!(
+                    "to give that version up:\n    aws secretsmanager update-secret-version-stage --secret-id '{name}' --version-stage AWSPENDING --remove-from-version-id {version}"
+                ))
+        }
+        ProblemKind::KeyWithoutParameter { key } => {
+            Words::new(format!("the secret's key {} is not among the function's parameters", safe(key)))
+                .because("the function's role may then neither decrypt nor encrypt the secret, and its rotation fails")
+                .hint("set `application.parameters.kmsKeyArn`, or give the role the right by other means")
+        }
+        ProblemKind::NotPermitted => Words::new("nothing lets Secrets Manager invoke its function, which is used and not deployed here")
+            .hint("add a resource-based permission for the principal secretsmanager.amazonaws.com where that function is made"),
+        ProblemKind::BlockedBy { address } => {
+            Words::new(format!("left out: {} has an error", safe(&address.to_string())))
+        }
+        _ => return None,
+    })
+}
+
+fn function_words(kind: &ProblemKind, name: &str) -> Words {
+    match kind {
+        ProblemKind::TemplateCode => Words::new("no `code:` is stated, so the template's own code stays")
+            .because(
+                "its setSecret and testSecret steps raise an error: until the code is customised, every rotation fails",
+            )
+            .hint("add `code:` with the folder of the function's code"),
+        ProblemKind::UnreadableEnvironment { code } => Words::new(format!(
+            "AWS doesn't show the function's environment ({})",
+            safe(code)
+        ))
+        .because("changing it would wipe the variables that can't be read")
+        .hint("the reading role needs `kms:Decrypt` on the function's key; or take `environment:` out of the manifest"),
+        ProblemKind::UnscopedPermission { statement, by_stack } => {
+            let statement = safe(statement);
+            let words =
+                Words::new(format!("statement `{statement}` lets Secrets Manager invoke the function for any account"));
+            if *by_stack {
+                words.because("the application's stack made it so")
+            } else {
+                words.because("AWS recommends a condition on aws:SourceAccount").hint(format!(
+                    "remove it, and the next apply adds a scoped one:\n    aws lambda remove-permission --function-name '{name}' --statement-id '{statement}'"
+                ))
+            }
+        }
+        ProblemKind::InvocationDenied { statement } => {
+            Words::new(format!("statement `{}` denies Secrets Manager the invocation", safe(statement)))
+        }
+        ProblemKind::FunctionMissing => Words::new(format!("Lambda has no function `{name}`"))
+            .hint("an `existing` function must be there; without `existing:` it is deployed"),
+        ProblemKind::FunctionFailed { reason } => {
+            let words = Words::new("the function is in the state Failed");
+            match reason {
+                Some(reason) => words.because(safe(reason)),
+                None => words,
+            }
+        }
+        ProblemKind::NameTaken => {
+            Words::new(format!("a function `{name}` is there already, and no stack of this application holds it"))
+                .hint("to use it as it is: `existing: NAME`; to deploy another: `name: OTHER`")
+        }
+        ProblemKind::NamedOtherwise { live } => {
+            let live = safe(live);
+            Words::new(format!("its stack holds the function `{live}`, and a new name would replace that function"))
+                .hint(format!("state `name: {live}`; to rename, deploy a second function and move the secrets first"))
+        }
+        ProblemKind::OtherProject { project } => {
+            let project = safe(project);
+            Words::new(format!("it belongs to the project `{project}`")).hint(format!(
+                "that project can let it go (`removed:`) or share its function (`shared: true`); if it is this one's earlier name: `renamed_from: {project}`"
+            ))
+        }
+        other => stack_words(other),
+    }
+}
+
+fn stack_words(kind: &ProblemKind) -> Words {
+    match kind {
+        ProblemKind::StackBusy { status } => {
+            Words::new(format!("its stack is being changed by other hands ({})", safe(status)))
+                .hint("wait until it is done, and plan again")
+        }
+        ProblemKind::StackBroken { status, stack, reason, ours } => {
+            let stack = safe(stack);
+            let words = Words::new(format!("its stack {stack} is in {}", safe(status)));
+            let words = match reason {
+                Some(reason) => words.because(format!("the first failure was: {}", safe(reason))),
+                None => words,
+            };
+            let command = match status.as_str() {
+                "UPDATE_ROLLBACK_FAILED" => "continue-update-rollback",
+                _ => "delete-stack",
+            };
+            let words =
+                words.hint(format!("mend the cause, then:\n    aws cloudformation {command} --stack-name '{stack}'"));
+            if *ours { words } else { words.hint("it has no project's tag, so it is never deleted from here") }
+        }
+        ProblemKind::ApplicationMissing { application, version } => {
+            let version = version.as_ref().map(|version| format!(" version {}", safe(version))).unwrap_or_default();
+            Words::new(format!("the Serverless Application Repository has no {}{version}", safe(application)))
+                .hint("`aws serverlessrepo list-application-versions --application-id ARN` lists its versions")
+        }
+        ProblemKind::UnknownParameter { parameter, version, declared } => {
+            let words = Words::new(format!("version {} declares no parameter `{}`", safe(version), safe(parameter)));
+            let nearest = declared
+                .iter()
+                .map(|name| (strsim::jaro_winkler(&name.to_lowercase(), &parameter.to_lowercase()), name))
+                .filter(|(score, _)| *score > 0.8)
+                .max_by(|one, other| one.0.total_cmp(&other.0));
+            match nearest {
+                Some((_, name)) => words.hint(format!("did you mean `{}`?", safe(name))),
+                None => words.hint(format!("it declares {}", some_of(declared.iter().map(String::as_str), 20))),
+            }
+        }
+        ProblemKind::MissingParameter { parameter, no_echo: true } => {
+            Words::new(format!("the value of the parameter `{}` can't be read back", safe(parameter)))
+                .hint("an update must send it: state it under `application.parameters`")
+        }
+        ProblemKind::MissingParameter { parameter, no_echo: false } => {
+            Words::new(format!("the parameter `{}` has no default", safe(parameter)))
+                .hint("state it under `application.parameters`")
+        }
+        ProblemKind::ParameterNotAllowed { parameter, allowed } => Words::new(format!(
+            "the parameter `{}` takes one of {}",
+            safe(parameter),
+            some_of(allowed.iter().map(String::as_str), 20)
+        )),
+        ProblemKind::ArchitectureNeedsCode => Words::new("another architecture needs other code")
+            .because("Lambda changes a function's architecture only together with its code")
+            .hint("state `code:` too"),
+        ProblemKind::HandlerFileMissing { handler } => {
+            Words::new(format!("the code lacks the file of the live handler `{}`", safe(handler)))
+                .hint("add the file, or state `handler:`")
+        }
+        ProblemKind::StillUsed { secrets } => {
+            Words::new(format!("its function still rotates {}", some_of(secrets.iter().map(String::as_str), 5)))
+                .hint("switch their rotation off, or move them to another function, first")
+        }
+        ProblemKind::UseUnknown => Words::new("whether secrets still rotate with its function can't be known")
+            .hint("the reading role needs `secretsmanager:ListSecrets`"),
+        ProblemKind::Unread { what, unread } => {
+            Words::new(format!("the {what} can't be read: {}", unread_words(unread)))
+        }
+        _ => Words::new("unknown problem; this is a bug in rotator"),
+    }
+}
