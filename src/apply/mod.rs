@@ -1,1 +1,251 @@
-//! TODO
+//! Runs a plan's steps: walks their graph with bounded concurrency, emits events, and never stops at the first failure
+//! of an independent branch.
+//!
+//! This folder knows steps and the trait [`Execute`]; it knows nothing of YAML, of the SDK, or of terminals.
+
+mod engine;
+mod function;
+mod rotation;
+mod stack;
+mod wait;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::aws::AwsError;
+use crate::model::{Desired, Live};
+use crate::plan::{Change, Plan, Step};
+
+pub use engine::{Interrupt, run};
+
+/// How an apply runs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many steps may talk to AWS at once. Steps that only watch a rotation don't count.
+    pub parallelism: usize,
+    /// Whether rotations are watched to their end.
+    pub wait: bool,
+    /// How long a rotation is watched.
+    pub rotation_timeout: Duration,
+    /// How long a stack's creation or update may take.
+    pub stack_timeout: Duration,
+    /// How long a stack's deletion may take: network interfaces of a VPC function can live on for more than an hour.
+    pub deletion_timeout: Duration,
+    /// How long a function may take to become active after a change.
+    pub function_timeout: Duration,
+    /// How long a new permission may take to spread until Secrets Manager can use it.
+    pub permission_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            parallelism: 16,
+            wait: true,
+            rotation_timeout: Duration::from_mins(10),
+            stack_timeout: Duration::from_mins(60),
+            deletion_timeout: Duration::from_mins(120),
+            function_timeout: Duration::from_mins(10),
+            permission_timeout: Duration::from_mins(1),
+        }
+    }
+}
+
+/// All that steps work with.
+pub struct Context<'a, E> {
+    /// The writes.
+    pub executor: &'a E,
+    /// What the manifest wants; it holds the values that plans don't.
+    pub desired: &'a Desired,
+    /// What was read when the plan was made.
+    pub live: &'a Live,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The zips to upload, by function handle.
+    pub packages: &'a BTreeMap<String, Vec<u8>>,
+    /// How it runs.
+    pub options: &'a Options,
+    /// Who hears of events.
+    pub observer: &'a dyn Observer,
+    /// The versions that rotations make, by change.
+    pub versions: Mutex<BTreeMap<usize, String>>,
+}
+
+impl<E> Context<'_, E> {
+    fn change(&self, step: &Step) -> Option<&Change> {
+        step.change.map(|change| &self.plan.changes[change])
+    }
+}
+
+/// What happens during an apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A step begins.
+    Started {
+        /// Its index.
+        step: usize,
+    },
+    /// A step waits for AWS.
+    Waiting {
+        /// Its index.
+        step: usize,
+        /// What AWS says at the moment.
+        status: String,
+    },
+    /// A step is over, or is never attempted.
+    Ended {
+        /// Its index.
+        step: usize,
+        /// How it ended.
+        outcome: Outcome,
+    },
+}
+
+/// Who hears of events; called from several tasks at once.
+pub trait Observer: Sync {
+    /// Something happened.
+    fn event(&self, event: &Event);
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done.
+    Applied {
+        /// AWS's request ids of the writes.
+        requests: Vec<String>,
+    },
+    /// There was nothing to do: AWS had it already.
+    Unchanged,
+    /// Secrets Manager accepted a rotation that hasn't ended.
+    NotFinished(NotFinished),
+    /// It failed.
+    Failed(Failure),
+    /// What it depends on failed, or the apply was interrupted before.
+    NotAttempted {
+        /// The failed step that it waited for; `None` after an interrupt.
+        because: Option<usize>,
+    },
+}
+
+/// A rotation that was accepted, and whose end was not seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotFinished {
+    /// The version that it makes.
+    pub version: String,
+    /// The function's name, if a function rotates the secret.
+    pub function: Option<String>,
+    /// Where the function logs.
+    pub log_group: Option<String>,
+    /// How long it was watched; `None` where nobody asked to wait.
+    pub waited: Option<Duration>,
+    /// Whether the wait ended because of an interrupt.
+    pub interrupted: bool,
+}
+
+/// Why a step failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// AWS refused a call.
+    Aws(AwsError),
+    /// A change set couldn't be made, for AWS's reason.
+    ChangeSet {
+        /// AWS's reason.
+        reason: String,
+    },
+    /// A change set would remove or replace the function.
+    WouldReplace {
+        /// The function.
+        resource: String,
+        /// `Remove`, or `replace`.
+        action: String,
+    },
+    /// A stack ended in a failed status.
+    Stack {
+        /// The stack.
+        stack: String,
+        /// The status.
+        status: String,
+        /// The first failed resource's reason.
+        reason: Option<String>,
+    },
+    /// A function didn't become usable.
+    Function {
+        /// The function.
+        function: String,
+        /// Its state.
+        state: String,
+        /// AWS's reason.
+        reason: Option<String>,
+    },
+    /// The function has gone since the plan was made.
+    FunctionMissing {
+        /// The function.
+        function: String,
+    },
+    /// The secret has gone since the plan was made.
+    SecretMissing,
+    /// A rotation has begun since the plan was made, and isn't finished.
+    UnfinishedRotation {
+        /// The version that holds `AWSPENDING`.
+        version: String,
+    },
+    /// AWS doesn't show the environment that would have to be merged.
+    UnreadableEnvironment {
+        /// AWS's error code.
+        code: String,
+    },
+    /// Uploaded code reads back as something else.
+    CodeDiffers {
+        /// What was sent.
+        sent: String,
+        /// What AWS has.
+        live: String,
+    },
+    /// Others keep changing the function.
+    KeepsChanging {
+        /// The function.
+        function: String,
+    },
+    /// It took too long.
+    TimedOut {
+        /// What was waited for.
+        what: String,
+        /// How long.
+        after: Duration,
+        /// The last status.
+        status: String,
+    },
+    /// A value that the step needs isn't there; this is a bug.
+    Internal(&'static str),
+}
+
+impl From<AwsError> for Failure {
+    fn from(error: AwsError) -> Self {
+        Self::Aws(error)
+    }
+}
+
+/// How an apply ended, step by step.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// How each ended.
+    pub outcomes: Vec<Outcome>,
+    /// Whether it was interrupted.
+    pub interrupted: bool,
+}
+
+impl Report {
+    /// Whether a step failed, or wasn't attempted because another failed.
+    pub fn has_failed(&self) -> bool {
+        self.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_)))
+    }
+
+    /// Whether a rotation that was waited for hasn't ended.
+    pub fn has_unfinished(&self) -> bool {
+        self.outcomes.iter().any(|outcome| matches!(outcome, Outcome::NotFinished(rest) if rest.waited.is_some()))
+    }
+}

@@ -1,9 +1,11 @@
 //! The pure differ: a desired state and a live one in, a plan out.
 
 mod destroy;
-mod function;
+pub(crate) mod function;
 mod orphans;
 mod secret;
+
+pub use function::{configuration_fields, permits, same_code, stack_tags};
 
 use std::collections::{BTreeMap, BTreeSet};
 

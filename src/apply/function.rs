@@ -1,0 +1,169 @@
+//! Functions: configuration, code and permission, one edit at a time, each after a fresh look.
+
+use crate::aws::ErrorKind;
+use crate::aws::execute::{CodeUpload, ConfigurationChange, Execute};
+use crate::model::live::Configuration;
+use crate::model::{CodeSource, Deployment, PERMISSION_STATEMENT};
+use crate::plan::diff::{configuration_fields, permits, same_code};
+use crate::plan::{FieldChange, Step};
+
+use super::wait::Wait;
+use super::{Context, Failure, Outcome};
+
+/// How often an edit is tried against others who edit the same function.
+const EDITS: usize = 5;
+
+impl<E: Execute> Context<'_, E> {
+    fn deployment(&self, step: &Step) -> Result<&Deployment, Failure> {
+        let function = self.desired.functions.get(&step.address.handle);
+        function.and_then(|function| function.deployment()).ok_or(Failure::Internal("the function isn't deployed"))
+    }
+
+    /// Waits until a function is active and no edit is in progress.
+    pub(super) async fn settled(&self, index: usize, name: &str) -> Result<(Configuration, Option<String>), Failure> {
+        let mut wait = Wait::new(self.options.function_timeout);
+        loop {
+            let Some((configuration, revision)) = self.executor.get_configuration(name).await? else {
+                return Err(Failure::FunctionMissing { function: name.to_owned() });
+            };
+            if configuration.state == "Failed" || configuration.last_update_status == "Failed" {
+                let failed = if configuration.state == "Failed" { "State" } else { "LastUpdateStatus" };
+                return Err(Failure::Function {
+                    function: name.to_owned(),
+                    state: format!("{failed} Failed"),
+                    reason: configuration.state_reason,
+                });
+            }
+            // An inactive function wakes up with its next invocation, and can be edited.
+            let ready = matches!(configuration.state.as_str(), "Active" | "Inactive" | "ActiveNonInvocable");
+            if ready && configuration.last_update_status != "InProgress" {
+                return Ok((configuration, revision));
+            }
+            let status = format!("{}, {}", configuration.state, configuration.last_update_status);
+            self.pause(index, &mut wait, "the function", &status).await?;
+        }
+    }
+
+    pub(super) async fn configuration(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
+        let deployment = self.deployment(step)?;
+        for _ in 0..EDITS {
+            let (live, revision) = self.settled(index, &step.name).await?;
+            if let (Err(code), false) = (&live.environment, deployment.environment.is_empty()) {
+                return Err(Failure::UnreadableEnvironment { code: code.clone() });
+            }
+            let fields = configuration_fields(deployment, Some(&live), false);
+            if fields.is_empty() {
+                return Ok(Outcome::Unchanged);
+            }
+            let change = configuration_change(deployment, &live, &fields);
+            match self.executor.update_configuration(&step.name, &change, revision.as_deref()).await {
+                Ok(request) => {
+                    self.settled(index, &step.name).await?;
+                    return Ok(Outcome::Applied { requests: request.into_iter().collect() });
+                }
+                // Somebody else was faster: look again, and merge with what they wrote.
+                Err(error) if matches!(error.kind, ErrorKind::Precondition | ErrorKind::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Failure::KeepsChanging { function: step.name.clone() })
+    }
+
+    pub(super) async fn code(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
+        let deployment = self.deployment(step)?;
+        let code = deployment.code.as_ref().ok_or(Failure::Internal("the function has no code"))?;
+        let upload = match &code.source {
+            CodeSource::Path { .. } => {
+                let zip = self.packages.get(&step.address.handle).ok_or(Failure::Internal("no package was built"))?;
+                CodeUpload::Zip(zip.clone())
+            }
+            CodeSource::S3 { bucket, key, object_version, .. } => {
+                CodeUpload::S3 { bucket: bucket.clone(), key: key.clone(), object_version: object_version.clone() }
+            }
+        };
+        for _ in 0..EDITS {
+            let (live, revision) = self.settled(index, &step.name).await?;
+            let architecture = deployment.architecture.as_deref().filter(|wanted| *wanted != live.architecture);
+            if architecture.is_none() && (same_code(code, &live) || self.is_as_it_was(step, &live)) {
+                return Ok(Outcome::Unchanged);
+            }
+            match self.executor.update_code(&step.name, &upload, architecture, revision.as_deref()).await {
+                Ok(request) => {
+                    let (live, _) = self.settled(index, &step.name).await?;
+                    if !same_code(code, &live) {
+                        let sent = code.package.as_ref().map(|package| package.sha256.clone()).unwrap_or_default();
+                        return Err(Failure::CodeDiffers { sent, live: live.code_sha256 });
+                    }
+                    return Ok(Outcome::Applied { requests: request.into_iter().collect() });
+                }
+                Err(error) if matches!(error.kind, ErrorKind::Precondition | ErrorKind::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Failure::KeepsChanging { function: step.name.clone() })
+    }
+
+    /// Whether a step that only looks again finds the code that the plan found to be the manifest's, in other bytes.
+    fn is_as_it_was(&self, step: &Step, now: &Configuration) -> bool {
+        let before = self.live.functions.get(&step.address.handle).and_then(|live| live.configuration.found());
+        step.change.is_none() && before.is_some_and(|before| before.code_sha256 == now.code_sha256)
+    }
+
+    pub(super) async fn permission(&self, step: &Step) -> Result<Outcome, Failure> {
+        let account = &self.live.account;
+        for _ in 0..EDITS {
+            let (statements, mut revision) = self.executor.get_policy(&step.name).await?;
+            if permits(&statements, account) {
+                return Ok(Outcome::Unchanged);
+            }
+            let mut requests = Vec::new();
+            let result = async {
+                if statements.iter().any(|statement| statement.sid == PERMISSION_STATEMENT) {
+                    let removed =
+                        self.executor.remove_permission(&step.name, PERMISSION_STATEMENT, revision.as_deref()).await?;
+                    requests.extend(removed);
+                    revision = self.executor.get_policy(&step.name).await?.1;
+                }
+                self.executor.add_permission(&step.name, PERMISSION_STATEMENT, account, revision.as_deref()).await
+            };
+            match result.await {
+                Ok(request) => {
+                    requests.extend(request);
+                    return Ok(Outcome::Applied { requests });
+                }
+                Err(error) if matches!(error.kind, ErrorKind::Precondition | ErrorKind::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Failure::KeepsChanging { function: step.name.clone() })
+    }
+}
+
+/// The call that makes the differing fields as the manifest says, and leaves the rest.
+fn configuration_change(deployment: &Deployment, live: &Configuration, fields: &[FieldChange]) -> ConfigurationChange {
+    let differs = |path: &str| {
+        fields
+            .iter()
+            .any(|field| field.path == path || field.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+    };
+    let environment = differs("environment").then(|| {
+        let mut merged = live.environment.clone().unwrap_or_default();
+        for (name, value) in &deployment.environment {
+            match value {
+                Some(value) => merged.insert(name.clone(), value.clone()),
+                None => merged.remove(name),
+            };
+        }
+        merged
+    });
+    ConfigurationChange {
+        runtime: deployment.runtime.clone().filter(|_| differs("runtime")),
+        handler: deployment.handler.clone().filter(|_| differs("handler")),
+        layers: deployment.layers.clone().filter(|_| differs("layers")),
+        timeout: deployment.timeout.filter(|_| differs("timeout")),
+        memory: deployment.memory.filter(|_| differs("memory")),
+        environment,
+        vpc: deployment.vpc.clone().filter(|_| differs("vpc")),
+        description: deployment.description.clone().filter(|_| differs("description")),
+    }
+}

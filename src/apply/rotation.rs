@@ -1,0 +1,147 @@
+//! Rotations: started after a fresh look, and watched by the version that AWS answered with.
+
+use std::time::Duration;
+
+use crate::aws::ErrorKind;
+use crate::aws::execute::Execute;
+use crate::model::live::LiveSecret;
+use crate::model::{Kind, arn};
+use crate::plan::{Action, RotateSecret, Step};
+
+use super::engine::Interrupt;
+use super::wait::Wait;
+use super::{Context, Event, Failure, NotFinished, Outcome};
+
+/// How long a test's version may be invisible before its absence means that it is over.
+const UNSEEN: Duration = Duration::from_secs(3);
+
+impl<E: Execute> Context<'_, E> {
+    fn request(&self, step: &Step) -> Result<&RotateSecret, Failure> {
+        let change = self.change(step).ok_or(Failure::Internal("a rotation has no change"))?;
+        change.action.rotate_secret().ok_or(Failure::Internal("a rotation has another action"))
+    }
+
+    pub(super) async fn rotation(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
+        let request = self.request(step)?;
+        // Others may have been here since the plan was made; nothing is rotated twice.
+        let Some(live) = self.executor.describe_secret(&request.secret_arn).await? else {
+            return Err(Failure::SecretMissing);
+        };
+        if is_done(request, &live) {
+            return Ok(Outcome::Unchanged);
+        }
+        if let Some(version) = live.unfinished_rotation() {
+            return Err(Failure::UnfinishedRotation { version: version.to_owned() });
+        }
+        let mut wait = Wait::new(self.options.permission_timeout);
+        loop {
+            let answer = self
+                .executor
+                .rotate_secret(
+                    &request.secret_arn,
+                    request.function_arn.as_deref(),
+                    request.rules.as_ref(),
+                    request.rotate_immediately,
+                )
+                .await;
+            match answer {
+                Ok(answer) => {
+                    if let (Some(version), Some(change), Ok(mut versions)) =
+                        (answer.version_id, step.change, self.versions.lock())
+                    {
+                        versions.insert(change, version);
+                    }
+                    return Ok(Outcome::Applied { requests: answer.request_id.into_iter().collect() });
+                }
+                // A new permission takes some seconds to spread; no other refusal is tried again.
+                Err(error) if error.kind == ErrorKind::CannotInvoke => {
+                    let status = "until Secrets Manager may invoke the function".to_owned();
+                    self.observer.event(&Event::Waiting { step: index, status });
+                    if !wait.pause().await {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    pub(super) async fn watch(&self, index: usize, step: &Step, interrupt: &Interrupt) -> Result<Outcome, Failure> {
+        let request = self.request(step)?;
+        let version = match (step.change, self.versions.lock()) {
+            (Some(change), Ok(versions)) => versions.get(&change).cloned(),
+            _ => None,
+        };
+        // Without a version, the rotation's step found nothing to do.
+        let Some(version) = version else { return Ok(Outcome::Unchanged) };
+        if !self.options.wait {
+            return Ok(Outcome::NotFinished(self.not_finished(request, version, None, false)));
+        }
+        let mut wait = Wait::new(self.options.rotation_timeout);
+        let mut seen = false;
+        loop {
+            let stages = self.executor.version_stages(&request.secret_arn, &version).await?;
+            let pending = stages.iter().any(|stage| stage == "AWSPENDING");
+            let current = stages.iter().any(|stage| stage == "AWSCURRENT");
+            seen |= pending;
+            let tested = !request.rotate_immediately && !pending && (seen || wait.elapsed() >= UNSEEN);
+            if current || tested {
+                return Ok(Outcome::Applied { requests: Vec::new() });
+            }
+            let status = if pending { "AWSPENDING" } else { "accepted" };
+            self.observer.event(&Event::Waiting { step: index, status: format!("the rotation: {status}") });
+            let interrupted = tokio::select! {
+                () = interrupt.pulled() => true,
+                goes_on = wait.pause() => {
+                    if goes_on { continue; }
+                    false
+                }
+            };
+            let rest = self.not_finished(request, version, Some(wait.elapsed()), interrupted);
+            return Ok(Outcome::NotFinished(rest));
+        }
+    }
+
+    fn not_finished(
+        &self,
+        request: &RotateSecret,
+        version: String,
+        waited: Option<Duration>,
+        interrupted: bool,
+    ) -> NotFinished {
+        let function = request.function_arn.as_deref().map(|arn| arn::function_name(arn).to_owned());
+        let stated = function.as_ref().and_then(|name| {
+            let configurations = self.live.functions.values().filter_map(|live| live.configuration.found());
+            configurations.filter(|live| live.name == *name).find_map(|live| live.log_group.clone())
+        });
+        let log_group = stated.or_else(|| function.as_ref().map(|name| format!("/aws/lambda/{name}")));
+        NotFinished { version, function, log_group, waited, interrupted }
+    }
+
+    pub(super) async fn disable(&self, step: &Step) -> Result<Outcome, Failure> {
+        let change = self.change(step).ok_or(Failure::Internal("a switch-off has no change"))?;
+        if change.action != Action::DisableRotation {
+            return Err(Failure::Internal("a switch-off has another action"));
+        }
+        // Lists lag behind: each candidate is confirmed before it is switched off.
+        let Some(live) = self.executor.describe_secret(&change.name).await? else { return Ok(Outcome::Unchanged) };
+        let moved_on = step.address.kind == Kind::OrphanSecret
+            && self.live.orphan_secrets.as_ref().is_ok_and(|orphans| {
+                orphans
+                    .iter()
+                    .any(|orphan| orphan.arn == live.arn && live.function_arn.as_ref() != Some(&orphan.function_arn))
+            });
+        if !live.is_on() || moved_on {
+            return Ok(Outcome::Unchanged);
+        }
+        let request = self.executor.cancel_rotate_secret(&live.arn).await?;
+        Ok(Outcome::Applied { requests: request.into_iter().collect() })
+    }
+}
+
+/// Whether a secret is already as a request would make it.
+fn is_done(request: &RotateSecret, live: &LiveSecret) -> bool {
+    live.is_on()
+        && request.function_arn.as_ref().is_none_or(|wanted| live.function_arn.as_ref() == Some(wanted))
+        && request.rules.as_ref().is_none_or(|wanted| live.rules.as_ref() == Some(wanted))
+}

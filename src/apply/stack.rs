@@ -1,0 +1,234 @@
+//! Stacks: change set (make, wait, read, run, wait), then the function active.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::aws::ErrorKind;
+use crate::aws::execute::{ApplicationChangeSet, ChangeSetIds, Execute};
+use crate::model::live::LiveStack;
+use crate::model::{Kind, PROJECT_TAG, SHARED_TAG};
+use crate::plan::diff::stack_tags;
+use crate::plan::parameters::parameters;
+use crate::plan::{Action, Reason, Step};
+
+use super::wait::Wait;
+use super::{Context, Event, Failure, Outcome};
+
+/// What AWS says of a change set without a change (aws-facts: no-op change sets end `FAILED`).
+const NO_CHANGES: [&str; 2] = ["didn't contain changes", "No updates are to be performed"];
+
+/// The resource whose removal or replacement nobody may meet unannounced.
+const FUNCTION: &str = "AWS::Lambda::Function";
+
+impl<E: Execute> Context<'_, E> {
+    pub(super) async fn stack(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
+        let change = self.change(step).ok_or(Failure::Internal("a stack's step has no change"))?;
+        let mut requests = Vec::new();
+        let ids = match &change.action {
+            Action::DeployStack { application, version, stack, replaces } => {
+                if let Some(replaced) = replaces {
+                    requests.extend(self.delete_and_wait(index, replaced).await?);
+                }
+                self.application_change_set(step, application, version, stack, replaces.is_some()).await?
+            }
+            Action::UpdateStack { application, version, stack, .. } => {
+                self.application_change_set(step, application, version, stack, false).await?
+            }
+            Action::TagStack { .. } => self.tags_change_set(step, change.reason == Reason::Removed).await?,
+            _ => return Err(Failure::Internal("a stack's step has another resource's action")),
+        };
+        requests.extend(ids.request_id.clone());
+        let deploys = matches!(change.action, Action::DeployStack { .. });
+        if !self.change_set_is_made(index, &ids, deploys).await? {
+            return Ok(Outcome::Unchanged);
+        }
+        self.refuse_replacement(&ids, deploys).await?;
+        requests.extend(self.executor.execute_change_set(&ids.change_set).await?);
+        self.stack_is_done(index, &ids).await?;
+        if step.address.kind == Kind::Function && !matches!(change.action, Action::TagStack { .. }) {
+            self.settled(index, &step.name).await?;
+        }
+        Ok(Outcome::Applied { requests })
+    }
+
+    async fn application_change_set(
+        &self,
+        step: &Step,
+        application: &str,
+        version: &str,
+        stack: &str,
+        replaced: bool,
+    ) -> Result<ChangeSetIds, Failure> {
+        let handle = &step.address.handle;
+        let function = self.desired.functions.get(handle).ok_or(Failure::Internal("no such function"))?;
+        let deployment = function.deployment().ok_or(Failure::Internal("the function isn't deployed"))?;
+        let live = self.live.functions.get(handle).ok_or(Failure::Internal("the function wasn't read"))?;
+        let declared = live.application.found().ok_or(Failure::Internal("the application wasn't read"))?;
+        let standing = live.stack.found().filter(|stack| !replaced && stack.status != "REVIEW_IN_PROGRESS");
+        let parameters = parameters(function, deployment, declared, standing, &self.live.region, &self.live.partition);
+        // A stack's other tags stay: the repository replaces the whole set by what it is sent.
+        let mut tags: BTreeMap<String, String> = standing
+            .map(|stack| &stack.tags)
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| !name.starts_with("aws:") && !name.starts_with("serverlessrepo:"))
+            .filter(|(name, _)| *name != SHARED_TAG)
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        tags.extend(stack_tags(&self.desired.project, deployment.shared));
+        let request = ApplicationChangeSet {
+            application: application.to_owned(),
+            version: version.to_owned(),
+            stack: stack.to_owned(),
+            parameters: parameters.send,
+            capabilities: declared.required_capabilities.clone(),
+            tags,
+        };
+        Ok(self.executor.create_application_change_set(&request).await?)
+    }
+
+    async fn tags_change_set(&self, step: &Step, release: bool) -> Result<ChangeSetIds, Failure> {
+        let stack = self.live_stack(step).ok_or(Failure::Internal("the stack wasn't read"))?;
+        let mut tags = stack.tags.clone();
+        tags.remove(PROJECT_TAG);
+        tags.remove(SHARED_TAG);
+        if !release {
+            let deployment =
+                self.desired.functions.get(&step.address.handle).and_then(|function| function.deployment());
+            tags.extend(stack_tags(&self.desired.project, deployment.is_some_and(|deployment| deployment.shared)));
+        }
+        Ok(self.executor.create_tags_change_set(stack, &tags).await?)
+    }
+
+    fn live_stack(&self, step: &Step) -> Option<&LiveStack> {
+        match step.address.kind {
+            Kind::Function => self.live.functions.get(&step.address.handle).and_then(|live| live.stack.found()),
+            _ => self.live.orphan_stacks.iter().map(|orphan| &orphan.stack).find(|stack| stack.name == step.name),
+        }
+    }
+
+    /// Waits until a change set is made; `false` where it has nothing to do, and is deleted.
+    async fn change_set_is_made(&self, index: usize, ids: &ChangeSetIds, deploys: bool) -> Result<bool, Failure> {
+        let mut wait = Wait::new(self.options.stack_timeout);
+        loop {
+            let view = self.executor.describe_change_set(&ids.change_set).await?;
+            match view.status.as_str() {
+                "CREATE_COMPLETE" => return Ok(true),
+                "FAILED" => {
+                    let reason = view.reason.unwrap_or_default();
+                    self.discard(ids, deploys).await?;
+                    if NO_CHANGES.iter().any(|words| reason.contains(words)) {
+                        return Ok(false);
+                    }
+                    return Err(Failure::ChangeSet { reason });
+                }
+                status => self.pause(index, &mut wait, "the change set", status).await?,
+            }
+        }
+    }
+
+    /// Refuses a change set that would remove or replace the function, and deletes it.
+    async fn refuse_replacement(&self, ids: &ChangeSetIds, deploys: bool) -> Result<(), Failure> {
+        let view = self.executor.describe_change_set(&ids.change_set).await?;
+        let harmful = view.changes.iter().find(|change| {
+            change.resource_type == FUNCTION
+                && (change.action == "Remove" || change.replacement.as_deref() == Some("True"))
+        });
+        let Some(harmful) = harmful else { return Ok(()) };
+        let resource = harmful.physical_id.clone().unwrap_or_else(|| harmful.logical_id.clone());
+        let action = if harmful.action == "Remove" { "remove" } else { "replace" };
+        self.discard(ids, deploys).await?;
+        Err(Failure::WouldReplace { resource, action: action.to_owned() })
+    }
+
+    /// Deletes a change set that won't run, and the empty stack that was made for it.
+    async fn discard(&self, ids: &ChangeSetIds, deploys: bool) -> Result<(), Failure> {
+        self.executor.delete_change_set(&ids.change_set).await?;
+        if deploys
+            && let Some(stack) = self.executor.stack_status(&ids.stack).await?
+            && stack.status == "REVIEW_IN_PROGRESS"
+        {
+            self.executor.delete_stack(&ids.stack).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a stack is done with a change set.
+    async fn stack_is_done(&self, index: usize, ids: &ChangeSetIds) -> Result<(), Failure> {
+        let mut wait = Wait::new(self.options.stack_timeout);
+        loop {
+            let Some(stack) = self.executor.stack_status(&ids.stack).await? else {
+                let status = "DELETE_COMPLETE".to_owned();
+                return Err(Failure::Stack { stack: ids.stack.clone(), status, reason: None });
+            };
+            match stack.status.as_str() {
+                "CREATE_COMPLETE" | "UPDATE_COMPLETE" if self.is_executed(ids).await? => return Ok(()),
+                status if is_failure(status) && self.is_executed(ids).await? => {
+                    let reason = self.executor.stack_first_failure(&ids.stack).await?.or(stack.reason);
+                    return Err(Failure::Stack { stack: ids.stack.clone(), status: stack.status, reason });
+                }
+                status => self.pause(index, &mut wait, "the stack", status).await?,
+            }
+        }
+    }
+
+    /// Whether a change set has run to its end: right after the call, the stack may still show its old status.
+    async fn is_executed(&self, ids: &ChangeSetIds) -> Result<bool, Failure> {
+        match self.executor.describe_change_set(&ids.change_set).await {
+            Ok(view) => {
+                Ok(matches!(view.execution_status.as_deref(), Some("EXECUTE_COMPLETE" | "EXECUTE_FAILED" | "OBSOLETE")))
+            }
+            // A change set may go away with its execution.
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn delete(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
+        let change = self.change(step).ok_or(Failure::Internal("a deletion has no change"))?;
+        let Action::DeleteStack { id, .. } = &change.action else {
+            return Err(Failure::Internal("a deletion has another action"));
+        };
+        if self.executor.stack_status(id).await?.is_none() {
+            return Ok(Outcome::Unchanged);
+        }
+        let requests = self.delete_and_wait(index, id).await?;
+        Ok(Outcome::Applied { requests })
+    }
+
+    async fn delete_and_wait(&self, index: usize, stack: &str) -> Result<Vec<String>, Failure> {
+        let request = self.executor.delete_stack(stack).await?;
+        let mut wait = Wait::new(self.options.deletion_timeout);
+        let mut begun = false;
+        loop {
+            let Some(now) = self.executor.stack_status(stack).await? else { break };
+            match now.status.as_str() {
+                "DELETE_COMPLETE" => break,
+                // A stack whose earlier deletion failed shows that for a moment.
+                "DELETE_FAILED" if begun || wait.elapsed() > Duration::from_secs(5) => {
+                    let reason = self.executor.stack_first_failure(stack).await?.or(now.reason);
+                    return Err(Failure::Stack { stack: stack.to_owned(), status: now.status, reason });
+                }
+                status => {
+                    begun |= status == "DELETE_IN_PROGRESS";
+                    self.pause(index, &mut wait, "the stack's deletion", status).await?;
+                }
+            }
+        }
+        Ok(request.into_iter().collect())
+    }
+
+    /// Pauses before the next look, and says what is waited for.
+    pub(super) async fn pause(&self, index: usize, wait: &mut Wait, what: &str, status: &str) -> Result<(), Failure> {
+        self.observer.event(&Event::Waiting { step: index, status: format!("{what}: {status}") });
+        if wait.pause().await {
+            return Ok(());
+        }
+        Err(Failure::TimedOut { what: what.to_owned(), after: wait.elapsed(), status: status.to_owned() })
+    }
+}
+
+/// Whether a stack has ended otherwise than it should.
+fn is_failure(status: &str) -> bool {
+    !status.ends_with("_IN_PROGRESS") && (status.contains("ROLLBACK") || status.ends_with("_FAILED"))
+}
