@@ -1,3 +1,7 @@
 //! The `rotator` program: parses arguments, runs a command, returns its exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(rotator::cli::main())
+}

@@ -1,1 +1,145 @@
-//! TODO
+//! The command line: the only place that builds clients, prints, or exits.
+
+mod apply;
+mod filter;
+mod output;
+mod plan;
+mod progress;
+mod rehearsal;
+mod sandbox;
+mod schedule;
+mod session;
+mod validate;
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Keeps the rotation of AWS Secrets Manager secrets in Git.
+#[derive(Debug, Parser)]
+#[command(name = "rotator", version, styles = STYLES, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Examples:
+  rotator plan                                  what differs between ./rotator.yaml and AWS
+  rotator apply --sandbox examples/quickstart   rehearse without an AWS account
+  rotator plan --target prod-eu payments/       one target of the manifest in payments/
+
+Exit codes: 0 done; 1 error; 2 changes pending (with --detailed-exitcode); 4 applied, but a rotation hasn't finished; 130 interrupted")]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Use the AWS that lives in this program instead of the real one; its state lives in FILE
+    #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true,
+          default_missing_value = ".rotator/sandbox.json", help_heading = "Global options")]
+    sandbox: Option<PathBuf>,
+    /// Only this: a target's name or pattern, an address (`secret.payments/api-key`), or a label (`label:owner=me`); repeatable
+    #[arg(long, global = true, value_name = "WHAT", help_heading = "Global options")]
+    target: Vec<String>,
+    /// The region, where the manifest's targets don't say one
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    region: Option<String>,
+    /// The profile of AWS's configuration files
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    profile: Option<String>,
+    /// Send all calls there instead of to AWS
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    endpoint_url: Option<String>,
+    /// How many calls or steps may be under way at once
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000),
+          help_heading = "Global options")]
+    parallelism: Option<u16>,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
+    color: Color,
+    /// Say less: no progress
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    quiet: bool,
+    /// Say more: every step, and AWS's request ids
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
+    verbose: u8,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check manifests offline: syntax, schema, schedules, references, code that exists
+    Validate(validate::Arguments),
+    /// Read AWS, and print what `apply` would do
+    Plan(plan::Arguments),
+    /// Plan, ask, and converge
+    Apply(apply::Arguments),
+    /// Plan and apply the removal of what the manifests own
+    Destroy(apply::DestroyArguments),
+    /// Print the coming rotation windows of each secret, offline
+    Schedule(schedule::Arguments),
+    /// Print the JSON Schema of manifests
+    Schema,
+    /// Serve the AWS that lives in this program
+    #[command(subcommand)]
+    Sandbox(sandbox::Command),
+}
+
+/// Manifests to read.
+#[derive(Debug, Clone, Args)]
+struct Paths {
+    /// Root manifests, or folders that hold a `rotator.yaml` [default: ./rotator.yaml]
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+/// Parses the program's arguments and runs the command. The answer is the exit code.
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // `--help` and `--version` are no errors; wrong usage exits as Terraform's does.
+            let code = if error.use_stderr() { exit::ERROR } else { exit::OK };
+            let _ = error.print();
+            return code;
+        }
+    };
+    output::colors(cli.global.color);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output::fail(&format!("cannot start threads: {error}"), &[]),
+    };
+    let code = runtime.block_on(run(cli));
+    // Nothing that matters is left in the background; a task that hangs must not hold up the exit.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(cli: Cli) -> u8 {
+    let global = cli.global;
+    match cli.command {
+        Command::Validate(arguments) => validate::run(&global, &arguments),
+        Command::Plan(arguments) => plan::run(&global, &arguments).await,
+        Command::Apply(arguments) => apply::run(&global, &arguments).await,
+        Command::Destroy(arguments) => apply::destroy(&global, &arguments).await,
+        Command::Schedule(arguments) => schedule::run(&global, &arguments),
+        Command::Schema => output::data(&crate::config::json_schema()),
+        Command::Sandbox(command) => sandbox::run(&global, command).await,
+    }
+}

@@ -1,1 +1,239 @@
-//! later
+//! How an apply ended, as text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::apply::{Failure, NotFinished, Outcome, Report};
+use crate::aws::AwsError;
+use crate::model::Address;
+use crate::plan::{Step, StepKind};
+
+use super::{ADD, BOLD, DESTROY, DIM, ERROR, WARNING, count, paint, safe};
+
+/// How a resource fared, all its steps together; the worst word wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// Nothing had to be done.
+    Unchanged,
+    /// Done.
+    Applied,
+    /// A rotation was accepted and hasn't ended.
+    NotFinished,
+    /// What it depends on failed, or the apply was interrupted.
+    NotAttempted,
+    /// It failed.
+    Failed,
+}
+
+/// The report of one target: what failed or isn't finished in full, the rest in a count.
+///
+/// `left_out` counts the resources whose changes a foreseen error kept from being tried.
+pub fn report(report: &Report, left_out: usize, region: &str) -> String {
+    let mut out = String::new();
+    for (step, outcome) in report.steps.iter().zip(&report.outcomes) {
+        let address = safe(&step.address.to_string()).into_owned();
+        match outcome {
+            Outcome::Failed(failure) => {
+                let (summary, rest) = failure_words(failure);
+                let _ = writeln!(out, "{} {}", paint(ERROR, "failed:"), paint(BOLD, &format!("{address}: {}", doing(step.kind))));
+                let _ = writeln!(out, "  {summary}");
+                for line in rest {
+                    let _ = writeln!(out, "  {} {line}", paint(DIM, "hint:"));
+                }
+            }
+            Outcome::NotFinished(rest) if rest.waited.is_some() => out.push_str(&not_finished(&address, step, rest, region)),
+            _ => {}
+        }
+    }
+    if report.interrupted {
+        let _ = writeln!(out, "{} no new step was begun after it; run the same command again to go on", paint(WARNING, "interrupted:"));
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    requests(&mut out, report);
+    summary(&mut out, report, left_out);
+    out
+}
+
+/// How each resource fared.
+pub fn fates(report: &Report) -> BTreeMap<&Address, Fate> {
+    let mut fates: BTreeMap<&Address, Fate> = BTreeMap::new();
+    for (step, outcome) in report.steps.iter().zip(&report.outcomes) {
+        let fate = match outcome {
+            Outcome::Applied { .. } => Fate::Applied,
+            Outcome::Unchanged => Fate::Unchanged,
+            // Without waiting, accepted is all that was asked for.
+            Outcome::NotFinished(rest) if rest.waited.is_none() => Fate::Applied,
+            Outcome::NotFinished(_) => Fate::NotFinished,
+            Outcome::Failed(_) => Fate::Failed,
+            Outcome::NotAttempted { .. } => Fate::NotAttempted,
+        };
+        let worst = fates.entry(&step.address).or_insert(fate);
+        *worst = (*worst).max(fate);
+    }
+    fates
+}
+
+fn summary(out: &mut String, report: &Report, left_out: usize) {
+    let fates = fates(report);
+    let number = |fate: Fate| fates.values().filter(|&&other| other == fate).count();
+    let accepted = report
+        .outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Outcome::NotFinished(rest) if rest.waited.is_none()))
+        .count();
+    let bad = number(Fate::Failed) + number(Fate::NotAttempted) + left_out;
+    let (style, word) = if bad > 0 || report.interrupted {
+        (DESTROY.bold(), "Apply incomplete.")
+    } else if number(Fate::NotFinished) > 0 {
+        (WARNING, "Apply complete, but not every rotation has finished.")
+    } else {
+        (ADD.bold(), "Apply complete!")
+    };
+    let mut parts = vec![format!("{} applied", number(Fate::Applied))];
+    for (fate, word) in [
+        (Fate::Unchanged, "unchanged"),
+        (Fate::NotFinished, "not finished"),
+        (Fate::Failed, "failed"),
+        (Fate::NotAttempted, "not attempted"),
+    ] {
+        if number(fate) > 0 {
+            parts.push(format!("{} {word}", number(fate)));
+        }
+    }
+    if left_out > 0 {
+        parts.push(format!("{left_out} skipped because of foreseen errors"));
+    }
+    let _ = writeln!(out, "{} {}.", paint(style, word), parts.join(", "));
+    if accepted > 0 {
+        let is = if accepted == 1 { "was" } else { "were" };
+        let _ = writeln!(out, "{} {is} accepted and not waited for.", count(accepted, "rotation"));
+    }
+}
+
+/// AWS's request ids, for whoever asks AWS about a failed apply.
+fn requests(out: &mut String, report: &Report) {
+    if !report.has_failed() {
+        return;
+    }
+    let mut any = false;
+    for (step, outcome) in report.steps.iter().zip(&report.outcomes) {
+        let Outcome::Applied { requests } = outcome else { continue };
+        if requests.is_empty() {
+            continue;
+        }
+        if !std::mem::replace(&mut any, true) {
+            let _ = writeln!(out, "{}", paint(DIM, "AWS's request ids of what was applied:"));
+        }
+        let ids: Vec<_> = requests.iter().map(|id| safe(id)).collect();
+        let _ = writeln!(out, "  {} {}: {}", safe(&step.address.to_string()), doing(step.kind), ids.join(", "));
+    }
+    if any {
+        out.push('\n');
+    }
+}
+
+fn not_finished(address: &str, step: &Step, rest: &NotFinished, region: &str) -> String {
+    let mut out = String::new();
+    let waited = rest.waited.map(|waited| format!(" after {}", duration(waited))).unwrap_or_default();
+    let _ = writeln!(
+        out,
+        "{} {}",
+        paint(WARNING, "not finished:"),
+        paint(BOLD, &format!("{address}: the rotation was accepted and hasn't finished{waited}"))
+    );
+    let _ = writeln!(out, "  version {} of {}", safe(&rest.version), safe(&step.name));
+    if let (Some(function), Some(group)) = (&rest.function, &rest.log_group) {
+        let (function, group) = (safe(function), safe(group));
+        let _ = writeln!(out, "  function {function} logs to {group}; to read it:");
+        let _ = writeln!(
+            out,
+            "    aws logs filter-log-events --region {} --log-group-name '{group}' --filter-pattern '\"{}\"'",
+            safe(region),
+            safe(&rest.version)
+        );
+        let _ = writeln!(out, "    aws logs tail '{group}' --region {} --since 1h", safe(region));
+    }
+    let _ = writeln!(out, "  Secrets Manager tries it again by itself; once it has ended, `rotator plan` shows no change.");
+    out
+}
+
+/// A step in words, as something that is being done.
+pub fn doing(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Stack => "stack",
+        StepKind::Configuration => "configuration",
+        StepKind::Code => "code",
+        StepKind::Permission => "permission",
+        StepKind::Rotation => "rotation",
+        StepKind::Watch => "watching the rotation",
+        StepKind::Disable => "switching rotation off",
+        StepKind::DeleteStack => "deleting the stack",
+    }
+}
+
+/// A span of time as people say it.
+pub fn duration(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// A failure in words, and what to do.
+pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
+    let plain = |text: String| (text, Vec::new());
+    match failure {
+        Failure::Aws(error) => aws_words(error),
+        Failure::ChangeSet { reason } => plain(format!("AWS couldn't make the change set: {}", safe(reason))),
+        Failure::WouldReplace { resource, action } => (
+            format!("the change set would {action} the function {}, which the plan didn't show; it was deleted and nothing changed", safe(resource)),
+            vec!["plan again; if the template really asks for it, deploy a second function and move the secrets first".to_owned()],
+        ),
+        Failure::Stack { stack, status, reason } => {
+            let why = reason.as_ref().map(|reason| format!(": {}", safe(reason))).unwrap_or_default();
+            plain(format!("the stack {} ended in {}{why}", safe(stack), safe(status)))
+        }
+        Failure::Function { function, state, reason } => {
+            let why = reason.as_ref().map(|reason| format!(": {}", safe(reason))).unwrap_or_default();
+            plain(format!("the function {} is in {}{why}", safe(function), safe(state)))
+        }
+        Failure::FunctionMissing { function } => {
+            (format!("the function {} is gone", safe(function)), vec!["plan again".to_owned()])
+        }
+        Failure::SecretMissing => ("the secret has gone since the plan was made".to_owned(), vec!["plan again".to_owned()]),
+        Failure::UnfinishedRotation { version } => (
+            format!("a rotation has begun since the plan was made: version {} holds AWSPENDING", safe(version)),
+            vec!["wait for it to end, and apply again".to_owned()],
+        ),
+        Failure::UnreadableEnvironment { code } => (
+            format!("AWS doesn't show the function's environment ({}), and changing it would wipe it", safe(code)),
+            vec!["the role needs `kms:Decrypt` on the function's key".to_owned()],
+        ),
+        Failure::CodeDiffers { sent, live } => plain(format!(
+            "the uploaded code reads back as {} instead of {}: somebody else uploads too",
+            safe(live),
+            safe(sent)
+        )),
+        Failure::KeepsChanging { function } => plain(format!("somebody else keeps changing the function {}", safe(function))),
+        Failure::TimedOut { what, after, status } => (
+            format!("{} isn't done after {} (last seen: {})", safe(what), duration(*after), safe(status)),
+            vec!["AWS may still end it; run the same command again to go on".to_owned()],
+        ),
+        Failure::Internal(what) => plain(format!("{what}; this is a bug in rotator")),
+    }
+}
+
+/// An error of AWS in words, and what to do.
+pub fn aws_words(error: &AwsError) -> (String, Vec<String>) {
+    (safe(&error.to_string()).into_owned(), error.hints())
+}
+
+/// The addresses that a report doesn't hold because errors blocked them.
+pub fn left_out(plan: &crate::plan::Plan) -> usize {
+    plan.changes.iter().filter(|change| change.blocked).map(|change| &change.address).collect::<BTreeSet<_>>().len()
+}

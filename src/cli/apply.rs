@@ -1,0 +1,255 @@
+//! `rotator apply` and `rotator destroy`.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::apply::{self, Context, Interrupt, Options, Report};
+use crate::aws::Purpose as Access;
+use crate::exit;
+use crate::plan::{Purpose, guard, order};
+use crate::render::plan::{Mode, plan as render};
+use crate::render::{BOLD, paint, report, safe};
+
+use super::plan::refuse_partial_pruning;
+use super::session::{Prepared, Printed, Session};
+use super::{Global, Paths, output, progress};
+
+/// Plans, asks, and converges.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  rotator apply --sandbox examples/quickstart
+  rotator apply --target prod-eu
+  rotator apply --auto-approve --max-rotations 100 manifests/payments")]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    /// End orphans too: what the project owns on AWS and no handle names
+    #[arg(long)]
+    prune: bool,
+    /// Don't wait until rotations have ended
+    #[arg(long)]
+    no_wait: bool,
+    /// How long to wait for each rotation, such as `90s` or `10m`
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    rotation_timeout: Duration,
+    /// How many secrets may rotate now, where nobody sits at a terminal [default: 20]
+    #[arg(long, value_name = "N")]
+    max_rotations: Option<usize>,
+}
+
+/// Plans and applies the removal of what the manifests own.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  rotator destroy --sandbox examples/quickstart
+  rotator destroy --target dev")]
+pub struct DestroyArguments {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    #[command(flatten)]
+    paths: Paths,
+    /// Don't ask
+    #[arg(long)]
+    auto_approve: bool,
+    /// Take all targets of the manifests
+    #[arg(long)]
+    all_targets: bool,
+}
+
+/// Runs `apply`.
+pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
+    let options = Options {
+        wait: !arguments.no_wait,
+        rotation_timeout: arguments.rotation_timeout,
+        ..base_options(global)
+    };
+    let purpose = Purpose::Converge { prune: arguments.prune };
+    match converge(global, &arguments.common, purpose, &options, arguments.max_rotations).await {
+        Ok(code) | Err(Printed(code)) => code,
+    }
+}
+
+/// Runs `destroy`.
+pub async fn destroy(global: &Global, arguments: &DestroyArguments) -> u8 {
+    match converge(global, &arguments.common, Purpose::Destroy, &base_options(global), None).await {
+        Ok(code) | Err(Printed(code)) => code,
+    }
+}
+
+fn base_options(global: &Global) -> Options {
+    let defaults = Options::default();
+    Options { parallelism: global.parallelism.map_or(defaults.parallelism, usize::from), ..defaults }
+}
+
+async fn converge(
+    global: &Global,
+    common: &Common,
+    purpose: Purpose,
+    options: &Options,
+    max_rotations: Option<usize>,
+) -> Result<u8, Printed> {
+    // A pipeline that can't answer is told so before AWS is read.
+    if !common.auto_approve && !std::io::stdin().is_terminal() {
+        let hints = ["`--auto-approve` applies without asking; `rotator plan` only shows".to_owned()];
+        return Err(Printed(output::fail("there is no terminal to ask for approval", &hints)));
+    }
+    let session = Session::open(global, &common.paths.paths).await?;
+    refuse_partial_pruning(&session, purpose == Purpose::Converge { prune: true })?;
+    if session.selected() > 1 && !session.is_filtered() && !common.all_targets {
+        let hints = ["choose with `--target NAME`, or take them all with `--all-targets`".to_owned()];
+        let number = session.selected();
+        return Err(Printed(output::fail(&format!("the manifests have {number} targets"), &hints)));
+    }
+    let result = approved(global, &session, common, purpose, options, max_rotations).await;
+    session.notices();
+    session.close().await?;
+    result
+}
+
+async fn approved(
+    global: &Global,
+    session: &Session,
+    common: &Common,
+    purpose: Purpose,
+    options: &Options,
+    max_rotations: Option<usize>,
+) -> Result<u8, Printed> {
+    let mode = if purpose == Purpose::Destroy { Mode::Destroy } else { Mode::Apply };
+    let (prepared, failed) = session.prepare(purpose).await;
+    session.notices();
+    for one in &prepared {
+        output::data(&render(&one.plan, mode));
+    }
+    if let Some(printed) = failed {
+        output::say("Nothing was changed.");
+        return Err(printed);
+    }
+    let errors = prepared.iter().any(|one| one.plan.has_errors());
+    let due: Vec<&Prepared> = prepared.iter().filter(|one| one.plan.runnable().next().is_some()).collect();
+    if due.is_empty() {
+        return Ok(if errors { exit::ERROR } else { exit::OK });
+    }
+    if common.auto_approve {
+        let watched = std::io::stdin().is_terminal();
+        if let Some(brake) = guard::brake(due.iter().map(|one| &one.plan), max_rotations).filter(|_| !watched) {
+            let hints = [format!("if that is what you want: `--max-rotations {}`", brake.rotations)];
+            let summary = format!(
+                "{} secrets would rotate now, and without a terminal at most {} may; nothing was changed",
+                brake.rotations, brake.limit
+            );
+            return Err(Printed(output::fail(&summary, &hints)));
+        }
+    } else if !confirm(&due, mode) {
+        output::say("Cancelled; nothing was changed.");
+        return Ok(exit::ERROR);
+    }
+    let interrupt = watch_interrupts();
+    let mut code = if errors { exit::ERROR } else { exit::OK };
+    for one in due {
+        let report = execute(global, session, one, options, &interrupt).await?;
+        code = worse(code, &report);
+        if interrupt.is_pulled() {
+            break;
+        }
+    }
+    Ok(code)
+}
+
+async fn execute(
+    global: &Global,
+    session: &Session,
+    one: &Prepared,
+    options: &Options,
+    interrupt: &Interrupt,
+) -> Result<Report, Printed> {
+    let connection = session.connect(&one.desired.target, Access::Write).await?;
+    let writer = connection.writer();
+    let steps = order(&one.plan, &one.desired);
+    let observer = progress::Apply::new(&steps, global.quiet, global.verbose > 0);
+    let context = Context {
+        executor: &writer,
+        desired: &one.desired,
+        live: &one.live,
+        plan: &one.plan,
+        packages: &one.packages,
+        options,
+        observer: &observer,
+        versions: Mutex::default(),
+    };
+    let running = apply::run(&context, steps, interrupt);
+    let report = observer.accompany(running, || session.notices()).await;
+    let text = report::report(&report, report::left_out(&one.plan), &one.plan.region);
+    output::data(&format!("\n{text}"));
+    Ok(report)
+}
+
+/// The exit code after one more report: an interrupt before an error before an unfinished rotation.
+fn worse(code: u8, report: &Report) -> u8 {
+    if report.interrupted || code == exit::INTERRUPTED {
+        exit::INTERRUPTED
+    } else if report.has_failed() || code == exit::ERROR {
+        exit::ERROR
+    } else if report.has_unfinished() {
+        exit::NOT_FINISHED
+    } else {
+        code
+    }
+}
+
+/// Asks the person at the terminal, in Terraform's words.
+fn confirm(due: &[&Prepared], mode: Mode) -> bool {
+    let places: Vec<String> = due
+        .iter()
+        .map(|one| format!("account {}, region {}", safe(&one.plan.account), safe(&one.plan.region)))
+        .collect();
+    let question = if mode == Mode::Destroy { "Do you really want to destroy all of this" } else { "Do you want to perform these actions" };
+    output::say(&format!(
+        "\n{}\n  Only `yes` will be accepted to approve.\n",
+        paint(BOLD, &format!("{question} in {}?", places.join("; ")))
+    ));
+    output::ask("  Enter a value: ");
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && answer.trim_end_matches(['\n', '\r']) == "yes"
+}
+
+/// The first Ctrl-C lets running steps finish; the second stops at once.
+fn watch_interrupts() -> Interrupt {
+    let (pull, interrupt) = Interrupt::new();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_err() {
+            return;
+        }
+        output::say("\nInterrupted: running steps finish, no new one begins. Ctrl-C again stops at once.");
+        let _ = pull.send(true);
+        if tokio::signal::ctrl_c().await.is_ok() {
+            output::stop_at_once(exit::INTERRUPTED);
+        }
+    });
+    interrupt
+}
+
+/// A span of time such as `90s`, `10m`, `1h`, or seconds alone.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.char_indices().find(|(_, c)| !c.is_ascii_digit()) {
+        Some((at, _)) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let number: u64 = number.parse().map_err(|_| "write it as `90s`, `10m` or `1h`".to_owned())?;
+    let seconds = match unit {
+        "s" => Some(number),
+        "m" => number.checked_mul(60),
+        "h" => number.checked_mul(3600),
+        _ => None,
+    };
+    match seconds {
+        Some(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err("write it as `90s`, `10m` or `1h`, up to a day".to_owned()),
+    }
+}

@@ -1,0 +1,140 @@
+//! `rotator sandbox start`.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::exit;
+use crate::sandbox::{self, StartError};
+
+use super::{Global, output};
+
+/// What to do with the sandbox.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve it on loopback until stopped
+    Start(Arguments),
+}
+
+/// Serves the sandbox.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  rotator sandbox start
+  AWS_ENDPOINT_URL=http://127.0.0.1:4570 AWS_ACCESS_KEY_ID=123456789012 AWS_SECRET_ACCESS_KEY=any \\
+    AWS_REGION=us-east-1 aws secretsmanager list-secrets")]
+pub struct Arguments {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4570")]
+    listen: SocketAddr,
+    /// Keep the state in this file between runs [default: nowhere]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// The account of callers whose access key isn't an account id itself
+    #[arg(long, value_name = "ID", default_value = "123456789012")]
+    account: String,
+    /// Added to every answer, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=600_000))]
+    latency: u64,
+    /// Whether to throttle as AWS does
+    #[arg(long, value_name = "WHICH", default_value = "off")]
+    quotas: Quotas,
+    /// Scripted failures
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+    /// Write one JSON line a call to this file: time, service, operation, status, error code
+    #[arg(long, value_name = "FILE")]
+    calls: Option<PathBuf>,
+    /// Make asynchronous waits shorter (below 1) or longer
+    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    time_scale: f64,
+}
+
+/// Which quotas hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Quotas {
+    Aws,
+    Off,
+}
+
+/// Runs it.
+pub async fn run(global: &Global, command: Command) -> u8 {
+    let Command::Start(arguments) = command;
+    if global.sandbox.is_some() {
+        let hints = ["`--sandbox` starts one inside another command; `--state FILE` keeps this one's state".to_owned()];
+        return output::fail("`sandbox start` takes no `--sandbox`", &hints);
+    }
+    let options = sandbox::Options {
+        listen: arguments.listen,
+        state_file: arguments.state,
+        account: arguments.account,
+        region: global.region.clone().unwrap_or_else(|| "us-east-1".to_owned()),
+        latency: Duration::from_millis(arguments.latency),
+        quotas: arguments.quotas == Quotas::Aws,
+        faults: arguments.faults,
+        calls: arguments.calls,
+        time_scale: arguments.time_scale,
+        ..sandbox::Options::default()
+    };
+    let (account, region) = (options.account.clone(), options.region.clone());
+    let running = match sandbox::start(options).await {
+        Ok(running) => running,
+        Err(error) => return fail(&error),
+    };
+    // One line of data, so that scripts learn the port that a `:0` took.
+    output::data(&format!("{}\n", running.url()));
+    output::say(&format!(
+        "sandbox: listening; nothing in it is real. For AWS's clients:
+  export AWS_ENDPOINT_URL={} AWS_ACCESS_KEY_ID={account} AWS_SECRET_ACCESS_KEY=sandbox AWS_REGION={region}",
+        running.url()
+    ));
+    let mut tick = tokio::time::interval(Duration::from_millis(250));
+    let mut stopped = std::pin::pin!(stop());
+    loop {
+        tokio::select! {
+            () = &mut stopped => break,
+            _ = tick.tick() => {
+                for notice in running.notices() {
+                    output::say(&format!("sandbox: {}", crate::render::safe(&notice)));
+                }
+            }
+        }
+    }
+    match running.shutdown().await {
+        Ok(()) => exit::OK,
+        Err(error) => output::fail(&error.to_string(), &[]),
+    }
+}
+
+/// Ends with Ctrl-C, or with the signal that services are stopped by.
+async fn stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Prints why a sandbox didn't start. The answer is the exit code.
+pub fn fail(error: &StartError) -> u8 {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    let hints = match error {
+        StartError::Listen { .. } => vec!["another process may hold the port; `--listen 127.0.0.1:0` takes a free one".to_owned()],
+        _ => Vec::new(),
+    };
+    output::fail(&format!("sandbox: {text}"), &hints)
+}
