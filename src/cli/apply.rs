@@ -64,11 +64,8 @@ struct Common {
 
 /// Runs `apply`.
 pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
-    let options = Options {
-        wait: !arguments.no_wait,
-        rotation_timeout: arguments.rotation_timeout,
-        ..base_options(global)
-    };
+    let options =
+        Options { wait: !arguments.no_wait, rotation_timeout: arguments.rotation_timeout, ..base_options(global) };
     let purpose = Purpose::Converge { prune: arguments.prune };
     match converge(global, &arguments.common, purpose, &options, arguments.max_rotations).await {
         Ok(code) | Err(Printed(code)) => code,
@@ -208,7 +205,11 @@ fn confirm(due: &[&Prepared], mode: Mode) -> bool {
         .iter()
         .map(|one| format!("account {}, region {}", safe(&one.plan.account), safe(&one.plan.region)))
         .collect();
-    let question = if mode == Mode::Destroy { "Do you really want to destroy all of this" } else { "Do you want to perform these actions" };
+    let question = if mode == Mode::Destroy {
+        "Do you really want to destroy all of this"
+    } else {
+        "Do you want to perform these actions"
+    };
     output::say(&format!(
         "\n{}\n  Only `yes` will be accepted to approve.\n",
         paint(BOLD, &format!("{question} in {}?", places.join("; ")))

@@ -29,18 +29,27 @@ impl Filter {
                     Some((name, value)) => (name, Some(value.to_owned())),
                     None => (label, None),
                 };
-                filter.resources.push(Resource::Label { text: value.clone(), name: name.to_owned(), value: label_value });
+                filter.resources.push(Resource::Label {
+                    text: value.clone(),
+                    name: name.to_owned(),
+                    value: label_value,
+                });
             } else if let Some(address) = address(value) {
                 filter.resources.push(address);
             } else {
                 let glob = GlobBuilder::new(value).literal_separator(true).build();
-                let is_name = value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-*?[]{},".contains(&b));
+                let is_name =
+                    value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-*?[]{},".contains(&b));
                 let Some(glob) = glob.ok().filter(|_| is_name) else {
                     return Err((
-                        format!("`--target {}` is no target's name or pattern, no address and no label", crate::render::safe(value)),
+                        format!(
+                            "`--target {}` is no target's name or pattern, no address and no label",
+                            crate::render::safe(value)
+                        ),
                         vec![
                             "targets: `--target prod-eu`, `--target 'prod-*'`".to_owned(),
-                            "addresses: `--target secret.payments/api-key`, `--target prod-eu/function.stripe`".to_owned(),
+                            "addresses: `--target secret.payments/api-key`, `--target prod-eu/function.stripe`"
+                                .to_owned(),
                             "labels: `--target label:owner=team-payments`".to_owned(),
                         ],
                     ));
@@ -102,7 +111,9 @@ impl Filter {
                 Resource::Address { target: wanted, .. } if wanted.is_some() && *wanted != target => {}
                 Resource::Address { text, kind, handle, .. } => {
                     let found: Vec<&String> = match kind {
-                        Kind::Function => named(desired.functions.iter().map(|(key, value)| (key, &value.name)), handle),
+                        Kind::Function => {
+                            named(desired.functions.iter().map(|(key, value)| (key, &value.name)), handle)
+                        }
                         _ => named(desired.secrets.iter().map(|(key, value)| (key, &value.name)), handle),
                     };
                     if !found.is_empty() {

@@ -69,7 +69,8 @@ struct Running {
 impl<'a> Apply<'a> {
     /// A progress for these steps.
     pub fn new(steps: &'a [Step], quiet: bool, verbose: bool) -> Self {
-        let live = (!quiet && is_live()).then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8)));
+        let live =
+            (!quiet && is_live()).then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8)));
         Self { steps, live, quiet, verbose, state: Mutex::default() }
     }
 
@@ -153,7 +154,10 @@ impl<'a> Apply<'a> {
                     _ => "done",
                 };
                 let ids = if self.verbose && !requests.is_empty() {
-                    format!(" (requests {})", requests.iter().map(|id| safe(id).into_owned()).collect::<Vec<_>>().join(", "))
+                    format!(
+                        " (requests {})",
+                        requests.iter().map(|id| safe(id).into_owned()).collect::<Vec<_>>().join(", ")
+                    )
                 } else {
                     String::new()
                 };

@@ -133,7 +133,9 @@ pub fn fail(error: &StartError) -> u8 {
         source = cause.source();
     }
     let hints = match error {
-        StartError::Listen { .. } => vec!["another process may hold the port; `--listen 127.0.0.1:0` takes a free one".to_owned()],
+        StartError::Listen { .. } => {
+            vec!["another process may hold the port; `--listen 127.0.0.1:0` takes a free one".to_owned()]
+        }
         _ => Vec::new(),
     };
     output::fail(&format!("sandbox: {text}"), &hints)

@@ -49,8 +49,7 @@ type Packages = Mutex<BTreeMap<PathBuf, Arc<package::Package>>>;
 impl Session {
     /// Loads manifests and starts the sandbox, where one is asked for.
     pub async fn open(global: &Global, paths: &[PathBuf]) -> Result<Self, Printed> {
-        let filter =
-            Filter::new(&global.target).map_err(|(summary, hints)| Printed(output::fail(&summary, &hints)))?;
+        let filter = Filter::new(&global.target).map_err(|(summary, hints)| Printed(output::fail(&summary, &hints)))?;
         let loaded = config::load(paths).map_err(|problems| {
             output::diagnostics(&problems.0);
             Printed(crate::exit::ERROR)
@@ -148,10 +147,8 @@ impl Session {
         let target = &manifest.targets()[index];
         let context = target.name.as_ref().map(|name| format!("target {name}: ")).unwrap_or_default();
         let connection = self.connect(target, aws::Purpose::Read).await?;
-        let ambient = Ambient {
-            region: Some(connection.region().to_owned()),
-            account: Some(connection.account().to_owned()),
-        };
+        let ambient =
+            Ambient { region: Some(connection.region().to_owned()), account: Some(connection.account().to_owned()) };
         let mut desired = manifest.resolve(index, &ambient).map_err(|problems| {
             output::diagnostics(&problems.0);
             Printed(crate::exit::ERROR)
@@ -160,9 +157,8 @@ impl Session {
         if let Ok(mut matched) = matched.lock() {
             matched.extend(found);
         }
-        let zips = build_packages(&mut desired, packages).map_err(|(handle, error)| {
-            Printed(output::fail(&format!("{context}function.{handle}: {error}"), &[]))
-        })?;
+        let zips = build_packages(&mut desired, packages)
+            .map_err(|(handle, error)| Printed(output::fail(&format!("{context}function.{handle}: {error}"), &[])))?;
         if let Some(rehearsal) = &self.rehearsal {
             // What is being removed isn't made up first.
             if purpose != Purpose::Destroy {
@@ -176,11 +172,7 @@ impl Session {
     }
 
     /// Connects to a target, and prints why where it can't.
-    pub async fn connect(
-        &self,
-        target: &crate::model::Target,
-        purpose: aws::Purpose,
-    ) -> Result<Connection, Printed> {
+    pub async fn connect(&self, target: &crate::model::Target, purpose: aws::Purpose) -> Result<Connection, Printed> {
         let context = target.name.as_ref().map(|name| format!("target {name}: ")).unwrap_or_default();
         aws::connect(&self.settings, target, purpose)
             .await

@@ -36,18 +36,29 @@ pub fn report(report: &Report, left_out: usize, region: &str) -> String {
         match outcome {
             Outcome::Failed(failure) => {
                 let (summary, rest) = failure_words(failure);
-                let _ = writeln!(out, "{} {}", paint(ERROR, "failed:"), paint(BOLD, &format!("{address}: {}", doing(step.kind))));
+                let _ = writeln!(
+                    out,
+                    "{} {}",
+                    paint(ERROR, "failed:"),
+                    paint(BOLD, &format!("{address}: {}", doing(step.kind)))
+                );
                 let _ = writeln!(out, "  {summary}");
                 for line in rest {
                     let _ = writeln!(out, "  {} {line}", paint(DIM, "hint:"));
                 }
             }
-            Outcome::NotFinished(rest) if rest.waited.is_some() => out.push_str(&not_finished(&address, step, rest, region)),
+            Outcome::NotFinished(rest) if rest.waited.is_some() => {
+                out.push_str(&not_finished(&address, step, rest, region))
+            }
             _ => {}
         }
     }
     if report.interrupted {
-        let _ = writeln!(out, "{} no new step was begun after it; run the same command again to go on", paint(WARNING, "interrupted:"));
+        let _ = writeln!(
+            out,
+            "{} no new step was begun after it; run the same command again to go on",
+            paint(WARNING, "interrupted:")
+        );
     }
     if !out.is_empty() {
         out.push('\n');
@@ -156,7 +167,8 @@ fn not_finished(address: &str, step: &Step, rest: &NotFinished, region: &str) ->
         );
         let _ = writeln!(out, "    aws logs tail '{group}' --region {} --since 1h", safe(region));
     }
-    let _ = writeln!(out, "  Secrets Manager tries it again by itself; once it has ended, `rotator plan` shows no change.");
+    let _ =
+        writeln!(out, "  Secrets Manager tries it again by itself; once it has ended, `rotator plan` shows no change.");
     out
 }
 
@@ -191,8 +203,14 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
         Failure::Aws(error) => aws_words(error),
         Failure::ChangeSet { reason } => plain(format!("AWS couldn't make the change set: {}", safe(reason))),
         Failure::WouldReplace { resource, action } => (
-            format!("the change set would {action} the function {}, which the plan didn't show; it was deleted and nothing changed", safe(resource)),
-            vec!["plan again; if the template really asks for it, deploy a second function and move the secrets first".to_owned()],
+            format!(
+                "the change set would {action} the function {}, which the plan didn't show; it was deleted and nothing changed",
+                safe(resource)
+            ),
+            vec![
+                "plan again; if the template really asks for it, deploy a second function and move the secrets first"
+                    .to_owned(),
+            ],
         ),
         Failure::Stack { stack, status, reason } => {
             let why = reason.as_ref().map(|reason| format!(": {}", safe(reason))).unwrap_or_default();
@@ -205,7 +223,9 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
         Failure::FunctionMissing { function } => {
             (format!("the function {} is gone", safe(function)), vec!["plan again".to_owned()])
         }
-        Failure::SecretMissing => ("the secret has gone since the plan was made".to_owned(), vec!["plan again".to_owned()]),
+        Failure::SecretMissing => {
+            ("the secret has gone since the plan was made".to_owned(), vec!["plan again".to_owned()])
+        }
         Failure::UnfinishedRotation { version } => (
             format!("a rotation has begun since the plan was made: version {} holds AWSPENDING", safe(version)),
             vec!["wait for it to end, and apply again".to_owned()],
@@ -219,7 +239,9 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
             safe(live),
             safe(sent)
         )),
-        Failure::KeepsChanging { function } => plain(format!("somebody else keeps changing the function {}", safe(function))),
+        Failure::KeepsChanging { function } => {
+            plain(format!("somebody else keeps changing the function {}", safe(function)))
+        }
         Failure::TimedOut { what, after, status } => (
             format!("{} isn't done after {} (last seen: {})", safe(what), duration(*after), safe(status)),
             vec!["AWS may still end it; run the same command again to go on".to_owned()],

@@ -4,6 +4,8 @@ mod destroy;
 pub(crate) mod function;
 mod orphans;
 mod secret;
+#[cfg(test)]
+mod tests;
 
 pub use function::{configuration_fields, permits, same_code, stack_tags};
 

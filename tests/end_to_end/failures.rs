@@ -1,0 +1,125 @@
+//! What goes wrong: said where it belongs, and without holding up the rest.
+
+use super::support::{World, repository};
+
+fn good_code(world: &World) {
+    let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
+    world.write("good/lambda_function.py", &std::fs::read_to_string(code).expect("the example's code"));
+}
+
+/// Without it a green apply could hide that rotation fails, which is what hurts most.
+#[test]
+fn a_function_that_raises_is_reported_as_not_finished_and_the_others_go_on() {
+    let world = World::new();
+    world.create_secret("good", "first");
+    world.create_secret("bad", "first");
+    good_code(&world);
+    world.write("bad/lambda_function.py", "def lambda_handler(event, context):\n    raise RuntimeError('no login')\n");
+    world.write(
+        "rotator.yaml",
+        "version: 1
+project: failures
+defaults: {secrets: {rotation: {automatically_after_days: 30}}}
+functions:
+  SecretsManagerGood: {code: good}
+  SecretsManagerBad: {code: bad}
+secrets:
+  good: {function: SecretsManagerGood}
+  bad: {function: SecretsManagerBad}
+",
+    );
+    let output = world.rotator(&["apply", "--auto-approve", "--rotation-timeout", "8s"]).exits(4);
+    let version = world.version("bad", "AWSPENDING").expect("AWS keeps trying");
+    output
+        .says("not finished: secret.bad")
+        .says(&version)
+        .says("SecretsManagerBad logs to /aws/lambda/SecretsManagerBad")
+        .says("aws logs filter-log-events")
+        .says("not every rotation has finished");
+    assert!(world.version("good", "AWSPREVIOUS").is_some(), "the other secret has rotated");
+    // The command that the report names shows the function's error.
+    let events = world.aws(&["logs", "filter-log-events", "--log-group-name", "/aws/lambda/SecretsManagerBad"]);
+    assert!(events.to_string().contains("no login"), "{events}");
+    // Nothing of the manifest differs; what is stuck is said.
+    world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.").says("a rotation isn't finished");
+}
+
+/// Without it one bad entry would stop the fleet, or be met in the middle of an apply.
+#[test]
+fn foreseen_errors_leave_out_only_what_they_concern() {
+    let world = World::new();
+    world.create_secret("fine", "first");
+    world.create_secret("leaving", "first");
+    world.aws(&["secretsmanager", "delete-secret", "--secret-id", "leaving"]);
+    world.aws(&["secretsmanager", "create-secret", "--name", "empty"]);
+    good_code(&world);
+    world.write(
+        "rotator.yaml",
+        "version: 1
+project: foreseen
+defaults: {secrets: {function: SecretsManagerGood, rotation: {automatically_after_days: 30}}}
+functions:
+  SecretsManagerGood: {code: good}
+secrets: {fine: {}, leaving: {}, empty: {}, missing: {}}
+",
+    );
+    world
+        .rotator(&["apply", "--auto-approve"])
+        .exits(1)
+        .says("secret.leaving: the secret is scheduled for deletion")
+        .says("secret.empty: the secret has no value yet")
+        .says("secret.missing: Secrets Manager has no such secret")
+        .says("2 skipped because of foreseen errors");
+    assert!(world.version("fine", "AWSPREVIOUS").is_some());
+    assert_eq!(world.describe("empty")["RotationEnabled"], serde_json::Value::Null);
+}
+
+/// Without it a pipeline could rotate a whole fleet by one careless line.
+#[test]
+fn the_brake_holds_without_a_terminal() {
+    let world = World::new();
+    good_code(&world);
+    let mut manifest = "version: 1
+project: brake
+defaults: {secrets: {function: SecretsManagerGood, rotation: {automatically_after_days: 30}}}
+functions: {SecretsManagerGood: {code: good}}
+secrets:
+"
+    .to_owned();
+    for number in 0..21 {
+        world.create_secret(&format!("s{number}"), "first");
+        manifest.push_str(&format!("  s{number}: {{}}\n"));
+    }
+    world.write("rotator.yaml", &manifest);
+    world
+        .rotator(&["apply", "--auto-approve"])
+        .exits(1)
+        .says("21 secrets would rotate now")
+        .says("--max-rotations 21");
+    assert!(!world.calls().iter().any(|call| call.ends_with("CreateCloudFormationChangeSet")), "nothing was changed");
+    world.rotator(&["apply", "--auto-approve", "--max-rotations", "21"]).exits(0);
+}
+
+/// Without it a plan made with too few rights would say "it failed" and leave the person to guess.
+#[test]
+fn a_denied_call_names_the_action_and_the_resource() {
+    let world = World::new();
+    world.create_secret("s", "first");
+    good_code(&world);
+    world.write(
+        "rotator.yaml",
+        "version: 1
+project: denied
+functions: {SecretsManagerGood: {code: good}}
+secrets: {s: {function: SecretsManagerGood, rotation: {automatically_after_days: 30}}}
+",
+    );
+    world.fault(
+        r#"{"service":"secretsmanager","operation":"DescribeSecret","error":{"status":400,"code":"AccessDeniedException","message":"User is not authorized"},"times":1}"#,
+    );
+    world
+        .rotator(&["plan"])
+        .exits(1)
+        .says("`secretsmanager:DescribeSecret` on `s` is missing")
+        .says("function.SecretsManagerGood");
+}

@@ -1,0 +1,134 @@
+//! Many secrets, several targets, and what becomes of entries that leave the manifest.
+
+use std::fmt::Write as _;
+
+use super::support::{World, repository};
+
+fn code(world: &World) {
+    let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
+    world.write("code/lambda_function.py", &std::fs::read_to_string(code).expect("the example's code"));
+}
+
+fn fleet(secrets: std::ops::Range<usize>, functions: usize, first_function: usize) -> String {
+    let mut text = "version: 1
+project: fleet
+defaults:
+  functions: {code: code, timeout: 60}
+  secrets: {rotation: {automatically_after_days: 30}}
+functions:
+"
+    .to_owned();
+    for number in first_function..functions {
+        let _ = writeln!(text, "  SecretsManagerFleet{number}: {{}}");
+    }
+    text.push_str("secrets:\n");
+    for number in secrets {
+        let function = number % functions;
+        if function >= first_function {
+            let _ = writeln!(text, "  fleet/{number:03}: {{function: SecretsManagerFleet{function}}}");
+        }
+    }
+    text
+}
+
+/// Without it the tool would be proven on a toy only.
+#[test]
+fn five_hundred_secrets_on_five_functions_converge_shrink_and_go() {
+    let world = World::new();
+    code(&world);
+    seed(&world, 500);
+    world.write("rotator.yaml", &fleet(0..500, 5, 0));
+    world.rotator(&["plan"]).exits(0).says("500 secrets rotate now").says("Plan: 505 to add");
+    world
+        .rotator(&["apply", "--auto-approve", "--max-rotations", "500"])
+        .exits(0)
+        .says("505 applied")
+        .says("Apply complete!");
+    world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.");
+
+    // One function and its hundred secrets, and ten secrets more, leave the manifest.
+    world.write("rotator.yaml", &fleet(10..500, 5, 1));
+    let gone = 100 + 8;
+    world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("--prune").says("No changes.");
+    world
+        .rotator(&["plan", "--prune", "--detailed-exitcode"])
+        .exits(2)
+        .says(&format!("rotation stops for {gone} secrets"))
+        .says("1 stack is deleted");
+    world.rotator(&["apply", "--prune", "--auto-approve"]).exits(0).says("Apply complete!");
+    world.rotator(&["plan", "--prune", "--detailed-exitcode"]).exits(0).says("No changes.");
+    assert_eq!(world.describe("fleet/005")["RotationEnabled"], false);
+    assert_eq!(world.describe("fleet/011")["RotationEnabled"], true);
+
+    world.rotator(&["destroy", "--auto-approve"]).exits(0).says("4 stacks are deleted");
+    world.rotator(&["destroy", "--auto-approve"]).exits(0).says("No changes.");
+    assert_eq!(world.aws(&["lambda", "list-functions"])["Functions"].as_array().map(Vec::len), Some(0));
+    assert_eq!(world.aws(&["cloudformation", "describe-stacks"])["Stacks"].as_array().map(Vec::len), Some(0));
+    for secret in ["fleet/000", "fleet/250", "fleet/499"] {
+        assert_eq!(world.describe(secret)["RotationEnabled"], false);
+    }
+}
+
+/// Creates secrets by boto3, in one process.
+fn seed(world: &World, number: usize) {
+    let script = format!(
+        "import boto3
+client = boto3.client('secretsmanager', endpoint_url='{}', region_name='us-east-1',
+    aws_access_key_id='{}', aws_secret_access_key='sandbox')
+for number in range({number}):
+    client.create_secret(Name=f'fleet/{{number:03}}', SecretString='first')
+",
+        world.url,
+        super::support::ACCOUNT
+    );
+    let python = super::support::venv().join("bin/python");
+    super::support::output(super::support::scrubbed(python).args(["-c", &script])).exits(0);
+}
+
+const TARGETS: &str = "version: 1
+project: weather
+defaults:
+  functions: {code: code}
+  secrets: {name: \"${env}/${key}\", rotation: {automatically_after_days: \"${days}\"}}
+targets:
+  dev: {region: eu-west-1, account: \"111111111111\", vars: {env: dev, days: 60}}
+  prod:
+    region: us-west-2
+    account: \"333333333333\"
+    role: \"arn:${partition}:iam::${account}:role/rotator-read\"
+    apply_role: \"arn:${partition}:iam::${account}:role/rotator-apply\"
+    vars: {env: prod, days: 30}
+functions: {SecretsManagerWeather: {}}
+secrets: {weather/key: {function: SecretsManagerWeather}}
+";
+
+/// Without it a manifest could reach the wrong account, or all accounts at once, unasked.
+#[test]
+fn two_targets_converge_from_one_manifest_with_variables() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        std::fs::write(path, text).expect("files");
+    };
+    let source = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
+    write("code/lambda_function.py", &std::fs::read_to_string(source).expect("the example's code"));
+    write("rotator.yaml", TARGETS);
+    let rotator = |arguments: &[&str]| {
+        super::support::output(
+            super::support::scrubbed(super::support::rotator_binary())
+                .current_dir(folder.path())
+                .arg("--sandbox")
+                .args(arguments),
+        )
+    };
+    rotator(&["apply", "--auto-approve"]).exits(1).says("2 targets").says("--all-targets");
+    rotator(&["apply", "--auto-approve", "--target", "dev"])
+        .exits(0)
+        .says("account 111111111111, region eu-west-1")
+        .is_silent_about("333333333333");
+    rotator(&["plan", "--detailed-exitcode"]).exits(2).says("prod/secret.weather/key").says("every 30 days");
+    rotator(&["apply", "--auto-approve", "--all-targets"]).exits(0).says("account 333333333333, region us-west-2");
+    rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.");
+    rotator(&["plan", "--target", "staging"]).exits(1).says("matches no target").says("dev, prod");
+}

@@ -1,0 +1,9 @@
+//! The real binary over HTTP against the sandbox, judged by AWS's own CLI where one can.
+
+mod drift;
+mod failures;
+mod fleet;
+mod guide;
+mod quickstart;
+mod support;
+mod upgrade;

@@ -1,0 +1,71 @@
+//! The README's first command, as a stranger runs it.
+
+use serde_json::Value;
+
+use super::support::{Output, World, output, repository, rotator_binary, scrubbed};
+
+fn rotator(folder: &std::path::Path, arguments: &[&str]) -> Output {
+    output(scrubbed(rotator_binary()).current_dir(folder).args(arguments))
+}
+
+/// Without it the first thing that people try could fail, or claim a rotation that didn't happen.
+#[test]
+fn the_first_command_rotates_a_secret_and_the_second_plan_is_empty() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let example = repository().join("examples/quickstart");
+    let example = example.to_str().expect("UTF-8");
+    rotator(folder.path(), &["apply", "--sandbox", "--auto-approve", example])
+        .exits(0)
+        .says("1 secret rotates now")
+        .says("Plan: 2 to add, 0 to change, 0 to destroy.")
+        .says("Apply complete!");
+    rotator(folder.path(), &["plan", "--sandbox", "--detailed-exitcode", example]).exits(0).says("No changes.");
+
+    // The function's own four steps moved AWSCURRENT: the value has the shape that only its code makes.
+    let state = folder.path().join(".rotator/sandbox.json");
+    let world = World::with(&["--state", state.to_str().expect("UTF-8")]);
+    let secret = "quickstart/signing-key";
+    let current = world.version(secret, "AWSCURRENT").expect("a current version");
+    let previous = world.version(secret, "AWSPREVIOUS").expect("a previous version");
+    assert_ne!(current, previous);
+    assert_eq!(world.version(secret, "AWSPENDING"), None);
+    let value = world.aws(&["secretsmanager", "get-secret-value", "--secret-id", secret]);
+    let value = value["SecretString"].as_str().expect("a text");
+    assert_eq!(value.len(), 64);
+    assert!(value.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let described = world.describe(secret);
+    assert_eq!(described["RotationEnabled"], Value::Bool(true));
+    assert_eq!(described["RotationRules"]["AutomaticallyAfterDays"], 30);
+    assert_eq!(described["RotationRules"]["Duration"], "4h");
+}
+
+/// Without it a rehearsal would leave functions, stacks and rotations behind.
+#[test]
+fn destroying_it_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let example = repository().join("examples/quickstart");
+    let example = example.to_str().expect("UTF-8");
+    rotator(folder.path(), &["apply", "--sandbox", "--auto-approve", example]).exits(0);
+    rotator(folder.path(), &["destroy", "--sandbox", "--auto-approve", example])
+        .exits(0)
+        .says("rotation stops for 1 secret")
+        .says("1 stack is deleted");
+    rotator(folder.path(), &["destroy", "--sandbox", "--auto-approve", example]).exits(0).says("No changes.");
+    let state = folder.path().join(".rotator/sandbox.json");
+    let world = World::with(&["--state", state.to_str().expect("UTF-8")]);
+    assert_eq!(world.aws(&["lambda", "list-functions"])["Functions"], Value::Array(Vec::new()));
+    assert_eq!(world.aws(&["cloudformation", "describe-stacks"])["Stacks"], Value::Array(Vec::new()));
+    assert_eq!(world.describe("quickstart/signing-key")["RotationEnabled"], Value::Bool(false));
+}
+
+/// Without it a pipeline that can't answer would hang, or apply unasked.
+#[test]
+fn without_a_terminal_nothing_is_applied_unasked() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let example = repository().join("examples/quickstart");
+    rotator(folder.path(), &["apply", "--sandbox", example.to_str().expect("UTF-8")])
+        .exits(1)
+        .says("no terminal to ask")
+        .says("--auto-approve");
+    assert!(!folder.path().join(".rotator").exists());
+}

@@ -1,0 +1,224 @@
+//! A sandbox of its own for each test, the binary with a scrubbed environment, and AWS's CLI.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// The account and region of every test that doesn't say otherwise.
+pub const ACCOUNT: &str = "123456789012";
+pub const REGION: &str = "us-east-1";
+
+/// What a program printed, and how it ended.
+#[derive(Debug)]
+pub struct Output {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    /// Both streams, for messages of failed tests.
+    pub fn all(&self) -> String {
+        format!("exit {}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
+    }
+
+    /// Checks the exit code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}", self.all());
+        self
+    }
+
+    /// Checks that the data holds a text.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stdout.contains(text) || self.stderr.contains(text), "`{text}` is missing: {}", self.all());
+        self
+    }
+
+    /// Checks that neither stream holds a text.
+    #[track_caller]
+    pub fn is_silent_about(self, text: &str) -> Self {
+        assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "`{text}` is there: {}", self.all());
+        self
+    }
+}
+
+/// A command without anything of the tester's environment but the paths that programs need.
+pub fn scrubbed(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    for name in ["PATH", "HOME", "XDG_CACHE_HOME", "TMPDIR", "LANG"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    // No test may reach AWS, nor read the tester's profiles.
+    command.env("AWS_CONFIG_FILE", "/nonexistent").env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent");
+    command.env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
+    command
+}
+
+pub fn output(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    Output {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+pub fn rotator_binary() -> &'static str {
+    env!("CARGO_BIN_EXE_rotator")
+}
+
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A served sandbox and a folder for manifests.
+pub struct World {
+    server: Child,
+    pub url: String,
+    pub folder: tempfile::TempDir,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// A sandbox with more options.
+    pub fn with(options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut server = scrubbed(rotator_binary())
+            .args(["sandbox", "start", "--listen", "127.0.0.1:0", "--calls"])
+            .arg(folder.path().join("calls.jsonl"))
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(File::create(folder.path().join("sandbox.log")).expect("a log"))
+            .spawn()
+            .expect("the sandbox starts");
+        let stdout = server.stdout.take().expect("piped");
+        let mut url = String::new();
+        BufReader::new(stdout).read_line(&mut url).expect("the sandbox says where it listens");
+        let url = url.trim().to_owned();
+        assert!(url.starts_with("http://127.0.0.1:"), "{url:?}");
+        Self { server, url, folder }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file below the folder.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("has a parent")).expect("folders can be made");
+        std::fs::write(path, text).expect("files can be written");
+    }
+
+    fn aws_environment(&self, command: &mut Command) {
+        command
+            .env("AWS_ENDPOINT_URL", &self.url)
+            .env("AWS_ACCESS_KEY_ID", ACCOUNT)
+            .env("AWS_SECRET_ACCESS_KEY", "sandbox")
+            .env("AWS_REGION", REGION)
+            .env("AWS_DEFAULT_REGION", REGION)
+            .env("AWS_PAGER", "")
+            .current_dir(self.folder.path());
+    }
+
+    /// Runs `rotator` on the manifests of the folder.
+    pub fn rotator(&self, arguments: &[&str]) -> Output {
+        let mut command = scrubbed(rotator_binary());
+        self.aws_environment(&mut command);
+        output(command.args(arguments))
+    }
+
+    /// Runs AWS's CLI, which must succeed, and reads its JSON.
+    #[track_caller]
+    pub fn aws(&self, arguments: &[&str]) -> Value {
+        let output = self.try_aws(arguments).exits(0);
+        if output.stdout.trim().is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_str(&output.stdout).unwrap_or_else(|_| Value::String(output.stdout.clone()))
+    }
+
+    /// Runs AWS's CLI.
+    pub fn try_aws(&self, arguments: &[&str]) -> Output {
+        let mut command = scrubbed(venv().join("bin/aws"));
+        self.aws_environment(&mut command);
+        output(command.args(arguments).args(["--output", "json"]))
+    }
+
+    pub fn create_secret(&self, name: &str, value: &str) {
+        self.aws(&["secretsmanager", "create-secret", "--name", name, "--secret-string", value]);
+    }
+
+    pub fn describe(&self, secret: &str) -> Value {
+        self.aws(&["secretsmanager", "describe-secret", "--secret-id", secret])
+    }
+
+    /// The version that holds a staging label.
+    pub fn version(&self, secret: &str, stage: &str) -> Option<String> {
+        let described = self.describe(secret);
+        let versions = described["VersionIdsToStages"].as_object().cloned().unwrap_or_default();
+        let holds = |stages: &Value| stages.as_array().is_some_and(|stages| stages.iter().any(|other| other == stage));
+        versions.into_iter().find(|(_, stages)| holds(stages)).map(|(version, _)| version)
+    }
+
+    /// Scripts a failure.
+    pub fn fault(&self, rule: &str) {
+        let script = format!(
+            "import urllib.request
+request = urllib.request.Request('{}/_sandbox/faults', data={rule:?}.encode(), method='POST',
+    headers={{'x-rotator-sandbox': '1', 'content-type': 'application/json'}})
+urllib.request.urlopen(request)
+",
+            self.url
+        );
+        output(scrubbed("python3").args(["-c", &script])).exits(0);
+    }
+
+    /// The calls that the sandbox has answered: `service operation`.
+    pub fn calls(&self) -> Vec<String> {
+        let mut text = String::new();
+        File::open(self.path("calls.jsonl")).and_then(|mut file| file.read_to_string(&mut text)).expect("a call log");
+        text.lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .map(|call| {
+                format!(
+                    "{} {}",
+                    call["service"].as_str().unwrap_or_default(),
+                    call["operation"].as_str().unwrap_or_default()
+                )
+            })
+            .collect()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // The polite signal, so that functions are ended too.
+        let _ = Command::new("kill").arg(self.server.id().to_string()).status();
+        let _ = self.server.wait();
+    }
+}
+
+/// AWS's CLI and boto3 in a virtual environment of the tests' own, made once, with pinned versions.
+pub fn venv() -> PathBuf {
+    static VENV: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    VENV.get_or_init(|| {
+        let script = repository().join("tests/peers/prepare");
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("peers");
+        let made = output(scrubbed("bash").arg(&script).arg(&folder));
+        assert_eq!(made.code, 0, "cannot prepare AWS's CLI: {}", made.all());
+        folder
+    })
+    .clone()
+}

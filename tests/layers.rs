@@ -1,0 +1,127 @@
+//! The rules of the layers, read from the `use` lines: who may know whom.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What each folder of `src` may use of the others.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("model", &["model"]),
+    ("diagnostic", &["diagnostic"]),
+    ("config", &["config", "model", "diagnostic"]),
+    ("plan", &["plan", "model"]),
+    ("package", &["package", "model"]),
+    ("aws", &["aws", "model", "package", "env"]),
+    ("apply", &["apply", "plan", "model", "aws"]),
+    ("render", &["render", "plan", "apply", "aws", "diagnostic", "model"]),
+    ("sandbox", &["sandbox"]),
+    ("env", &["env"]),
+    ("exit", &["exit"]),
+];
+
+/// Crates that only some folders may name.
+const ONLY_IN: &[(&str, &[&str])] = &[
+    ("aws_", &["aws"]),
+    ("clap", &["cli"]),
+    ("indicatif", &["cli"]),
+    ("axum", &["sandbox"]),
+    ("serde_yaml", &["config"]),
+    ("saphyr_parser", &["config"]),
+    ("tokio", &["apply", "aws", "cli", "sandbox"]),
+];
+
+/// What the pure folders may not touch at all.
+const PURE: &[&str] = &["std::fs", "std::env", "std::time::SystemTime", "std::process", "std::net", "Utc::now"];
+
+fn sources() -> BTreeMap<PathBuf, String> {
+    fn walk(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
+        for entry in std::fs::read_dir(folder).expect("src is readable") {
+            let path = entry.expect("src is readable").path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).expect("sources are UTF-8");
+                found.insert(path, text);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = BTreeMap::new();
+    walk(&root, &mut found);
+    found.into_iter().map(|(path, text)| (path.strip_prefix(&root).expect("below src").to_owned(), text)).collect()
+}
+
+/// The folder (or file) of `src` that a source belongs to.
+fn layer(path: &Path) -> String {
+    let first = path.components().next().expect("not empty").as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The lines that are code, without comments.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.trim_start().starts_with("//"))
+}
+
+/// Without it the differ could fetch, and the sandbox share the tool's mistakes, and nobody would see it happen.
+#[test]
+fn layers_use_only_what_they_may() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let layer = layer(&path);
+        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == layer) else { continue };
+        for line in code(&text) {
+            for rest in line.split("crate::").skip(1) {
+                let used = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+                if used.chars().next().is_some_and(char::is_lowercase) && !allowed.contains(&used) {
+                    wrong.push(format!("{}: {}", path.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "layers use what they may not:\n{}", wrong.join("\n"));
+}
+
+/// Without it the SDK would leak into the folders that are to be pure, and replaceable.
+#[test]
+fn crates_stay_in_their_folders() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let layer = layer(&path);
+        for line in code(&text).filter(|line| line.trim_start().starts_with("use ") || line.contains("::")) {
+            for (name, folders) in ONLY_IN {
+                let named = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').any(|word| {
+                    word.split("::").next().is_some_and(|first| {
+                        word.contains("::") && (first == *name || (name.ends_with('_') && first.starts_with(name)))
+                    })
+                });
+                if named && !folders.contains(&layer.as_str()) {
+                    wrong.push(format!("{}: {}", path.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "crates are named where they may not be:\n{}", wrong.join("\n"));
+}
+
+/// Without it a plan could depend on the clock or on files, and couldn't be saved or tested.
+#[test]
+fn the_differ_is_pure() {
+    for (path, text) in sources() {
+        if ["plan", "model"].contains(&layer(&path).as_str()) {
+            for word in PURE {
+                assert!(!code(&text).any(|line| line.contains(word)), "{} uses {word}", path.display());
+            }
+        }
+    }
+}
+
+/// Without it the promise that values are never read would hang on reviews alone.
+#[test]
+fn no_call_that_returns_a_value_exists_outside_the_sandbox() {
+    for (path, text) in sources() {
+        if layer(&path) != "sandbox" {
+            for call in ["get_secret_value", "batch_get_secret_value", "GetSecretValue"] {
+                assert!(!code(&text).any(|line| line.contains(call)), "{} names {call}", path.display());
+            }
+        }
+    }
+}
