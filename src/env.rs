@@ -1,1 +1,82 @@
 //! Every environment variable that is read, documented.
+//!
+//! Names only: who reads a variable says how. `AWS_*` variables that aren't named here are the SDK's own and work as in
+//! AWS's CLI where the SDK knows them.
+
+/// The region, where neither the target nor `--region` states one. Wins over [`AWS_DEFAULT_REGION`] and the profile.
+pub const AWS_REGION: &str = "AWS_REGION";
+
+/// The region, as AWS's CLI has it; read after [`AWS_REGION`].
+pub const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
+
+/// The profile of the shared configuration files; `--profile` wins. Read by the SDK.
+pub const AWS_PROFILE: &str = "AWS_PROFILE";
+
+/// Where the shared configuration file lies, by default `~/.aws/config`. Read by the SDK.
+pub const AWS_CONFIG_FILE: &str = "AWS_CONFIG_FILE";
+
+/// Where the shared credentials file lies, by default `~/.aws/credentials`. Read by the SDK.
+pub const AWS_SHARED_CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
+
+/// Credentials: the access key id. Not read where `--profile` is given. Read by the SDK.
+pub const AWS_ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+
+/// Credentials: the secret key. Read by the SDK.
+pub const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+
+/// Credentials: the session token of temporary ones. Read by the SDK.
+pub const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+
+/// A file with a pipeline's OIDC token, exchanged for the role in [`AWS_ROLE_ARN`]. Read by the SDK.
+pub const AWS_WEB_IDENTITY_TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+
+/// The role that a web identity token is exchanged for. Read by the SDK.
+pub const AWS_ROLE_ARN: &str = "AWS_ROLE_ARN";
+
+/// The session's name for that role. Read by the SDK.
+pub const AWS_ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
+
+/// Where a container's credentials come from, relative to its host's address. Read by the SDK.
+pub const AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+
+/// Where a container's credentials come from, in full. Read by the SDK.
+pub const AWS_CONTAINER_CREDENTIALS_FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+
+/// `true`: don't ask an EC2 instance for its role's credentials. Read by the SDK.
+pub const AWS_EC2_METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
+
+/// Another endpoint for every service; `--endpoint-url` wins, and a service's own
+/// (`AWS_ENDPOINT_URL_SECRETS_MANAGER`, `AWS_ENDPOINT_URL_LAMBDA`, …) wins over this one. Read by the SDK.
+pub const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+
+/// `true`: endpoints of the environment and of profiles are ignored. Read by the SDK.
+pub const AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
+
+/// `true`: FIPS endpoints. Read by the SDK.
+pub const AWS_USE_FIPS_ENDPOINT: &str = "AWS_USE_FIPS_ENDPOINT";
+
+/// `true`: dual-stack endpoints. Read by the SDK.
+pub const AWS_USE_DUALSTACK_ENDPOINT: &str = "AWS_USE_DUALSTACK_ENDPOINT";
+
+/// How often one call is tried, 1 to 50; by default 8. Retries are always adaptive.
+pub const AWS_MAX_ATTEMPTS: &str = "AWS_MAX_ATTEMPTS";
+
+/// A PEM file of certificate authorities to trust instead of the system's.
+pub const AWS_CA_BUNDLE: &str = "AWS_CA_BUNDLE";
+
+/// The proxy for `https://` addresses; never used for the sandbox. Read by the HTTP client, in lower case too.
+pub const HTTPS_PROXY: &str = "HTTPS_PROXY";
+
+/// The proxy for `http://` addresses; never used for the sandbox. Read by the HTTP client, in lower case too.
+pub const HTTP_PROXY: &str = "HTTP_PROXY";
+
+/// The proxy for all addresses; never used for the sandbox. Read by the HTTP client, in lower case too.
+pub const ALL_PROXY: &str = "ALL_PROXY";
+
+/// Hosts that are reached without a proxy. Read by the HTTP client, in lower case too.
+pub const NO_PROXY: &str = "NO_PROXY";
+
+/// A variable's value; `None` where it is unset, empty, or not UTF-8.
+pub fn read(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

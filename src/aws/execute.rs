@@ -1,16 +1,43 @@
-//! What an apply needs of AWS: the writes, and the looks that belong to them.
+//! Every write, as a trait, so that what runs a plan can be tried with a scripted AWS.
 //!
-//! [`crate::apply`] is written against this trait, so that it can be tested with scripted answers.
+//! Beside the writes stand the looks that a writer needs between them, made with the writer's own credentials.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use crate::model::live::{Configuration, LiveSecret, LiveStack, Statement};
+use super::error::AwsError;
+use super::reader::FunctionState;
+use crate::model::live::{LiveSecret, LiveStack, Statement};
 use crate::model::{RotationRules, Sensitive, Vpc};
 
-use super::AwsError;
+/// The result of a call.
+pub type Answer<T> = Result<T, AwsError>;
 
-/// A change set that was made, by the ARNs that AWS answered with.
+/// What AWS knows a call by, for its support.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Done {
+    /// AWS's request id.
+    pub request_id: Option<String>,
+}
+
+/// An application to deploy, or to bring to another version or other parameters.
+#[derive(Debug, Clone)]
+pub struct ApplicationChangeSet {
+    /// The application's ARN.
+    pub application: String,
+    /// The version; `None`: the newest.
+    pub version: Option<String>,
+    /// The stack's name without the prefix that the repository puts before it.
+    pub stack: String,
+    /// Every parameter that is to have another value than the template's default: the repository keeps no earlier value.
+    pub parameters: Vec<(String, Sensitive)>,
+    /// What the application requires, such as `CAPABILITY_IAM`.
+    pub capabilities: Vec<String>,
+    /// The stack's tags besides the repository's own.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A change set that was asked for; it isn't ready yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeSetIds {
     /// The change set's ARN.
@@ -21,204 +48,255 @@ pub struct ChangeSetIds {
     pub request_id: Option<String>,
 }
 
-/// A change set as `DescribeChangeSet` shows it, all pages of it.
+/// What a change set would do to a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeSetView {
-    /// Such as `CREATE_COMPLETE` or `FAILED`.
+    /// Its ARN.
+    pub id: String,
+    /// `CREATE_PENDING`, `CREATE_IN_PROGRESS`, `CREATE_COMPLETE`, `FAILED`, `DELETE_…`, or newer.
     pub status: String,
-    /// Why it has that status.
+    /// Why, in AWS's words.
     pub reason: Option<String>,
-    /// Such as `AVAILABLE` or `EXECUTE_COMPLETE`.
-    pub execution_status: Option<String>,
-    /// What it would do.
+    /// `UNAVAILABLE`, `AVAILABLE`, `EXECUTE_…`, `OBSOLETE`, or newer.
+    pub execution_status: String,
+    /// Its changes, of all pages.
     pub changes: Vec<ResourceChange>,
 }
 
-/// What a change set would do to one resource.
+impl ChangeSetView {
+    /// Whether it failed only because there is nothing to change. `CloudFormation` has no other way to say so than words.
+    pub fn is_without_changes(&self) -> bool {
+        let said = |words: &str| self.reason.as_ref().is_some_and(|reason| reason.contains(words));
+        self.status == "FAILED" && (said("didn't contain changes") || said("No updates are to be performed"))
+    }
+}
+
+/// What happens to one resource of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceChange {
-    /// `Add`, `Modify`, `Remove`, `Import`, `Dynamic`.
+    /// `Add`, `Modify`, `Remove`, `Import`, `Dynamic`, or newer.
     pub action: String,
-    /// The template's name for it.
+    /// The name in the template.
     pub logical_id: String,
-    /// Its own name.
+    /// The name on AWS, where it exists.
     pub physical_id: Option<String>,
     /// Such as `AWS::Lambda::Function`.
     pub resource_type: String,
-    /// `True`, `False` or `Conditional`, where it is modified.
+    /// `True`, `False` or `Conditional`, for `Modify`.
     pub replacement: Option<String>,
 }
 
-/// A stack's status.
+/// A change set in a stack's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedChangeSet {
+    /// Its ARN.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// As [`ChangeSetView::status`].
+    pub status: String,
+    /// As [`ChangeSetView::execution_status`].
+    pub execution_status: String,
+}
+
+/// How a stack does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackStatus {
     /// The stack's ARN.
     pub id: String,
-    /// Such as `CREATE_COMPLETE`.
+    /// Such as `UPDATE_IN_PROGRESS`.
     pub status: String,
-    /// Why it has that status.
+    /// Why, in AWS's words.
     pub reason: Option<String>,
 }
 
-/// A change set that the Serverless Application Repository is asked for.
-#[derive(Debug, Clone)]
-pub struct ApplicationChangeSet {
-    /// The application's ARN.
-    pub application: String,
-    /// Its version.
-    pub version: String,
-    /// The stack's name, without the repository's prefix.
-    pub stack: String,
-    /// All parameters: what isn't sent takes the template's default.
-    pub parameters: BTreeMap<String, Sensitive>,
-    /// Such as `CAPABILITY_IAM`.
-    pub capabilities: Vec<String>,
-    /// The stack's tags beside the repository's own.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// What `UpdateFunctionConfiguration` changes; `None` stays.
-#[derive(Debug, Clone, Default)]
+/// What changes in a function's configuration; `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigurationChange {
     /// Such as `python3.12`.
     pub runtime: Option<String>,
     /// Such as `lambda_function.lambda_handler`.
     pub handler: Option<String>,
-    /// Layer version ARNs, in order.
+    /// Layer version ARNs, in order: the whole list.
     pub layers: Option<Vec<String>>,
     /// Seconds.
     pub timeout: Option<u32>,
     /// MB.
     pub memory: Option<u32>,
-    /// All variables, merged with the live ones already.
+    /// All variables: Lambda replaces the whole map.
     pub environment: Option<BTreeMap<String, Sensitive>>,
-    /// Subnets and security groups; empty: leave the VPC.
+    /// Subnets and security groups; both empty: leave the VPC.
     pub vpc: Option<Vpc>,
-    /// The description.
+    /// The function's description.
     pub description: Option<String>,
 }
 
-/// Code to upload.
-#[derive(Debug, Clone)]
+/// New code for a function.
+#[derive(Clone, PartialEq, Eq)]
 pub enum CodeUpload {
-    /// A zip's bytes.
+    /// A zip of at most 50 MB.
     Zip(Vec<u8>),
-    /// An object in S3.
+    /// A zip in S3, in the function's region.
     S3 {
         /// The bucket.
         bucket: String,
-        /// The key.
+        /// The object's key.
         key: String,
         /// The object's version.
         object_version: Option<String>,
     },
 }
 
-/// What `RotateSecret` answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RotateAnswer {
-    /// The version that the rotation makes, if AWS named one.
-    pub version_id: Option<String>,
+impl std::fmt::Debug for CodeUpload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Zip(bytes) => write!(f, "Zip({} bytes)", bytes.len()),
+            Self::S3 { bucket, key, object_version } => f
+                .debug_struct("S3")
+                .field("bucket", bucket)
+                .field("key", key)
+                .field("object_version", object_version)
+                .finish(),
+        }
+    }
+}
+
+/// A function was told to change; it isn't ready yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Updated {
+    /// The revision after the change, for the next conditional one.
+    pub revision_id: Option<String>,
     /// AWS's request id.
     pub request_id: Option<String>,
 }
 
-/// The writes of an apply. Each answers with AWS's request id where it has nothing else to say.
-pub trait Execute: Sync {
-    /// `serverlessrepo:CreateCloudFormationChangeSet`.
+/// A policy and its revision.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicyState {
+    /// Its statements; none where there is no policy.
+    pub statements: Vec<Statement>,
+    /// Makes a write conditional; `None` where there is no policy.
+    pub revision_id: Option<String>,
+}
+
+/// `RotateSecret` accepted: the rotation itself goes on by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotateAnswer {
+    /// The version that the rotation makes, by which it is watched. With `rotate_immediately: false` too, while it is tested.
+    pub version_id: String,
+    /// AWS's request id.
+    pub request_id: Option<String>,
+}
+
+/// How a rotation does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RotationProgress {
+    /// The staging labels of the version that is watched; none: the version is gone.
+    pub stages: Vec<String>,
+    /// The version that holds `AWSCURRENT`.
+    pub current_version: Option<String>,
+    /// The version that holds `AWSPENDING`.
+    pub pending_version: Option<String>,
+    /// When the last rotation succeeded: seconds since 1970, UTC.
+    pub last_rotated: Option<i64>,
+}
+
+/// What can be done to a target. `function`: a name or an ARN; `stack`: a real name or an ARN; `secret`: a name or an ARN.
+///
+/// A call that AWS throttles or that fails on the way is tried again by the implementation, with bounds; no other failure is.
+pub trait Execute: Send + Sync {
+    /// Asks the repository for a change set that deploys or updates an application (`CreateCloudFormationChangeSet`).
     fn create_application_change_set(
         &self,
-        request: &ApplicationChangeSet,
-    ) -> impl Future<Output = Result<ChangeSetIds, AwsError>> + Send;
+        request: ApplicationChangeSet,
+    ) -> impl Future<Output = Answer<ChangeSetIds>> + Send;
 
-    /// `cloudformation:CreateChangeSet` with the previous template and parameters, and these tags instead of the stack's
-    /// (those that start with `aws:` are left out, since only AWS sets them).
+    /// Asks for a change set that gives a stack these tags, all of them, and changes nothing else (`CreateChangeSet`).
     fn create_tags_change_set(
         &self,
         stack: &LiveStack,
         tags: &BTreeMap<String, String>,
-    ) -> impl Future<Output = Result<ChangeSetIds, AwsError>> + Send;
+    ) -> impl Future<Output = Answer<ChangeSetIds>> + Send;
 
-    /// `cloudformation:DescribeChangeSet`, by ARN.
-    fn describe_change_set(&self, arn: &str) -> impl Future<Output = Result<ChangeSetView, AwsError>> + Send;
+    /// What a change set would do (`DescribeChangeSet`).
+    fn describe_change_set(&self, change_set: &str) -> impl Future<Output = Answer<ChangeSetView>> + Send;
 
-    /// `cloudformation:ExecuteChangeSet`, by ARN.
-    fn execute_change_set(&self, arn: &str) -> impl Future<Output = Result<Option<String>, AwsError>> + Send;
+    /// Starts a change set (`ExecuteChangeSet`).
+    fn execute_change_set(&self, change_set: &str) -> impl Future<Output = Answer<Done>> + Send;
 
-    /// `cloudformation:DeleteChangeSet`, by ARN.
-    fn delete_change_set(&self, arn: &str) -> impl Future<Output = Result<Option<String>, AwsError>> + Send;
+    /// Deletes a change set that isn't to run (`DeleteChangeSet`).
+    fn delete_change_set(&self, change_set: &str) -> impl Future<Output = Answer<Done>> + Send;
 
-    /// `cloudformation:DescribeStacks`, by ARN or name; `None` where there is no such stack, or a deleted one.
-    fn stack_status(&self, stack: &str) -> impl Future<Output = Result<Option<StackStatus>, AwsError>> + Send;
+    /// The change sets of a stack that haven't run (`ListChangeSets`).
+    fn list_change_sets(&self, stack: &str) -> impl Future<Output = Answer<Vec<ListedChangeSet>>> + Send;
 
-    /// The first failed resource's reason since the stack's last operation began (`cloudformation:DescribeStackEvents`).
-    fn stack_first_failure(&self, stack: &str) -> impl Future<Output = Result<Option<String>, AwsError>> + Send;
+    /// How a stack does (`DescribeStacks`). One that doesn't exist is `NotFound`; by ARN, a deleted one is `DELETE_COMPLETE`.
+    fn stack_status(&self, stack: &str) -> impl Future<Output = Answer<StackStatus>> + Send;
 
-    /// `cloudformation:DeleteStack`, by ARN.
-    fn delete_stack(&self, stack: &str) -> impl Future<Output = Result<Option<String>, AwsError>> + Send;
+    /// The name of the function that a stack made (`DescribeStackResources`).
+    fn stack_function(&self, stack: &str) -> impl Future<Output = Answer<Option<String>>> + Send;
 
-    /// A function's configuration as it is now, and its revision id (`lambda:GetFunction`); `None` where there is none.
-    fn get_configuration(
-        &self,
-        function: &str,
-    ) -> impl Future<Output = Result<Option<(Configuration, Option<String>)>, AwsError>> + Send;
+    /// The first thing that failed in the stack's last operation (`DescribeStackEvents`).
+    fn stack_first_failure(&self, stack: &str) -> impl Future<Output = Answer<Option<String>>> + Send;
 
-    /// `lambda:UpdateFunctionConfiguration`, refused by AWS where the revision id is an older one.
+    /// Deletes a stack with all of its resources (`DeleteStack`).
+    fn delete_stack(&self, stack: &str) -> impl Future<Output = Answer<Done>> + Send;
+
+    /// A function as it is now (`GetFunction`).
+    fn get_configuration(&self, function: &str) -> impl Future<Output = Answer<FunctionState>> + Send;
+
+    /// Changes a function's configuration (`UpdateFunctionConfiguration`).
     fn update_configuration(
         &self,
         function: &str,
         change: &ConfigurationChange,
         revision_id: Option<&str>,
-    ) -> impl Future<Output = Result<Option<String>, AwsError>> + Send;
+    ) -> impl Future<Output = Answer<Updated>> + Send;
 
-    /// `lambda:UpdateFunctionCode`, refused by AWS where the revision id is an older one.
+    /// Replaces a function's code (`UpdateFunctionCode`). `architecture`: `x86_64` or `arm64`; `None`: as it is.
     fn update_code(
         &self,
         function: &str,
-        code: &CodeUpload,
+        code: CodeUpload,
         architecture: Option<&str>,
         revision_id: Option<&str>,
-    ) -> impl Future<Output = Result<Option<String>, AwsError>> + Send;
+    ) -> impl Future<Output = Answer<Updated>> + Send;
 
-    /// `lambda:GetPolicy`; empty where the function has none. With it, the policy's revision id.
-    fn get_policy(
-        &self,
-        function: &str,
-    ) -> impl Future<Output = Result<(Vec<Statement>, Option<String>), AwsError>> + Send;
+    /// Who may invoke a function (`GetPolicy`).
+    fn get_policy(&self, function: &str) -> impl Future<Output = Answer<PolicyState>> + Send;
 
-    /// `lambda:AddPermission` for the principal `secretsmanager.amazonaws.com`, action `lambda:InvokeFunction`.
+    /// Lets Secrets Manager invoke a function for the secrets of an account (`AddPermission`).
     fn add_permission(
         &self,
         function: &str,
         statement_id: &str,
         source_account: &str,
         revision_id: Option<&str>,
-    ) -> impl Future<Output = Result<Option<String>, AwsError>> + Send;
+    ) -> impl Future<Output = Answer<Done>> + Send;
 
-    /// `lambda:RemovePermission`.
+    /// Removes a statement of a function's policy (`RemovePermission`).
     fn remove_permission(
         &self,
         function: &str,
         statement_id: &str,
         revision_id: Option<&str>,
-    ) -> impl Future<Output = Result<Option<String>, AwsError>> + Send;
+    ) -> impl Future<Output = Answer<Done>> + Send;
 
-    /// `secretsmanager:RotateSecret`.
+    /// Switches rotation on, changes it, or starts one (`RotateSecret`). The function and the rules that aren't given stay.
     fn rotate_secret(
         &self,
         secret: &str,
         function_arn: Option<&str>,
         rules: Option<&RotationRules>,
         rotate_immediately: bool,
-    ) -> impl Future<Output = Result<RotateAnswer, AwsError>> + Send;
+    ) -> impl Future<Output = Answer<RotateAnswer>> + Send;
 
-    /// `secretsmanager:CancelRotateSecret`.
-    fn cancel_rotate_secret(&self, secret: &str) -> impl Future<Output = Result<Option<String>, AwsError>> + Send;
+    /// Switches rotation off (`CancelRotateSecret`).
+    fn cancel_rotate_secret(&self, secret: &str) -> impl Future<Output = Answer<Done>> + Send;
 
-    /// `secretsmanager:DescribeSecret`; `None` where there is no such secret.
-    fn describe_secret(&self, secret: &str) -> impl Future<Output = Result<Option<LiveSecret>, AwsError>> + Send;
+    /// A secret as it is now (`DescribeSecret`), never its value.
+    fn describe_secret(&self, secret: &str) -> impl Future<Output = Answer<LiveSecret>> + Send;
 
-    /// The staging labels of one version of a secret, empty where it has none or is gone (`secretsmanager:DescribeSecret`).
-    fn version_stages(&self, secret: &str, version: &str)
-    -> impl Future<Output = Result<Vec<String>, AwsError>> + Send;
+    /// How the rotation does that makes this version (`DescribeSecret`).
+    fn rotation_progress(&self, secret: &str, version: &str) -> impl Future<Output = Answer<RotationProgress>> + Send;
 }

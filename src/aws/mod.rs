@@ -1,27 +1,28 @@
-//! TODO
+//! AWS: the only folder that names its SDK.
+//!
+//! - [`connect()`] and [`connect_writer`] reach one target and prove that it is the right account.
+//! - [`Reader`] reads it, [`Reader::observe`] as a whole, into the model's canonical types.
+//! - [`Writer`] changes it, through the trait [`Execute`]. Whoever holds a read-only [`Connection`] can make none.
+//! - [`AwsError`] is what every failed call becomes, classified by code in one place.
+//!
+//! This folder knows nothing of manifests' files, plans, or how anything is shown. No call that returns a secret's value exists here.
+//! It logs nothing: what is worth saying is in its results.
+
+pub mod connect;
+mod convert;
+pub mod error;
 pub mod execute;
-/// placeholder
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ErrorKind {
-    Denied,
-    NotFound,
-    Conflict,
-    Precondition,
-    Throttled,
-    CannotInvoke,
-    Invalid,
-    ExpiredCredentials,
-    NoCredentials,
-    Transport,
-    Other,
-}
-/// placeholder
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AwsError {
-    pub kind: ErrorKind,
-    pub action: String,
-    pub resource: String,
-    pub code: Option<String>,
-    pub message: String,
-    pub request_id: Option<String>,
-}
+pub mod http;
+pub mod observe;
+mod policy;
+pub mod reader;
+pub mod writer;
+
+pub use connect::{
+    ConnectError, Connection, ReadOnly, ReadWrite, SandboxEndpoint, Settings, ambient_region, connect, connect_writer,
+};
+pub use error::{AwsError, ErrorKind};
+pub use execute::Execute;
+pub use observe::{ObserveOptions, Part, Progress};
+pub use reader::Reader;
+pub use writer::Writer;

@@ -1,1 +1,208 @@
-//! TODO
+//! Function code, packaged: a folder, a file or a zip becomes the same bytes on every machine.
+//!
+//! Lambda shows of deployed code only `CodeSha256`, the hash of the whole zip. A plan is empty only if two machines make
+//! the same bytes of the same files, so nothing that differs between machines goes into a package: files are sorted
+//! bytewise by path, times are 1980-01-01, modes are 0644 or 0755, and contents are *stored*, so that no compressor's
+//! version plays a part. Only where a stored package would exceed Lambda's limit for direct uploads is it compressed.
+//!
+//! This folder knows nothing of AWS clients, plans or manifests. It never writes to the file system.
+
+mod read;
+mod walk;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+
+use crate::model::{PackageSummary, PackagedFile};
+
+pub use read::read_files;
+
+/// Lambda's limit for a package that is uploaded directly, in bytes (Lambda quotas, "Deployment package size").
+pub const MAX_UPLOAD: u64 = 50 * 1024 * 1024;
+
+/// Lambda's limit for the unpacked files of a package, in bytes (Lambda quotas, "Deployment package size").
+pub const MAX_UNPACKED: u64 = 250 * 1024 * 1024;
+
+/// How many files a package may hold: ours, so that a mistaken path (a home directory) ends soon.
+pub const MAX_FILES: usize = 20_000;
+
+/// A package: the bytes to upload, and what they hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// The zip.
+    pub bytes: Vec<u8>,
+    /// Its hash and its files.
+    pub summary: PackageSummary,
+}
+
+/// Why code can't be packaged, or a package can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// The operating system refused.
+    #[error("cannot read `{}`: {error}", path.display())]
+    Read {
+        /// What was read.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        error: io::Error,
+    },
+    /// A path, or the end of a link, lies outside the manifest's tree.
+    #[error("`{}` leads outside of `{}`", path.display(), tree.display())]
+    Outside {
+        /// The path as it was met.
+        path: PathBuf,
+        /// The tree.
+        tree: PathBuf,
+    },
+    /// A link leads to a folder that holds it.
+    #[error("the link `{}` leads back to a folder that holds it", .0.display())]
+    Cycle(PathBuf),
+    /// A socket, a pipe or a device.
+    #[error("`{}` is neither a file nor a folder", .0.display())]
+    Special(PathBuf),
+    /// A name that zip readers would disagree about.
+    #[error("the file name `{0}` can't be packaged")]
+    Name(String),
+    /// Nothing to package.
+    #[error("`{}` holds no files", .0.display())]
+    Empty(PathBuf),
+    /// Too many files.
+    #[error("more than {MAX_FILES} files")]
+    TooManyFiles,
+    /// Too much when unpacked.
+    #[error("more than 250 MB when unpacked, Lambda's limit")]
+    TooLargeUnpacked,
+    /// Too much to upload directly.
+    #[error("the package has {} MB, and Lambda takes at most 50 MB directly", .size.div_ceil(1024 * 1024))]
+    TooLarge {
+        /// The size of the zip in bytes.
+        size: u64,
+    },
+    /// The zip is broken, encrypted, or uses what Lambda doesn't read either.
+    #[error("not a readable zip file: {0}")]
+    Zip(String),
+}
+
+impl PackageError {
+    /// What to do about it, where that isn't obvious.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::TooLarge { .. } => {
+                Some("upload the zip to S3, and state its bucket, key and SHA-256 as the function's `code`")
+            }
+            Self::Outside { .. } => Some("code lies inside the manifest's tree, links included: copy it in"),
+            Self::Name(_) => Some("use UTF-8 names without control characters or backslashes"),
+            Self::Cycle(_) | Self::Special(_) => Some("remove it from the folder, or package another folder"),
+            Self::Empty(_) => Some("`__pycache__`, `*.pyc`, `.git` and `.DS_Store` are left out"),
+            Self::TooManyFiles | Self::TooLargeUnpacked => {
+                Some("package the function's own files only; put dependencies into a layer")
+            }
+            Self::Read { .. } | Self::Zip(_) => None,
+        }
+    }
+}
+
+/// Packages `source`: a folder (its files), a single file, or a `.zip` (taken as it is).
+///
+/// Both `source` and whatever its links lead to must lie inside `tree`, the folder of the manifest.
+pub fn build(source: &Path, tree: &Path) -> Result<Package, PackageError> {
+    let tree = canonical(tree)?;
+    let real = canonical(source)?;
+    if !real.starts_with(&tree) {
+        return Err(PackageError::Outside { path: source.to_owned(), tree });
+    }
+    let kind = fs::metadata(&real).map_err(|error| PackageError::Read { path: source.to_owned(), error })?;
+    let is_zip = source.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
+    if kind.is_file() && is_zip {
+        return existing_zip(source);
+    }
+    let files = if kind.is_dir() {
+        walk::folder(source, &tree)?
+    } else if kind.is_file() {
+        vec![walk::single(source)?]
+    } else {
+        return Err(PackageError::Special(source.to_owned()));
+    };
+    if files.is_empty() {
+        return Err(PackageError::Empty(source.to_owned()));
+    }
+    let bytes = write::zip(&files, MAX_UPLOAD)?;
+    let files = files
+        .into_iter()
+        .map(|file| PackagedFile { sha256: hex(&file.content), path: file.path, executable: file.executable })
+        .collect();
+    Ok(Package { summary: summary(&bytes, files), bytes })
+}
+
+/// Whether two packages hold the same code, however they were zipped: the same paths with the same contents.
+///
+/// Whether a file is executable matters to Lambda only for `bootstrap`, which it starts.
+pub fn same_content(a: &[PackagedFile], b: &[PackagedFile]) -> bool {
+    fn key(file: &PackagedFile) -> (&str, &str, bool) {
+        (&file.path, &file.sha256, file.path == "bootstrap" && file.executable)
+    }
+    let sorted = |files: &[PackagedFile]| {
+        let mut files = files.to_vec();
+        files.sort();
+        files
+    };
+    let (a, b) = (sorted(a), sorted(b));
+    a.iter().map(key).eq(b.iter().map(key))
+}
+
+/// `CodeSha256` of a zip: base64 of its SHA-256.
+pub fn code_sha256(zip: &[u8]) -> String {
+    STANDARD.encode(Sha256::digest(zip))
+}
+
+fn existing_zip(source: &Path) -> Result<Package, PackageError> {
+    let failed = |error| PackageError::Read { path: source.to_owned(), error };
+    let size = fs::metadata(source).map_err(failed)?.len();
+    if size > MAX_UPLOAD {
+        return Err(PackageError::TooLarge { size });
+    }
+    let bytes = fs::read(source).map_err(failed)?;
+    let files = read_files(&bytes)?;
+    if files.is_empty() {
+        return Err(PackageError::Empty(source.to_owned()));
+    }
+    Ok(Package { summary: summary(&bytes, files), bytes })
+}
+
+fn summary(bytes: &[u8], files: Vec<PackagedFile>) -> PackageSummary {
+    PackageSummary { sha256: code_sha256(bytes), size: bytes.len() as u64, files }
+}
+
+fn canonical(path: &Path) -> Result<PathBuf, PackageError> {
+    fs::canonicalize(path).map_err(|error| PackageError::Read { path: path.to_owned(), error })
+}
+
+fn hex(content: &[u8]) -> String {
+    hex_of(&Sha256::digest(content))
+}
+
+fn hex_of(digest: &[u8]) -> String {
+    use std::fmt::Write as _;
+    digest.iter().fold(String::with_capacity(digest.len() * 2), |mut text, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Whether a path can stand in a package: relative, with `/`, without `.` and `..`, readable by every zip reader.
+fn is_sound(path: &str) -> bool {
+    !path.contains('\\')
+        && !path.chars().any(char::is_control)
+        && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+}

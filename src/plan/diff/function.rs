@@ -173,11 +173,8 @@ impl Differ<'_> {
             self.problem(address, &function.name, Severity::Error, kind);
         }
         // Where the stack's update carries the VPC, the comparison after it looks at the function again.
-        let stack_carries_vpc = stack_change.is_some_and(|change| {
-            self.plan.changes[change].fields.iter().any(|field| {
-                field.path.ends_with(parameters::SUBNETS) || field.path.ends_with(parameters::SECURITY_GROUPS)
-            })
-        });
+        let stack_carries_vpc =
+            stack_change.is_some_and(|change| self.plan.changes[change].fields.iter().any(is_vpc_parameter));
         let fields = configuration_fields(deployment, Some(configuration), stack_carries_vpc);
         if !fields.is_empty() {
             follow(self, Action::UpdateConfiguration, Reason::Differs, fields);
@@ -422,7 +419,12 @@ impl Differ<'_> {
             self.problem(address, &function.name, Severity::Error, ProblemKind::FunctionMissing);
             return StackOutcome::Blocked;
         }
-        StackOutcome::Stands(self.update_stack(address, function, deployment, version, parameters, stack))
+        // A function that is in its VPC already, by whatever way, is as the manifest says; the parameters follow with the
+        // stack's next update.
+        let vpc_is_live = live.configuration.found().is_some_and(|live| Some(&live.vpc) == deployment.vpc.as_ref());
+        let mut parameters = parameters.clone();
+        parameters.fields.retain(|field| !(vpc_is_live && is_vpc_parameter(field)));
+        StackOutcome::Stands(self.update_stack(address, function, deployment, version, &parameters, stack))
     }
 
     fn update_stack(
@@ -652,6 +654,12 @@ fn shown_parameter(version: &ApplicationVersion, name: &str, value: &Sensitive) 
 
 fn stack_name(deployment: &Deployment) -> String {
     format!("{}{}", crate::model::SAR_STACK_PREFIXES[0], deployment.stack)
+}
+
+/// Whether a change is one of the stack's VPC parameters.
+fn is_vpc_parameter(field: &FieldChange) -> bool {
+    let name = field.path.strip_prefix("application.parameters.");
+    name.is_some_and(|name| name == parameters::SUBNETS || name == parameters::SECURITY_GROUPS)
 }
 
 /// Statuses in which a stack can only be deleted.

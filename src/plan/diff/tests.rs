@@ -496,6 +496,10 @@ fn a_vpc_goes_through_the_stack() {
         lines(&diff(&desired, &live, CONVERGE)),
         ["function.f UpdateConfiguration vpc.subnets vpc.security_groups"]
     );
+    live_configuration(&mut live).vpc = vpc.clone();
+    assert!(diff(&desired, &live, CONVERGE).is_empty());
+    // A function that was put into its VPC by hand is where it should be, whatever the stack was told.
+    let mut live = self::live();
     live_configuration(&mut live).vpc = vpc;
     assert!(diff(&desired, &live, CONVERGE).is_empty());
 }

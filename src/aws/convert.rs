@@ -1,0 +1,238 @@
+//! From the SDK's types to the model's: canonical on the way, so that equal things compare equal.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudformation::types as cloudformation;
+use aws_sdk_lambda::types as lambda;
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::types as secrets;
+use aws_sdk_serverlessrepo::types as repository;
+
+use super::error::clean;
+use crate::model::arn::unqualified_function_arn;
+use crate::model::live::{ApplicationVersion, Configuration, LiveSecret, LiveStack, ParameterDefinition};
+use crate::model::{RotationRules, Schedule, Sensitive, Vpc};
+
+/// The stack parameter value that stands for one that can't be read.
+const MASK: &str = "****";
+
+/// The alias of the key that AWS itself manages for Secrets Manager.
+const AWS_KEY_ALIAS: &str = "alias/aws/secretsmanager";
+
+pub(super) fn rotation_rules(rules: Option<&secrets::RotationRulesType>) -> Option<RotationRules> {
+    let rules = rules?;
+    // Beside an expression, AWS reports days that it computed from it: they were never set, and can't be sent back.
+    let schedule = match (&rules.schedule_expression, rules.automatically_after_days) {
+        (Some(expression), _) => Schedule::Expression(clean(expression)),
+        (None, Some(days)) => Schedule::AutomaticallyAfterDays(u16::try_from(days).ok()?),
+        (None, None) => return None,
+    };
+    let hours = rules.duration.as_deref().and_then(|text| text.strip_suffix(['h', 'H'])?.trim().parse().ok());
+    Some(RotationRules::new(schedule, hours))
+}
+
+pub(super) fn secret(secret: &DescribeSecretOutput, region: &str) -> LiveSecret {
+    let version_with = |stage: &str| {
+        let versions = secret.version_ids_to_stages.iter().flatten();
+        let mut holders: Vec<&String> =
+            versions.filter(|(_, stages)| stages.iter().any(|one| one == stage)).map(|(version, _)| version).collect();
+        holders.sort();
+        holders.first().map(|version| (*version).clone())
+    };
+    let is_aws_key = |key: &str| key == AWS_KEY_ALIAS || key.ends_with(&format!(":{AWS_KEY_ALIAS}"));
+    LiveSecret {
+        arn: secret.arn.clone().unwrap_or_default(),
+        name: secret.name.clone().unwrap_or_default(),
+        rotation_enabled: secret.rotation_enabled,
+        function_arn: secret.rotation_lambda_arn.clone().filter(|arn| !arn.is_empty()),
+        function_project: None,
+        function_shared: false,
+        rules: rotation_rules(secret.rotation_rules.as_ref()),
+        kms_key: secret.kms_key_id.clone().filter(|key| !key.is_empty() && !is_aws_key(key)),
+        deleted: secret.deleted_date.is_some(),
+        replica_of: secret.primary_region.clone().filter(|primary| !primary.is_empty() && primary != region),
+        owning_service: secret.owning_service.clone().filter(|service| !service.is_empty()),
+        current_version: version_with("AWSCURRENT"),
+        pending_version: version_with("AWSPENDING"),
+    }
+}
+
+pub(super) fn stack(stack: &cloudformation::Stack) -> LiveStack {
+    let parameter = |parameter: &cloudformation::Parameter| {
+        let name = parameter.parameter_key()?.to_owned();
+        Some((name, Sensitive::new(parameter.parameter_value().unwrap_or(MASK))))
+    };
+    let tag = |tag: &cloudformation::Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    LiveStack {
+        id: stack.stack_id.clone().unwrap_or_default(),
+        name: stack.stack_name.clone().unwrap_or_default(),
+        status: stack.stack_status.as_ref().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        tags: stack.tags().iter().filter_map(tag).collect(),
+        parameters: stack.parameters().iter().filter_map(parameter).collect(),
+        capabilities: stack.capabilities().iter().map(|one| one.as_str().to_owned()).collect(),
+        function: None,
+        first_failure: None,
+    }
+}
+
+/// `tags`: `None` where they could not be read.
+pub(super) fn configuration(
+    function: &lambda::FunctionConfiguration,
+    tags: Option<BTreeMap<String, String>>,
+) -> Configuration {
+    let name = function.function_name.clone().unwrap_or_default();
+    // Functions that were made before Lambda had states answer with none: they are as ready as they will be.
+    let state = function.state.as_ref().map_or("Active", lambda::State::as_str);
+    let update = function.last_update_status.as_ref().map_or("Successful", lambda::LastUpdateStatus::as_str);
+    let reason = function.state_reason.as_deref().or(function.last_update_status_reason.as_deref());
+    let default_group = format!("/aws/lambda/{name}");
+    Configuration {
+        arn: unqualified_function_arn(function.function_arn.as_deref().unwrap_or_default()).to_owned(),
+        state: state.to_owned(),
+        state_reason: reason.map(clean),
+        last_update_status: update.to_owned(),
+        runtime: function.runtime.as_ref().map(|runtime| runtime.as_str().to_owned()),
+        handler: function.handler.clone().filter(|handler| !handler.is_empty()),
+        architecture: function.architectures().first().map_or("x86_64", lambda::Architecture::as_str).to_owned(),
+        layers: function.layers().iter().filter_map(|layer| layer.arn.clone()).collect(),
+        timeout: whole(function.timeout),
+        memory: whole(function.memory_size),
+        environment: environment(function.environment.as_ref()),
+        vpc: function.vpc_config.as_ref().map_or_else(Vpc::default, |vpc| {
+            Vpc::new(vpc.subnet_ids().iter().cloned(), vpc.security_group_ids().iter().cloned())
+        }),
+        description: function.description.clone().unwrap_or_default(),
+        code_sha256: function.code_sha256.clone().unwrap_or_default(),
+        code_files: None,
+        tags,
+        log_group: function
+            .logging_config
+            .as_ref()
+            .and_then(|logging| logging.log_group.clone())
+            .filter(|group| *group != default_group),
+        name,
+    }
+}
+
+fn environment(environment: Option<&lambda::EnvironmentResponse>) -> Result<BTreeMap<String, Sensitive>, String> {
+    let Some(environment) = environment else { return Ok(BTreeMap::new()) };
+    if let Some(error) = &environment.error {
+        return Err(clean(error.error_code().unwrap_or("unknown")));
+    }
+    let variables = environment.variables.iter().flatten();
+    Ok(variables.map(|(name, value)| (name.clone(), Sensitive::new(value))).collect())
+}
+
+fn whole(number: Option<i32>) -> u32 {
+    number.and_then(|number| u32::try_from(number).ok()).unwrap_or_default()
+}
+
+pub(super) fn application(version: &repository::Version, newest: Option<String>) -> ApplicationVersion {
+    let parameter = |parameter: &repository::ParameterDefinition| {
+        let definition = ParameterDefinition {
+            default: parameter.default_value.clone(),
+            allowed_values: parameter.allowed_values().to_vec(),
+            allowed_pattern: parameter.allowed_pattern.clone().filter(|pattern| !pattern.is_empty()),
+            no_echo: parameter.no_echo == Some(true),
+        };
+        Some((parameter.name.clone()?, definition))
+    };
+    let mut required_capabilities: Vec<String> =
+        version.required_capabilities().iter().map(|one| one.as_str().to_owned()).collect();
+    required_capabilities.sort();
+    ApplicationVersion {
+        version: clean(version.semantic_version.as_deref().unwrap_or_default()),
+        newest,
+        required_capabilities,
+        parameters: version.parameter_definitions().iter().filter_map(parameter).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::DateTime;
+
+    use super::*;
+
+    fn rules(days: Option<i64>, expression: Option<&str>, duration: Option<&str>) -> Option<RotationRules> {
+        let rules = secrets::RotationRulesType::builder()
+            .set_automatically_after_days(days)
+            .set_schedule_expression(expression.map(str::to_owned))
+            .set_duration(duration.map(str::to_owned));
+        rotation_rules(Some(&rules.build()))
+    }
+
+    /// Without it, a secret with an expression would differ from its manifest for ever, as with the best-known peer.
+    #[test]
+    fn days_beside_an_expression_are_dropped() {
+        let expression = Schedule::Expression("rate(10 days)".into());
+        assert_eq!(rules(Some(10), Some("rate(10 days)"), None), Some(RotationRules::new(expression, None)));
+        let days = Schedule::AutomaticallyAfterDays(30);
+        assert_eq!(rules(Some(30), None, Some("3h")), Some(RotationRules::new(days, Some(3))));
+        assert_eq!(rules(None, None, None), None);
+        assert_eq!(rules(Some(-1), None, None), None);
+        assert_eq!(rotation_rules(None), None);
+    }
+
+    /// Without it, a healthy secret (`AWSPENDING` on the current version) would look stuck, or the reverse; replicas and keys would
+    /// be misread.
+    #[test]
+    fn a_secret_is_reduced_to_what_rotation_needs() {
+        let stages = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let output = DescribeSecretOutput::builder()
+            .arn("arn:aws:secretsmanager:eu-west-1:111111111111:secret:a-AbCdEf")
+            .name("a")
+            .rotation_enabled(true)
+            .rotation_lambda_arn("arn:aws:lambda:eu-west-1:111111111111:function:f")
+            .kms_key_id("arn:aws:kms:eu-west-1:111111111111:alias/aws/secretsmanager")
+            .primary_region("eu-west-1")
+            .version_ids_to_stages("v1", stages(&["AWSPREVIOUS"]))
+            .version_ids_to_stages("v2", stages(&["AWSCURRENT", "AWSPENDING"]));
+        let live = secret(&output.clone().build(), "eu-west-1");
+        assert!(live.is_on() && !live.deleted);
+        assert_eq!(live.unfinished_rotation(), None);
+        assert_eq!(live.current_version.as_deref(), Some("v2"));
+        assert_eq!((live.kms_key, live.replica_of), (None, None));
+
+        let output = output
+            .version_ids_to_stages("v2", stages(&["AWSCURRENT"]))
+            .version_ids_to_stages("v3", stages(&["AWSPENDING"]))
+            .kms_key_id("arn:aws:kms:eu-west-1:111111111111:key/k")
+            .deleted_date(DateTime::from_secs(1));
+        let live = secret(&output.build(), "us-east-1");
+        assert_eq!(live.unfinished_rotation(), Some("v3"));
+        assert_eq!(live.replica_of.as_deref(), Some("eu-west-1"));
+        assert_eq!(live.kms_key.as_deref(), Some("arn:aws:kms:eu-west-1:111111111111:key/k"));
+        assert!(live.deleted);
+    }
+
+    /// Without it, an environment that the caller may not decrypt would read as empty, and a merge would wipe it.
+    #[test]
+    fn an_unreadable_environment_is_not_an_empty_one() {
+        let error = lambda::EnvironmentError::builder().error_code("AccessDeniedException").build();
+        let response = lambda::EnvironmentResponse::builder().error(error).build();
+        let function = lambda::FunctionConfiguration::builder().environment(response).build();
+        assert_eq!(configuration(&function, None).environment, Err("AccessDeniedException".to_owned()));
+        let function = lambda::FunctionConfiguration::builder().build();
+        assert_eq!(configuration(&function, None).environment, Ok(BTreeMap::new()));
+    }
+
+    /// Without it, two readings of one function could differ: a qualifier, an order, a default said or not.
+    #[test]
+    fn a_configuration_is_canonical() {
+        let vpc = lambda::VpcConfigResponse::builder().subnet_ids("b").subnet_ids("a").security_group_ids("s").build();
+        let logging = lambda::LoggingConfig::builder().log_group("/aws/lambda/f").build();
+        let function = lambda::FunctionConfiguration::builder()
+            .function_name("f")
+            .function_arn("arn:aws:lambda:eu-west-1:111111111111:function:f:$LATEST")
+            .vpc_config(vpc)
+            .logging_config(logging)
+            .timeout(60)
+            .build();
+        let live = configuration(&function, Some(BTreeMap::new()));
+        assert_eq!(live.arn, "arn:aws:lambda:eu-west-1:111111111111:function:f");
+        assert_eq!(live.vpc.subnets, ["a", "b"]);
+        assert_eq!((live.log_group, live.timeout, live.architecture.as_str()), (None, 60, "x86_64"));
+        assert_eq!((live.state.as_str(), live.last_update_status.as_str()), ("Active", "Successful"));
+    }
+}

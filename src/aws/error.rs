@@ -1,0 +1,372 @@
+//! What AWS answers when it doesn't do what was asked, classified in one place, by code.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::RequestId as _;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::model::live::{Reading, Unread};
+
+/// The one sentence that decides anything. `RotateSecret` answers `AccessDeniedException` both where the caller may not rotate and
+/// where Secrets Manager may not invoke the function; only the second passes by itself, while a new permission spreads.
+const CANNOT_INVOKE: &str = "cannot invoke the specified Lambda function";
+
+/// The longest message that is kept, in characters.
+const LONGEST_MESSAGE: usize = 2000;
+
+/// What kind of failure it is: what a caller can do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The credentials may not do it.
+    Denied,
+    /// AWS says that it doesn't exist.
+    NotFound,
+    /// It exists already, or another operation on it is in progress.
+    Conflict,
+    /// It changed since it was read (Lambda's `RevisionId`).
+    Precondition,
+    /// Too many requests, after all retries.
+    Throttled,
+    /// Secrets Manager may not invoke the rotation function (`RotateSecret` alone). Passes while a permission spreads.
+    CannotInvoke,
+    /// The request is wrong, and stays so.
+    Invalid,
+    /// The credentials were good and aren't any more.
+    ExpiredCredentials,
+    /// There are no credentials, or AWS doesn't know them.
+    NoCredentials,
+    /// AWS was not reached, or its answer not understood.
+    Transport,
+    /// Anything else, such as a failure inside AWS.
+    Other,
+}
+
+/// A failed call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsError {
+    /// What kind of failure.
+    pub kind: ErrorKind,
+    /// The IAM action of the call, such as `lambda:AddPermission`.
+    pub action: &'static str,
+    /// What it was called on: a name or an ARN, `*` for lists.
+    pub resource: String,
+    /// AWS's error code.
+    pub code: Option<String>,
+    /// AWS's own words, without control characters.
+    pub message: String,
+    /// AWS's request id.
+    pub request_id: Option<String>,
+}
+
+impl AwsError {
+    /// A failure that no AWS error code describes.
+    pub fn other(kind: ErrorKind, action: &'static str, resource: &str, message: &str) -> Self {
+        Self { kind, action, resource: resource.to_owned(), code: None, message: clean(message), request_id: None }
+    }
+
+    /// What to do about it, one hint a line, where that is known.
+    pub fn hints(&self) -> Vec<String> {
+        match self.kind {
+            ErrorKind::NoCredentials => vec![
+                "choose a profile: `--profile NAME`, or set `AWS_PROFILE`".to_owned(),
+                "sign in, where the profile uses IAM Identity Center: `aws sso login`".to_owned(),
+                "try it without AWS: `--sandbox`".to_owned(),
+            ],
+            ErrorKind::ExpiredCredentials => {
+                vec!["get new credentials, for example with `aws sso login`, and run it again".to_owned()]
+            }
+            ErrorKind::Denied => vec![format!("allow `{}` on `{}`", self.action, self.resource)],
+            ErrorKind::Transport => vec![
+                "check the network, `HTTPS_PROXY`, `NO_PROXY`, and `AWS_CA_BUNDLE` where a proxy inspects TLS"
+                    .to_owned(),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for AwsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on `{}`: ", self.action, self.resource)?;
+        if let Some(code) = &self.code {
+            write!(f, "{code}: ")?;
+        }
+        f.write_str(&self.message)?;
+        match &self.request_id {
+            Some(id) => write!(f, " (request {id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for AwsError {}
+
+impl From<AwsError> for Unread {
+    fn from(error: AwsError) -> Self {
+        match error.kind {
+            ErrorKind::Denied => {
+                Self::Denied { action: error.action.to_owned(), resource: error.resource, message: error.message }
+            }
+            _ => Self::Failed { code: error.code, message: error.message, request_id: error.request_id },
+        }
+    }
+}
+
+/// A result as a reading: what AWS doesn't know is absent, any other failure is unread.
+pub(super) fn reading<T>(result: Result<T, AwsError>) -> Reading<T> {
+    match result {
+        Ok(value) => Reading::Found(value),
+        Err(error) if error.kind == ErrorKind::NotFound => Reading::Absent,
+        Err(error) => Reading::Unread(error.into()),
+    }
+}
+
+/// Turns a call's failure into an [`AwsError`]; for `map_err`.
+pub(super) fn failed<E>(action: &'static str, resource: &str) -> impl FnOnce(SdkError<E, HttpResponse>) -> AwsError
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+{
+    move |error| classify(action, resource, &error)
+}
+
+fn classify<E>(action: &'static str, resource: &str, error: &SdkError<E, HttpResponse>) -> AwsError
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+{
+    if let Some(refused) = find::<AssumeRoleError>(error).filter(|_| action != ASSUME_ROLE) {
+        // The call itself never left: its credentials come from a role that could not be assumed.
+        let code = refused.meta().code().map(clean);
+        let kind = code.as_deref().map_or(ErrorKind::Other, |code| kind_of(ASSUME_ROLE, code, ""));
+        let message = refused.meta().message().map_or_else(|| chain(error), clean);
+        return AwsError { kind, action: ASSUME_ROLE, resource: "*".to_owned(), code, message, request_id: None };
+    }
+    if let Some(missing) = find::<CredentialsError>(error) {
+        return AwsError::other(ErrorKind::NoCredentials, action, resource, &chain(missing));
+    }
+    let request_id = error.request_id().map(clean);
+    let (code, message) = match error {
+        SdkError::ServiceError(service) => {
+            let meta = service.err().meta();
+            let status = service.raw().status().as_u16();
+            (meta.code().map(clean), meta.message().map_or_else(|| format!("HTTP status {status}"), clean))
+        }
+        _ => (None, chain(error)),
+    };
+    let kind = match (&code, error) {
+        (Some(code), _) => kind_of(action, code, &message),
+        (None, SdkError::ServiceError(_)) => ErrorKind::Other,
+        (None, SdkError::ConstructionFailure(_)) => ErrorKind::Invalid,
+        (None, _) => ErrorKind::Transport,
+    };
+    AwsError { kind, action, resource: resource.to_owned(), code, message, request_id }
+}
+
+/// The action whose refusal shows up in other calls.
+pub(super) const ASSUME_ROLE: &str = "sts:AssumeRole";
+
+/// The one table of error codes: those of the services' models, and the common ones of AWS's protocols.
+fn kind_of(action: &str, code: &str, message: &str) -> ErrorKind {
+    match code {
+        "AccessDeniedException" if action == "secretsmanager:RotateSecret" && message.contains(CANNOT_INVOKE) => {
+            ErrorKind::CannotInvoke
+        }
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "ForbiddenException"
+        | "UnauthorizedOperation"
+        | "NotAuthorizedException"
+        | "OptInRequired" => ErrorKind::Denied,
+        "ResourceNotFoundException"
+        | "NotFoundException"
+        | "ChangeSetNotFound"
+        | "ChangeSetNotFoundException"
+        | "StackNotFoundException" => ErrorKind::NotFound,
+        "ResourceConflictException"
+        | "ResourceInUseException"
+        | "ResourceExistsException"
+        | "ConflictException"
+        | "AlreadyExistsException"
+        | "TokenAlreadyExistsException"
+        | "InvalidChangeSetStatus"
+        | "InvalidChangeSetStatusException"
+        | "OperationInProgressException"
+        | "ResourceNotReadyException" => ErrorKind::Conflict,
+        "PreconditionFailedException" => ErrorKind::Precondition,
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "SlowDown" => ErrorKind::Throttled,
+        "ValidationError"
+        | "ValidationException"
+        | "InvalidParameterException"
+        | "InvalidParameterValueException"
+        | "InvalidRequestException"
+        | "InvalidRequestContentException"
+        | "BadRequestException"
+        | "InsufficientCapabilities"
+        | "InsufficientCapabilitiesException"
+        | "LimitExceeded"
+        | "LimitExceededException"
+        | "PolicyLengthExceededException"
+        | "PublicPolicyException"
+        | "CodeStorageExceededException"
+        | "CodeVerificationFailedException"
+        | "InvalidCodeSignatureException"
+        | "RequestTooLargeException"
+        | "RequestEntityTooLargeException"
+        | "MalformedPolicyDocument"
+        | "RegionDisabledException"
+        | "InvalidNextTokenException" => ErrorKind::Invalid,
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
+            ErrorKind::ExpiredCredentials
+        }
+        "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "InvalidAccessKeyId" => ErrorKind::NoCredentials,
+        _ => ErrorKind::Other,
+    }
+}
+
+/// The first error of a type in a chain of causes.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// The words of a chain of causes, outermost first, each said once.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let word = error.to_string();
+        if !words.iter().any(|said| said.contains(&word)) {
+            words.push(word);
+        }
+        next = error.source();
+    }
+    clean(&words.join(": "))
+}
+
+/// Text from outside, fit for a terminal: one line, bounded, without control characters.
+pub(super) fn clean(text: &str) -> String {
+    let mut line = String::with_capacity(text.len().min(LONGEST_MESSAGE));
+    for c in text.trim().chars().take(LONGEST_MESSAGE) {
+        match c {
+            '\n' | '\r' | '\t' => line.push(' '),
+            // Besides control characters: those that turn the direction of text, by which a line can lie about itself.
+            c if c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {}
+            c => line.push(c),
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_lambda::operation::get_policy::GetPolicyError;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::*;
+
+    fn service_error(action: &'static str, code: &str, message: &str) -> AwsError {
+        let meta = ErrorMetadata::builder().code(code).message(message).build();
+        let mut raw = HttpResponse::new(400.try_into().expect("a status"), SdkBody::empty());
+        raw.headers_mut().insert("x-amzn-requestid", "r-1");
+        classify(action, "x", &SdkError::service_error(GetPolicyError::generic(meta), raw))
+    }
+
+    /// Without it, the applier would retry a missing right of the caller for minutes, or give up while a permission spreads.
+    #[test]
+    fn only_the_sentence_about_invoking_makes_a_denial_pass() {
+        let sentence = "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.";
+        let kind = |action, message| service_error(action, "AccessDeniedException", message).kind;
+        assert_eq!(kind("secretsmanager:RotateSecret", sentence), ErrorKind::CannotInvoke);
+        assert_eq!(kind("secretsmanager:RotateSecret", "User is not authorized"), ErrorKind::Denied);
+        assert_eq!(kind("secretsmanager:DescribeSecret", sentence), ErrorKind::Denied);
+    }
+
+    /// Without it, a resource that isn't there would be an error instead of something to create, and the reverse.
+    #[test]
+    fn codes_decide_and_unknown_ones_are_other() {
+        for (code, kind) in [
+            ("ResourceNotFoundException", ErrorKind::NotFound),
+            ("ResourceConflictException", ErrorKind::Conflict),
+            ("PreconditionFailedException", ErrorKind::Precondition),
+            ("Throttling", ErrorKind::Throttled),
+            ("TooManyRequestsException", ErrorKind::Throttled),
+            ("InvalidRequestException", ErrorKind::Invalid),
+            ("ExpiredTokenException", ErrorKind::ExpiredCredentials),
+            ("UnrecognizedClientException", ErrorKind::NoCredentials),
+            ("InternalServiceError", ErrorKind::Other),
+        ] {
+            assert_eq!(service_error("lambda:GetPolicy", code, "").kind, kind, "{code}");
+        }
+        let absent: Reading<()> = reading(Err(service_error("lambda:GetPolicy", "ResourceNotFoundException", "")));
+        assert_eq!(absent, Reading::Absent);
+    }
+
+    /// Without it, a message from AWS, which may quote names that others chose, could write over the terminal.
+    #[test]
+    fn messages_hold_no_control_characters_and_keep_the_request_id() {
+        let error = service_error("lambda:GetPolicy", "ServiceException", "a\u{1b}[2Jb\nc\u{202e}d");
+        assert_eq!(error.message, "a[2Jb cd");
+        assert_eq!(error.request_id.as_deref(), Some("r-1"));
+        assert_eq!(error.to_string(), "lambda:GetPolicy on `x`: ServiceException: a[2Jb cd (request r-1)");
+        assert!(clean(&"x".repeat(LONGEST_MESSAGE * 2)).len() <= LONGEST_MESSAGE);
+    }
+
+    /// Without it, "dispatch failure" would be all that a person behind a proxy reads.
+    #[test]
+    fn a_failure_to_connect_says_why() {
+        let refused = std::io::Error::other("connection refused");
+        let error: SdkError<GetPolicyError, HttpResponse> =
+            SdkError::dispatch_failure(ConnectorError::io(refused.into()));
+        let error = classify("lambda:GetPolicy", "x", &error);
+        assert_eq!(error.kind, ErrorKind::Transport);
+        assert!(error.message.contains("connection refused"), "{}", error.message);
+    }
+
+    /// Without it, a first run without credentials would end in the SDK's words about providers and chains.
+    #[test]
+    fn missing_credentials_come_with_what_to_do() {
+        let missing = CredentialsError::not_loaded("nothing in the environment");
+        let error: SdkError<GetPolicyError, HttpResponse> =
+            SdkError::dispatch_failure(ConnectorError::other(missing.into(), None));
+        let error = classify("sts:GetCallerIdentity", "*", &error);
+        assert_eq!(error.kind, ErrorKind::NoCredentials);
+        assert!(error.hints().iter().any(|hint| hint.contains("AWS_PROFILE")));
+        assert!(error.hints().iter().any(|hint| hint.contains("--sandbox")));
+    }
+
+    /// Without it, a plan could not say which permission is missing where.
+    #[test]
+    fn a_denial_keeps_what_was_denied() {
+        let denied: Unread = service_error("lambda:GetPolicy", "AccessDeniedException", "no").into();
+        let expected = Unread::Denied { action: "lambda:GetPolicy".into(), resource: "x".into(), message: "no".into() };
+        assert_eq!(denied, expected);
+    }
+}

@@ -1,0 +1,206 @@
+//! The HTTP client of every call: trust, proxies, time-outs; and the download of a function's package.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Connector, HttpClientError};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector as _, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::byte_stream::ByteStream;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+/// The largest package that is downloaded, in bytes: Lambda's limit for unpacked code is 250 MB.
+const MAX_DOWNLOAD: usize = 300 * 1024 * 1024;
+
+/// How long a download may take altogether.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// Why the trust store of `AWS_CA_BUNDLE` can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CaBundleError {
+    /// The file can't be read.
+    #[error("cannot read `{}` (AWS_CA_BUNDLE): {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        error: std::io::Error,
+    },
+    /// The file holds no certificate, or one that isn't an authority's.
+    #[error("`{}` (AWS_CA_BUNDLE) is no PEM file of certificates: {reason}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The TLS library refused it.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] HttpClientError),
+}
+
+/// To connect, and to wait for the next part of an answer.
+type Timeouts = (Option<Duration>, Option<Duration>);
+
+/// An HTTP client with one pool of connections for each pair of time-outs, shared by all services.
+///
+/// Built by us, since the SDK's own neither reads `AWS_CA_BUNDLE` nor can be told to leave proxies alone.
+pub(super) struct Http {
+    tls: TlsContext,
+    proxy: ProxyConfig,
+    connectors: Mutex<HashMap<Timeouts, SharedHttpConnector>>,
+}
+
+impl Http {
+    /// A client for AWS: proxies of the environment; trusts the bundle's authorities if there is one, else the system's.
+    pub(super) fn for_aws(ca_bundle: Option<&Path>) -> Result<Self, CaBundleError> {
+        let tls = match ca_bundle {
+            None => TlsContext::default(),
+            Some(path) => TlsContext::builder().with_trust_store(trust_store(path)?).build()?,
+        };
+        Ok(Self { tls, proxy: ProxyConfig::from_env(), connectors: Mutex::default() })
+    }
+
+    /// A client for the sandbox: no proxy ever, and trust in nobody, since it speaks plain HTTP on loopback.
+    pub(super) fn for_sandbox() -> Result<Self, CaBundleError> {
+        let tls = TlsContext::builder().with_trust_store(TrustStore::empty()).build()?;
+        Ok(Self { tls, proxy: ProxyConfig::disabled(), connectors: Mutex::default() })
+    }
+
+    fn connector(&self, settings: &HttpConnectorSettings) -> SharedHttpConnector {
+        let key = (settings.connect_timeout(), settings.read_timeout());
+        let mut connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
+        let build = || {
+            let connector = Connector::builder()
+                .connector_settings(settings.clone())
+                .proxy_config(self.proxy.clone())
+                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+                .tls_context(self.tls.clone())
+                .build();
+            SharedHttpConnector::new(connector)
+        };
+        connectors.entry(key).or_insert_with(build).clone()
+    }
+
+    /// Downloads a package from an address that AWS gave; `None` for whatever goes wrong, since it only serves to show more.
+    ///
+    /// The address is a secret of its own (presigned): it stands in no message. Only `https`, or `origin` where that is given (the
+    /// sandbox's or another endpoint); redirects are not followed.
+    pub(super) async fn download(&self, url: &str, origin: Option<&str>) -> Option<Vec<u8>> {
+        if !is_allowed(url, origin) {
+            return None;
+        }
+        let settings = HttpConnectorSettings::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .read_timeout(Duration::from_mins(1))
+            .build();
+        let connector = self.connector(&settings);
+        let request = HttpRequest::get(url).ok()?;
+        let body = async {
+            let response = connector.call(request).await.ok()?;
+            if response.status().as_u16() != 200 {
+                return None;
+            }
+            let mut body = ByteStream::new(response.into_body());
+            let mut bytes = Vec::new();
+            while let Some(chunk) = body.next().await {
+                let chunk = chunk.ok()?;
+                if bytes.len() + chunk.len() > MAX_DOWNLOAD {
+                    return None;
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            Some(bytes)
+        };
+        tokio::time::timeout(DOWNLOAD_TIMEOUT, body).await.ok()?
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A proxy's address can hold a password.
+        f.debug_struct("Http").finish_non_exhaustive()
+    }
+}
+
+/// The client as the SDK takes it.
+#[derive(Debug, Clone)]
+pub(super) struct SharedHttp(pub(super) std::sync::Arc<Http>);
+
+impl HttpClient for SharedHttp {
+    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        self.0.connector(settings)
+    }
+}
+
+fn is_allowed(url: &str, origin: Option<&str>) -> bool {
+    let at_origin =
+        |origin: &str| url.strip_prefix(origin.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'));
+    url.starts_with("https://") || origin.is_some_and(at_origin)
+}
+
+/// Reads a bundle, and keeps what can stand as a trust anchor: the connector would panic on the rest.
+fn trust_store(path: &Path) -> Result<TrustStore, CaBundleError> {
+    let pem = std::fs::read(path).map_err(|error| CaBundleError::Read { path: path.to_owned(), error })?;
+    let bad = |reason: String| CaBundleError::Content { path: path.to_owned(), reason };
+    let certificates: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| bad(error.to_string()))?;
+    // One old certificate in a company's bundle must not cost the others.
+    let usable: Vec<_> =
+        certificates.into_iter().filter(|one| RootCertStore::empty().add(one.clone()).is_ok()).collect();
+    if usable.is_empty() {
+        return Err(bad("it holds no usable certificate".to_owned()));
+    }
+    Ok(usable.iter().fold(TrustStore::empty(), |store, one| {
+        let body = STANDARD.encode(one);
+        store.with_pem_certificate(format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without it, whoever can edit a function could make this program fetch any address, such as the instance's credentials.
+    #[test]
+    fn downloads_come_from_https_or_the_given_origin() {
+        let sandbox = Some("http://127.0.0.1:4570/");
+        assert!(is_allowed("https://awslambda-eu-west-1-tasks.s3.amazonaws.com/x?X-Amz-Signature=1", None));
+        assert!(is_allowed("http://127.0.0.1:4570/_sandbox/code/x", sandbox));
+        assert!(!is_allowed("http://127.0.0.1:45700/x", sandbox));
+        assert!(!is_allowed("http://127.0.0.1:4570@evil.example/x", sandbox));
+        assert!(!is_allowed("http://169.254.169.254/latest/meta-data", sandbox));
+        assert!(!is_allowed("http://127.0.0.1:4570/x", None));
+        assert!(!is_allowed("file:///etc/passwd", sandbox));
+    }
+
+    /// Without it, a wrong bundle would end the program with a panic inside the TLS library.
+    #[test]
+    fn a_wrong_ca_bundle_is_an_error_and_no_panic() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("ca.pem");
+        assert!(matches!(Http::for_aws(Some(&path)), Err(CaBundleError::Read { .. })));
+        for content in [
+            "",
+            "not pem",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+        ] {
+            std::fs::write(&path, content).expect("a file");
+            assert!(matches!(Http::for_aws(Some(&path)), Err(CaBundleError::Content { .. })), "{content:?}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The functions of a manifest: configuration, policy, application, and the files of code that differs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::StreamExt as _;
+use futures::stream;
+use tokio::sync::Semaphore;
+
+use super::stacks::Stacks;
+use super::{Counter, Listener, Part, Selection, budget};
+use crate::aws::error::reading;
+use crate::aws::reader::{FunctionState, Reader};
+use crate::model::live::{ApplicationVersion, LiveFunction, LiveStack, Reading};
+use crate::model::{Deployment, Function, FunctionSource, PackagedFile, SAR_VERSION_TAG};
+use crate::package;
+
+/// An application and the version to read; `None`: the newest.
+type Wanted = (String, Option<String>);
+
+pub(super) async fn read(
+    reader: &Reader,
+    selection: &Selection<'_>,
+    stacks: &Stacks,
+    progress: Listener<'_>,
+) -> BTreeMap<String, LiveFunction> {
+    let counter = &Counter::new(Part::Functions, selection.functions.len(), progress);
+    let downloads = &Semaphore::new(budget::DOWNLOADS);
+    let functions = stream::iter(&selection.functions)
+        .map(|(handle, function)| async move {
+            let stack = stacks.by_handle.get(*handle).cloned().unwrap_or(Reading::Absent);
+            let live = one(reader, function, stack, downloads).await;
+            counter.one_more();
+            ((*handle).clone(), live)
+        })
+        .buffer_unordered(budget::FUNCTIONS)
+        .collect::<BTreeMap<String, LiveFunction>>();
+    let (mut functions, applications) = futures::join!(functions, applications(reader, selection, stacks));
+    for (handle, function) in &selection.functions {
+        if let (Some(deployment), Some(live)) = (function.deployment(), functions.get_mut(*handle)) {
+            live.application = application(deployment, &live.stack, &applications);
+        }
+    }
+    functions
+}
+
+async fn one(reader: &Reader, function: &Function, stack: Reading<LiveStack>, downloads: &Semaphore) -> LiveFunction {
+    let reference = match &function.source {
+        FunctionSource::Existing { reference } => reference.as_str(),
+        // Without a stack, the name that the function would get: if it is taken, the deployment would fail.
+        FunctionSource::Deployed(_) => {
+            stack.found().and_then(|stack| stack.function.as_deref()).unwrap_or(&function.name)
+        }
+    };
+    let state = reading(reader.function(reference).await);
+    let policy = match &state {
+        Reading::Found(state) => reading(reader.policy(&state.configuration.arn).await),
+        Reading::Absent => Reading::Absent,
+        Reading::Unread(unread) => Reading::Unread(unread.clone()),
+    };
+    let configuration = match state {
+        Reading::Found(state) => {
+            let files = live_files(reader, function.deployment(), &state, downloads).await;
+            let mut configuration = state.configuration;
+            configuration.code_files = files;
+            Reading::Found(configuration)
+        }
+        Reading::Absent => Reading::Absent,
+        Reading::Unread(unread) => Reading::Unread(unread),
+    };
+    LiveFunction { stack, configuration, policy, application: Reading::Absent, foreign_secrets: None }
+}
+
+/// The files of a function whose package differs from the manifest's, so that the difference can be shown file by file.
+async fn live_files(
+    reader: &Reader,
+    deployment: Option<&Deployment>,
+    state: &FunctionState,
+    downloads: &Semaphore,
+) -> Option<Vec<PackagedFile>> {
+    let package = deployment?.code.as_ref()?.package.as_ref()?;
+    if package.sha256 == state.configuration.code_sha256 {
+        return None;
+    }
+    let _permit = downloads.acquire().await.ok()?;
+    let zip = reader.download(state).await?;
+    tokio::task::spawn_blocking(move || package::read_files(&zip).ok()).await.ok()?
+}
+
+/// The version of the application that a function is compared with: the pinned one, the live one, or the newest.
+fn wanted(deployment: &Deployment, stack: Option<&LiveStack>) -> Wanted {
+    let live = || stack.and_then(|stack| stack.tags.get(SAR_VERSION_TAG).cloned());
+    (deployment.application.id.clone(), deployment.application.version.clone().or_else(live))
+}
+
+/// Every application version that is needed, once each.
+async fn applications(
+    reader: &Reader,
+    selection: &Selection<'_>,
+    stacks: &Stacks,
+) -> BTreeMap<Wanted, Reading<ApplicationVersion>> {
+    let mut all: BTreeSet<Wanted> = BTreeSet::new();
+    for (handle, function) in &selection.functions {
+        let Some(deployment) = function.deployment() else { continue };
+        let stack = stacks.by_handle.get(*handle).and_then(Reading::found);
+        all.insert(wanted(deployment, stack));
+        all.insert((deployment.application.id.clone(), None));
+    }
+    stream::iter(all)
+        .map(|(id, version)| async move {
+            let found = reading(reader.application(&id, version.as_deref()).await);
+            ((id, version), found)
+        })
+        .buffer_unordered(budget::APPLICATIONS)
+        .collect()
+        .await
+}
+
+fn application(
+    deployment: &Deployment,
+    stack: &Reading<LiveStack>,
+    all: &BTreeMap<Wanted, Reading<ApplicationVersion>>,
+) -> Reading<ApplicationVersion> {
+    let newest = all.get(&(deployment.application.id.clone(), None)).and_then(Reading::found);
+    match all.get(&wanted(deployment, stack.found())) {
+        Some(Reading::Found(version)) => {
+            let newest = newest.map(|newest| newest.version.clone());
+            Reading::Found(ApplicationVersion { newest, ..version.clone() })
+        }
+        Some(other) => other.clone(),
+        None => Reading::Absent,
+    }
+}

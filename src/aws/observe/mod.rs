@@ -1,0 +1,236 @@
+//! Reading a whole target, as far as a manifest's comparison needs it.
+//!
+//! Independent readings run side by side; how many, [`budget`] says. What can't be read is a value in the result, never the end
+//! of the rest.
+
+mod functions;
+mod orphans;
+mod stacks;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::StreamExt as _;
+use futures::stream;
+
+use super::error::reading;
+use super::reader::{ListedSecret, Reader};
+use crate::model::arn::{Arn, unqualified_function_arn};
+use crate::model::live::{Live, LiveFunction, LiveSecret, Reading, Unread};
+use crate::model::{Address, Desired, Function, FunctionSource, Kind, PROJECT_TAG, SHARED_TAG, Secret};
+
+/// How many calls of each kind run at a time. AWS's quotas are requests per second, per account and region ("Quotas" in each
+/// service's guide); the SDK slows down by itself where they are met.
+mod budget {
+    /// `DescribeSecret`: 10,000 requests a second.
+    pub(super) const SECRETS: usize = 64;
+    /// Functions: each costs one `GetFunction` (100 a second) and one `GetPolicy` (15 a second).
+    pub(super) const FUNCTIONS: usize = 8;
+    /// `CloudFormation`: not published.
+    pub(super) const STACKS: usize = 4;
+    /// The Serverless Application Repository: not published.
+    pub(super) const APPLICATIONS: usize = 4;
+    /// Packages in memory at a time: each has up to 300 MB.
+    pub(super) const DOWNLOADS: usize = 2;
+}
+
+/// What to read besides what the handles name.
+#[derive(Debug, Clone)]
+pub struct ObserveOptions {
+    /// Whether to look for what the project owns and no handle names: lists all secrets.
+    pub orphans: bool,
+    /// How many secrets are described at a time.
+    pub parallelism: usize,
+    /// The functions and secrets to read; the others are left out of the result. `None`: all.
+    pub only: Option<BTreeSet<Address>>,
+}
+
+impl Default for ObserveOptions {
+    fn default() -> Self {
+        Self { orphans: true, parallelism: budget::SECRETS, only: None }
+    }
+}
+
+/// What is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Stacks, one by one, after their list.
+    Stacks,
+    /// Functions with their policies and code.
+    Functions,
+    /// The manifest's secrets.
+    Secrets,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Of what.
+    pub part: Part,
+    /// How many are read.
+    pub done: usize,
+    /// How many there are.
+    pub total: usize,
+}
+
+/// Where progress goes. Called from several futures, one at a time or not.
+pub type Listener<'a> = &'a (dyn Fn(Progress) + Sync);
+
+/// Counts one part.
+struct Counter<'a> {
+    part: Part,
+    total: usize,
+    done: AtomicUsize,
+    listener: Listener<'a>,
+}
+
+impl<'a> Counter<'a> {
+    fn new(part: Part, total: usize, listener: Listener<'a>) -> Self {
+        let counter = Self { part, total, done: AtomicUsize::new(0), listener };
+        if total > 0 {
+            counter.tell(0);
+        }
+        counter
+    }
+
+    fn one_more(&self) {
+        self.tell(self.done.fetch_add(1, Ordering::Relaxed) + 1);
+    }
+
+    fn tell(&self, done: usize) {
+        (self.listener)(Progress { part: self.part, done, total: self.total });
+    }
+}
+
+/// What of a manifest is to be read.
+struct Selection<'a> {
+    functions: Vec<(&'a String, &'a Function)>,
+    secrets: Vec<(&'a String, &'a Secret)>,
+}
+
+impl<'a> Selection<'a> {
+    fn new(desired: &'a Desired, only: Option<&BTreeSet<Address>>) -> Self {
+        let wanted = |kind, handle: &str| only.is_none_or(|only| only.contains(&desired.address(kind, handle)));
+        Self {
+            functions: desired.functions.iter().filter(|(handle, _)| wanted(Kind::Function, handle)).collect(),
+            secrets: desired.secrets.iter().filter(|(handle, _)| wanted(Kind::Secret, handle)).collect(),
+        }
+    }
+}
+
+impl Reader {
+    /// Reads the target as far as comparing it with `desired` needs.
+    pub async fn observe(&self, desired: &Desired, options: &ObserveOptions, progress: Listener<'_>) -> Live {
+        let selection = Selection::new(desired, options.only.as_ref());
+        let parallelism = self.inner.parallelism.unwrap_or(options.parallelism).max(1);
+        let ((stacks, functions), secrets, listed) = futures::join!(
+            async {
+                let stacks = stacks::read(self, desired, &selection, options.orphans, progress).await;
+                let functions = functions::read(self, &selection, &stacks, progress).await;
+                (stacks, functions)
+            },
+            self.selected_secrets(&selection, parallelism, progress),
+            self.listed_secrets(options.orphans),
+        );
+        let mut live = Live {
+            account: self.inner.account.clone(),
+            region: self.inner.region.clone(),
+            partition: self.inner.partition.clone(),
+            functions,
+            secrets,
+            orphan_stacks: Vec::new(),
+            orphan_secrets: Ok(Vec::new()),
+            stacks_unread: stacks.unread.clone(),
+        };
+        self.owners(desired, &mut live).await;
+        if let Some(listed) = listed {
+            orphans::find(self, desired, &stacks, listed.as_deref(), &mut live);
+        }
+        live
+    }
+
+    async fn selected_secrets(
+        &self,
+        selection: &Selection<'_>,
+        parallelism: usize,
+        progress: Listener<'_>,
+    ) -> BTreeMap<String, Reading<LiveSecret>> {
+        let counter = &Counter::new(Part::Secrets, selection.secrets.len(), progress);
+        stream::iter(&selection.secrets)
+            .map(|(handle, secret)| async move {
+                let found = reading(self.secret(&secret.name).await.map(|details| details.secret));
+                counter.one_more();
+                ((*handle).clone(), found)
+            })
+            .buffer_unordered(parallelism)
+            .collect()
+            .await
+    }
+
+    /// `None` where nobody asks.
+    async fn listed_secrets(&self, wanted: bool) -> Option<Result<Vec<ListedSecret>, Unread>> {
+        if wanted { Some(self.secrets().await.map_err(Unread::from)) } else { None }
+    }
+
+    /// Fills in whose the functions are that rotate the manifest's secrets now and that the manifest doesn't name.
+    async fn owners(&self, desired: &Desired, live: &mut Live) {
+        let ours: BTreeSet<String> = self.own_functions(desired, &live.functions);
+        let foreign: BTreeSet<String> = rotating(&live.secrets)
+            .filter(|arn| !ours.contains(*arn) && self.is_here(arn))
+            .map(str::to_owned)
+            .collect();
+        let tags: BTreeMap<String, BTreeMap<String, String>> = stream::iter(foreign)
+            .map(|arn| async move {
+                let tags = self.function(&arn).await.ok().and_then(|function| function.configuration.tags);
+                (arn, tags.unwrap_or_default())
+            })
+            .buffer_unordered(budget::FUNCTIONS)
+            .collect()
+            .await;
+        for secret in live.secrets.values_mut() {
+            let Reading::Found(secret) = secret else { continue };
+            let arn = secret.function_arn.as_deref().map(unqualified_function_arn);
+            let Some(tags) = arn.filter(|_| secret.rotation_enabled == Some(true)).and_then(|arn| tags.get(arn)) else {
+                continue;
+            };
+            secret.function_project = tags.get(PROJECT_TAG).cloned();
+            secret.function_shared = is_shared(tags);
+        }
+    }
+
+    /// The ARNs of all functions that the manifest names: as they are, and as they will be.
+    fn own_functions(&self, desired: &Desired, live: &BTreeMap<String, LiveFunction>) -> BTreeSet<String> {
+        let planned = desired.functions.values().map(|function| match &function.source {
+            FunctionSource::Existing { reference } if reference.starts_with("arn:") => {
+                unqualified_function_arn(reference).to_owned()
+            }
+            _ => self.function_arn(&function.name),
+        });
+        let found = live.values().filter_map(|function| function.configuration.found()).map(|one| one.arn.clone());
+        planned.chain(found).collect()
+    }
+
+    /// Whether an ARN belongs to this account and region: elsewhere, reading would need other credentials.
+    fn is_here(&self, arn: &str) -> bool {
+        arn.parse::<Arn>().is_ok_and(|arn| {
+            arn.account == self.inner.account
+                && arn.region == self.inner.region
+                && arn.partition == self.inner.partition
+        })
+    }
+}
+
+/// The functions that rotate these secrets now.
+fn rotating(secrets: &BTreeMap<String, Reading<LiveSecret>>) -> impl Iterator<Item = &str> {
+    secrets
+        .values()
+        .filter_map(Reading::found)
+        .filter(|secret| secret.is_on())
+        .filter_map(|secret| secret.function_arn.as_deref())
+        .map(unqualified_function_arn)
+}
+
+/// Whether tags say that other projects may attach secrets.
+fn is_shared(tags: &BTreeMap<String, String>) -> bool {
+    tags.get(SHARED_TAG).is_some_and(|value| value == "true")
+}

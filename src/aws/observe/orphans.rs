@@ -1,0 +1,171 @@
+//! What the project owns and no handle names. The rules are those of the manifest's "Ownership".
+
+use std::collections::BTreeSet;
+
+use super::is_shared;
+use super::stacks::{self, Stacks};
+use crate::aws::reader::{ListedSecret, Reader};
+use crate::model::arn::unqualified_function_arn;
+use crate::model::live::{Live, LiveStack, OrphanSecret, OrphanStack, Reading, Unread};
+use crate::model::{Deployment, Desired};
+
+/// Fills in the orphans, and how many secrets of others a shared function rotates.
+pub(super) fn find(
+    reader: &Reader,
+    desired: &Desired,
+    stacks: &Stacks,
+    listed: Result<&[ListedSecret], &Unread>,
+    live: &mut Live,
+) {
+    let arn_of = |stack: &LiveStack| stack.function.as_deref().map(|name| reader.function_arn(name));
+    let owned: Vec<&LiveStack> = stacks.owned.values().filter_map(Reading::found).collect();
+    let handles = Handles::new(desired, live);
+    live.orphan_stacks = owned
+        .iter()
+        .filter(|stack| !handles.stacks.contains(&stack.name))
+        .map(|stack| {
+            let function_arn = arn_of(stack);
+            let rotating = listed.ok().map(|listed| match &function_arn {
+                Some(arn) => rotating_with(listed, arn).map(|secret| secret.name.clone()).collect(),
+                None => Vec::new(),
+            });
+            OrphanStack { stack: (*stack).clone(), shared: is_shared(&stack.tags), function_arn, rotating }
+        })
+        .collect();
+    live.orphan_secrets = match (listed, &stacks.unread, stacks.owned.values().find_map(unread)) {
+        (Err(unread), ..) | (_, Some(unread), _) | (_, _, Some(unread)) => Err(unread.clone()),
+        (Ok(listed), None, None) => {
+            let unshared =
+                owned.iter().filter(|stack| !is_shared(&stack.tags) && !handles.shared.contains(&stack.name));
+            Ok(orphan_secrets(listed, &unshared.filter_map(|stack| arn_of(stack)).collect(), &handles))
+        }
+    };
+    let Ok(listed) = listed else { return };
+    for (handle, function) in &mut live.functions {
+        let deployment = desired.functions.get(handle).and_then(|function| function.deployment());
+        let tagged = function.stack.found().is_some_and(|stack| is_shared(&stack.tags));
+        if !deployment.is_some_and(|deployment| deployment.shared || tagged) {
+            continue;
+        }
+        if let Reading::Found(configuration) = &function.configuration {
+            let others = rotating_with(listed, &configuration.arn).filter(|secret| !handles.name(secret));
+            function.foreign_secrets = Some(others.count());
+        }
+    }
+}
+
+fn unread<T>(reading: &Reading<T>) -> Option<&Unread> {
+    match reading {
+        Reading::Unread(unread) => Some(unread),
+        _ => None,
+    }
+}
+
+fn rotating_with<'a>(listed: &'a [ListedSecret], function: &str) -> impl Iterator<Item = &'a ListedSecret> {
+    listed.iter().filter(move |secret| {
+        secret.is_on && secret.function_arn.as_deref().map(unqualified_function_arn) == Some(function)
+    })
+}
+
+fn orphan_secrets(listed: &[ListedSecret], unshared: &BTreeSet<String>, handles: &Handles) -> Vec<OrphanSecret> {
+    let orphan = |secret: &ListedSecret| {
+        let function_arn = secret.function_arn.as_deref().map(unqualified_function_arn)?;
+        let is_orphan = secret.is_on && unshared.contains(function_arn) && !handles.name(secret);
+        is_orphan.then(|| OrphanSecret {
+            name: secret.name.clone(),
+            arn: secret.arn.clone(),
+            function_arn: function_arn.to_owned(),
+        })
+    };
+    let mut orphans: Vec<OrphanSecret> = listed.iter().filter_map(orphan).collect();
+    orphans.sort_by(|a, b| a.name.cmp(&b.name));
+    orphans
+}
+
+/// All that the whole manifest names, not only what is selected: a filter makes nothing an orphan.
+struct Handles {
+    /// Names and ARNs of secrets, whole or without their suffix.
+    secrets: BTreeSet<String>,
+    /// Names of stacks.
+    stacks: BTreeSet<String>,
+    /// Names of stacks whose functions the manifest declares shared, whether their tags say so yet or not.
+    shared: BTreeSet<String>,
+}
+
+impl Handles {
+    fn new(desired: &Desired, live: &Live) -> Self {
+        let deployments: Vec<&Deployment> =
+            desired.functions.values().filter_map(|function| function.deployment()).collect();
+        let names = |deployments: &mut dyn Iterator<Item = &&Deployment>| {
+            deployments.flat_map(|deployment| stacks::names(deployment)).collect()
+        };
+        let described = live.secrets.values().filter_map(Reading::found).map(|secret| secret.arn.clone());
+        Self {
+            secrets: desired.secrets.values().map(|secret| secret.name.clone()).chain(described).collect(),
+            stacks: names(&mut deployments.iter()),
+            shared: names(&mut deployments.iter().filter(|deployment| deployment.shared)),
+        }
+    }
+
+    /// Whether a handle names this secret: by name, by ARN, or by an ARN without the six random characters.
+    fn name(&self, secret: &ListedSecret) -> bool {
+        let partial = secret.arn.rsplit_once('-').map(|(partial, _)| partial);
+        [Some(secret.name.as_str()), Some(secret.arn.as_str()), partial]
+            .into_iter()
+            .flatten()
+            .any(|name| self.secrets.contains(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FUNCTION: &str = "arn:aws:lambda:eu-west-1:111111111111:function:f";
+
+    fn listed(name: &str, is_on: bool, function: &str) -> ListedSecret {
+        ListedSecret {
+            name: name.into(),
+            arn: format!("arn:aws:secretsmanager:eu-west-1:111111111111:secret:{name}-AbCdEf"),
+            is_on,
+            function_arn: Some(function.into()),
+            rules: None,
+            owning_service: None,
+            replica_of: None,
+        }
+    }
+
+    fn handles(secrets: &[&str]) -> Handles {
+        let secrets = secrets.iter().map(|&name| name.to_owned()).collect();
+        Handles { secrets, stacks: BTreeSet::new(), shared: BTreeSet::new() }
+    }
+
+    fn orphans(secrets: &[ListedSecret], handles: &Handles) -> Vec<String> {
+        let found = orphan_secrets(secrets, &BTreeSet::from([FUNCTION.to_owned()]), handles);
+        found.into_iter().map(|orphan| orphan.name).collect()
+    }
+
+    /// Without it, pruning could end the rotation of a secret that the manifest names by its ARN, or that isn't ours at all.
+    #[test]
+    fn orphans_rotate_with_our_function_and_have_no_handle() {
+        let all = [
+            listed("b", true, &format!("{FUNCTION}:live")),
+            listed("a", true, FUNCTION),
+            listed("off", false, FUNCTION),
+            listed("others", true, "arn:aws:lambda:eu-west-1:111111111111:function:g"),
+        ];
+        assert_eq!(orphans(&all, &handles(&[])), ["a", "b"]);
+        assert_eq!(orphans(&all, &handles(&["a"])), ["b"]);
+        assert_eq!(orphans(&all, &handles(&[all[0].arn.as_str()])), ["a"]);
+        let partial = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:b";
+        assert_eq!(orphans(&all, &handles(&[partial])), ["a"]);
+    }
+
+    /// Without it, a function could be deleted while a secret still rotates with one of its aliases.
+    #[test]
+    fn rotating_secrets_are_found_through_aliases() {
+        let all = [listed("a", true, &format!("{FUNCTION}:live")), listed("off", false, FUNCTION)];
+        let names: Vec<&str> = rotating_with(&all, FUNCTION).map(|secret| secret.name.as_str()).collect();
+        assert_eq!(names, ["a"]);
+    }
+}

@@ -1,0 +1,322 @@
+//! Single readings. Nothing here changes anything on AWS; a whole target is read by [`Reader::observe`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::connect::Inner;
+use super::convert;
+use super::error::{AwsError, ErrorKind, clean, failed};
+use super::execute::PolicyState;
+use crate::model::RotationRules;
+use crate::model::arn::function_name;
+use crate::model::live::{ApplicationVersion, Configuration, LiveSecret, LiveStack, Statement};
+
+/// How many pages of a stack's events are read, 100 events each.
+const EVENT_PAGES: usize = 20;
+
+/// Reads one target.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    pub(super) inner: Arc<Inner>,
+}
+
+/// A function as `GetFunction` shows it.
+#[derive(Clone)]
+pub struct FunctionState {
+    /// Its configuration and tags; its files are not read.
+    pub configuration: Configuration,
+    /// Makes a write conditional on nobody else's having come first.
+    pub revision_id: Option<String>,
+    /// Where its package can be downloaded for some minutes. As good as a credential: never shown.
+    pub(super) code_location: Option<String>,
+}
+
+impl FunctionState {
+    /// A function whose package can't be downloaded.
+    pub fn new(configuration: Configuration, revision_id: Option<String>) -> Self {
+        Self { configuration, revision_id, code_location: None }
+    }
+}
+
+impl fmt::Debug for FunctionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FunctionState")
+            .field("configuration", &self.configuration)
+            .field("revision_id", &self.revision_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A secret with its history, for people; times are seconds since 1970 in UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretDetails {
+    /// What is compared.
+    pub secret: LiveSecret,
+    /// When the last rotation succeeded.
+    pub last_rotated: Option<i64>,
+    /// By when the next one happens, at the latest; in the past after failures.
+    pub next_rotation: Option<i64>,
+    /// When its value or its settings last changed.
+    pub last_changed: Option<i64>,
+    /// When it was created.
+    pub created: Option<i64>,
+    /// The staging labels of each version that has any.
+    pub versions: BTreeMap<String, Vec<String>>,
+}
+
+/// A secret as `ListSecrets` shows it, up to five minutes late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedSecret {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Whether rotation is on.
+    pub is_on: bool,
+    /// The function that it refers to, on or off.
+    pub function_arn: Option<String>,
+    /// Its rules, which stay behind where rotation is off.
+    pub rules: Option<RotationRules>,
+    /// The service that owns it, if any.
+    pub owning_service: Option<String>,
+    /// The region of its primary, where it is a replica.
+    pub replica_of: Option<String>,
+}
+
+impl Reader {
+    pub(super) fn new(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    /// The account: twelve digits.
+    pub fn account(&self) -> &str {
+        &self.inner.account
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        &self.inner.region
+    }
+
+    /// The ARN of a function of this target.
+    pub fn function_arn(&self, name: &str) -> String {
+        let Inner { partition, region, account, .. } = &*self.inner;
+        format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
+    }
+
+    /// A secret (`DescribeSecret`): settings and staging labels, never a value.
+    pub async fn secret(&self, name: &str) -> Result<SecretDetails, AwsError> {
+        let answer = self.inner.secrets.describe_secret().secret_id(name).send().await;
+        let answer = answer.map_err(failed("secretsmanager:DescribeSecret", name))?;
+        let seconds = |time: Option<&aws_smithy_types::DateTime>| time.map(aws_smithy_types::DateTime::secs);
+        Ok(SecretDetails {
+            secret: convert::secret(&answer, &self.inner.region),
+            last_rotated: seconds(answer.last_rotated_date()),
+            next_rotation: seconds(answer.next_rotation_date()),
+            last_changed: seconds(answer.last_changed_date()),
+            created: seconds(answer.created_date()),
+            versions: answer.version_ids_to_stages.unwrap_or_default().into_iter().collect(),
+        })
+    }
+
+    /// All secrets (`ListSecrets`) but those that are scheduled for deletion.
+    pub async fn secrets(&self) -> Result<Vec<ListedSecret>, AwsError> {
+        let mut pages = self.inner.secrets.list_secrets().max_results(100).into_paginator().send();
+        let mut secrets = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("secretsmanager:ListSecrets", "*"))?;
+            secrets.extend(page.secret_list.unwrap_or_default().into_iter().map(|entry| ListedSecret {
+                rules: convert::rotation_rules(entry.rotation_rules.as_ref()),
+                is_on: entry.rotation_enabled == Some(true),
+                function_arn: entry.rotation_lambda_arn.filter(|arn| !arn.is_empty()),
+                owning_service: entry.owning_service.filter(|service| !service.is_empty()),
+                replica_of: entry.primary_region.filter(|region| !region.is_empty() && *region != self.inner.region),
+                name: entry.name.unwrap_or_default(),
+                arn: entry.arn.unwrap_or_default(),
+            }));
+        }
+        Ok(secrets)
+    }
+
+    /// All stacks that aren't deleted (`DescribeStacks`), without their functions and failures.
+    pub async fn stacks(&self) -> Result<Vec<LiveStack>, AwsError> {
+        let mut pages = self.inner.cloudformation.describe_stacks().into_paginator().send();
+        let mut stacks = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("cloudformation:DescribeStacks", "*"))?;
+            stacks.extend(page.stacks().iter().map(convert::stack).filter(|stack| stack.status != "DELETE_COMPLETE"));
+        }
+        Ok(stacks)
+    }
+
+    /// A stack by its real name or ARN, without its function and failure. By ARN, a deleted one is found too, as `DELETE_COMPLETE`.
+    pub async fn stack(&self, name: &str) -> Result<LiveStack, AwsError> {
+        self.sdk_stack(name).await.map(|stack| convert::stack(&stack))
+    }
+
+    pub(super) async fn sdk_stack(&self, name: &str) -> Result<aws_sdk_cloudformation::types::Stack, AwsError> {
+        const ACTION: &str = "cloudformation:DescribeStacks";
+        let answer = self.inner.cloudformation.describe_stacks().stack_name(name).send().await;
+        let answer = answer.map_err(failed(ACTION, name)).map_err(|error| match error.code.as_deref() {
+            // The only thing that can be invalid about this request is a name that no stack has.
+            Some("ValidationError") => AwsError { kind: ErrorKind::NotFound, ..error },
+            _ => error,
+        })?;
+        let first = answer.stacks.unwrap_or_default().into_iter().next();
+        first.ok_or_else(|| AwsError::other(ErrorKind::NotFound, ACTION, name, "the answer holds no stack"))
+    }
+
+    /// The name of the function that a stack made (`DescribeStackResources`), if it has one yet.
+    pub async fn stack_function(&self, stack: &str) -> Result<Option<String>, AwsError> {
+        let answer = self.inner.cloudformation.describe_stack_resources().stack_name(stack).send().await;
+        let answer = answer.map_err(failed("cloudformation:DescribeStackResources", stack))?;
+        let mut functions: Vec<_> = answer
+            .stack_resources()
+            .iter()
+            .filter(|resource| resource.resource_type() == Some("AWS::Lambda::Function"))
+            .filter(|resource| resource.resource_status().is_none_or(|status| status.as_str() != "DELETE_COMPLETE"))
+            .filter_map(|resource| Some((resource.logical_resource_id()?, resource.physical_resource_id()?)))
+            .filter(|(_, name)| !name.is_empty())
+            .collect();
+        // An application makes one; of one that makes several, always the same.
+        functions.sort_unstable();
+        Ok(functions.first().map(|(_, name)| function_name(name).to_owned()))
+    }
+
+    /// The first thing that failed in a stack's last operation (`DescribeStackEvents`), as `Resource (Type): reason`.
+    pub async fn stack_first_failure(&self, stack: &str) -> Result<Option<String>, AwsError> {
+        let mut pages = self.inner.cloudformation.describe_stack_events().stack_name(stack).into_paginator().send();
+        let mut failures = FirstFailure::default();
+        for _ in 0..EVENT_PAGES {
+            let Some(page) = pages.next().await else { break };
+            let page = page.map_err(failed("cloudformation:DescribeStackEvents", stack))?;
+            if page.stack_events().iter().any(|event| failures.is_complete_with(event)) {
+                break;
+            }
+        }
+        Ok(failures.first)
+    }
+
+    /// A function (`GetFunction`, which has its own quota and returns tags). `name`: its name, partial ARN or ARN.
+    pub async fn function(&self, name: &str) -> Result<FunctionState, AwsError> {
+        const ACTION: &str = "lambda:GetFunction";
+        let answer = self.inner.lambda.get_function().function_name(name).send().await;
+        let answer = answer.map_err(failed(ACTION, name))?;
+        let Some(function) = &answer.configuration else {
+            return Err(AwsError::other(ErrorKind::Other, ACTION, name, "the answer holds no configuration"));
+        };
+        let tags = match answer.tags_error {
+            Some(_) => None,
+            None => Some(answer.tags.unwrap_or_default().into_iter().collect()),
+        };
+        Ok(FunctionState {
+            configuration: convert::configuration(function, tags),
+            revision_id: function.revision_id.clone(),
+            code_location: answer.code.and_then(|code| code.location),
+        })
+    }
+
+    /// Who may invoke a function (`GetPolicy`). A function without a policy has no statements; whether the function exists is not
+    /// told apart from that.
+    pub async fn policy(&self, name: &str) -> Result<Vec<Statement>, AwsError> {
+        self.policy_state(name).await.map(|policy| policy.statements)
+    }
+
+    pub(super) async fn policy_state(&self, name: &str) -> Result<PolicyState, AwsError> {
+        const ACTION: &str = "lambda:GetPolicy";
+        let answer = match self.inner.lambda.get_policy().function_name(name).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = failed(ACTION, name)(error);
+                return if error.kind == ErrorKind::NotFound { Ok(PolicyState::default()) } else { Err(error) };
+            }
+        };
+        let statements = super::policy::parse(answer.policy().unwrap_or("{}"), &self.inner.account)
+            .map_err(|message| AwsError::other(ErrorKind::Other, ACTION, name, &message))?;
+        Ok(PolicyState { statements, revision_id: answer.revision_id })
+    }
+
+    /// A version of an application (`GetApplication`), by default the newest. [`ApplicationVersion::newest`] isn't filled in.
+    pub async fn application(&self, id: &str, version: Option<&str>) -> Result<ApplicationVersion, AwsError> {
+        const ACTION: &str = "serverlessrepo:GetApplication";
+        let call = self.inner.repository.get_application().application_id(id);
+        let answer = call.set_semantic_version(version.map(str::to_owned)).send().await.map_err(failed(ACTION, id))?;
+        match &answer.version {
+            Some(version) => Ok(convert::application(version, None)),
+            None => Err(AwsError::other(ErrorKind::NotFound, ACTION, id, "the application has no version")),
+        }
+    }
+
+    /// The package of a function, through the address that `GetFunction` gave. `None` for whatever goes wrong.
+    pub(super) async fn download(&self, function: &FunctionState) -> Option<Vec<u8>> {
+        let location = function.code_location.as_deref()?;
+        self.inner.http.download(location, self.inner.origin.as_deref()).await
+    }
+}
+
+/// Looks for the first failure among events that come newest first.
+#[derive(Default)]
+struct FirstFailure {
+    first: Option<String>,
+}
+
+impl FirstFailure {
+    /// Takes one event in; true where it was the last operation's first.
+    fn is_complete_with(&mut self, event: &aws_sdk_cloudformation::types::StackEvent) -> bool {
+        let status = event.resource_status().map_or("", |status| status.as_str());
+        let is_stack = event.physical_resource_id().is_some() && event.physical_resource_id() == event.stack_id();
+        let reason = event.resource_status_reason().unwrap_or_default();
+        // What was cancelled because something else failed explains nothing; nor does the stack's own summary where there is more.
+        let is_cause = status.ends_with("_FAILED") && !reason.is_empty() && !reason.ends_with(" cancelled");
+        if is_cause && (!is_stack || self.first.is_none()) {
+            let resource = event.logical_resource_id().unwrap_or_default();
+            let kind = event.resource_type().unwrap_or_default();
+            self.first = Some(clean(&format!("{resource} ({kind}): {reason}")));
+        }
+        is_stack && matches!(status, "CREATE_IN_PROGRESS" | "UPDATE_IN_PROGRESS" | "DELETE_IN_PROGRESS")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_cloudformation::types::{ResourceStatus, StackEvent};
+
+    use super::*;
+
+    fn event(id: &str, status: &str, reason: &str) -> StackEvent {
+        StackEvent::builder()
+            .stack_id("stack")
+            .physical_resource_id(id)
+            .logical_resource_id(id)
+            .resource_type("AWS::X::Y")
+            .resource_status(ResourceStatus::from(status))
+            .resource_status_reason(reason)
+            .build()
+    }
+
+    fn first_of(events: &[StackEvent]) -> Option<String> {
+        let mut failures = FirstFailure::default();
+        let _ = events.iter().any(|event| failures.is_complete_with(event));
+        failures.first
+    }
+
+    /// Without it, a plan would say "creation cancelled" or blame an operation of last year, instead of what really failed.
+    #[test]
+    fn the_first_cause_of_the_last_operation_is_found() {
+        let events = [
+            event("stack", "ROLLBACK_COMPLETE", ""),
+            event("Function", "DELETE_COMPLETE", ""),
+            event("stack", "ROLLBACK_IN_PROGRESS", "The following resource(s) failed to create: [Role]."),
+            event("Function", "CREATE_FAILED", "Resource creation cancelled"),
+            event("Role", "CREATE_FAILED", "not authorized to perform: iam:CreateRole"),
+            event("stack", "CREATE_IN_PROGRESS", "User Initiated"),
+            event("Old", "DELETE_FAILED", "of an earlier life"),
+        ];
+        assert_eq!(first_of(&events).as_deref(), Some("Role (AWS::X::Y): not authorized to perform: iam:CreateRole"));
+        let only_the_stack =
+            [event("stack", "DELETE_FAILED", "failed: [Role]"), event("stack", "DELETE_IN_PROGRESS", "")];
+        assert_eq!(first_of(&only_the_stack).as_deref(), Some("stack (AWS::X::Y): failed: [Role]"));
+        assert_eq!(first_of(&[event("stack", "CREATE_IN_PROGRESS", "")]), None);
+    }
+}

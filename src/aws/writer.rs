@@ -1,0 +1,359 @@
+//! The writes themselves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_cloudformation::types as cloudformation;
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
+use aws_sdk_lambda::operation::RequestId;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types as lambda;
+use aws_sdk_secretsmanager::types as secrets;
+use aws_sdk_serverlessrepo::types as repository;
+
+use super::connect::Inner;
+use super::error::{AwsError, ErrorKind, clean, failed};
+use super::execute::{
+    Answer, ApplicationChangeSet, ChangeSetIds, ChangeSetView, CodeUpload, ConfigurationChange, Done, Execute,
+    ListedChangeSet, PolicyState, ResourceChange, RotateAnswer, RotationProgress, StackStatus, Updated,
+};
+use super::reader::{FunctionState, Reader};
+use crate::model::live::{LiveSecret, LiveStack};
+use crate::model::{RotationRules, Schedule};
+
+/// Who invokes rotation functions.
+const PRINCIPAL: &str = "secretsmanager.amazonaws.com";
+
+/// Tags that `CloudFormation` sets by itself and refuses from others.
+const RESERVED_TAGS: &str = "aws:";
+
+/// All that a template can need: a change of tags runs the template that the stack has already. What a stack reports of its
+/// own capabilities isn't enough, since one that was made from a change set doesn't report `CAPABILITY_AUTO_EXPAND`.
+const CAPABILITIES: [cloudformation::Capability; 3] = [
+    cloudformation::Capability::CapabilityIam,
+    cloudformation::Capability::CapabilityNamedIam,
+    cloudformation::Capability::CapabilityAutoExpand,
+];
+
+/// How long one upload of at most 50 MB may take.
+const UPLOAD_TIMEOUT: Duration = Duration::from_mins(15);
+
+/// Writes to one target. Only a connection that was made for writing gives one out.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    inner: Arc<Inner>,
+    reader: Reader,
+}
+
+impl Writer {
+    pub(super) fn new(inner: Arc<Inner>) -> Self {
+        Self { reader: Reader::new(Arc::clone(&inner)), inner }
+    }
+}
+
+fn done(answer: &impl RequestId) -> Done {
+    Done { request_id: answer.request_id().map(str::to_owned) }
+}
+
+fn incomplete(action: &'static str, resource: &str, what: &str) -> AwsError {
+    AwsError::other(ErrorKind::Other, action, resource, &format!("the answer holds no {what}"))
+}
+
+impl Execute for Writer {
+    async fn create_application_change_set(&self, request: ApplicationChangeSet) -> Answer<ChangeSetIds> {
+        const ACTION: &str = "serverlessrepo:CreateCloudFormationChangeSet";
+        let mut call = self
+            .inner
+            .repository
+            .create_cloud_formation_change_set()
+            .application_id(&request.application)
+            .set_semantic_version(request.version)
+            .stack_name(request.stack)
+            .set_capabilities(Some(request.capabilities));
+        for (name, value) in &request.parameters {
+            call = call
+                .parameter_overrides(repository::ParameterValue::builder().name(name).value(value.expose()).build());
+        }
+        for (key, value) in &request.tags {
+            call = call.tags(repository::Tag::builder().key(key).value(value).build());
+        }
+        let answer = call.send().await.map_err(failed(ACTION, &request.application))?;
+        let request_id = done(&answer).request_id;
+        let missing = |what| incomplete(ACTION, &request.application, what);
+        Ok(ChangeSetIds {
+            change_set: answer.change_set_id.ok_or_else(|| missing("change set"))?,
+            stack: answer.stack_id.ok_or_else(|| missing("stack"))?,
+            request_id,
+        })
+    }
+
+    async fn create_tags_change_set(&self, stack: &LiveStack, tags: &BTreeMap<String, String>) -> Answer<ChangeSetIds> {
+        const ACTION: &str = "cloudformation:CreateChangeSet";
+        let mut call = self
+            .inner
+            .cloudformation
+            .create_change_set()
+            .stack_name(&stack.id)
+            .change_set_name(format!("rotator-{}", uuid::Uuid::new_v4()))
+            .change_set_type(cloudformation::ChangeSetType::Update)
+            .use_previous_template(true)
+            .set_capabilities(Some(CAPABILITIES.to_vec()));
+        for name in stack.parameters.keys() {
+            call = call
+                .parameters(cloudformation::Parameter::builder().parameter_key(name).use_previous_value(true).build());
+        }
+        for (key, value) in tags.iter().filter(|(key, _)| !key.starts_with(RESERVED_TAGS)) {
+            call = call.tags(cloudformation::Tag::builder().key(key).value(value).build());
+        }
+        let answer = call.send().await.map_err(failed(ACTION, &stack.id))?;
+        let request_id = done(&answer).request_id;
+        Ok(ChangeSetIds {
+            change_set: answer.id.ok_or_else(|| incomplete(ACTION, &stack.id, "change set"))?,
+            stack: answer.stack_id.unwrap_or_else(|| stack.id.clone()),
+            request_id,
+        })
+    }
+
+    async fn describe_change_set(&self, change_set: &str) -> Answer<ChangeSetView> {
+        let mut view: Option<ChangeSetView> = None;
+        let call = self.inner.cloudformation.describe_change_set().change_set_name(change_set);
+        let mut pages = call.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("cloudformation:DescribeChangeSet", change_set))?;
+            let changes =
+                page.changes().iter().filter_map(|change| change.resource_change.as_ref()).map(resource_change);
+            // The first page's status holds: it may change while the rest is read.
+            view.get_or_insert_with(|| ChangeSetView {
+                id: page.change_set_id().unwrap_or(change_set).to_owned(),
+                status: page.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+                reason: page.status_reason().map(clean),
+                execution_status: page.execution_status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+                changes: Vec::new(),
+            })
+            .changes
+            .extend(changes);
+        }
+        view.ok_or_else(|| incomplete("cloudformation:DescribeChangeSet", change_set, "change set"))
+    }
+
+    async fn execute_change_set(&self, change_set: &str) -> Answer<Done> {
+        let answer = self.inner.cloudformation.execute_change_set().change_set_name(change_set).send().await;
+        answer.map(|answer| done(&answer)).map_err(failed("cloudformation:ExecuteChangeSet", change_set))
+    }
+
+    async fn delete_change_set(&self, change_set: &str) -> Answer<Done> {
+        let answer = self.inner.cloudformation.delete_change_set().change_set_name(change_set).send().await;
+        answer.map(|answer| done(&answer)).map_err(failed("cloudformation:DeleteChangeSet", change_set))
+    }
+
+    async fn list_change_sets(&self, stack: &str) -> Answer<Vec<ListedChangeSet>> {
+        let mut pages = self.inner.cloudformation.list_change_sets().stack_name(stack).into_paginator().send();
+        let mut listed = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("cloudformation:ListChangeSets", stack))?;
+            listed.extend(page.summaries().iter().map(|one| ListedChangeSet {
+                id: one.change_set_id().unwrap_or_default().to_owned(),
+                name: one.change_set_name().unwrap_or_default().to_owned(),
+                status: one.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+                execution_status: one.execution_status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+            }));
+        }
+        Ok(listed)
+    }
+
+    async fn stack_status(&self, stack: &str) -> Answer<StackStatus> {
+        let found = self.reader.sdk_stack(stack).await?;
+        Ok(StackStatus {
+            id: found.stack_id.unwrap_or_default(),
+            status: found.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+            reason: found.stack_status_reason.as_deref().map(clean),
+        })
+    }
+
+    async fn stack_function(&self, stack: &str) -> Answer<Option<String>> {
+        self.reader.stack_function(stack).await
+    }
+
+    async fn stack_first_failure(&self, stack: &str) -> Answer<Option<String>> {
+        self.reader.stack_first_failure(stack).await
+    }
+
+    async fn delete_stack(&self, stack: &str) -> Answer<Done> {
+        let answer = self.inner.cloudformation.delete_stack().stack_name(stack).send().await;
+        answer.map(|answer| done(&answer)).map_err(failed("cloudformation:DeleteStack", stack))
+    }
+
+    async fn get_configuration(&self, function: &str) -> Answer<FunctionState> {
+        self.reader.function(function).await
+    }
+
+    async fn update_configuration(
+        &self,
+        function: &str,
+        change: &ConfigurationChange,
+        revision_id: Option<&str>,
+    ) -> Answer<Updated> {
+        const ACTION: &str = "lambda:UpdateFunctionConfiguration";
+        let environment = change.environment.as_ref().map(|variables| {
+            let variables = variables.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
+            lambda::Environment::builder().set_variables(Some(variables)).build()
+        });
+        let vpc = change.vpc.as_ref().map(|vpc| {
+            // Empty lists, said explicitly, take the function out of its VPC.
+            lambda::VpcConfig::builder()
+                .set_subnet_ids(Some(vpc.subnets.clone()))
+                .set_security_group_ids(Some(vpc.security_groups.clone()))
+                .build()
+        });
+        let call = self
+            .inner
+            .lambda
+            .update_function_configuration()
+            .function_name(function)
+            .set_runtime(change.runtime.as_deref().map(lambda::Runtime::from))
+            .set_handler(change.handler.clone())
+            .set_layers(change.layers.clone())
+            .set_timeout(number(ACTION, function, "timeout", change.timeout)?)
+            .set_memory_size(number(ACTION, function, "memory", change.memory)?)
+            .set_environment(environment)
+            .set_vpc_config(vpc)
+            .set_description(change.description.clone())
+            .set_revision_id(revision_id.map(str::to_owned));
+        let answer = call.send().await.map_err(failed(ACTION, function))?;
+        Ok(Updated { request_id: done(&answer).request_id, revision_id: answer.revision_id })
+    }
+
+    async fn update_code(
+        &self,
+        function: &str,
+        code: CodeUpload,
+        architecture: Option<&str>,
+        revision_id: Option<&str>,
+    ) -> Answer<Updated> {
+        let call = self
+            .inner
+            .lambda
+            .update_function_code()
+            .function_name(function)
+            .set_revision_id(revision_id.map(str::to_owned))
+            .set_architectures(architecture.map(|name| vec![lambda::Architecture::from(name)]));
+        let call = match code {
+            CodeUpload::Zip(bytes) => call.zip_file(Blob::new(bytes)),
+            CodeUpload::S3 { bucket, key, object_version } => {
+                call.s3_bucket(bucket).s3_key(key).set_s3_object_version(object_version)
+            }
+        };
+        let patient = TimeoutConfig::builder().operation_attempt_timeout(UPLOAD_TIMEOUT).build();
+        let call = call.customize().config_override(aws_sdk_lambda::Config::builder().timeout_config(patient));
+        let answer = call.send().await.map_err(failed("lambda:UpdateFunctionCode", function))?;
+        Ok(Updated { request_id: done(&answer).request_id, revision_id: answer.revision_id })
+    }
+
+    async fn get_policy(&self, function: &str) -> Answer<PolicyState> {
+        self.reader.policy_state(function).await
+    }
+
+    async fn add_permission(
+        &self,
+        function: &str,
+        statement_id: &str,
+        source_account: &str,
+        revision_id: Option<&str>,
+    ) -> Answer<Done> {
+        let call = self
+            .inner
+            .lambda
+            .add_permission()
+            .function_name(function)
+            .statement_id(statement_id)
+            .action("lambda:InvokeFunction")
+            .principal(PRINCIPAL)
+            .source_account(source_account)
+            .set_revision_id(revision_id.map(str::to_owned));
+        call.send().await.map(|answer| done(&answer)).map_err(failed("lambda:AddPermission", function))
+    }
+
+    async fn remove_permission(&self, function: &str, statement_id: &str, revision_id: Option<&str>) -> Answer<Done> {
+        let call = self
+            .inner
+            .lambda
+            .remove_permission()
+            .function_name(function)
+            .statement_id(statement_id)
+            .set_revision_id(revision_id.map(str::to_owned));
+        call.send().await.map(|answer| done(&answer)).map_err(failed("lambda:RemovePermission", function))
+    }
+
+    async fn rotate_secret(
+        &self,
+        secret: &str,
+        function_arn: Option<&str>,
+        rules: Option<&RotationRules>,
+        rotate_immediately: bool,
+    ) -> Answer<RotateAnswer> {
+        const ACTION: &str = "secretsmanager:RotateSecret";
+        let call = self
+            .inner
+            .secrets
+            .rotate_secret()
+            .secret_id(secret)
+            // The same token in every attempt: a repeated request starts no second rotation. AWS makes it the version's id.
+            .client_request_token(uuid::Uuid::new_v4().to_string())
+            .set_rotation_lambda_arn(function_arn.map(str::to_owned))
+            .set_rotation_rules(rules.map(rotation_rules))
+            .rotate_immediately(rotate_immediately);
+        let answer = call.send().await.map_err(failed(ACTION, secret))?;
+        let request_id = done(&answer).request_id;
+        let version_id = answer.version_id.ok_or_else(|| incomplete(ACTION, secret, "version"))?;
+        Ok(RotateAnswer { version_id, request_id })
+    }
+
+    async fn cancel_rotate_secret(&self, secret: &str) -> Answer<Done> {
+        let answer = self.inner.secrets.cancel_rotate_secret().secret_id(secret).send().await;
+        answer.map(|answer| done(&answer)).map_err(failed("secretsmanager:CancelRotateSecret", secret))
+    }
+
+    async fn describe_secret(&self, secret: &str) -> Answer<LiveSecret> {
+        self.reader.secret(secret).await.map(|details| details.secret)
+    }
+
+    async fn rotation_progress(&self, secret: &str, version: &str) -> Answer<RotationProgress> {
+        let mut details = self.reader.secret(secret).await?;
+        Ok(RotationProgress {
+            stages: details.versions.remove(version).unwrap_or_default(),
+            current_version: details.secret.current_version,
+            pending_version: details.secret.pending_version,
+            last_rotated: details.last_rotated,
+        })
+    }
+}
+
+/// Rules as the request has them: exactly one of days and an expression.
+fn rotation_rules(rules: &RotationRules) -> secrets::RotationRulesType {
+    let builder =
+        secrets::RotationRulesType::builder().set_duration(rules.duration_hours.map(|hours| format!("{hours}h")));
+    match &rules.schedule {
+        Schedule::AutomaticallyAfterDays(days) => builder.automatically_after_days((*days).into()),
+        Schedule::Expression(expression) => builder.schedule_expression(expression),
+    }
+    .build()
+}
+
+fn resource_change(change: &cloudformation::ResourceChange) -> ResourceChange {
+    ResourceChange {
+        action: change.action().map(|action| action.as_str().to_owned()).unwrap_or_default(),
+        logical_id: change.logical_resource_id().unwrap_or_default().to_owned(),
+        physical_id: change.physical_resource_id().map(str::to_owned),
+        resource_type: change.resource_type().unwrap_or_default().to_owned(),
+        replacement: change.replacement().map(|replacement| replacement.as_str().to_owned()),
+    }
+}
+
+/// A number as the API takes it.
+fn number(action: &'static str, function: &str, what: &str, value: Option<u32>) -> Answer<Option<i32>> {
+    value
+        .map(i32::try_from)
+        .transpose()
+        .map_err(|_| AwsError::other(ErrorKind::Invalid, action, function, &format!("`{what}` is too large a number")))
+}

@@ -1,0 +1,59 @@
+//! From the bytes of a zip that nobody vouches for to the hashes of its files. Nothing is unpacked to disk.
+
+use std::io::{Cursor, Read as _};
+
+use sha2::{Digest as _, Sha256};
+use zip::ZipArchive;
+
+use super::{MAX_FILES, MAX_UNPACKED, PackageError, hex_of, is_sound};
+use crate::model::PackagedFile;
+
+/// The files of a zip, sorted bytewise by path. Folders are left out.
+///
+/// Bounded by what Lambda accepts: 250 MB unpacked, counted while unpacking, since a header may lie.
+pub fn read_files(zip: &[u8]) -> Result<Vec<PackagedFile>, PackageError> {
+    files(zip, MAX_UNPACKED)
+}
+
+/// The same, with another bound for all contents together, in bytes.
+pub(super) fn files(zip: &[u8], mut left: u64) -> Result<Vec<PackagedFile>, PackageError> {
+    let broken = |error: &dyn std::fmt::Display| PackageError::Zip(clean(error));
+    let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(|error| broken(&error))?;
+    if archive.len() > MAX_FILES {
+        return Err(PackageError::TooManyFiles);
+    }
+    if archive.has_duplicate_names() {
+        return Err(PackageError::Zip("two files have one name".to_owned()));
+    }
+    let mut files = Vec::with_capacity(archive.len());
+    let mut buffer = vec![0; 64 * 1024];
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).map_err(|error| broken(&error))?;
+        let path =
+            std::str::from_utf8(entry.name_raw()).map_err(|_| PackageError::Name(clean(&"not UTF-8")))?.to_owned();
+        if !is_sound(path.strip_suffix('/').unwrap_or(&path)) {
+            return Err(PackageError::Name(path.escape_debug().to_string()));
+        }
+        if path.ends_with('/') {
+            continue;
+        }
+        let executable = entry.unix_mode().is_some_and(|mode| mode & 0o100 != 0);
+        let mut hash = Sha256::new();
+        loop {
+            let count = entry.read(&mut buffer).map_err(|error| broken(&error))?;
+            if count == 0 {
+                break;
+            }
+            left = left.checked_sub(count as u64).ok_or(PackageError::TooLargeUnpacked)?;
+            hash.update(&buffer[..count]);
+        }
+        files.push(PackagedFile { path, sha256: hex_of(&hash.finalize()), executable });
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The reader's own words, which may quote names from the zip.
+fn clean(error: &dyn std::fmt::Display) -> String {
+    error.to_string().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(200).collect()
+}
