@@ -1,1 +1,221 @@
-//! TODO
+//! AWS on loopback: one HTTP server, one port, for every AWS client.
+//!
+//! ```text
+//!               server          wire                    service                      state
+//! request --> host, origin --> signature, protocol --> faults, quotas --> handler --> World (one mutex)
+//!                                                                            |            |
+//!                                            runtime (functions as processes)+            +--> persist (snapshot, rename)
+//! ```
+//!
+//! | Module | Knows |
+//! |---|---|
+//! | [`server`] | HTTP: who may speak to us, which protocol it is, the order of a call |
+//! | [`wire`] | AWS's protocols: JSON 1.1, Query with XML, REST with JSON; signatures; times |
+//! | [`service`] | what every handler is given: [`service::Shared`] and [`service::Call`] |
+//! | [`state`] | [`state::World`]: all that is saved, per account and region |
+//! | [`clock`] | service time |
+//! | [`persist`] | the state file: lock, load, save |
+//! | [`faults`], [`quotas`], [`calls`] | scripted failures, throttling, the log of calls |
+//! | [`control`] | `/_sandbox/…`, for tests |
+//! | [`secretsmanager`], [`sts`], [`lambda`], [`logs`], [`cloudformation`], [`serverlessrepo`] | one service each |
+//! | [`runtime`] | runs functions |
+//!
+//! It knows nothing of plans, manifests or the SDK, so that it can't share their mistakes. Nothing in it is real.
+
+pub mod calls;
+pub mod clock;
+pub mod cloudformation;
+pub mod control;
+pub mod faults;
+pub mod lambda;
+pub mod logs;
+pub mod persist;
+pub mod quotas;
+pub mod runtime;
+pub mod secretsmanager;
+pub mod server;
+pub mod serverlessrepo;
+pub mod service;
+pub mod state;
+pub mod sts;
+pub mod wire;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use service::Shared;
+
+/// How a sandbox is started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it listens; port 0 takes a free one. Loopback unless somebody asks for more.
+    pub listen: SocketAddr,
+    /// Where its state is kept between runs; `None`: nowhere.
+    pub state_file: Option<PathBuf>,
+    /// The account of callers whose key doesn't say another: 12 digits.
+    pub account: String,
+    /// The region of the few calls whose signature doesn't say one.
+    pub region: String,
+    /// Added to every answer.
+    pub latency: Duration,
+    /// Throttle as AWS does ([`quotas`]).
+    pub quotas: bool,
+    /// Scripted failures ([`faults`]): JSON, or JSON lines.
+    pub faults: Option<PathBuf>,
+    /// Where to write one JSON line a call ([`calls`]).
+    pub calls: Option<PathBuf>,
+    /// Asynchronous waits are multiplied by this: 0 for none, 1 as they are. AWS's own waits are much longer.
+    pub time_scale: f64,
+    /// `Host` names that are accepted beside loopback's and the one listened on.
+    pub hosts: Vec<String>,
+    /// Where language runtimes for functions are prepared and kept; `None`: the user's cache directory.
+    pub cache: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            state_file: None,
+            account: "123456789012".to_owned(),
+            region: "us-east-1".to_owned(),
+            latency: Duration::ZERO,
+            quotas: false,
+            faults: None,
+            calls: None,
+            time_scale: 1.0,
+            hosts: Vec::new(),
+            cache: None,
+        }
+    }
+}
+
+/// Why a sandbox didn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The account isn't one.
+    #[error("`{0}` is not an account id: it has 12 digits")]
+    Account(String),
+    /// The time scale isn't a finite number from 0 up.
+    #[error("`{0}` is not a time scale: it is a number from 0 up")]
+    TimeScale(f64),
+    /// The address can't be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The state file can't be used.
+    #[error(transparent)]
+    State(#[from] persist::PersistError),
+    /// The scripted failures can't be read.
+    #[error(transparent)]
+    Faults(#[from] faults::FaultsError),
+    /// The log of calls can't be written.
+    #[error("cannot write the log of calls `{path}`")]
+    Calls {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// A running sandbox. [`Sandbox::shutdown`] ends it and saves its state; dropping it just ends it.
+#[derive(Debug)]
+pub struct Sandbox {
+    shared: Arc<Shared>,
+    addr: SocketAddr,
+    server: JoinHandle<()>,
+    saver: JoinHandle<()>,
+}
+
+/// Starts a sandbox and returns once it listens.
+pub async fn start(options: Options) -> Result<Sandbox, StartError> {
+    if options.account.len() != 12 || !options.account.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(StartError::Account(options.account));
+    }
+    if !options.time_scale.is_finite() || options.time_scale < 0.0 {
+        return Err(StartError::TimeScale(options.time_scale));
+    }
+    let faults = match &options.faults {
+        Some(path) => faults::read(path)?,
+        None => Vec::new(),
+    };
+    let calls = calls::Calls::open(options.calls.as_deref())
+        .map_err(|source| StartError::Calls { path: options.calls.clone().unwrap_or_default(), source })?;
+    let (store, state) = persist::Store::open(options.state_file.as_deref())?;
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|source| StartError::Listen { address: options.listen, source })?;
+    let addr = listener.local_addr().map_err(|source| StartError::Listen { address: options.listen, source })?;
+
+    let shared = Arc::new(Shared::new(options, addr, state, faults, calls));
+    let saver = tokio::spawn(persist::keep_saved(Arc::clone(&shared), store));
+    let server = tokio::spawn(server::serve(Arc::clone(&shared), listener));
+    secretsmanager::resume(&shared);
+    lambda::resume(&shared);
+    cloudformation::resume(&shared);
+    Ok(Sandbox { shared, addr, server, saver })
+}
+
+impl Sandbox {
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The endpoint URL for AWS clients, without a final slash.
+    pub fn url(&self) -> String {
+        self.shared.endpoint().to_owned()
+    }
+
+    /// Creates a secret with a made-up value, as `CreateSecret` would.
+    ///
+    /// False where it is known already, deleted ones included: what somebody deleted stays deleted.
+    pub fn seed_secret(&self, account: &str, region: &str, name: &str) -> bool {
+        secretsmanager::seed(&self.shared, account, region, name)
+    }
+
+    /// Creates a rotation function that Secrets Manager may invoke. False where it is known already.
+    pub fn seed_function(&self, account: &str, region: &str, name: &str) -> bool {
+        lambda::seed(&self.shared, account, region, name)
+    }
+
+    /// What the user should be told since the last look, such as "preparing the Python runtime…".
+    pub fn notices(&self) -> Vec<String> {
+        self.shared.take_notices()
+    }
+
+    /// What every handler is given; for whoever embeds the sandbox.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Ends function processes and connections, and saves the state.
+    pub async fn shutdown(mut self) -> Result<(), persist::PersistError> {
+        self.shared.runtime().shutdown().await;
+        self.shared.stop();
+        // A connection that doesn't end by itself (a client that never reads) must not hold up the exit.
+        if tokio::time::timeout(Duration::from_secs(3), &mut self.server).await.is_err() {
+            self.server.abort();
+        }
+        // The saver ends with a last save; it failed only if its thread panicked, which loses nothing that was saved.
+        let _ = (&mut self.saver).await;
+        self.shared.take_save_error().map_or(Ok(()), Err)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.shared.stop();
+        self.server.abort();
+    }
+}

@@ -1,0 +1,173 @@
+//! The state file: one JSON document, written whole to a temporary file beside it and then renamed, so that it is never
+//! half; locked, so that two processes don't overwrite each other's work.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{BufReader, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Time;
+use super::service::Shared;
+use super::state::World;
+
+/// The format of the state file. It goes up when an old file can't be read any more.
+const VERSION: u32 = 1;
+
+/// How long changes are gathered before they are saved.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// Why the state file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PersistError {
+    /// It, or its folder, can't be read or written.
+    #[error("cannot use the sandbox's state file `{path}`")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Another process has it.
+    #[error("the sandbox's state file `{0}` is in use by another process")]
+    Locked(PathBuf),
+    /// It isn't one.
+    #[error("`{path}` is not a state file of the sandbox")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// It was written by another version.
+    #[error("the sandbox's state file `{path}` has format {found}; this version reads format {VERSION}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+}
+
+/// What was saved.
+#[derive(Debug, Default)]
+pub struct Saved {
+    /// Service time; `None` where nothing was saved.
+    pub time: Option<Time>,
+    /// Everything else.
+    pub world: World,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    version: u32,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    time: Time,
+    world: World,
+}
+
+#[derive(Serialize)]
+struct DocumentRef<'a> {
+    version: u32,
+    time: Time,
+    world: &'a World,
+}
+
+/// Where the state is kept: a locked file, or nowhere.
+#[derive(Debug)]
+pub struct Store {
+    file: Option<PathBuf>,
+    /// Unlocked when it is dropped.
+    _lock: Option<File>,
+}
+
+impl Store {
+    /// Locks and reads a state file; one that doesn't exist is made at the first save.
+    pub fn open(file: Option<&Path>) -> Result<(Self, Saved), PersistError> {
+        let Some(path) = file else {
+            return Ok((Self { file: None, _lock: None }, Saved::default()));
+        };
+        let io = |source| PersistError::Io { path: path.to_owned(), source };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(io)?;
+        }
+        let mut lock_name = path.as_os_str().to_owned();
+        lock_name.push(".lock");
+        // A sibling, since the state file itself is replaced by each save.
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock_name).map_err(io)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(PersistError::Locked(path.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
+        let saved = match File::open(path) {
+            Ok(file) => read(path, file)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Saved::default(),
+            Err(error) => return Err(io(error)),
+        };
+        Ok((Self { file: Some(path.to_owned()), _lock: Some(lock) }, saved))
+    }
+
+    fn save(&self, time: Time, world: &World) -> Result<(), PersistError> {
+        let Some(path) = &self.file else { return Ok(()) };
+        let io = |source| PersistError::Io { path: path.clone(), source };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Made readable to its owner alone, which suits values that may look like secrets.
+        let mut draft = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+        let mut writer = BufWriter::new(draft.as_file_mut());
+        serde_json::to_writer(&mut writer, &DocumentRef { version: VERSION, time, world })
+            .map_err(|source| io(source.into()))?;
+        writer.flush().map_err(io)?;
+        drop(writer);
+        draft.persist(path).map_err(|error| io(error.error))?;
+        Ok(())
+    }
+}
+
+fn read(path: &Path, file: File) -> Result<Saved, PersistError> {
+    let format = |source| PersistError::Format { path: path.to_owned(), source };
+    let text = std::io::read_to_string(BufReader::new(file))
+        .map_err(|source| PersistError::Io { path: path.to_owned(), source })?;
+    // The version first: a newer file's other members may have any shape.
+    let head: Head = serde_json::from_str(&text).map_err(format)?;
+    if head.version != VERSION {
+        return Err(PersistError::Version { path: path.to_owned(), found: head.version });
+    }
+    let document: Document = serde_json::from_str(&text).map_err(format)?;
+    Ok(Saved { time: Some(document.time), world: document.world })
+}
+
+/// Saves soon after each change, and once more when the sandbox stops.
+pub(super) async fn keep_saved(shared: Arc<Shared>, store: Store) {
+    if store.file.is_none() {
+        return;
+    }
+    let mut store = store;
+    while !shared.is_stopped() {
+        tokio::select! {
+            () = shared.until_changed() => {}
+            () = shared.until_stopped() => {}
+        }
+        if !shared.is_stopped() {
+            tokio::select! {
+                () = tokio::time::sleep(GATHER) => {}
+                () = shared.until_stopped() => {}
+            }
+        }
+        // The clone is cheap (what is big is shared); writing happens without the lock and off the async threads.
+        let world = shared.world().clone();
+        let time = shared.now();
+        let saving = tokio::task::spawn_blocking(move || {
+            let result = store.save(time, &world);
+            (store, result)
+        });
+        let Ok((back, result)) = saving.await else { return };
+        store = back;
+        shared.set_save_error(result.err());
+    }
+}

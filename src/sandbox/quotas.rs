@@ -1,0 +1,101 @@
+//! AWS's request quotas, as token buckets per account and region.
+//!
+//! | operations | requests a second |
+//! |---|---|
+//! | `RotateSecret`, `CancelRotateSecret` together | 50 |
+//! | `DescribeSecret`, `GetSecretValue` together | 10,000 |
+//! | `TagResource`, `UntagResource` together | 50 |
+//! | `ListSecrets` | 100 |
+//! | Lambda `GetFunction` | 100 |
+//! | Lambda `GetPolicy` | 15 |
+//! | the rest of Lambda's control plane together | 15 |
+//!
+//! `Invoke` isn't control plane. `CloudFormation`'s and the repository's quotas aren't published: not throttled.
+//! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>,
+//! <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::service::{Call, Service};
+use super::wire::ApiError;
+
+type Key = (&'static str, String, String);
+
+#[derive(Debug)]
+struct Bucket {
+    tokens: f64,
+    filled: Instant,
+}
+
+/// The buckets.
+#[derive(Debug)]
+pub struct Quotas {
+    on: bool,
+    buckets: Mutex<HashMap<Key, Bucket>>,
+}
+
+impl Quotas {
+    /// Throttles, if `on`.
+    pub fn new(on: bool) -> Self {
+        Self { on, buckets: Mutex::default() }
+    }
+
+    /// Fills all buckets.
+    pub fn refill(&self) {
+        self.lock().clear();
+    }
+
+    /// Counts a call; the service's own throttling error where its bucket is empty.
+    pub fn take(&self, call: &Call) -> Result<(), ApiError> {
+        if !self.on {
+            return Ok(());
+        }
+        let Some((name, rate)) = quota(call.service, &call.operation) else { return Ok(()) };
+        let now = Instant::now();
+        let mut buckets = self.lock();
+        let bucket = buckets
+            .entry((name, call.account.clone(), call.region.clone()))
+            .or_insert(Bucket { tokens: rate, filled: now });
+        // A second's worth of requests may come at once.
+        let since = now.saturating_duration_since(bucket.filled).as_secs_f64();
+        bucket.tokens = since.mul_add(rate, bucket.tokens).min(rate);
+        bucket.filled = now;
+        if bucket.tokens < 1.0 {
+            return Err(throttled(call.service));
+        }
+        bucket.tokens -= 1.0;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Bucket>> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call's bucket and its requests a second.
+fn quota(service: Service, operation: &str) -> Option<(&'static str, f64)> {
+    match (service, operation) {
+        (Service::SecretsManager, "RotateSecret" | "CancelRotateSecret") => Some(("rotate", 50.0)),
+        (Service::SecretsManager, "DescribeSecret" | "GetSecretValue") => Some(("describe", 10_000.0)),
+        (Service::SecretsManager, "TagResource" | "UntagResource") => Some(("tag", 50.0)),
+        (Service::SecretsManager, "ListSecrets") => Some(("list", 100.0)),
+        (Service::Lambda, "Invoke") => None,
+        (Service::Lambda, "GetFunction") => Some(("function", 100.0)),
+        (Service::Lambda, "GetPolicy") => Some(("policy", 15.0)),
+        (Service::Lambda, _) => Some(("lambda", 15.0)),
+        _ => None,
+    }
+}
+
+fn throttled(service: Service) -> ApiError {
+    match service {
+        Service::SecretsManager | Service::Logs => ApiError::new(400, "ThrottlingException", "Rate exceeded"),
+        Service::CloudFormation | Service::Sts => ApiError::new(400, "Throttling", "Rate exceeded"),
+        Service::Lambda => ApiError::new(429, "TooManyRequestsException", "Rate exceeded")
+            .field("Reason", "CallerRateLimitExceeded")
+            .field("retryAfterSeconds", "1"),
+        Service::ServerlessRepo => ApiError::new(429, "TooManyRequestsException", "Rate exceeded"),
+    }
+}

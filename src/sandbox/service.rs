@@ -1,0 +1,297 @@
+//! What every service handler is given: the shared sandbox and the call.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+use super::Options;
+use super::calls::Calls;
+use super::clock::{Clock, Time};
+use super::faults::{Faults, Rule};
+use super::persist::{PersistError, Saved};
+use super::quotas::Quotas;
+use super::runtime::Runtime;
+use super::state::{Region, Session, World};
+
+/// The services that are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// AWS Secrets Manager: JSON 1.1.
+    SecretsManager,
+    /// AWS Lambda: REST with JSON.
+    Lambda,
+    /// AWS `CloudFormation`: Query.
+    CloudFormation,
+    /// AWS Serverless Application Repository: REST with JSON.
+    ServerlessRepo,
+    /// AWS Security Token Service: Query.
+    Sts,
+    /// Amazon `CloudWatch` Logs: JSON 1.1.
+    Logs,
+}
+
+impl Service {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::SecretsManager, Self::Lambda, Self::CloudFormation, Self::ServerlessRepo, Self::Sts, Self::Logs];
+
+    /// The name in a signature's scope, and in faults and call logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "secretsmanager",
+            Self::Lambda => "lambda",
+            Self::CloudFormation => "cloudformation",
+            Self::ServerlessRepo => "serverlessrepo",
+            Self::Sts => "sts",
+            Self::Logs => "logs",
+        }
+    }
+
+    /// The service of a signing name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.name() == name)
+    }
+}
+
+/// One call, as far as all services share it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Which service.
+    pub service: Service,
+    /// Such as `DescribeSecret`.
+    pub operation: String,
+    /// The caller's account: 12 digits.
+    pub account: String,
+    /// From the signature's scope.
+    pub region: String,
+    /// A new one for each call.
+    pub request_id: String,
+    /// The caller's access key id; empty for the calls that need no signature.
+    pub access_key: String,
+    /// The caller's ARN.
+    pub principal: String,
+    /// Service time at which the call came.
+    pub now: Time,
+}
+
+/// Temporary credentials, issued by [`Shared::issue_session`].
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// `ASIA…`.
+    pub access_key_id: String,
+    /// Not checked.
+    pub secret_access_key: String,
+    /// Not checked.
+    pub session_token: String,
+    /// In service time.
+    pub expiration: Time,
+    /// `AROA…:SESSION`.
+    pub user_id: String,
+    /// `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
+    pub principal: String,
+}
+
+/// The sandbox, as its parts share it.
+#[derive(Debug)]
+pub struct Shared {
+    options: Options,
+    endpoint: String,
+    clock: Clock,
+    world: Mutex<World>,
+    runtime: Runtime,
+    faults: Faults,
+    quotas: Quotas,
+    calls: Calls,
+    notices: Mutex<VecDeque<String>>,
+    save_error: Mutex<Option<PersistError>>,
+    changed: Notify,
+    schedules: Notify,
+    stopped: watch::Sender<bool>,
+}
+
+impl Shared {
+    /// A sandbox that goes on from what was saved.
+    pub(super) fn new(options: Options, addr: SocketAddr, saved: Saved, faults: Vec<Rule>, calls: Calls) -> Self {
+        // Whoever listens on all addresses is reached at loopback by its own functions.
+        let ip = match addr.ip() {
+            ip if !ip.is_unspecified() => ip,
+            std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        };
+        Self {
+            endpoint: format!("http://{}", SocketAddr::new(ip, addr.port())),
+            clock: Clock::new(saved.time),
+            world: Mutex::new(saved.world),
+            runtime: Runtime::default(),
+            faults: Faults::new(faults),
+            quotas: Quotas::new(options.quotas),
+            calls,
+            notices: Mutex::default(),
+            save_error: Mutex::default(),
+            changed: Notify::new(),
+            schedules: Notify::new(),
+            stopped: watch::Sender::new(false),
+            options,
+        }
+    }
+
+    /// How it was started.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The URL that clients and functions reach it at, without a final slash.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Service time.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Moves service time, so that schedules fire.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.changed.notify_one();
+        self.schedules.notify_one();
+    }
+
+    /// Everything. Held briefly, never across an `await`. Whoever changes something calls [`Shared::touch`] after.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        // A handler that panicked leaves a world that is still well-formed: each change is one assignment away from done.
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at what an account has in a region.
+    pub fn read<T>(&self, account: &str, region: &str, look: impl FnOnce(&Region) -> T) -> T {
+        match self.world().find(account, region) {
+            Some(found) => look(found),
+            None => look(&Region::default()),
+        }
+    }
+
+    /// Changes what an account has in a region; it is saved soon.
+    pub fn write<T>(&self, account: &str, region: &str, change: impl FnOnce(&mut Region) -> T) -> T {
+        let result = change(self.world().region(account, region));
+        self.touch();
+        result
+    }
+
+    /// Says that the world changed: it is saved soon.
+    pub fn touch(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Says that a schedule changed or something is due: the scheduler looks again.
+    pub fn reschedule(&self) {
+        self.schedules.notify_one();
+    }
+
+    /// Forgets everything: secrets, functions, stacks, sessions, faults, calls.
+    pub async fn reset(&self) {
+        self.runtime.reset().await;
+        *self.world() = World::default();
+        self.faults.replace(Vec::new());
+        self.quotas.refill();
+        self.calls.clear();
+        self.touch();
+    }
+
+    /// The functions' processes.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// The scripted failures.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// The throttles.
+    pub fn quotas(&self) -> &Quotas {
+        &self.quotas
+    }
+
+    /// The log of calls.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// An asynchronous wait of AWS's, scaled by [`Options::time_scale`].
+    pub async fn sleep(&self, wait: Duration) {
+        tokio::time::sleep(self.scaled(wait)).await;
+    }
+
+    /// A wait, scaled by [`Options::time_scale`].
+    pub fn scaled(&self, wait: Duration) -> Duration {
+        // At most a day: whatever scale was asked for, a wait stays a duration that a timer can hold.
+        Duration::try_from_secs_f64(wait.as_secs_f64() * self.options.time_scale)
+            .unwrap_or(Duration::MAX)
+            .min(Duration::from_hours(24))
+    }
+
+    /// Runs something beside the calls, until it ends or the sandbox does.
+    pub fn spawn(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        let mut stopped = self.stopped.subscribe();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = work => {}
+                _ = stopped.wait_for(|stopped| *stopped) => {}
+            }
+        });
+    }
+
+    /// Ends once the sandbox is to stop.
+    pub async fn until_stopped(&self) {
+        // An error means that the sender is gone, and so the sandbox.
+        let _ = self.stopped.subscribe().wait_for(|stopped| *stopped).await;
+    }
+
+    /// Says something to the user, once.
+    pub fn notice(&self, text: impl Into<String>) {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).push_back(text.into());
+    }
+
+    /// Issues temporary credentials for a role, as `AssumeRole` does; function processes get theirs here too.
+    pub fn issue_session(&self, account: &str, role: &str, session: &str, lasts: Duration) -> Credentials {
+        super::sts::issue(self, account, role, session, lasts)
+    }
+
+    /// The session of an access key id, unless it has ended.
+    pub fn session(&self, access_key: &str) -> Option<Session> {
+        let now = self.now();
+        self.world().sessions.get(access_key).filter(|session| session.expires > now).cloned()
+    }
+
+    pub(super) fn take_notices(&self) -> Vec<String> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    }
+
+    pub(super) fn take_save_error(&self) -> Option<PersistError> {
+        self.save_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(super) fn set_save_error(&self, error: Option<PersistError>) {
+        *self.save_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
+    pub(super) fn stop(&self) {
+        self.stopped.send_replace(true);
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
+    }
+
+    pub(super) async fn until_changed(&self) {
+        self.changed.notified().await;
+    }
+
+    pub(super) async fn until_rescheduled(&self) {
+        self.schedules.notified().await;
+    }
+}

@@ -1,0 +1,168 @@
+//! AWS Security Token Service: who calls, and temporary credentials of roles (any role: there is no IAM here).
+
+use std::time::Duration;
+
+use super::service::{Call, Credentials, Shared};
+use super::state::Session;
+use super::wire::arn::{self, Arn};
+use super::wire::query::{self, Query};
+use super::wire::xml::Xml;
+use super::wire::{ApiError, Response};
+
+/// How long temporary credentials last where nothing else is said.
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Answers a call.
+pub fn handle(shared: &Shared, call: &Call, request: &Query) -> Result<Response, ApiError> {
+    match call.operation.as_str() {
+        "GetCallerIdentity" => Ok(identity(shared, call)),
+        "AssumeRole" => {
+            let credentials = assume(shared, request)?;
+            Ok(query::answer(call, |xml| write(xml, &credentials)))
+        }
+        "AssumeRoleWithWebIdentity" => {
+            bounded(request, "WebIdentityToken", 4, 20_000)?;
+            let credentials = assume(shared, request)?;
+            Ok(query::answer(call, |xml| {
+                write(xml, &credentials);
+                xml.text("SubjectFromWebIdentityToken", "sandbox");
+                xml.text("Audience", "sts.amazonaws.com");
+            }))
+        }
+        "GetAccessKeyInfo" => {
+            let key = bounded(request, "AccessKeyId", 16, 128)?;
+            let account = account_of(shared, key);
+            Ok(query::answer(call, |xml| xml.text("Account", &account)))
+        }
+        other => Err(ApiError::not_served(call.service, other)),
+    }
+}
+
+/// The account of an access key id: an issued session's, the key itself where it is an account id, else the default.
+pub fn account_of(shared: &Shared, access_key: &str) -> String {
+    if let Some(session) = shared.session(access_key) {
+        session.account
+    } else if is_account(access_key) {
+        access_key.to_owned()
+    } else {
+        shared.options().account.clone()
+    }
+}
+
+/// Issues temporary credentials for a role.
+pub(super) fn issue(shared: &Shared, account: &str, role: &str, session: &str, lasts: Duration) -> Credentials {
+    let now = shared.now();
+    // Paths are not part of an assumed role's ARN.
+    let role_name = role.rsplit('/').next().unwrap_or(role);
+    let partition = Arn::parse(role).map_or("aws", |arn| arn.partition);
+    let credentials = Credentials {
+        access_key_id: format!("ASIA{}", random(16, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")),
+        secret_access_key: random(40, ALPHANUMERIC),
+        session_token: random(120, ALPHANUMERIC),
+        expiration: now.plus(lasts),
+        user_id: format!("AROA{}:{session}", role_id(account, role_name)),
+        principal: format!("arn:{partition}:sts::{account}:assumed-role/{role_name}/{session}"),
+    };
+    let mut world = shared.world();
+    world.sessions.retain(|_, session| session.expires > now);
+    world.sessions.insert(
+        credentials.access_key_id.clone(),
+        Session {
+            account: account.to_owned(),
+            principal: credentials.principal.clone(),
+            user_id: credentials.user_id.clone(),
+            expires: credentials.expiration,
+        },
+    );
+    drop(world);
+    shared.touch();
+    credentials
+}
+
+fn identity(shared: &Shared, call: &Call) -> Response {
+    let user_id = shared.session(&call.access_key).map_or_else(|| call.account.clone(), |session| session.user_id);
+    query::answer(call, |xml| {
+        xml.text("Arn", &call.principal);
+        xml.text("UserId", &user_id);
+        xml.text("Account", &call.account);
+    })
+}
+
+fn assume(shared: &Shared, request: &Query) -> Result<Credentials, ApiError> {
+    let role = bounded(request, "RoleArn", 20, 2048)?;
+    let session = bounded(request, "RoleSessionName", 2, 64)?;
+    if !session.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b)) {
+        return Err(query::validation(&[format!(
+            "Value '{session}' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*"
+        )]));
+    }
+    let account = Arn::parse(role)
+        .filter(|arn| arn.service == "iam" && arn.resource.starts_with("role/") && is_account(arn.account))
+        .map(|arn| arn.account)
+        .ok_or_else(|| ApiError::new(400, "ValidationError", format!("{role} is invalid")))?;
+    let lasts = match request.get("DurationSeconds") {
+        None => HOUR,
+        Some(text) => match text.parse::<u64>() {
+            Ok(seconds @ 900..=43_200) => Duration::from_secs(seconds),
+            _ => {
+                return Err(query::validation(&[format!(
+                    "Value '{text}' at 'durationSeconds' failed to satisfy constraint: Member must have value between 900 and 43200"
+                )]));
+            }
+        },
+    };
+    Ok(issue(shared, account, role, session, lasts))
+}
+
+fn write(xml: &mut Xml, credentials: &Credentials) {
+    xml.element("AssumedRoleUser", |xml| {
+        xml.text("AssumedRoleId", &credentials.user_id);
+        xml.text("Arn", &credentials.principal);
+    });
+    xml.element("Credentials", |xml| {
+        xml.text("AccessKeyId", &credentials.access_key_id);
+        xml.text("SecretAccessKey", &credentials.secret_access_key);
+        xml.text("SessionToken", &credentials.session_token);
+        xml.time("Expiration", credentials.expiration);
+    });
+}
+
+fn bounded<'a>(request: &'a Query, name: &str, min: usize, max: usize) -> Result<&'a str, ApiError> {
+    let value = request.require(name)?;
+    let length = value.chars().count();
+    let problem = if length < min {
+        format!("Member must have length greater than or equal to {min}")
+    } else if length > max {
+        format!("Member must have length less than or equal to {max}")
+    } else {
+        return Ok(value);
+    };
+    let mut member = name.to_owned();
+    if let Some(first) = member.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    Err(query::validation(&[format!("Value at '{member}' failed to satisfy constraint: {problem}")]))
+}
+
+/// The ARN of a caller whose key isn't a session's.
+pub fn user_arn(account: &str, region: &str) -> String {
+    format!("arn:{}:iam::{account}:root", arn::partition(region))
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+fn random(length: usize, alphabet: &[u8]) -> String {
+    (0..length).map(|_| char::from(alphabet[fastrand::usize(..alphabet.len())])).collect()
+}
+
+/// The same for each session of a role, as IAM's ids are.
+fn role_id(account: &str, role: &str) -> String {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    (account, role).hash(&mut hasher);
+    format!("{:017X}", hasher.finish())
+}
