@@ -23,8 +23,12 @@ impl<E: Execute> Context<'_, E> {
     pub(super) async fn settled(&self, index: usize, name: &str) -> Result<(Configuration, Option<String>), Failure> {
         let mut wait = Wait::new(self.options.function_timeout);
         loop {
-            let Some((configuration, revision)) = self.executor.get_configuration(name).await? else {
-                return Err(Failure::FunctionMissing { function: name.to_owned() });
+            let (configuration, revision) = match self.executor.get_configuration(name).await {
+                Ok(state) => (state.configuration, state.revision_id),
+                Err(error) if error.kind == ErrorKind::NotFound => {
+                    return Err(Failure::FunctionMissing { function: name.to_owned() });
+                }
+                Err(error) => return Err(error.into()),
             };
             if configuration.state == "Failed" || configuration.last_update_status == "Failed" {
                 let failed = if configuration.state == "Failed" { "State" } else { "LastUpdateStatus" };
@@ -57,9 +61,9 @@ impl<E: Execute> Context<'_, E> {
             }
             let change = configuration_change(deployment, &live, &fields);
             match self.executor.update_configuration(&step.name, &change, revision.as_deref()).await {
-                Ok(request) => {
+                Ok(updated) => {
                     self.settled(index, &step.name).await?;
-                    return Ok(Outcome::Applied { requests: request.into_iter().collect() });
+                    return Ok(Outcome::Applied { requests: updated.request_id.into_iter().collect() });
                 }
                 // Somebody else was faster: look again, and merge with what they wrote.
                 Err(error) if matches!(error.kind, ErrorKind::Precondition | ErrorKind::Conflict) => {}
@@ -87,14 +91,14 @@ impl<E: Execute> Context<'_, E> {
             if architecture.is_none() && (same_code(code, &live) || self.is_as_it_was(step, &live)) {
                 return Ok(Outcome::Unchanged);
             }
-            match self.executor.update_code(&step.name, &upload, architecture, revision.as_deref()).await {
-                Ok(request) => {
+            match self.executor.update_code(&step.name, upload.clone(), architecture, revision.as_deref()).await {
+                Ok(updated) => {
                     let (live, _) = self.settled(index, &step.name).await?;
                     if !same_code(code, &live) {
                         let sent = code.package.as_ref().map(|package| package.sha256.clone()).unwrap_or_default();
                         return Err(Failure::CodeDiffers { sent, live: live.code_sha256 });
                     }
-                    return Ok(Outcome::Applied { requests: request.into_iter().collect() });
+                    return Ok(Outcome::Applied { requests: updated.request_id.into_iter().collect() });
                 }
                 Err(error) if matches!(error.kind, ErrorKind::Precondition | ErrorKind::Conflict) => {}
                 Err(error) => return Err(error.into()),
@@ -112,23 +116,24 @@ impl<E: Execute> Context<'_, E> {
     pub(super) async fn permission(&self, step: &Step) -> Result<Outcome, Failure> {
         let account = &self.live.account;
         for _ in 0..EDITS {
-            let (statements, mut revision) = self.executor.get_policy(&step.name).await?;
-            if permits(&statements, account) {
+            let policy = self.executor.get_policy(&step.name).await?;
+            if permits(&policy.statements, account) {
                 return Ok(Outcome::Unchanged);
             }
             let mut requests = Vec::new();
             let result = async {
-                if statements.iter().any(|statement| statement.sid == PERMISSION_STATEMENT) {
+                let mut revision = policy.revision_id;
+                if policy.statements.iter().any(|statement| statement.sid == PERMISSION_STATEMENT) {
                     let removed =
                         self.executor.remove_permission(&step.name, PERMISSION_STATEMENT, revision.as_deref()).await?;
-                    requests.extend(removed);
-                    revision = self.executor.get_policy(&step.name).await?.1;
+                    requests.extend(removed.request_id);
+                    revision = self.executor.get_policy(&step.name).await?.revision_id;
                 }
                 self.executor.add_permission(&step.name, PERMISSION_STATEMENT, account, revision.as_deref()).await
             };
             match result.await {
-                Ok(request) => {
-                    requests.extend(request);
+                Ok(done) => {
+                    requests.extend(done.request_id);
                     return Ok(Outcome::Applied { requests });
                 }
                 Err(error) if matches!(error.kind, ErrorKind::Precondition | ErrorKind::Conflict) => {}

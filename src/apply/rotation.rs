@@ -21,10 +21,19 @@ impl<E: Execute> Context<'_, E> {
         change.action.rotate_secret().ok_or(Failure::Internal("a rotation has another action"))
     }
 
+    /// A secret as it is now; `None` where it is gone.
+    async fn look(&self, secret: &str) -> Result<Option<LiveSecret>, Failure> {
+        match self.executor.describe_secret(secret).await {
+            Ok(live) => Ok(Some(live)),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     pub(super) async fn rotation(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
         let request = self.request(step)?;
         // Others may have been here since the plan was made; nothing is rotated twice.
-        let Some(live) = self.executor.describe_secret(&request.secret_arn).await? else {
+        let Some(live) = self.look(&request.secret_arn).await? else {
             return Err(Failure::SecretMissing);
         };
         if is_done(request, &live) {
@@ -46,10 +55,8 @@ impl<E: Execute> Context<'_, E> {
                 .await;
             match answer {
                 Ok(answer) => {
-                    if let (Some(version), Some(change), Ok(mut versions)) =
-                        (answer.version_id, step.change, self.versions.lock())
-                    {
-                        versions.insert(change, version);
+                    if let (Some(change), Ok(mut versions)) = (step.change, self.versions.lock()) {
+                        versions.insert(change, answer.version_id);
                     }
                     return Ok(Outcome::Applied { requests: answer.request_id.into_iter().collect() });
                 }
@@ -80,7 +87,7 @@ impl<E: Execute> Context<'_, E> {
         let mut wait = Wait::new(self.options.rotation_timeout);
         let mut seen = false;
         loop {
-            let stages = self.executor.version_stages(&request.secret_arn, &version).await?;
+            let stages = self.executor.rotation_progress(&request.secret_arn, &version).await?.stages;
             let pending = stages.iter().any(|stage| stage == "AWSPENDING");
             let current = stages.iter().any(|stage| stage == "AWSCURRENT");
             seen |= pending;
@@ -124,7 +131,7 @@ impl<E: Execute> Context<'_, E> {
             return Err(Failure::Internal("a switch-off has another action"));
         }
         // Lists lag behind: each candidate is confirmed before it is switched off.
-        let Some(live) = self.executor.describe_secret(&change.name).await? else { return Ok(Outcome::Unchanged) };
+        let Some(live) = self.look(&change.name).await? else { return Ok(Outcome::Unchanged) };
         let moved_on = step.address.kind == Kind::OrphanSecret
             && self.live.orphan_secrets.as_ref().is_ok_and(|orphans| {
                 orphans
@@ -134,8 +141,8 @@ impl<E: Execute> Context<'_, E> {
         if !live.is_on() || moved_on {
             return Ok(Outcome::Unchanged);
         }
-        let request = self.executor.cancel_rotate_secret(&live.arn).await?;
-        Ok(Outcome::Applied { requests: request.into_iter().collect() })
+        let done = self.executor.cancel_rotate_secret(&live.arn).await?;
+        Ok(Outcome::Applied { requests: done.request_id.into_iter().collect() })
     }
 }
 

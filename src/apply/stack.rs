@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::aws::ErrorKind;
-use crate::aws::execute::{ApplicationChangeSet, ChangeSetIds, Execute};
+use crate::aws::execute::{ApplicationChangeSet, ChangeSetIds, Execute, StackStatus};
 use crate::model::live::LiveStack;
 use crate::model::{Kind, PROJECT_TAG, SHARED_TAG};
 use crate::plan::diff::stack_tags;
@@ -13,9 +13,6 @@ use crate::plan::{Action, Reason, Step};
 
 use super::wait::Wait;
 use super::{Context, Event, Failure, Outcome};
-
-/// What AWS says of a change set without a change (aws-facts: no-op change sets end `FAILED`).
-const NO_CHANGES: [&str; 2] = ["didn't contain changes", "No updates are to be performed"];
 
 /// The resource whose removal or replacement nobody may meet unannounced.
 const FUNCTION: &str = "AWS::Lambda::Function";
@@ -43,7 +40,7 @@ impl<E: Execute> Context<'_, E> {
             return Ok(Outcome::Unchanged);
         }
         self.refuse_replacement(&ids, deploys).await?;
-        requests.extend(self.executor.execute_change_set(&ids.change_set).await?);
+        requests.extend(self.executor.execute_change_set(&ids.change_set).await?.request_id);
         self.stack_is_done(index, &ids).await?;
         if step.address.kind == Kind::Function && !matches!(change.action, Action::TagStack { .. }) {
             self.settled(index, &step.name).await?;
@@ -78,13 +75,13 @@ impl<E: Execute> Context<'_, E> {
         tags.extend(stack_tags(&self.desired.project, deployment.shared));
         let request = ApplicationChangeSet {
             application: application.to_owned(),
-            version: version.to_owned(),
+            version: Some(version.to_owned()),
             stack: stack.to_owned(),
-            parameters: parameters.send,
+            parameters: parameters.send.into_iter().collect(),
             capabilities: declared.required_capabilities.clone(),
             tags,
         };
-        Ok(self.executor.create_application_change_set(&request).await?)
+        Ok(self.executor.create_application_change_set(request).await?)
     }
 
     async fn tags_change_set(&self, step: &Step, release: bool) -> Result<ChangeSetIds, Failure> {
@@ -107,6 +104,15 @@ impl<E: Execute> Context<'_, E> {
         }
     }
 
+    /// How a stack does; `None` where there is none, or none any more.
+    async fn stack_status(&self, stack: &str) -> Result<Option<StackStatus>, Failure> {
+        match self.executor.stack_status(stack).await {
+            Ok(status) => Ok(Some(status).filter(|status| status.status != "DELETE_COMPLETE")),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Waits until a change set is made; `false` where it has nothing to do, and is deleted.
     async fn change_set_is_made(&self, index: usize, ids: &ChangeSetIds, deploys: bool) -> Result<bool, Failure> {
         let mut wait = Wait::new(self.options.stack_timeout);
@@ -115,12 +121,11 @@ impl<E: Execute> Context<'_, E> {
             match view.status.as_str() {
                 "CREATE_COMPLETE" => return Ok(true),
                 "FAILED" => {
-                    let reason = view.reason.unwrap_or_default();
                     self.discard(ids, deploys).await?;
-                    if NO_CHANGES.iter().any(|words| reason.contains(words)) {
+                    if view.is_without_changes() {
                         return Ok(false);
                     }
-                    return Err(Failure::ChangeSet { reason });
+                    return Err(Failure::ChangeSet { reason: view.reason.unwrap_or_default() });
                 }
                 status => self.pause(index, &mut wait, "the change set", status).await?,
             }
@@ -145,7 +150,7 @@ impl<E: Execute> Context<'_, E> {
     async fn discard(&self, ids: &ChangeSetIds, deploys: bool) -> Result<(), Failure> {
         self.executor.delete_change_set(&ids.change_set).await?;
         if deploys
-            && let Some(stack) = self.executor.stack_status(&ids.stack).await?
+            && let Some(stack) = self.stack_status(&ids.stack).await?
             && stack.status == "REVIEW_IN_PROGRESS"
         {
             self.executor.delete_stack(&ids.stack).await?;
@@ -157,7 +162,7 @@ impl<E: Execute> Context<'_, E> {
     async fn stack_is_done(&self, index: usize, ids: &ChangeSetIds) -> Result<(), Failure> {
         let mut wait = Wait::new(self.options.stack_timeout);
         loop {
-            let Some(stack) = self.executor.stack_status(&ids.stack).await? else {
+            let Some(stack) = self.stack_status(&ids.stack).await? else {
                 let status = "DELETE_COMPLETE".to_owned();
                 return Err(Failure::Stack { stack: ids.stack.clone(), status, reason: None });
             };
@@ -176,7 +181,7 @@ impl<E: Execute> Context<'_, E> {
     async fn is_executed(&self, ids: &ChangeSetIds) -> Result<bool, Failure> {
         match self.executor.describe_change_set(&ids.change_set).await {
             Ok(view) => {
-                Ok(matches!(view.execution_status.as_deref(), Some("EXECUTE_COMPLETE" | "EXECUTE_FAILED" | "OBSOLETE")))
+                Ok(matches!(view.execution_status.as_str(), "EXECUTE_COMPLETE" | "EXECUTE_FAILED" | "OBSOLETE"))
             }
             // A change set may go away with its execution.
             Err(error) if error.kind == ErrorKind::NotFound => Ok(true),
@@ -189,7 +194,7 @@ impl<E: Execute> Context<'_, E> {
         let Action::DeleteStack { id, .. } = &change.action else {
             return Err(Failure::Internal("a deletion has another action"));
         };
-        if self.executor.stack_status(id).await?.is_none() {
+        if self.stack_status(id).await?.is_none() {
             return Ok(Outcome::Unchanged);
         }
         let requests = self.delete_and_wait(index, id).await?;
@@ -197,13 +202,12 @@ impl<E: Execute> Context<'_, E> {
     }
 
     async fn delete_and_wait(&self, index: usize, stack: &str) -> Result<Vec<String>, Failure> {
-        let request = self.executor.delete_stack(stack).await?;
+        let request = self.executor.delete_stack(stack).await?.request_id;
         let mut wait = Wait::new(self.options.deletion_timeout);
         let mut begun = false;
         loop {
-            let Some(now) = self.executor.stack_status(stack).await? else { break };
+            let Some(now) = self.stack_status(stack).await? else { break };
             match now.status.as_str() {
-                "DELETE_COMPLETE" => break,
                 // A stack whose earlier deletion failed shows that for a moment.
                 "DELETE_FAILED" if begun || wait.elapsed() > Duration::from_secs(5) => {
                     let reason = self.executor.stack_first_failure(stack).await?.or(now.reason);

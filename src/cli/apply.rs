@@ -7,7 +7,6 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::apply::{self, Context, Interrupt, Options, Report};
-use crate::aws::Purpose as Access;
 use crate::exit;
 use crate::plan::{Purpose, guard, order};
 use crate::render::plan::{Mode, plan as render};
@@ -165,7 +164,7 @@ async fn execute(
     options: &Options,
     interrupt: &Interrupt,
 ) -> Result<Report, Printed> {
-    let connection = session.connect(&one.desired.target, Access::Write).await?;
+    let connection = session.connect_writer(&one.desired.target).await?;
     let writer = connection.writer();
     let steps = order(&one.plan, &one.desired);
     let observer = progress::Apply::new(&steps, global.quiet, global.verbose > 0);

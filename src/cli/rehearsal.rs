@@ -24,7 +24,7 @@ pub struct Rehearsal {
 impl Rehearsal {
     /// Starts it.
     pub async fn start(file: &Path, settings: &Settings) -> Result<Self, Printed> {
-        let region = ambient_region(settings).unwrap_or_else(|| REGION.to_owned());
+        let region = ambient_region(settings).await.unwrap_or_else(|| REGION.to_owned());
         let options = sandbox::Options {
             state_file: Some(file.to_owned()),
             account: ACCOUNT.to_owned(),

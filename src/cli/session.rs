@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use futures::StreamExt;
 
-use crate::aws::{self, Connection, ObserveOptions};
+use crate::aws::{self, ConnectError, Connection, ObserveOptions, ReadWrite};
 use crate::config::{self, Ambient, Manifest};
-use crate::model::{CodeSource, Desired, FunctionSource, Live};
+use crate::model::{CodeSource, Desired, FunctionSource, Live, Target};
 use crate::package;
 use crate::plan::{self, Plan, Purpose, Scope};
 
@@ -146,7 +146,7 @@ impl Session {
     ) -> Result<Prepared, Printed> {
         let target = &manifest.targets()[index];
         let context = target.name.as_ref().map(|name| format!("target {name}: ")).unwrap_or_default();
-        let connection = self.connect(target, aws::Purpose::Read).await?;
+        let connection = aws::connect(&self.settings, target).await.map_err(|error| refused(target, &error))?;
         let ambient =
             Ambient { region: Some(connection.region().to_owned()), account: Some(connection.account().to_owned()) };
         let mut desired = manifest.resolve(index, &ambient).map_err(|problems| {
@@ -171,12 +171,9 @@ impl Session {
         Ok(Prepared { desired, live, plan, packages: zips })
     }
 
-    /// Connects to a target, and prints why where it can't.
-    pub async fn connect(&self, target: &crate::model::Target, purpose: aws::Purpose) -> Result<Connection, Printed> {
-        let context = target.name.as_ref().map(|name| format!("target {name}: ")).unwrap_or_default();
-        aws::connect(&self.settings, target, purpose)
-            .await
-            .map_err(|error| Printed(output::fail(&format!("{context}{error}"), &error.hints())))
+    /// Connects to a target with its writing role, and prints why where it can't.
+    pub async fn connect_writer(&self, target: &Target) -> Result<Connection<ReadWrite>, Printed> {
+        aws::connect_writer(&self.settings, target).await.map_err(|error| refused(target, &error))
     }
 
     /// Tells what the sandbox has to say, if there is one.
@@ -198,6 +195,12 @@ impl Session {
             None => Ok(()),
         }
     }
+}
+
+/// Says why a target can't be worked on.
+fn refused(target: &Target, error: &ConnectError) -> Printed {
+    let context = target.name.as_ref().map(|name| format!("target {name}: ")).unwrap_or_default();
+    Printed(output::fail(&format!("{context}{error}"), &error.hints()))
 }
 
 /// Packages the code of all functions that have some, each path once for all targets.

@@ -71,14 +71,7 @@ fn each_drift_is_shown_and_repaired() {
     settled();
     repaired(&["the code of 1 function is replaced", "code.files.lambda_function.py", "code.files.extra.py"]);
 
-    world.aws(&[
-        "lambda",
-        "remove-permission",
-        "--function-name",
-        FUNCTION,
-        "--statement-id",
-        "SecretsManagerAccess",
-    ]);
+    world.aws(&["lambda", "remove-permission", "--function-name", FUNCTION, "--statement-id", "SecretsManagerAccess"]);
     repaired(&["Secrets Manager is let in", "permission.source_account"]);
     let policy = world.aws(&["lambda", "get-policy", "--function-name", FUNCTION]);
     assert!(policy["Policy"].as_str().expect("a policy").contains(ACCOUNT));

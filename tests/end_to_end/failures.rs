@@ -91,11 +91,7 @@ secrets:
         manifest.push_str(&format!("  s{number}: {{}}\n"));
     }
     world.write("rotator.yaml", &manifest);
-    world
-        .rotator(&["apply", "--auto-approve"])
-        .exits(1)
-        .says("21 secrets would rotate now")
-        .says("--max-rotations 21");
+    world.rotator(&["apply", "--auto-approve"]).exits(1).says("21 secrets would rotate now").says("--max-rotations 21");
     assert!(!world.calls().iter().any(|call| call.ends_with("CreateCloudFormationChangeSet")), "nothing was changed");
     world.rotator(&["apply", "--auto-approve", "--max-rotations", "21"]).exits(0);
 }

@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::support::{World, repository};
 
-const APPLICATION: &str =
-    "arn:aws:serverlessrepo:us-east-1:297356227824:applications/SecretsManagerRotationTemplate";
+const APPLICATION: &str = "arn:aws:serverlessrepo:us-east-1:297356227824:applications/SecretsManagerRotationTemplate";
 
 /// The steps of the guide, corrected, in its order.
 fn follow_the_guide(world: &World, function: &str, secret: &str) {
@@ -130,10 +129,12 @@ fn what_the_guide_makes_is_adopted_in_one_change() {
     world.rotator(&["apply", "--auto-approve"]).exits(0).says("Apply complete!");
     world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.");
     assert_eq!(world.version("prod/key", "AWSCURRENT"), before, "adopting rotates nothing");
-    let tags = world.aws(&["lambda", "list-tags", "--resource", &format!(
-        "arn:aws:lambda:us-east-1:{}:function:SecretsManagerByHand",
-        super::support::ACCOUNT
-    )]);
+    let tags = world.aws(&[
+        "lambda",
+        "list-tags",
+        "--resource",
+        &format!("arn:aws:lambda:us-east-1:{}:function:SecretsManagerByHand", super::support::ACCOUNT),
+    ]);
     assert_eq!(tags["Tags"]["rotator:project"], "guide", "the stack's tag reaches the function");
 }
 
@@ -145,7 +146,8 @@ fn what_rotator_makes_looks_right_to_awss_cli() {
     let function = "SecretsManagerByRotator";
     manifest(&world, function, "prod/key");
     world.rotator(&["apply", "--auto-approve"]).exits(0);
-    let stack = world.aws(&["cloudformation", "describe-stacks", "--stack-name", &format!("serverlessrepo-{function}")]);
+    let stack =
+        world.aws(&["cloudformation", "describe-stacks", "--stack-name", &format!("serverlessrepo-{function}")]);
     let stack = &stack["Stacks"][0];
     assert_eq!(stack["StackStatus"], "CREATE_COMPLETE");
     let tags = stack["Tags"].as_array().expect("tags");
