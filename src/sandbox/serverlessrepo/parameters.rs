@@ -141,7 +141,8 @@ mod tests {
     /// Clients tell these problems apart by AWS's words, and people search for them.
     #[test]
     fn problems_are_told_in_the_words_of_aws() {
-        let with = |more: (&'static str, &'static str)| generic(&[NEEDED[0], NEEDED[1], more]).expect_err("it is wrong");
+        let with =
+            |more: (&'static str, &'static str)| generic(&[NEEDED[0], NEEDED[1], more]).expect_err("it is wrong");
         assert_eq!(generic(&NEEDED[1..]).expect_err("it is wrong"), "Parameters: [endpoint] must have values");
         assert_eq!(generic(&[]).expect_err("it is wrong"), "Parameters: [endpoint, functionName] must have values");
         assert_eq!(with(("foo", "1")), "Parameters: [foo] do not exist in the template");
