@@ -7,6 +7,7 @@
 //! | `POST /_sandbox/reset` | forgets everything |
 //! | `GET /_sandbox/calls` | the calls so far: `{"calls": […]}`; `DELETE` forgets them |
 //! | `POST /_sandbox/faults` | a script ([`super::faults`]) in place of the old one |
+//! | `POST /_sandbox/secrets` | `{"name": "…", "region": "…", "account": "…", "owning_service": "rds"}`: a secret with a made-up value, as another AWS service makes one; all but the name may be absent |
 //! | `POST /_sandbox/clock` | `{"advance_seconds": N}`: moves service time, so that schedules fire |
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::faults;
+use super::secretsmanager;
 use super::service::Shared;
 use super::wire::Response;
 
@@ -39,8 +41,11 @@ pub async fn handle(shared: &Arc<Shared>, method: &str, path: &str, body: &[u8])
             ok(&json!({}))
         }
         ("POST", "faults") => script(shared, body),
+        ("POST", "secrets") => secret(shared, body),
         ("POST", "clock") => clock(shared, body),
-        (_, "health" | "reset" | "calls" | "faults" | "clock") => error(405, &format!("{path} doesn't know {method}")),
+        (_, "health" | "reset" | "calls" | "faults" | "secrets" | "clock") => {
+            error(405, &format!("{path} doesn't know {method}"))
+        }
         _ => error(404, &format!("there is no control call `{path}`")),
     }
 }
@@ -54,6 +59,27 @@ fn script(shared: &Arc<Shared>, body: &[u8]) -> Response {
             ok(&json!({"rules": count}))
         }
         Err(why) => error(400, &format!("not a list of faults: {why}")),
+    }
+}
+
+fn secret(shared: &Arc<Shared>, body: &[u8]) -> Response {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Owned {
+        name: String,
+        account: Option<String>,
+        region: Option<String>,
+        owning_service: Option<String>,
+    }
+    match serde_json::from_slice::<Owned>(body) {
+        Ok(wanted) => {
+            let options = shared.options();
+            let account = wanted.account.as_deref().unwrap_or(&options.account);
+            let region = wanted.region.as_deref().unwrap_or(&options.region);
+            let service = wanted.owning_service.as_deref();
+            ok(&json!({"created": secretsmanager::create_owned(shared, account, region, &wanted.name, service)}))
+        }
+        Err(why) => error(400, &format!("not {{\"name\": …}}: {why}")),
     }
 }
 

@@ -1,28 +1,186 @@
-//! AWS Secrets Manager.
+//! AWS Secrets Manager: secrets, versions, staging labels, rotation.
+//!
+//! | Module | Operations |
+//! |---|---|
+//! | [`values`] | making secrets and versions, reading values, moving labels |
+//! | [`describe`] | describing, listing |
+//! | [`lifecycle`] | deleting, tags, policies, replicas |
+//! | [`rotate`] | what a rotation is asked for with |
+//! | [`runner`] | rotations as they happen, schedules |
+//! | [`password`] | made-up passwords |
+//!
+//! [`model`] and [`input`] check requests, [`schedule`] reads rotation rules, [`secret`] is the state.
+
+mod describe;
+mod input;
+mod lifecycle;
+mod model;
+mod password;
+mod rotate;
+mod runner;
+mod schedule;
+mod secret;
+mod values;
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value as Json, json};
 
-use super::service::{Call, Service, Shared};
-use super::wire::{ApiError, Response};
+pub use secret::State;
 
-/// An account's secrets in a region.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct State {}
+use self::input::Input;
+use self::secret::{CURRENT, Secret, Value, Version};
+use super::service::{Call, Shared};
+use super::wire::{ApiError, Response, json};
 
 /// Answers a call.
-#[expect(clippy::unused_async, reason = "operations wait")]
-pub async fn handle(_shared: &Arc<Shared>, call: &Call, _request: Map<String, Value>) -> Result<Response, ApiError> {
-    Err(ApiError::not_served(Service::SecretsManager, &call.operation))
+#[expect(clippy::unused_async, reason = "every service's handler is asynchronous")]
+pub async fn handle(shared: &Arc<Shared>, call: &Call, request: Map<String, Json>) -> Result<Response, ApiError> {
+    let operation = call.operation.as_str();
+    let members = model::members(operation).ok_or_else(|| ApiError::not_served(call.service, operation))?;
+    let input = Input::check(members, request)?;
+    let answer = perform(shared, call, operation, &input)?;
+    Ok(json::answer(call, &answer))
 }
 
-/// Goes on with the rotations that were under way when the state was saved.
-pub fn resume(_shared: &Arc<Shared>) {}
+fn perform(shared: &Arc<Shared>, call: &Call, operation: &str, input: &Input) -> Result<Json, ApiError> {
+    let read = |look: fn(&State, &Input) -> Result<Json, ApiError>| {
+        shared.read(&call.account, &call.region, |region| look(&region.secrets, input))
+    };
+    let write = |change: fn(&mut State, &Call, &Input) -> Result<Json, ApiError>| {
+        shared.write(&call.account, &call.region, |region| change(&mut region.secrets, call, input))
+    };
+    let everywhere = |change: fn(&mut super::state::World, &Call, &Input) -> Result<Json, ApiError>| {
+        let result = change(&mut shared.world(), call, input);
+        shared.touch();
+        result
+    };
+    match operation {
+        "BatchGetSecretValue" => read(values::get_batch),
+        "CancelRotateSecret" => write(rotate::cancel),
+        "CreateSecret" => {
+            let answer = write(values::create)?;
+            match input.structures("AddReplicaRegions") {
+                None => Ok(answer),
+                Some(_) => create_replicas(shared, call, input, answer),
+            }
+        }
+        "DeleteResourcePolicy" => write(lifecycle::delete_policy),
+        "DeleteSecret" => write(lifecycle::delete).inspect(|_| shared.reschedule()),
+        "DescribeSecret" => {
+            // The answer is written without the lock: this is the call that whole fleets make.
+            let secret =
+                shared.read(&call.account, &call.region, |region| describe::look_up(&region.secrets, input))?;
+            Ok(describe::describe(&secret, call))
+        }
+        "GetRandomPassword" => password::get(input),
+        "GetResourcePolicy" => read(lifecycle::get_policy),
+        "GetSecretValue" => {
+            let mut world = shared.world();
+            let secrets = &mut world.region(&call.account, &call.region).secrets;
+            let (answer, changed) = values::get(secrets, call, input)?;
+            drop(world);
+            if changed {
+                shared.touch();
+            }
+            Ok(answer)
+        }
+        "ListSecretVersionIds" => read(values::list_versions),
+        "ListSecrets" => {
+            shared.read(&call.account, &call.region, |region| describe::list(&region.secrets, call, input))
+        }
+        "PutResourcePolicy" => write(lifecycle::put_policy),
+        "PutSecretValue" => write(values::put).inspect(|_| shared.reschedule()),
+        "RemoveRegionsFromReplication" => everywhere(lifecycle::remove_replicas),
+        "ReplicateSecretToRegions" => everywhere(lifecycle::replicate),
+        "RestoreSecret" => write(lifecycle::restore).inspect(|_| shared.reschedule()),
+        "RotateSecret" => rotate::rotate(shared, call, input),
+        "StopReplicationToReplica" => everywhere(lifecycle::stop_replication),
+        "TagResource" => write(lifecycle::tag),
+        "UntagResource" => write(lifecycle::untag),
+        "UpdateSecret" => write(values::update).inspect(|_| shared.reschedule()),
+        "UpdateSecretVersionStage" => write(values::move_stage),
+        "ValidateResourcePolicy" => read(lifecycle::validate_policy),
+        _ => Err(ApiError::not_served(call.service, operation)),
+    }
+}
 
-/// Creates a secret with a made-up value.
-pub fn seed(_shared: &Arc<Shared>, _account: &str, _region: &str, _name: &str) -> bool {
-    false
+/// `CreateSecret` with `AddReplicaRegions`: the new secret, then its replicas.
+fn create_replicas(shared: &Shared, call: &Call, input: &Input, mut answer: Json) -> Result<Json, ApiError> {
+    let input = input.clone().with("SecretId", answer["ARN"].clone());
+    let replicated = lifecycle::replicate(&mut shared.world(), call, &input)?;
+    answer["ReplicationStatus"] = replicated["ReplicationStatus"].clone();
+    shared.touch();
+    Ok(answer)
+}
+
+/// Goes on with the rotations that were under way when the state was saved, and with all schedules.
+pub fn resume(shared: &Arc<Shared>) {
+    shared.spawn(runner::keep_schedules(Arc::clone(shared)));
+}
+
+/// Creates a secret with a made-up value, or one that another service owns; false where the name is taken.
+pub fn seed(shared: &Shared, account: &str, region: &str, name: &str) -> bool {
+    create_owned(shared, account, region, name, None)
+}
+
+/// Creates a secret with a made-up value as another service does, which alone may configure it then; false where the name
+/// is taken.
+pub fn create_owned(shared: &Shared, account: &str, region: &str, name: &str, owner: Option<&str>) -> bool {
+    let now = shared.now();
+    let known = shared.read(account, region, |region| region.secrets.find(name).is_some());
+    if known {
+        return false;
+    }
+    let mut secret = Secret::new(account, region, name, now);
+    secret.owning_service = owner.map(str::to_owned);
+    let value = json!({"username": "sandbox", "password": password::made_up(32)});
+    let version = Version::new(Some(Value::Text(value.to_string())), &[CURRENT], now);
+    secret.versions.insert(uuid::Uuid::new_v4().to_string(), version);
+    shared.write(account, region, |region| region.secrets.insert(secret));
+    true
+}
+
+/// The secret of an id.
+fn find<'a>(state: &'a State, id: &str) -> Result<&'a Arc<Secret>, ApiError> {
+    state.find(id).ok_or_else(not_found)
+}
+
+/// The secret of an id, unless it is scheduled for deletion.
+fn live<'a>(state: &'a State, id: &str) -> Result<&'a Secret, ApiError> {
+    let secret = find(state, id)?;
+    match secret.deleted {
+        None => Ok(secret),
+        Some(_) => Err(marked_for_deletion()),
+    }
+}
+
+/// The same, to change it.
+fn edit_live<'a>(state: &'a mut State, id: &str) -> Result<&'a mut Secret, ApiError> {
+    let secret = state.edit(id).ok_or_else(not_found)?;
+    match secret.deleted {
+        None => Ok(secret),
+        Some(_) => Err(marked_for_deletion()),
+    }
+}
+
+fn not_found() -> ApiError {
+    ApiError::new(400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+}
+
+fn not_found_value(what: &str) -> ApiError {
+    let message = format!("Secrets Manager can't find the specified secret value for {what}");
+    ApiError::new(400, "ResourceNotFoundException", message)
+}
+
+fn marked_for_deletion() -> ApiError {
+    invalid_request("You can't perform this operation on the secret because it was marked for deletion.")
+}
+
+fn invalid_request(message: impl Into<String>) -> ApiError {
+    ApiError::new(400, "InvalidRequestException", message)
+}
+
+fn invalid_next_token() -> ApiError {
+    ApiError::new(400, "InvalidNextTokenException", "The NextToken value is invalid.")
 }

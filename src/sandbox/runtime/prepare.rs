@@ -1,0 +1,235 @@
+//! Language runtimes: AWS's own clients, installed once into the user's cache directory.
+//!
+//! A virtual environment can't be moved, so it is made where it stays: under a lock that other processes respect, and marked once it is
+//! complete. Whatever lacks the mark is a preparation that was interrupted, and is made anew.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::process::Command;
+
+use super::worker::Program;
+use super::{Family, Function, Notice, Unavailable};
+
+/// What a Python environment holds: AWS's runtime client, and the SDK that Lambda's Python runtimes bring along.
+const PYTHON_PINS: [&str; 2] = ["awslambdaric==4.2.2", "boto3==1.44.5"];
+
+/// AWS's runtime client for Node; the SDK isn't brought along, since a package that uses version 3 of it usually bundles it.
+const NODE_PINS: [&str; 2] = ["aws-lambda-ric@4.0.2", "@aws-sdk/client-secrets-manager@3"];
+
+/// How long installing may take.
+const INSTALL_LIMIT: Duration = Duration::from_mins(10);
+
+/// How long asking a program for its version may take.
+const QUESTION_LIMIT: Duration = Duration::from_secs(30);
+
+/// The file that marks a complete environment.
+const COMPLETE: &str = ".complete";
+
+/// A prepared runtime, or why there is none.
+#[derive(Debug, Clone)]
+pub(super) struct Prepared {
+    /// The program, up to the handler's name.
+    pub program: PathBuf,
+    /// Such as `3.11.7`.
+    pub version: String,
+}
+
+/// Finds or makes what a family of runtimes needs.
+pub(super) async fn prepare(
+    family: Family,
+    cache: Option<&Path>,
+    notice: &Notice<'_>,
+) -> Result<Prepared, Unavailable> {
+    let cache = match cache {
+        Some(cache) => cache.to_path_buf(),
+        None => user_cache()
+            .ok_or_else(|| Unavailable::new("neither `XDG_CACHE_HOME` nor `HOME` says where a runtime can be kept"))?,
+    };
+    match family {
+        Family::Python => python(&cache, notice).await,
+        Family::Node => node(&cache, notice).await,
+        Family::Provided => Err(Unavailable::new("custom runtimes need no preparation")),
+    }
+}
+
+/// The program and arguments that run a function in a prepared runtime.
+pub(super) fn program(family: Family, prepared: &Prepared, function: &Function) -> Program {
+    let arguments = match family {
+        Family::Python => vec!["-m".into(), "awslambdaric".into(), function.handler.clone().into()],
+        Family::Node | Family::Provided => vec![function.handler.clone().into()],
+    };
+    Program { path: prepared.program.clone(), arguments }
+}
+
+/// `$XDG_CACHE_HOME/rotator`, or `~/.cache/rotator`.
+fn user_cache() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
+    Some(base.join("rotator"))
+}
+
+async fn python(cache: &Path, notice: &Notice<'_>) -> Result<Prepared, Unavailable> {
+    let question = "import sys; print('.'.join(map(str, sys.version_info[:3]))); print(sys.executable)";
+    let answer = ask("python3", ["-c", question]).await?;
+    let (version, executable) = answer.split_once('\n').unwrap_or((&answer, "python3"));
+    let (version, executable) = (version.trim().to_owned(), executable.trim().to_owned());
+    let directory = cache.join(format!("python-{}", fingerprint(&[&version, &executable], &PYTHON_PINS)));
+    let python = directory.join("bin").join("python");
+    once(&directory, "Python", notice, async || {
+        run(&executable, [OsStr::new("-m"), OsStr::new("venv"), directory.as_os_str()]).await?;
+        let mut install: Vec<&OsStr> =
+            ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--prefer-binary"]
+                .map(OsStr::new)
+                .to_vec();
+        install.extend(PYTHON_PINS.map(OsStr::new));
+        run(&python, install).await?;
+        run(&python, ["-c", "import awslambdaric.bootstrap, runtime_client, boto3"]).await
+    })
+    .await?;
+    Ok(Prepared { program: python, version })
+}
+
+async fn node(cache: &Path, notice: &Notice<'_>) -> Result<Prepared, Unavailable> {
+    let version = ask("node", ["--version"]).await?.trim().trim_start_matches('v').to_owned();
+    let directory = cache.join(format!("node-{}", fingerprint(&[&version], &NODE_PINS)));
+    let program = directory.join("node_modules").join(".bin").join("aws-lambda-ric");
+    once(&directory, "Node", notice, async || {
+        let mut install: Vec<&OsStr> =
+            ["install", "--no-audit", "--no-fund", "--engine-strict", "--loglevel=error", "--prefix"]
+                .map(OsStr::new)
+                .to_vec();
+        install.push(directory.as_os_str());
+        install.extend(NODE_PINS.map(OsStr::new));
+        run("npm", install).await
+    })
+    .await?;
+    Ok(Prepared { program, version })
+}
+
+/// Makes a directory's content unless it is complete; one process at a time.
+async fn once(
+    directory: &Path,
+    language: &str,
+    notice: &Notice<'_>,
+    make: impl AsyncFnOnce() -> Result<(), Unavailable>,
+) -> Result<(), Unavailable> {
+    let complete = directory.join(COMPLETE);
+    if complete.exists() {
+        return Ok(());
+    }
+    let failed = |error: std::io::Error| {
+        Unavailable::new(format!("the {language} runtime can't be kept in `{}`: {error}", directory.display()))
+    };
+    // The lock ends with the file, and so with the process, however it ends.
+    let _lock = lock(directory).await.map_err(failed)?;
+    if complete.exists() {
+        return Ok(());
+    }
+    notice(format!("preparing the {language} runtime (once) in `{}`", directory.display()));
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    fs::create_dir_all(directory).map_err(failed)?;
+    make().await?;
+    fs::write(&complete, "").map_err(failed)
+}
+
+async fn lock(directory: &Path) -> std::io::Result<File> {
+    if let Some(parent) = directory.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let path = directory.with_extension("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    // Another process may be installing for minutes.
+    tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await.map_err(std::io::Error::other)?
+}
+
+fn fingerprint(machine: &[&str], pins: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in machine.iter().chain(pins).chain(&[std::env::consts::ARCH]) {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    // Six bytes tell the few environments of one machine apart, and keep paths readable.
+    let digest = hash.finalize();
+    format!("{:012x}", digest.iter().take(6).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)))
+}
+
+async fn ask<const N: usize>(program: &str, arguments: [&str; N]) -> Result<String, Unavailable> {
+    let output = output(Path::new(program), arguments, QUESTION_LIMIT).await?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+async fn run(
+    program: impl AsRef<Path>,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Result<(), Unavailable> {
+    output(program.as_ref(), arguments, INSTALL_LIMIT).await.map(drop)
+}
+
+/// Runs a program of the machine with the machine's own environment: installers need its proxies, certificates and settings.
+async fn output(
+    program: &Path,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    limit: Duration,
+) -> Result<Output, Unavailable> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    let name = program.file_name().unwrap_or(program.as_os_str()).display();
+    let output = match tokio::time::timeout(limit, command.output()).await {
+        Ok(Ok(output)) => output,
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Unavailable::new(format!("this machine has no `{name}`")));
+        }
+        Ok(Err(error)) => return Err(Unavailable::new(format!("`{name}` can't be started: {error}"))),
+        Err(_) => return Err(Unavailable::new(format!("`{name}` did not end within {} s", limit.as_secs()))),
+    };
+    if output.status.success() {
+        return Ok(output);
+    }
+    let said =
+        String::from_utf8_lossy(if output.stderr.is_empty() { &output.stdout } else { &output.stderr }).into_owned();
+    let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it said nothing");
+    Err(Unavailable::new(format!("`{name}` failed ({}): {last}", output.status)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Without it, an installation that was interrupted half-way would be taken for a complete one for ever.
+    #[tokio::test]
+    async fn what_is_not_complete_is_made_anew_and_what_is_complete_stays() {
+        let cache = tempfile::tempdir().expect("a directory");
+        let directory = cache.path().join("python-0");
+        fs::create_dir_all(&directory).expect("half a runtime");
+        fs::write(directory.join("half"), "").expect("half a runtime");
+        let said = AtomicU32::new(0);
+        let notice = |_: String| {
+            said.fetch_add(1, Ordering::Relaxed);
+        };
+        let failed = once(&directory, "Python", &notice, async || Err(Unavailable::new("no network"))).await;
+        assert!(failed.is_err());
+        assert!(!directory.join("half").exists());
+        once(&directory, "Python", &notice, async || Ok(())).await.expect("made");
+        once(&directory, "Python", &notice, async || Err(Unavailable::new("made twice"))).await.expect("kept");
+        assert_eq!(said.load(Ordering::Relaxed), 2, "the user hears of each preparation, and of nothing else");
+    }
+
+    /// Without it, a runtime whose installation failed would say nothing of why.
+    #[tokio::test]
+    async fn a_failure_says_what_the_program_said() {
+        let error =
+            run("sh", ["-c", "echo first >&2; echo 'no wheel for you' >&2; exit 3"]).await.expect_err("a failure");
+        assert!(error.to_string().contains("no wheel for you"), "{error}");
+        let error = run("rotator-has-no-such-program", ["x"]).await.expect_err("a failure");
+        assert_eq!(error.to_string(), "this machine has no `rotator-has-no-such-program`");
+    }
+}

@@ -1,0 +1,271 @@
+//! Deleting, restoring, tags, resource policies, replicas.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::input::{Input, invalid};
+use super::secret::{Secret, State};
+use super::{edit_live, find, invalid_request, live};
+use crate::sandbox::service::Call;
+use crate::sandbox::state::World;
+use crate::sandbox::wire::ApiError;
+
+/// How many tags a secret may have.
+const MOST_TAGS: usize = 50;
+
+/// `DeleteSecret`.
+pub fn delete(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
+    let id = input.required("SecretId");
+    let force = input.flag("ForceDeleteWithoutRecovery").unwrap_or(false);
+    let days = input.number("RecoveryWindowInDays");
+    if force && days.is_some() {
+        return Err(invalid("You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays."));
+    }
+    let days = u64::try_from(days.unwrap_or(30))
+        .ok()
+        .filter(|days| (7..=30).contains(days))
+        .ok_or_else(|| invalid("The RecoveryWindowInDays value must be between 7 and 30 days (inclusive)."))?;
+    if force && state.find(id).is_none() {
+        // AWS deletes without looking first, so that a second delete is no error.
+        let arn = if id.starts_with("arn:") {
+            id.to_owned()
+        } else {
+            Secret::new(&call.account, &call.region, id, call.now).arn
+        };
+        let name = arn.rsplit_once(":secret:").map_or(id, |(_, name)| name);
+        let name = if id.starts_with("arn:") { name } else { id };
+        return Ok(json!({"ARN": arn, "Name": name, "DeletionDate": call.now.epoch_seconds()}));
+    }
+    let secret = find(state, id)?;
+    if !secret.replicas.is_empty() {
+        return Err(invalid_request(format!(
+            "You can't delete secret {} that still has replica regions {:?}",
+            secret.name, secret.replicas
+        )));
+    }
+    super::values::check_primary(secret, call)?;
+    if secret.owning_service.is_some() {
+        return Err(invalid_request("This secret is managed by another AWS service: use that service to delete it."));
+    }
+    let (arn, name) = (secret.arn.clone(), secret.name.clone());
+    if force {
+        state.remove(&name);
+        return Ok(json!({"ARN": arn, "Name": name, "DeletionDate": call.now.epoch_seconds()}));
+    }
+    if secret.deleted.is_some() {
+        return Err(invalid_request(
+            "You can't perform this operation on the secret because it was already scheduled for deletion.",
+        ));
+    }
+    let end = call.now.plus(Duration::from_hours(24 * days));
+    if let Some(secret) = state.edit(id) {
+        secret.deleted = Some(end);
+        secret.changed = call.now;
+        if let Some(rotation) = &mut secret.rotation {
+            rotation.run = None;
+        }
+    }
+    Ok(json!({"ARN": arn, "Name": name, "DeletionDate": end.epoch_seconds()}))
+}
+
+/// `RestoreSecret`.
+pub fn restore(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
+    find(state, input.required("SecretId"))?;
+    let secret = state.edit(input.required("SecretId")).ok_or_else(super::not_found)?;
+    secret.deleted = None;
+    secret.changed = call.now;
+    Ok(json!({"ARN": secret.arn, "Name": secret.name}))
+}
+
+/// `TagResource`.
+pub fn tag(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
+    let secret = edit_live(state, input.required("SecretId"))?;
+    add_tags(secret, input)?;
+    secret.changed = call.now;
+    Ok(Json::Null)
+}
+
+/// `UntagResource`.
+pub fn untag(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
+    let secret = edit_live(state, input.required("SecretId"))?;
+    let keys = input.texts("TagKeys").unwrap_or_default();
+    secret.tags.retain(|(key, _)| !keys.contains(&key.as_str()));
+    secret.changed = call.now;
+    Ok(Json::Null)
+}
+
+/// Adds a request's `Tags`, each in place of one with its key.
+pub(super) fn add_tags(secret: &mut Secret, input: &Input) -> Result<(), ApiError> {
+    let mut tags = secret.tags.clone();
+    for tag in input.structures("Tags").unwrap_or_default() {
+        let (key, value) = (tag.required("Key").to_owned(), tag.required("Value").to_owned());
+        if key.starts_with("aws:") {
+            return Err(invalid("You can't add a tag whose key starts with aws:, which is reserved for AWS use."));
+        }
+        match tags.iter_mut().find(|(known, _)| *known == key) {
+            Some(known) => known.1 = value,
+            None => tags.push((key, value)),
+        }
+    }
+    if tags.len() > MOST_TAGS {
+        return Err(invalid(format!("A secret can have at most {MOST_TAGS} tags.")));
+    }
+    secret.tags = tags;
+    Ok(())
+}
+
+/// `GetResourcePolicy`.
+pub fn get_policy(state: &State, input: &Input) -> Result<Json, ApiError> {
+    let secret = live(state, input.required("SecretId"))?;
+    let mut answer = json!({"ARN": secret.arn, "Name": secret.name});
+    if let Some(policy) = &secret.policy {
+        answer["ResourcePolicy"] = json!(policy);
+    }
+    Ok(answer)
+}
+
+/// `PutResourcePolicy`.
+pub fn put_policy(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
+    let secret = edit_live(state, input.required("SecretId"))?;
+    let policy = input.required("ResourcePolicy");
+    let open = is_public(&parse_policy(policy)?);
+    if open && input.flag("BlockPublicPolicy").unwrap_or(false) {
+        return Err(ApiError::new(
+            400,
+            "PublicPolicyException",
+            "You can't attach a resource policy that allows broad access to the secret.",
+        ));
+    }
+    secret.policy = Some(policy.to_owned());
+    secret.changed = call.now;
+    Ok(json!({"ARN": secret.arn, "Name": secret.name}))
+}
+
+/// `DeleteResourcePolicy`.
+pub fn delete_policy(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
+    let secret = edit_live(state, input.required("SecretId"))?;
+    secret.policy = None;
+    secret.changed = call.now;
+    Ok(json!({"ARN": secret.arn, "Name": secret.name}))
+}
+
+/// `ValidateResourcePolicy`.
+pub fn validate_policy(state: &State, input: &Input) -> Result<Json, ApiError> {
+    if let Some(id) = input.text("SecretId") {
+        live(state, id)?;
+    }
+    let errors = if is_public(&parse_policy(input.required("ResourcePolicy"))?) {
+        vec![json!({"CheckName": "PUBLIC_ACCESS", "ErrorMessage": "The policy allows broad access to the secret."})]
+    } else {
+        Vec::new()
+    };
+    Ok(json!({"PolicyValidationPassed": errors.is_empty(), "ValidationErrors": errors}))
+}
+
+fn parse_policy(text: &str) -> Result<Json, ApiError> {
+    serde_json::from_str::<Json>(text)
+        .ok()
+        .filter(|policy| policy["Statement"].is_array() || policy["Statement"].is_object())
+        .ok_or_else(|| {
+            ApiError::new(
+                400,
+                "MalformedPolicyDocumentException",
+                "This resource policy contains invalid JSON, or no Statement.",
+            )
+        })
+}
+
+/// Whether a statement lets everybody in, without a condition.
+fn is_public(policy: &Json) -> bool {
+    let statements = match &policy["Statement"] {
+        Json::Array(statements) => statements.iter().collect(),
+        statement => vec![statement],
+    };
+    statements.into_iter().any(|statement| {
+        let principal = &statement["Principal"];
+        statement["Effect"] == "Allow"
+            && statement["Condition"].is_null()
+            && (principal == "*" || principal["AWS"] == "*" || principal["AWS"] == json!(["*"]))
+    })
+}
+
+/// `ReplicateSecretToRegions`. A replica holds what its primary held at that moment; later values don't follow.
+pub fn replicate(world: &mut World, call: &Call, input: &Input) -> Result<Json, ApiError> {
+    let force = input.flag("ForceOverwriteReplicaSecret").unwrap_or(false);
+    let regions: Vec<String> = input
+        .structures("AddReplicaRegions")
+        .unwrap_or_default()
+        .iter()
+        .map(|region| region.required("Region").to_owned())
+        .collect();
+    let primary = {
+        let secret = edit_live(&mut world.region(&call.account, &call.region).secrets, input.required("SecretId"))?;
+        super::values::check_primary(secret, call)?;
+        if regions.contains(&call.region) {
+            return Err(invalid("Invalid replica region."));
+        }
+        secret.clone()
+    };
+    for region in &regions {
+        let taken =
+            world.find(&call.account, region).is_some_and(|region| region.secrets.find(&primary.name).is_some());
+        if taken && !force && !primary.replicas.contains(region) {
+            return Err(ApiError::new(
+                400,
+                "ResourceExistsException",
+                format!("The secret {} already exists in {region}.", primary.name),
+            ));
+        }
+    }
+    let own = format!(":{}:", call.region);
+    for region in &regions {
+        let mut replica = primary.clone();
+        replica.arn = primary.arn.replacen(&own, &format!(":{region}:"), 1);
+        replica.primary_region = Some(call.region.clone());
+        replica.replicas.clear();
+        // The primary rotates; a replica shows how, and never does itself.
+        if let Some(rotation) = &mut replica.rotation {
+            rotation.run = None;
+            rotation.next = None;
+        }
+        world.region(&call.account, region).secrets.insert(replica);
+    }
+    let secret = edit_live(&mut world.region(&call.account, &call.region).secrets, input.required("SecretId"))?;
+    secret.primary_region = Some(call.region.clone());
+    secret.replicas.extend(regions);
+    secret.replicas.sort();
+    secret.replicas.dedup();
+    Ok(replication(secret))
+}
+
+/// `RemoveRegionsFromReplication`.
+pub fn remove_replicas(world: &mut World, call: &Call, input: &Input) -> Result<Json, ApiError> {
+    let regions = input.texts("RemoveReplicaRegions").unwrap_or_default();
+    let secret = edit_live(&mut world.region(&call.account, &call.region).secrets, input.required("SecretId"))?;
+    super::values::check_primary(secret, call)?;
+    secret.replicas.retain(|region| !regions.contains(&region.as_str()));
+    let (answer, name) = (replication(secret), secret.name.clone());
+    for region in regions {
+        world.region(&call.account, region).secrets.remove(&name);
+    }
+    Ok(answer)
+}
+
+/// `StopReplicationToReplica`: the replica becomes a secret of its own.
+pub fn stop_replication(world: &mut World, call: &Call, input: &Input) -> Result<Json, ApiError> {
+    let secret = edit_live(&mut world.region(&call.account, &call.region).secrets, input.required("SecretId"))?;
+    let primary = secret.primary_region.clone().filter(|region| *region != call.region);
+    let primary = primary.ok_or_else(|| invalid_request("This secret is not a replica."))?;
+    secret.primary_region = None;
+    let (answer, name) = (json!({"ARN": secret.arn}), secret.name.clone());
+    if let Some(secret) = world.region(&call.account, &primary).secrets.edit(&name) {
+        secret.replicas.retain(|region| *region != call.region);
+    }
+    Ok(answer)
+}
+
+fn replication(secret: &Secret) -> Json {
+    let status: Vec<Json> = secret.replicas.iter().map(|region| super::describe::replica(region)).collect();
+    json!({"ARN": secret.arn, "ReplicationStatus": status})
+}

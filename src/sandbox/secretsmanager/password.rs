@@ -1,0 +1,90 @@
+//! `GetRandomPassword`.
+
+use serde_json::{Value, json};
+
+use super::input::{Input, invalid};
+use crate::sandbox::wire::ApiError;
+
+const UPPERCASE: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const LOWERCASE: &str = "abcdefghijklmnopqrstuvwxyz";
+const NUMBERS: &str = "0123456789";
+const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+
+/// AWS's default.
+const LENGTH: usize = 32;
+
+/// Makes a password.
+pub fn get(input: &Input) -> Result<Value, ApiError> {
+    let length = input.number("PasswordLength").and_then(|length| usize::try_from(length).ok()).unwrap_or(LENGTH);
+    let excluded = input.text("ExcludeCharacters").unwrap_or_default();
+    let on = |name: &str| input.flag(name).unwrap_or(false);
+    let kinds: Vec<Vec<char>> = [
+        (UPPERCASE, !on("ExcludeUppercase")),
+        (LOWERCASE, !on("ExcludeLowercase")),
+        (NUMBERS, !on("ExcludeNumbers")),
+        (PUNCTUATION, !on("ExcludePunctuation")),
+        (" ", on("IncludeSpace")),
+    ]
+    .into_iter()
+    .filter(|(_, included)| *included)
+    .map(|(kind, _)| kind.chars().filter(|c| !excluded.contains(*c)).collect())
+    .collect();
+
+    let all: Vec<char> = kinds.concat();
+    if all.is_empty() {
+        return Err(invalid("You can't exclude all characters from the password."));
+    }
+    let mut password: Vec<char> = Vec::with_capacity(length);
+    if input.flag("RequireEachIncludedType").unwrap_or(true) {
+        if kinds.iter().any(Vec::is_empty) {
+            return Err(invalid("You can't exclude all characters of a type that the password must include."));
+        }
+        if length < kinds.len() {
+            return Err(invalid(format!("Password length {length} is too short based on the required types.")));
+        }
+        password.extend(kinds.iter().map(|kind| pick(kind)));
+    }
+    while password.len() < length {
+        password.push(pick(&all));
+    }
+    fastrand::shuffle(&mut password);
+    Ok(json!({"RandomPassword": password.into_iter().collect::<String>()}))
+}
+
+/// A made-up value of ordinary letters and digits.
+pub fn made_up(length: usize) -> String {
+    (0..length).map(|_| fastrand::alphanumeric()).collect()
+}
+
+fn pick(from: &[char]) -> char {
+    from[fastrand::usize(..from.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::secretsmanager::model;
+
+    fn password(request: Value) -> Result<String, ApiError> {
+        let members = model::members("GetRandomPassword").expect("it is served");
+        let input = Input::check(members, request.as_object().cloned().unwrap_or_default())?;
+        get(&input).map(|answer| answer["RandomPassword"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Without it, a function that asks for a password its service accepts could get another.
+    #[test]
+    fn the_switches_are_kept() {
+        for _ in 0..50 {
+            let digits = password(json!({"PasswordLength": 12, "ExcludeUppercase": true, "ExcludeLowercase": true,
+                "ExcludePunctuation": true, "ExcludeCharacters": "01"}))
+            .expect("a password");
+            assert!(digits.len() == 12 && digits.chars().all(|c| ('2'..='9').contains(&c)), "{digits}");
+            let each = password(json!({"PasswordLength": 5, "IncludeSpace": true})).expect("a password");
+            assert!(each.contains(' ') && each.contains(|c: char| c.is_ascii_punctuation()), "{each}");
+        }
+        assert_eq!(password(json!({})).expect("a password").len(), 32);
+        assert!(password(json!({"PasswordLength": 3})).is_err());
+        assert!(password(json!({"ExcludeCharacters": NUMBERS})).is_err());
+        assert!(password(json!({"PasswordLength": 3, "RequireEachIncludedType": false})).is_ok());
+    }
+}

@@ -1,0 +1,175 @@
+//! `RotateSecret` and `CancelRotateSecret`: what is checked, and what is noted. The rotation itself is [`super::runner`]'s.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::input::{Input, invalid};
+use super::runner;
+use super::schedule::Rules;
+use super::secret::{External, Run, Secret, State};
+use super::values::{TOKEN_MISSING, check_primary};
+use super::{edit_live, invalid_request, live};
+use crate::sandbox::lambda;
+use crate::sandbox::service::{Call, Shared};
+use crate::sandbox::state::World;
+use crate::sandbox::wire::ApiError;
+use crate::sandbox::wire::arn::Arn;
+
+/// What AWS says of a function that doesn't exist, and of one that it may not invoke.
+const CANNOT_INVOKE: &str = "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.";
+
+/// `RotateSecret`: checks in AWS's order, answers at once; the rotation follows.
+pub fn rotate(shared: &Arc<Shared>, call: &Call, input: &Input) -> Result<Json, ApiError> {
+    let id = input.required("SecretId");
+    let mut world = shared.world();
+    let secrets = &world.region(&call.account, &call.region).secrets;
+    let secret = live(secrets, id)?;
+    check_primary(secret, call)?;
+    let function = function(secret, input)?;
+    let external = external(secret, input)?;
+    let rules = rules(input)?;
+    let token = input.text("ClientRequestToken").ok_or_else(|| invalid(TOKEN_MISSING))?;
+    let answer = json!({"ARN": secret.arn, "Name": secret.name, "VersionId": token});
+    let (arn, name) = (secret.arn.clone(), secret.name.clone());
+
+    let run = secret.rotation.as_ref().and_then(|rotation| rotation.run.as_ref());
+    let same_again = match run {
+        Some(run) => run.token == token,
+        None => secret.unfinished() != Some(token) && secret.versions.contains_key(token),
+    };
+    if same_again {
+        // The same request, after an answer that was lost.
+        return Ok(answer);
+    }
+    if run.is_some() || secret.unfinished().is_some() {
+        return Err(invalid_request("A previous rotation isn't complete. That rotation will be reattempted."));
+    }
+    if let Some(function) = &function
+        && !may_invoke(&world, &call.account, &call.region, function, &arn)
+    {
+        return Err(ApiError::new(400, "AccessDeniedException", CANNOT_INVOKE));
+    }
+
+    let delay = shared.scaled(runner::START);
+    let secret = edit_live(&mut world.region(&call.account, &call.region).secrets, id)?;
+    let rotation = secret.rotation.get_or_insert_default();
+    rotation.enabled = true;
+    rotation.function = function;
+    rotation.external = external;
+    if rules.is_some() {
+        rotation.rules = rules;
+    }
+    rotation.run = Some(Run {
+        token: token.to_owned(),
+        test: !input.flag("RotateImmediately").unwrap_or(true),
+        tries: 0,
+        at: call.now.plus(delay),
+        active: true,
+    });
+    let from = rotation.last.unwrap_or(call.now);
+    secret.changed = call.now;
+    secret.plan_next(from, call.now);
+    drop(world);
+    shared.touch();
+    shared.reschedule();
+    runner::start(shared, &call.account, &call.region, &name, token, delay);
+    Ok(answer)
+}
+
+/// `CancelRotateSecret`: no more rotations, and none that is under way; `AWSPENDING` may stay.
+pub fn cancel(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
+    let secret = edit_live(state, input.required("SecretId"))?;
+    check_primary(secret, call)?;
+    let pending = secret.unfinished().map(str::to_owned);
+    let Some(rotation) = &mut secret.rotation else {
+        return Err(invalid_request("You can't cancel rotation of a secret that isn't configured for rotation."));
+    };
+    let run = rotation.run.take().map(|run| run.token);
+    rotation.enabled = false;
+    rotation.next = None;
+    rotation.latest = None;
+    secret.changed = call.now;
+    let mut answer = json!({"ARN": secret.arn, "Name": secret.name});
+    if let Some(version) = run.or(pending) {
+        answer["VersionId"] = json!(version);
+    }
+    Ok(answer)
+}
+
+/// Whether Secrets Manager may invoke a function for a secret. It looks where the function is: rotation across accounts
+/// works, across regions it doesn't.
+pub(super) fn may_invoke(world: &World, account: &str, region: &str, function: &str, secret: &str) -> bool {
+    let Some(arn) = Arn::parse(function).filter(|arn| arn.service == "lambda" && arn.region == region) else {
+        return false;
+    };
+    world.find(arn.account, arn.region).is_some_and(|region| {
+        lambda::exists(region, function) && lambda::permits_secretsmanager(region, function, account, secret)
+    })
+}
+
+/// Whether the service that made a secret rotates it, without a function.
+pub(super) fn is_managed(secret: &Secret) -> bool {
+    secret.owning_service.is_some() || secret.partner.is_some()
+}
+
+/// The function that is to rotate a secret; none where it is managed.
+fn function(secret: &Secret, input: &Input) -> Result<Option<String>, ApiError> {
+    let given = input.text("RotationLambdaARN").filter(|arn| !arn.is_empty());
+    if is_managed(secret) {
+        return match given {
+            Some(_) => Err(invalid_request(
+                "You can't specify a rotation function for a secret that is managed by another service.",
+            )),
+            None => Ok(None),
+        };
+    }
+    if given.is_some_and(|arn| Arn::parse(arn).is_none()) {
+        return Err(invalid("RotationLambdaARN must be the ARN of a Lambda function."));
+    }
+    let known = secret.rotation.as_ref().and_then(|rotation| rotation.function.as_deref());
+    let function = given
+        .or(known)
+        .ok_or_else(|| invalid_request("No Lambda rotation function ARN is associated with this secret."))?;
+    Ok(Some(function.to_owned()))
+}
+
+/// The role and metadata that a managed external secret is to rotate with.
+fn external(secret: &Secret, input: &Input) -> Result<Option<External>, ApiError> {
+    let known = secret.rotation.as_ref().and_then(|rotation| rotation.external.clone());
+    let role = input.text("ExternalSecretRotationRoleArn").map(str::to_owned);
+    let metadata = input.structures("ExternalSecretRotationMetadata").map(|items| {
+        items.iter().map(|item| (item.required("Key").to_owned(), item.required("Value").to_owned())).collect()
+    });
+    if secret.partner.is_none() {
+        return match (role, metadata) {
+            (None, None) => Ok(None),
+            _ => Err(invalid_request("This secret is not a managed external secret.")),
+        };
+    }
+    let known = known.unwrap_or_default();
+    let external = External { role: role.or(known.role), metadata: metadata.unwrap_or(known.metadata) };
+    if external.role.is_none() {
+        return Err(invalid_request("A managed external secret needs ExternalSecretRotationRoleArn to rotate."));
+    }
+    Ok(Some(external))
+}
+
+/// The rules of a request: one schedule, whose window fits it.
+fn rules(input: &Input) -> Result<Option<Rules>, ApiError> {
+    let Some(given) = input.structure("RotationRules") else { return Ok(None) };
+    let days = given.number("AutomaticallyAfterDays").and_then(|days| u32::try_from(days).ok());
+    let own = |name: &str| given.text(name).map(str::to_owned);
+    let rules = Rules { days, expression: own("ScheduleExpression"), duration: own("Duration") };
+    if rules.days.is_some() && rules.expression.is_some() {
+        return Err(invalid(
+            "You can't specify both AutomaticallyAfterDays and ScheduleExpression in RotationRules: specify one of them.",
+        ));
+    }
+    // `RotationRules: {}` says nothing, and changes nothing.
+    if rules == Rules::default() {
+        return Ok(None);
+    }
+    rules.check().map_err(invalid)?;
+    Ok(Some(rules))
+}
