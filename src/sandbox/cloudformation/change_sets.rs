@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::state::{ChangeSet, ChangeSetStatus, ExecutionStatus, OnFailure, Stack, StackStatus, State};
+use super::operation::OnFailure;
+use super::state::{ChangeSet, Stack, State};
+use super::status::{ChangeSetStatus, ExecutionStatus, StackStatus};
+use super::steps::{self, Asked};
 use super::template::{self, Action, Cause, Change, Definition, Place, Replacement};
 use super::{capabilities, engine, given, invalid, page, place, previous_template, repeated, scope, tags};
 use crate::sandbox::clock::Time;
@@ -359,21 +362,16 @@ fn start(state: &mut State, request: &Query, place: Place<'_>, now: Time) -> Res
         return Err(invalid("The sandbox doesn't serve DisableRollback for updates."));
     }
     let on_failure = if no_rollback { OnFailure::Nothing } else { set.on_failure.unwrap_or_default() };
-    let asked = engine::Asked {
-        change_set: Some(id.clone()),
-        token: token.map(str::to_owned),
-        on_failure,
-        ..engine::Asked::default()
-    };
+    let asked = Asked { change_set: Some(id.clone()), token: token.map(str::to_owned), on_failure, ..Asked::default() };
     if let Some(token) = token {
         stack.tokens.insert(token.to_owned(), operation);
     }
     stack.capabilities.clone_from(&set.capabilities);
     stack.change_set = Some(id.clone());
     if set.is_create {
-        engine::create(stack, set.definition.clone(), asked, place, now);
+        steps::create(stack, set.definition.clone(), asked, place, now);
     } else {
-        engine::update(stack, set.definition.clone(), asked, place, now);
+        steps::update(stack, set.definition.clone(), asked, place, now);
     }
     let stack = stack.id.clone();
     outdate(state, &stack);

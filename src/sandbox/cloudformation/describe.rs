@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 
 use serde_json::{Map, Value, json};
 
-use super::state::{Event, Stack, StackResource, StackStatus, State};
+use super::state::{Event, Stack, StackResource, State};
+use super::status::StackStatus;
 use super::template::Place;
 use super::{invalid, page, place};
 use crate::sandbox::service::{Call, Shared};

@@ -6,8 +6,9 @@
 //! | Module | Knows |
 //! |---|---|
 //! | [`template`] | what a stack consists of, and how two of them differ: pure |
-//! | [`state`] | stacks and change sets, as they are saved |
-//! | [`engine`] | how a stack gets from one state to the next |
+//! | [`state`], [`status`], [`operation`] | stacks, change sets and what is under way with them, as they are saved |
+//! | [`steps`] | how a stack gets from one state to the next: pure |
+//! | [`engine`] | takes those steps, one after the other |
 //! | [`provision`] | how resources are made, through Lambda's API |
 //! | [`change_sets`], [`stacks`], [`describe`] | the operations |
 //!
@@ -17,9 +18,12 @@
 pub mod change_sets;
 pub mod describe;
 pub mod engine;
+pub mod operation;
 pub mod provision;
 pub mod stacks;
 pub mod state;
+pub mod status;
+pub mod steps;
 pub mod template;
 
 use std::collections::BTreeMap;

@@ -2,7 +2,8 @@
 //! `CloudFormation` does; roles are remembered by the stack alone.
 //!
 //! Scripted faults of Lambda's operations hit these calls too; a rule that shall hit only them matches
-//! `cloudformation.amazonaws.com`. That is how a test makes a roll-back or a deletion fail.
+//! `cloudformation.amazonaws.com`. That is how a test makes a roll-back or a deletion fail. Networks aren't known here:
+//! ids that begin with `subnet-invalid` or `sg-invalid` don't exist, all others do.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use super::state::{Leftover, Task};
+use super::operation::{Leftover, Task};
 use super::template::{Place, Resource};
 use crate::sandbox::lambda;
 use crate::sandbox::serverlessrepo::catalogue::Code;
@@ -147,7 +148,28 @@ fn zip_of(properties: &Map<String, Value>) -> Option<String> {
     Some(STANDARD.encode(code.package().zip.as_slice()))
 }
 
+/// That a function's network doesn't exist: ids that begin with `subnet-invalid` or `sg-invalid` never do.
+fn check_network(properties: &Map<String, Value>) -> Result<(), String> {
+    let kinds = [
+        ("SubnetIds", "subnet-invalid", "DescribeSubnets", "InvalidSubnetID.NotFound", "subnet ID"),
+        ("SecurityGroupIds", "sg-invalid", "DescribeSecurityGroups", "InvalidGroup.NotFound", "security group"),
+    ];
+    for (member, prefix, operation, code, what) in kinds {
+        let ids = properties.get("VpcConfig").and_then(|vpc| vpc.get(member)).and_then(Value::as_array);
+        let mut ids = ids.into_iter().flatten().filter_map(Value::as_str);
+        if let Some(id) = ids.find(|id| id.starts_with(prefix)) {
+            let message = format!(
+                "Error occurred while {operation}. EC2 Error Code: {code}. EC2 Error Message: The {what} '{id}' does \
+                 not exist"
+            );
+            return Err(reason(&ApiError::new(400, "InvalidParameterValueException", message)));
+        }
+    }
+    Ok(())
+}
+
 async fn create_function(lambda: &Lambda<'_>, job: &Job, new: &Map<String, Value>) -> Result<Done, String> {
+    check_network(new)?;
     let name = text(new, "FunctionName");
     let mut body: Map<String, Value> = new
         .iter()
@@ -182,6 +204,7 @@ async fn update_function(
 ) -> Result<(), String> {
     let Some(name) = job.physical_id.as_deref() else { return Ok(()) };
     let changed = |property: &str| old.get(property) != new.get(property);
+    check_network(new)?;
     // Only what the template says otherwise now: the rest stays as other hands left it.
     if changed("Code") {
         let body = json!({"ZipFile": zip_of(new).unwrap_or_default()});
@@ -256,8 +279,9 @@ impl Lambda<'_> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let request = RestRequest::new(method, &path, &query, HeaderMap::new(), Bytes::from(bytes));
-        let operation = lambda::operation(&request)
-            .ok_or_else(|| ApiError::not_served(Service::Lambda, &format!("{method} {path}")))?;
+        let operation = lambda::operation(&request).ok_or_else(|| {
+            ApiError::not_served(Service::Lambda, &format!("{method} /{}", request.segments.join("/")))
+        })?;
         let decoded = request.segments.join("/");
         let meant = |part: &str| part == PRINCIPAL || decoded.contains(part) || body.to_string().contains(part);
         if let Some(fault) = self.shared.faults().take(Service::Lambda, operation, meant) {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::state::{Interrupt, Phase, StackStatus};
+use super::operation::{Interrupt, Phase};
+use super::status::StackStatus;
+use super::steps::{self, Asked};
 use super::{capabilities, change_sets, engine, invalid, place, previous_template, repeated, scope, template};
 use crate::sandbox::service::{Call, Shared};
 use crate::sandbox::wire::query::{self, Query};
@@ -40,8 +42,8 @@ pub(super) fn update(shared: &Arc<Shared>, call: &Call, request: &Query) -> Resu
             stack.tokens.insert(token.to_owned(), "UpdateStack".to_owned());
         }
         stack.capabilities = capabilities;
-        let asked = engine::Asked { token: token.map(str::to_owned), ..engine::Asked::default() };
-        engine::update(stack, definition, asked, place(call), call.now);
+        let asked = Asked { token: token.map(str::to_owned), ..Asked::default() };
+        steps::update(stack, definition, asked, place(call), call.now);
         Ok((id, true))
     })?;
     if started {
@@ -92,13 +94,13 @@ pub(super) fn delete(shared: &Arc<Shared>, call: &Call, request: &Query) -> Resu
             }
             _ => {}
         }
-        let asked = engine::Asked {
+        let asked = Asked {
             token: token.map(str::to_owned),
             skip: retain,
             force: failed && request.get("DeletionMode") == Some("FORCE_DELETE_STACK"),
-            ..engine::Asked::default()
+            ..Asked::default()
         };
-        engine::delete(stack, asked, call.now);
+        steps::delete(stack, asked, call.now);
         change_sets::outdate(state, &id);
         Ok(Some(id))
     })?;
@@ -131,8 +133,8 @@ pub(super) fn continue_rollback(shared: &Arc<Shared>, call: &Call, request: &Que
         if let Some(token) = token {
             stack.tokens.insert(token.to_owned(), "ContinueUpdateRollback".to_owned());
         }
-        let asked = engine::Asked { token: token.map(str::to_owned), skip, ..engine::Asked::default() };
-        engine::continue_rollback(stack, asked, call.now);
+        let asked = Asked { token: token.map(str::to_owned), skip, ..Asked::default() };
+        steps::continue_rollback(stack, asked, call.now);
         Ok(Some(id))
     })?;
     if let Some(stack) = started {

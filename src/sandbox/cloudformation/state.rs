@@ -1,10 +1,11 @@
 //! Stacks and change sets, as they are saved.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::operation::{OnFailure, Operation};
+use super::status::{ChangeSetStatus, ExecutionStatus, Progress, ResourceStatus, StackStatus, Verb};
 use super::template::{Definition, Place};
 use crate::sandbox::clock::Time;
 
@@ -16,116 +17,6 @@ pub struct State {
     pub stacks: BTreeMap<String, Stack>,
     /// By ARN.
     pub change_sets: BTreeMap<String, ChangeSet>,
-}
-
-/// Where a stack stands: `CloudFormation`'s `StackStatus`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[expect(missing_docs, reason = "they are the service's own words, told in its documentation")]
-pub enum StackStatus {
-    ReviewInProgress,
-    CreateInProgress,
-    CreateFailed,
-    CreateComplete,
-    RollbackInProgress,
-    RollbackFailed,
-    RollbackComplete,
-    DeleteInProgress,
-    DeleteFailed,
-    DeleteComplete,
-    UpdateInProgress,
-    UpdateCompleteCleanupInProgress,
-    UpdateComplete,
-    UpdateRollbackInProgress,
-    UpdateRollbackFailed,
-    UpdateRollbackCompleteCleanupInProgress,
-    UpdateRollbackComplete,
-}
-
-impl StackStatus {
-    /// The service's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ReviewInProgress => "REVIEW_IN_PROGRESS",
-            Self::CreateInProgress => "CREATE_IN_PROGRESS",
-            Self::CreateFailed => "CREATE_FAILED",
-            Self::CreateComplete => "CREATE_COMPLETE",
-            Self::RollbackInProgress => "ROLLBACK_IN_PROGRESS",
-            Self::RollbackFailed => "ROLLBACK_FAILED",
-            Self::RollbackComplete => "ROLLBACK_COMPLETE",
-            Self::DeleteInProgress => "DELETE_IN_PROGRESS",
-            Self::DeleteFailed => "DELETE_FAILED",
-            Self::DeleteComplete => "DELETE_COMPLETE",
-            Self::UpdateInProgress => "UPDATE_IN_PROGRESS",
-            Self::UpdateCompleteCleanupInProgress => "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
-            Self::UpdateComplete => "UPDATE_COMPLETE",
-            Self::UpdateRollbackInProgress => "UPDATE_ROLLBACK_IN_PROGRESS",
-            Self::UpdateRollbackFailed => "UPDATE_ROLLBACK_FAILED",
-            Self::UpdateRollbackCompleteCleanupInProgress => "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
-            Self::UpdateRollbackComplete => "UPDATE_ROLLBACK_COMPLETE",
-        }
-    }
-
-    /// Whether an update may start from here.
-    pub fn can_be_updated(self) -> bool {
-        matches!(self, Self::CreateComplete | Self::UpdateComplete | Self::UpdateRollbackComplete)
-    }
-
-    /// Whether something is under way, a change set that waits to be executed apart.
-    pub fn is_busy(self) -> bool {
-        self.as_str().ends_with("_IN_PROGRESS") && self != Self::ReviewInProgress
-    }
-}
-
-impl fmt::Display for StackStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// What is being done to a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Verb {
-    /// It is created.
-    Create,
-    /// It is updated.
-    Update,
-    /// It is deleted.
-    Delete,
-}
-
-/// How far that is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Progress {
-    /// Under way.
-    InProgress,
-    /// Done.
-    Complete,
-    /// Failed.
-    Failed,
-    /// Left out: the caller said so.
-    Skipped,
-}
-
-/// Where a resource stands: `CloudFormation`'s `ResourceStatus`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResourceStatus(pub Verb, pub Progress);
-
-impl fmt::Display for ResourceStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = match self.0 {
-            Verb::Create => "CREATE",
-            Verb::Update => "UPDATE",
-            Verb::Delete => "DELETE",
-        };
-        let progress = match self.1 {
-            Progress::InProgress => "IN_PROGRESS",
-            Progress::Complete => "COMPLETE",
-            Progress::Failed => "FAILED",
-            Progress::Skipped => "SKIPPED",
-        };
-        write!(f, "{verb}_{progress}")
-    }
 }
 
 /// A stack.
@@ -209,115 +100,6 @@ pub struct Event {
     pub token: Option<String>,
 }
 
-/// What is under way with a stack: saved, so that a sandbox that was stopped in the middle goes on.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Operation {
-    /// Which part of it.
-    pub phase: Phase,
-    /// What is left to do in this phase.
-    pub queue: VecDeque<Task>,
-    /// Whether the first task of the queue was announced.
-    pub announced: bool,
-    /// What was done or tried, oldest first: what a roll-back undoes.
-    pub tried: Vec<Task>,
-    /// What has to be deleted at the end: what was replaced, or is not needed any more.
-    pub leftovers: Vec<Leftover>,
-    /// Logical ids that failed in this phase.
-    pub failed: Vec<String>,
-    /// What the stack was made from before this phase.
-    pub previous: Option<Definition>,
-    /// The change set that is executed.
-    pub change_set: Option<String>,
-    /// The caller's token.
-    pub token: Option<String>,
-    /// What a failed creation leads to.
-    pub on_failure: OnFailure,
-    /// Logical ids to leave alone: those to retain, or to skip.
-    pub skip: Vec<String>,
-    /// Whether a deletion ends well whatever can't be deleted.
-    pub force: bool,
-    /// What somebody asked for in the meantime.
-    pub interrupt: Option<Interrupt>,
-}
-
-/// Which part of an operation is under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Phase {
-    /// Resources of a new stack.
-    Create,
-    /// A new stack failed: what was created is deleted.
-    Rollback,
-    /// Resources of a live stack.
-    Update,
-    /// What an update leaves over is deleted.
-    Cleanup,
-    /// An update failed: what it did is undone.
-    UpdateRollback,
-    /// What a roll-back leaves over is deleted.
-    RollbackCleanup,
-    /// The stack is deleted.
-    Delete,
-}
-
-/// Something to do to a resource.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Task {
-    /// Create it.
-    Create(String),
-    /// Change it.
-    Update(String),
-    /// Create another one in its place; the old one becomes a leftover.
-    Replace(String),
-    /// Nothing but say that it is as it was: its replacement is undone.
-    Restore(String),
-    /// Delete it.
-    Delete(Leftover),
-}
-
-impl Task {
-    /// The resource's name in the template.
-    pub fn logical_id(&self) -> &str {
-        match self {
-            Self::Create(id) | Self::Update(id) | Self::Replace(id) | Self::Restore(id) => id,
-            Self::Delete(leftover) => &leftover.logical_id,
-        }
-    }
-}
-
-/// A resource that is to be deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Leftover {
-    /// Its name in the template.
-    pub logical_id: String,
-    /// Its type.
-    pub kind: String,
-    /// Its name in its service; nothing if it was never created.
-    pub physical_id: Option<String>,
-    /// The function that a permission is on, by name.
-    pub function: Option<String>,
-}
-
-/// What a failed creation leads to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OnFailure {
-    /// What was created is deleted, the stack stays.
-    #[default]
-    Rollback,
-    /// Nothing.
-    Nothing,
-    /// The stack is deleted.
-    Delete,
-}
-
-/// What somebody asked for while something was under way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Interrupt {
-    /// Roll the update back.
-    Cancel,
-    /// Delete the stack that is being created.
-    Delete,
-}
-
 /// A change set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ChangeSet {
@@ -351,67 +133,6 @@ pub struct ChangeSet {
     pub on_failure: Option<OnFailure>,
     /// The caller's token.
     pub token: Option<String>,
-}
-
-/// How far a change set is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ChangeSetStatus {
-    /// Accepted.
-    CreatePending,
-    /// Being computed.
-    CreateInProgress,
-    /// Computed.
-    CreateComplete,
-    /// It can't be used.
-    Failed,
-}
-
-impl ChangeSetStatus {
-    /// The service's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CreatePending => "CREATE_PENDING",
-            Self::CreateInProgress => "CREATE_IN_PROGRESS",
-            Self::CreateComplete => "CREATE_COMPLETE",
-            Self::Failed => "FAILED",
-        }
-    }
-
-    /// Whether it is being computed still.
-    pub fn is_open(self) -> bool {
-        matches!(self, Self::CreatePending | Self::CreateInProgress)
-    }
-}
-
-/// Whether a change set can be executed, or was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ExecutionStatus {
-    /// Not yet, or never.
-    Unavailable,
-    /// It can.
-    Available,
-    /// It is.
-    InProgress,
-    /// It was.
-    Complete,
-    /// It was, and failed.
-    Failed,
-    /// The stack has changed since.
-    Obsolete,
-}
-
-impl ExecutionStatus {
-    /// The service's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unavailable => "UNAVAILABLE",
-            Self::Available => "AVAILABLE",
-            Self::InProgress => "EXECUTE_IN_PROGRESS",
-            Self::Complete => "EXECUTE_COMPLETE",
-            Self::Failed => "EXECUTE_FAILED",
-            Self::Obsolete => "OBSOLETE",
-        }
-    }
 }
 
 impl State {
@@ -584,25 +305,4 @@ pub struct Told<'a> {
     pub reason: Option<&'a str>,
     /// Its properties, as JSON.
     pub properties: Option<&'a str>,
-}
-
-impl Operation {
-    /// An operation that has everything before it.
-    pub fn new(phase: Phase, queue: impl IntoIterator<Item = Task>) -> Self {
-        Self {
-            phase,
-            queue: queue.into_iter().collect(),
-            announced: false,
-            tried: Vec::new(),
-            leftovers: Vec::new(),
-            failed: Vec::new(),
-            previous: None,
-            change_set: None,
-            token: None,
-            on_failure: OnFailure::default(),
-            skip: Vec::new(),
-            force: false,
-            interrupt: None,
-        }
-    }
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::sandbox::clock::Time;
 use crate::sandbox::cloudformation::change_sets::{self, Wanted};
-use crate::sandbox::cloudformation::state::StackStatus;
+use crate::sandbox::cloudformation::status::StackStatus;
 use crate::sandbox::cloudformation::template::{Definition, Place};
 use crate::sandbox::cloudformation::{check_tags, engine};
 use crate::sandbox::service::{Call, Service, Shared};
