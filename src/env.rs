@@ -80,3 +80,6 @@ pub const NO_PROXY: &str = "NO_PROXY";
 pub fn read(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
+
+/// Set by continuous integration: progress is then printed as plain lines, even on something that looks like a terminal.
+pub const CI: &str = "CI";

@@ -178,7 +178,7 @@ async fn execute(
         observer: &observer,
         versions: Mutex::default(),
     };
-    let running = apply::run(&context, steps, interrupt);
+    let running = apply::run(&context, steps.clone(), interrupt);
     let report = observer.accompany(running, || session.notices()).await;
     let text = report::report(&report, report::left_out(&one.plan), &one.plan.region);
     output::data(&format!("\n{text}"));

@@ -24,7 +24,7 @@ pub struct Row {
 /// A table of all windows, in UTC.
 pub fn table(rows: &[Row]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["SECRET", "SCHEDULE", "OPENS (UTC)", "CLOSES (UTC)"]);
     for row in rows {
         let address = safe(&row.address).into_owned();
