@@ -387,8 +387,6 @@ pub enum ProblemKind {
     UnscopedPermission {
         /// The statement's id.
         statement: String,
-        /// Whether the stack made it.
-        by_stack: bool,
     },
     /// A statement keeps Secrets Manager out.
     InvocationDenied {
@@ -543,8 +541,11 @@ pub enum NoteKind {
         /// That function.
         function: String,
     },
-    /// The secret's or stack's entry was let go, and there is nothing left to do.
-    LetGo,
+    /// The function's stack lets Secrets Manager invoke it for any account.
+    UnscopedPermission {
+        /// The statement's id.
+        statement: String,
+    },
 }
 
 /// Whether an address stands for a function or its stack.

@@ -97,7 +97,7 @@ fn secret_words(kind: &ProblemKind, name: &str) -> Option<Words> {
             let version = safe(version);
             Words::new(format!("a rotation isn't finished: version {version} holds AWSPENDING"))
                 .because("Secrets Manager answers \"A previous rotation isn't complete\" until it is, and tries it again by itself")
-                .hint("look into the function's log for the reason; once it is mended, Secrets Manager's next try ends it")
+                .hint("if it has only just begun, plan again in a moment; else look into the function's log for the reason: once it is mended, Secrets Manager's next try ends it")
                 .hint(format!(
                     "to give that version up:\n    aws secretsmanager update-secret-version-stage --secret-id '{name}' --version-stage AWSPENDING --remove-from-version-id {version}"
                 ))
@@ -129,17 +129,13 @@ fn function_words(kind: &ProblemKind, name: &str) -> Words {
         ))
         .because("changing it would wipe the variables that can't be read")
         .hint("the reading role needs `kms:Decrypt` on the function's key; or take `environment:` out of the manifest"),
-        ProblemKind::UnscopedPermission { statement, by_stack } => {
+        ProblemKind::UnscopedPermission { statement } => {
             let statement = safe(statement);
-            let words =
-                Words::new(format!("statement `{statement}` lets Secrets Manager invoke the function for any account"));
-            if *by_stack {
-                words.because("the application's stack made it so")
-            } else {
-                words.because("AWS recommends a condition on aws:SourceAccount").hint(format!(
+            Words::new(format!("statement `{statement}` lets Secrets Manager invoke the function for any account"))
+                .because("AWS recommends a condition on aws:SourceAccount")
+                .hint(format!(
                     "remove it, and the next apply adds a scoped one:\n    aws lambda remove-permission --function-name '{name}' --statement-id '{statement}'"
                 ))
-            }
         }
         ProblemKind::InvocationDenied { statement } => {
             Words::new(format!("statement `{}` denies Secrets Manager the invocation", safe(statement)))

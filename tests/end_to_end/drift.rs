@@ -1,6 +1,6 @@
 //! Drift by other hands: shown by `plan` with the right action, repaired by `apply`, then an empty plan.
 
-use super::guide::until_rotated;
+use super::guide::{until_rotated, until_tested};
 use super::support::{ACCOUNT, World, repository};
 
 const FUNCTION: &str = "SecretsManagerDrift";
@@ -86,6 +86,7 @@ fn each_drift_is_shown_and_repaired() {
         "--rotation-rules",
         r#"{"AutomaticallyAfterDays":90}"#,
     ]);
+    until_tested(&world, "prod/key");
     repaired(&["every 90 days", "cron(0 8 1 * ? *)", "testSecret step runs now", "may still rotate once"]);
     assert_eq!(world.version("prod/key", "AWSCURRENT"), current, "rules change without a rotation");
 
@@ -138,6 +139,7 @@ fn a_secret_on_anothers_function_is_taken_back_aloud() {
         "--rotation-lambda-arn",
         theirs["FunctionArn"].as_str().expect("an ARN"),
     ]);
+    until_tested(&world, "prod/key");
     world
         .rotator(&["plan", "--detailed-exitcode"])
         .exits(2)

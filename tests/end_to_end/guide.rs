@@ -93,6 +93,15 @@ pub fn until_rotated(world: &World, secret: &str) {
     }
 }
 
+/// Waits until no rotation and no test of one is in progress.
+#[track_caller]
+pub fn until_tested(world: &World, secret: &str) {
+    let began = Instant::now();
+    while world.version(secret, "AWSPENDING").is_some() {
+        assert!(began.elapsed() < Duration::from_secs(60), "{}", world.describe(secret));
+    }
+}
+
 fn manifest(world: &World, function: &str, secret: &str) {
     let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
     world.write("code/lambda_function.py", &std::fs::read_to_string(code).expect("the example's code"));

@@ -267,9 +267,12 @@ impl Differ<'_> {
                 && statement.source_account.is_none()
                 && statement.source_arn.is_none();
             if unscoped {
-                let by_stack = stack.is_some_and(|stack| statement.sid.starts_with(&stack.name));
-                let kind = ProblemKind::UnscopedPermission { statement: statement.sid.clone(), by_stack };
-                self.problem(address, name, Severity::Warning, kind);
+                let statement = statement.sid.clone();
+                if stack.is_some_and(|stack| statement.starts_with(&stack.name)) {
+                    self.note(Some(address.clone()), NoteKind::UnscopedPermission { statement });
+                } else {
+                    self.problem(address, name, Severity::Warning, ProblemKind::UnscopedPermission { statement });
+                }
             }
         }
     }
