@@ -169,10 +169,10 @@ fn split(inner: &str, offset: usize) -> Vec<(&str, usize)> {
 }
 
 fn too_often(cron: &Cron) -> bool {
-    let least = u8::try_from(MIN_HOURS).unwrap_or(4);
-    let within = cron.hours.windows(2).any(|pair| pair[1] - pair[0] < least);
+    let apart = u8::try_from(MIN_HOURS).unwrap_or(4);
+    let within = cron.hours.windows(2).any(|pair| pair[1] - pair[0] < apart);
     let over_midnight = match (cron.hours.first(), cron.hours.last()) {
-        (Some(first), Some(last)) => first + 24 - last < least && cron.has_consecutive_days(),
+        (Some(first), Some(last)) => first + 24 - last < apart && cron.has_consecutive_days(),
         _ => false,
     };
     within || over_midnight
@@ -236,7 +236,7 @@ fn week_days(field: Field<'_>) -> Result<Days, ScheduleError> {
                 Ok(number @ 1..=5)
                     if number.to_string().len() == part.text.len() - part.text.find('#').unwrap_or(0) - 1 =>
                 {
-                    nth.push((day, number))
+                    nth.push((day, number));
                 }
                 _ => {
                     return Err(part
