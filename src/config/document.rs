@@ -279,7 +279,9 @@ impl Reader {
             match misfit.kind {
                 Kind::Unknown(known) => {
                     let span = entry.node.key_span(&path).unwrap_or(entry.at);
-                    self.at(span, unknown_field(&path, &known));
+                    // In the words of the entries that inherit it, so that it is said once.
+                    let within = if path.len() > 1 { &path[1..] } else { &path[..] };
+                    self.at(span, unknown_field(within, &known));
                 }
                 Kind::Wrong(wanted) if path.len() <= 1 => {
                     let node = entry.node.deepest(&path);

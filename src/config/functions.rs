@@ -57,9 +57,11 @@ pub(super) fn read(
         return Some(Function { name, source: FunctionSource::Existing { reference }, labels });
     }
     let name = file.name.clone().unwrap_or_else(|| handle.to_owned());
-    if let Err(reason) = names::function_name(&name)
-        && !scene.is_open(&name)
-    {
+    // A handle that is none was reported as such.
+    let stated = file.name.is_some() || names::handle(handle, false).is_ok();
+    let reason = names::function_name(&name).err().filter(|_| stated && !scene.is_open(&name));
+    let named = reason.is_none() && stated;
+    if let Some(reason) = reason {
         let problem = Diagnostic::error("function-name", format!("`{name}` can't be a function's name: {reason}"));
         let problem = if file.name.is_none() {
             problem.hint("the handle is the name unless `name` says otherwise")
@@ -68,7 +70,7 @@ pub(super) fn read(
         };
         scene.report(&["name"], problem);
     }
-    let stack = stack(scene, &file, &name);
+    let stack = stack(scene, &file, &name, named);
     let application = application(scene, file.application.as_ref(), &name, place);
     check_configuration(scene, &file);
     check_environment(scene, file.environment.as_ref());
@@ -151,11 +153,12 @@ fn check_existing(scene: &mut Scene<'_>, reference: &str, place: &Place) {
     }
 }
 
-fn stack(scene: &mut Scene<'_>, file: &FunctionFile, name: &str) -> String {
+fn stack(scene: &mut Scene<'_>, file: &FunctionFile, name: &str, named: bool) -> String {
     // The default takes a function's name as far as a stack can have it.
     let stack = file.stack.clone().unwrap_or_else(|| name.replace('_', "-"));
     if let Err(reason) = names::stack_name(&stack)
         && !scene.is_open(&stack)
+        && (named || file.stack.is_some())
     {
         let problem = Diagnostic::error("stack-name", format!("`{stack}` can't be a stack's name: {reason}"));
         let fixed = stack.replace(['_', '.', '/', ' '], "-");

@@ -399,30 +399,33 @@ pub(super) fn duplicates<'a>(all: impl Iterator<Item = (&'a Document, &'a Resolu
                 continue;
             };
             let same_manifest = std::ptr::eq(first_document, document);
-            if !same_manifest && (first.existing || named.existing) {
+            // One handle in two files was reported as such.
+            let same_handle = same_manifest && first.handle == named.handle && first.place == named.place;
+            if same_handle || (!same_manifest && (first.existing || named.existing)) {
                 continue;
             }
             let target = |resolution: &Resolution, named: &Named| resolution.targets[named.place].name.clone();
             let (here, there) = (target(resolution, named), target(first_resolution, first));
-            let whose = |handle: &str, target: &Option<String>| {
-                target.as_ref().map_or_else(|| format!("`{handle}`"), |target| format!("`{handle}` in `{target}`"))
+            let whose = |handle: &str, target: &Option<String>| match target {
+                Some(target) if here != there => format!("`{handle}` in `{target}`"),
+                _ => format!("`{handle}`"),
             };
-            let what = if named.kind == "stack" {
-                "the stack of a function".to_owned()
+            let (what, hint) = match named.kind {
+                "stack" => ("stack of two functions", "give one of them another `stack`"),
+                "function" => ("name of two functions", "give one of them another `name`"),
+                _ => ("name of two secrets", "a secret has one schedule: remove one of them"),
+            };
+            let hint = if here == there {
+                hint
             } else {
-                format!("the {}", named.kind)
+                "two targets are one account and region: put `${target}` into the name, or limit the entries with `targets`"
             };
             let summary = format!(
-                "`{}` is {what} twice: of {} and of {}",
+                "`{}` is the {what}: {} and {}",
                 named.name,
                 whose(&first.handle, &there),
                 whose(&named.handle, &here)
             );
-            let hint = if here == there {
-                "give one of them another `name`, or another `stack`"
-            } else {
-                "two targets are one account and region: put `${target}` into the name, or limit the entries with `targets`"
-            };
             let mut problem =
                 Diagnostic::error("duplicate-name", summary).at(document.sources.position(named.at)).hint(hint);
             if first.at != named.at || !same_manifest {

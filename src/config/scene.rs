@@ -66,7 +66,7 @@ impl Scene<'_> {
             problem.related.push((self.sources.position(origin), "the variable's value".to_owned()));
         }
         let own = span.file == self.at.file && (self.at.line..=self.end).contains(&span.line);
-        if !own {
+        if !own && !self.key.is_empty() {
             problem.related.push((self.sources.position(self.at), format!("in {} `{}`", self.kind, self.key)));
         }
         self.found.push(problem);

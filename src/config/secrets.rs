@@ -32,7 +32,9 @@ pub(super) fn read(scene: &mut Scene<'_>, handle: &str, place: &Place, rules: &m
     }
     let file = file?;
     let name = file.name.unwrap_or_else(|| handle.to_owned());
-    if !scene.is_open(&name) {
+    // A handle that is none was reported as such.
+    let stated = scene.merged.child("name").is_some() || names::handle(handle, true).is_ok();
+    if stated && !scene.is_open(&name) {
         check_name(scene, &name, place);
     }
     let rotation = file.rotation.map_or_else(Rotation::default, |file| rotation(scene, &file, rules));

@@ -10,6 +10,9 @@ use crate::diagnostic::Position;
 /// The largest file that is read, in bytes: far above any manifest, far below what hurts.
 pub(super) const MAX_FILE: u64 = 64 * 1024 * 1024;
 
+/// Lines longer than this, in bytes, are machines' work: they are named by place and not shown.
+const MAX_LINE: usize = 4096;
+
 /// A place in a file: small, because every key and value has one. Lines and columns count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Span {
@@ -74,7 +77,11 @@ impl Source {
     /// What may be shown of a line.
     fn shown_line(&self, number: u32) -> Option<String> {
         let line = self.line(number);
-        if self.private || self.hidden.contains(&number) || credentials::kind_of(line).is_some() {
+        if line.len() > MAX_LINE
+            || self.private
+            || self.hidden.contains(&number)
+            || credentials::kind_of(line).is_some()
+        {
             return None;
         }
         let Some(masks) = self.masks.get(&number) else { return Some(line.to_owned()) };
@@ -126,7 +133,9 @@ impl Sources {
         for span in spans {
             // No one else holds the file while it is being loaded; if someone does, a copy takes its place.
             let source = &mut files[span.file as usize];
-            if let Some(source) = Arc::get_mut(source) {
+            if let Some(source) = Arc::get_mut(source)
+                && source.line(span.line).len() <= MAX_LINE
+            {
                 let rest = u32::try_from(source.line(span.line).chars().count())
                     .unwrap_or(u32::MAX)
                     .saturating_sub(span.column - 1);
@@ -141,7 +150,8 @@ impl Sources {
     /// What a person sees of a place.
     pub fn position(&self, span: Span) -> Position {
         let source = self.get(span.file);
-        let width = source.line(span.line).chars().count();
+        let line = source.line(span.line);
+        let width = if line.len() > MAX_LINE { usize::MAX - 1 } else { line.chars().count() };
         let column = span.column as usize;
         let length = (span.length as usize).min((width + 1).saturating_sub(column)).max(1);
         Position {
@@ -157,6 +167,9 @@ impl Sources {
     pub fn within(&self, span: Span, value: &str, offset: usize, length: usize) -> Span {
         let source = self.get(span.file);
         let line = source.line(span.line);
+        if line.len() > MAX_LINE {
+            return span;
+        }
         let rest = line.char_indices().nth(span.column as usize - 1).map_or("", |(at, _)| &line[at..]);
         let quote = u32::from(rest.starts_with(['"', '\'']));
         if value.is_empty() || !rest[quote as usize..].starts_with(value) {
@@ -170,6 +183,9 @@ impl Sources {
     pub fn find(&self, span: Span, needle: &str) -> Span {
         let source = self.get(span.file);
         let line = source.line(span.line);
+        if line.len() > MAX_LINE {
+            return span;
+        }
         let skipped = span.column as usize - 1;
         let rest: String = line.chars().skip(skipped).take(span.length as usize).collect();
         match rest.find(needle) {
