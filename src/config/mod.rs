@@ -1,1 +1,209 @@
-//! TODO
+//! YAML → [`Desired`](crate::model::Desired): file types, source positions, named checks, JSON Schema.
+//!
+//! A file becomes a tree that remembers where everything stands (`parse`, `node`). Defaults are merged and variables
+//! replaced on trees (`merge`, `variables`), so that a wrong value is shown where it was written. Only then are entries
+//! read into exact types (`typed`, `raw`), checked (`functions`, `secrets`, `targets`), and turned into the domain's.
+//! Checks speak in paths; `scene` turns them into places. All problems are collected; nothing stops at the first.
+//!
+//! This folder knows nothing of AWS's state: whatever it says can be said offline.
+
+mod code;
+mod credentials;
+mod document;
+mod functions;
+mod include;
+mod merge;
+mod names;
+mod node;
+mod parse;
+mod raw;
+mod resolve;
+mod scene;
+mod schema;
+mod secrets;
+mod source;
+mod suggest;
+mod targets;
+mod typed;
+mod variables;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use schema::json_schema;
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::{self, Desired};
+use document::Document;
+use resolve::Resolution;
+
+/// What AWS's environment says where a manifest doesn't.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ambient {
+    /// The region of the environment or profile.
+    pub region: Option<String>,
+    /// The account that the credentials belong to.
+    pub account: Option<String>,
+}
+
+/// All problems of the manifests that were loaded, sorted by file and position; warnings stand among them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(pub Vec<Diagnostic>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let errors = self.0.iter().filter(|problem| problem.severity == Severity::Error).count();
+        match errors {
+            1 => f.write_str("1 error in the manifest"),
+            errors => write!(f, "{errors} errors in the manifest"),
+        }
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Manifests without errors.
+#[derive(Debug)]
+pub struct Loaded {
+    /// In the order of the paths.
+    pub manifests: Vec<Manifest>,
+    /// What is worth saying, sorted by file and position.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A root manifest with its parts, checked for every target.
+pub struct Manifest {
+    document: Document,
+    targets: Vec<model::Target>,
+    /// What was resolved on loading, where AWS's environment plays no part in it.
+    resolved: Vec<Option<Desired>>,
+}
+
+impl fmt::Debug for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manifest")
+            .field("path", &self.document.path)
+            .field("targets", &self.targets)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads and checks root manifests with all their targets, before AWS is touched.
+///
+/// A folder means its `rotator.yaml`; no path at all means `rotator.yaml` in the working directory. Region, account and
+/// partition have placeholder values where only AWS's environment knows them.
+pub fn load(paths: &[PathBuf]) -> Result<Loaded, Problems> {
+    let default = [PathBuf::from("rotator.yaml")];
+    let paths = if paths.is_empty() { &default[..] } else { paths };
+    let mut found = Vec::new();
+    let mut manifests: Vec<(Manifest, Resolution)> = Vec::new();
+    let mut seen = HashSet::new();
+    for path in paths {
+        let file = document::root_file(path);
+        if !seen.insert(file.canonicalize().unwrap_or(file)) {
+            continue;
+        }
+        let (document, problems) = document::read(path);
+        found.extend(problems);
+        let Some(document) = document else { continue };
+        let mut resolution = resolve::resolve(&document, None, None);
+        found.append(&mut resolution.found);
+        let targets = resolution.targets.clone();
+        let resolved = std::mem::take(&mut resolution.desired);
+        manifests.push((Manifest { document, targets, resolved }, resolution));
+    }
+    found.extend(same_projects(&manifests));
+    found.extend(resolve::duplicates(manifests.iter().map(|(manifest, resolution)| (&manifest.document, resolution))));
+    let found = tidy(found);
+    if found.iter().any(|problem| problem.severity == Severity::Error) {
+        return Err(Problems(found));
+    }
+    Ok(Loaded { manifests: manifests.into_iter().map(|(manifest, _)| manifest).collect(), warnings: found })
+}
+
+/// Two roots with one project and one target would take each other's functions for orphans.
+fn same_projects(manifests: &[(Manifest, Resolution)]) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (index, (manifest, _)) in manifests.iter().enumerate() {
+        for (other, _) in &manifests[..index] {
+            let same = |a: &model::Target, b: &model::Target| {
+                a.name == b.name || (a.account.is_some() && (&a.account, &a.region) == (&b.account, &b.region))
+            };
+            let shared = manifest.targets.iter().find(|target| other.targets.iter().any(|theirs| same(target, theirs)));
+            if let Some(shared) =
+                shared.filter(|_| manifest.project() == other.project() && !manifest.project().is_empty())
+            {
+                let place = shared
+                    .name
+                    .as_ref()
+                    .map_or_else(|| "AWS's environment".to_owned(), |name| format!("the target `{name}`"));
+                found.push(
+                    Diagnostic::error(
+                        "same-project",
+                        format!(
+                            "`{}` and `{}` are both the project `{}` in {place}",
+                            other.path().display(),
+                            manifest.path().display(),
+                            manifest.project()
+                        ),
+                    )
+                    .because("each would take what the other declares for orphans")
+                    .hint("name the projects differently, or make one of the files a part of the other with `include`"),
+                );
+            }
+        }
+    }
+    found
+}
+
+/// Sorted by file and position; what was found several times is said once.
+fn tidy(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut seen = HashSet::new();
+    found.retain(|problem| {
+        let place = problem.position.as_ref().map(|position| (position.file.clone(), position.line, position.column));
+        seen.insert((place, problem.check, problem.summary.clone(), problem.targets.clone()))
+    });
+    found.sort_by(|a, b| a.position.cmp(&b.position).then_with(|| a.severity.cmp(&b.severity)));
+    found
+}
+
+impl Manifest {
+    /// The root file, as the user gave it.
+    pub fn path(&self) -> &Path {
+        &self.document.path
+    }
+
+    /// The project's name.
+    pub fn project(&self) -> &str {
+        &self.document.head.project
+    }
+
+    /// The targets in the manifest's order; a single one without a name where it has no `targets`.
+    ///
+    /// Region and account are those that the manifest states.
+    pub fn targets(&self) -> &[model::Target] {
+        &self.targets
+    }
+
+    /// The desired state of one target. What AWS's environment says fills `${region}` and `${account}` where the manifest
+    /// doesn't state them, and the target's region.
+    pub fn resolve(&self, target: usize, ambient: &Ambient) -> Result<Desired, Problems> {
+        if let Some(Some(desired)) = self.resolved.get(target) {
+            let mut desired = desired.clone();
+            if desired.target.region.is_none() {
+                desired.target.region.clone_from(&ambient.region);
+            }
+            return Ok(desired);
+        }
+        let mut resolution = resolve::resolve(&self.document, Some(ambient), Some(target));
+        let found = tidy(std::mem::take(&mut resolution.found));
+        match resolution.desired.pop().flatten() {
+            Some(desired) if found.iter().all(|problem| problem.severity != Severity::Error) => Ok(desired),
+            None if found.is_empty() => {
+                Err(Problems(vec![Diagnostic::error("target", "the manifest has no such target")]))
+            }
+            _ => Err(Problems(found)),
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Values into text: plans, events, diagnostics, reports. Knows nothing of how they came about.
 
+pub mod diagnostics;
 pub mod plan;
 pub mod problem;
 pub mod report;

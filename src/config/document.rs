@@ -1,0 +1,601 @@
+//! A root manifest with its parts, read but not yet resolved for a target.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::merge::merge;
+use super::node::{Entry, Map, Node, Value};
+use super::raw::{DefaultsFile, RootFile};
+use super::scene::{unknown_field, wrong_type};
+use super::source::{self, Sources, Span};
+use super::typed::{self, Kind};
+use super::{include, names, parse, suggest};
+use crate::diagnostic::Diagnostic;
+use crate::model;
+
+/// The fields of a root that a part may have too.
+const OF_PARTS: [&str; 3] = ["defaults", "functions", "secrets"];
+
+/// A root and its parts.
+pub(super) struct Document {
+    pub sources: Sources,
+    /// As the user gave it.
+    pub path: PathBuf,
+    /// The root's folder: nothing outside it is read.
+    pub tree: PathBuf,
+    pub head: Head,
+    /// What targets inherit.
+    pub target_defaults: Option<Node>,
+    /// The targets by name; `None` where there is no `targets`.
+    pub targets: Option<Vec<Entry>>,
+    /// The root first.
+    pub parts: Vec<Part>,
+}
+
+/// What the root says of itself.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    pub project: String,
+    pub renamed_from: Option<String>,
+    pub prune: bool,
+    /// Target (or all), kind and handle.
+    pub removed: Vec<Removed>,
+}
+
+/// One item of `removed`.
+#[derive(Debug)]
+pub(super) struct Removed {
+    pub target: Option<String>,
+    pub kind: model::Kind,
+    pub handle: String,
+    pub at: Span,
+}
+
+/// The functions and secrets of one file, with what they inherit.
+#[derive(Default)]
+pub(super) struct Part {
+    pub function_defaults: Option<Node>,
+    pub secret_defaults: Option<Node>,
+    pub functions: Vec<Entry>,
+    pub secrets: Vec<Entry>,
+}
+
+/// Reads a root and all its parts. Problems of the files come beside what could be read.
+pub(super) fn read(path: &Path) -> (Option<Document>, Vec<Diagnostic>) {
+    let mut reader = Reader { sources: Sources::default(), found: Vec::new() };
+    let document = reader.root(path);
+    let mut found = reader.found;
+    let document = document.map(|mut document| {
+        document.sources = reader.sources;
+        document
+    });
+    found.dedup();
+    (document, found)
+}
+
+/// The file that a path stands for: a folder means its `rotator.yaml`.
+pub(super) fn root_file(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join("rotator.yaml") } else { path.to_path_buf() }
+}
+
+struct Reader {
+    sources: Sources,
+    found: Vec<Diagnostic>,
+}
+
+impl Reader {
+    fn at(&mut self, span: Span, problem: Diagnostic) {
+        self.found.push(problem.at(self.sources.position(span)));
+    }
+
+    /// Reads and parses a file; `None` once its problems are noted.
+    fn file(&mut self, path: &Path) -> Option<(u32, Node)> {
+        let text = match source::read(path) {
+            Ok(text) => text,
+            Err(reason) => {
+                let problem = Diagnostic::error("unreadable", format!("can't read `{}`: {reason}", path.display()));
+                let hint = if path.ends_with("rotator.yaml") && !path.exists() {
+                    "name the manifest, or change to its folder; `rotator init` writes a first one"
+                } else {
+                    "check the path and its permissions"
+                };
+                self.found.push(problem.hint(hint));
+                return None;
+            }
+        };
+        let file = self.sources.add(path.to_path_buf(), text, false);
+        match parse::parse(&self.sources, file) {
+            Ok(node) => Some((file, node)),
+            Err(problems) => {
+                self.found.extend(problems);
+                None
+            }
+        }
+    }
+
+    fn root(&mut self, path: &Path) -> Option<Document> {
+        let shown = root_file(path);
+        let (file, node) = self.file(&shown)?;
+        let start = Span { file, line: 1, column: 1, length: 1 };
+        let span = node.span;
+        let Value::Map(mut map) = node.value else {
+            let problem = if node.is_null() {
+                Diagnostic::error("empty", "the manifest is empty").hint("start with `version: 1` and `project: NAME`")
+            } else {
+                Diagnostic::error("wrong-type", format!("a manifest is a map, not {}", node.kind()))
+                    .hint("start with `version: 1` and `project: NAME`")
+            };
+            self.at(if matches!(node.value, Value::Null) { start } else { span }, problem);
+            return None;
+        };
+        if map.get("version").is_none()
+            && map.get("project").is_none()
+            && map.entries.iter().all(|entry| OF_PARTS.contains(&&*entry.key))
+        {
+            let problem = part_as_root(&shown);
+            self.at(start, problem);
+            return None;
+        }
+        self.version(&map, start)?;
+        let part = self.sections(&mut map, None);
+        let target_defaults = part.1;
+        let targets = map.take("targets").filter(|entry| !entry.node.is_null()).map(|entry| self.targets(entry));
+        let targets = targets.filter(|targets| !targets.is_empty());
+        let (head, include) = self.head(&Node::new(span, Value::Map(map)), start);
+        let folder = shown.parent().map(Path::to_path_buf).unwrap_or_default();
+        let mut document = Document {
+            sources: Sources::default(),
+            path: shown.clone(),
+            tree: folder,
+            head,
+            target_defaults,
+            targets,
+            parts: vec![part.0],
+        };
+        self.parts(&mut document, &shown, &include);
+        self.handles(&document);
+        Some(document)
+    }
+
+    /// `version` and `requires` first: all else may mean something else in another version.
+    fn version(&mut self, map: &Map, start: Span) -> Option<()> {
+        let before = self.found.len();
+        match map.get("version") {
+            None => self.at(start, Diagnostic::error("version", "`version` is missing").hint("write `version: 1`")),
+            Some(entry) => match &entry.node.value {
+                Value::Number(number) if number.integer == Some(1) && number.is_exact() => {}
+                Value::Number(number) => self.at(
+                    entry.node.span,
+                    Diagnostic::error(
+                        "version",
+                        format!("this rotator reads manifests of version 1, not `{}`", number.text),
+                    )
+                    .hint("use a newer rotator, or write `version: 1`"),
+                ),
+                _ => self.at(
+                    entry.node.span,
+                    Diagnostic::error("version", "`version` is the number 1").hint("write `version: 1`"),
+                ),
+            },
+        }
+        if let Some(entry) = map.get("requires")
+            && let Some(text) = entry.node.text()
+        {
+            let own = semver::Version::parse(env!("CARGO_PKG_VERSION"));
+            match (semver::VersionReq::parse(text), own) {
+                (Ok(wanted), Ok(own)) if !wanted.matches(&own) => self.at(
+                    entry.node.span,
+                    Diagnostic::error("requires", format!("this manifest requires rotator {text}, and this is {own}"))
+                        .hint("use a version that it allows"),
+                ),
+                (Err(error), _) => {
+                    self.at(
+                        entry.node.span,
+                        Diagnostic::error("requires", format!("`{text}` is no range of versions: {error}"))
+                            .hint("write one such as `\">=0.1\"`"),
+                    );
+                }
+                _ => {}
+            }
+        }
+        (self.found.len() == before).then_some(())
+    }
+
+    /// Takes `defaults`, `functions` and `secrets` out of a file. The second value is what targets inherit.
+    fn sections(&mut self, map: &mut Map, root: Option<&Part>) -> (Part, Option<Node>) {
+        let (mut functions, mut secrets, mut targets) = (None, None, None);
+        if let Some(defaults) = map.take("defaults").filter(|entry| !entry.node.is_null()) {
+            self.check_defaults(&defaults, root.is_some());
+            if let Value::Map(mut defaults) = defaults.node.value {
+                let mut section =
+                    |name: &str| defaults.take(name).map(|entry| entry.node).filter(|node| node.map().is_some());
+                functions = section("functions");
+                secrets = section("secrets");
+                targets = section("targets");
+            }
+        }
+        let over = |own: Option<Node>, base: Option<&Node>| match (own, base) {
+            (Some(own), base) => Some(merge(base, &own)),
+            (None, base) => base.cloned(),
+        };
+        let part = Part {
+            function_defaults: over(functions, root.and_then(|root| root.function_defaults.as_ref())),
+            secret_defaults: over(secrets, root.and_then(|root| root.secret_defaults.as_ref())),
+            functions: self.entries(map, "functions"),
+            secrets: self.entries(map, "secrets"),
+        };
+        let mut spans = Vec::new();
+        let all = part.functions.iter().map(|entry| &entry.node).chain(&part.function_defaults);
+        for environment in all.filter_map(|node| node.child("environment")) {
+            environment_spans(environment, &mut spans);
+        }
+        self.sources.mask(&spans);
+        (part, targets)
+    }
+
+    fn entries(&mut self, map: &mut Map, section: &str) -> Vec<Entry> {
+        let Some(entry) = map.take(section).filter(|entry| !entry.node.is_null()) else { return Vec::new() };
+        let span = entry.node.span;
+        match entry.node.value {
+            Value::Map(map) => map.entries.into_iter().map(|entry| self.entry(entry, section)).collect(),
+            value => {
+                let problem = wrong_type(&[section], &Node::new(span, value), "a map");
+                self.at(span, problem);
+                Vec::new()
+            }
+        }
+    }
+
+    /// An entry without a value is an entry without fields.
+    fn entry(&mut self, mut entry: Entry, section: &str) -> Entry {
+        if let Err(reason) = names::handle(&entry.key, section == "secrets") {
+            let problem = if entry.key.contains("${") {
+                Diagnostic::error(
+                    "variable-in-key",
+                    format!("variables aren't replaced in keys, as in `{}`", entry.key),
+                )
+                .hint("the key is the stable handle; write the variable into `name`")
+            } else {
+                Diagnostic::error("handle", reason)
+                    .hint("the key is the stable handle; `name` says what it is called on AWS")
+            };
+            self.at(entry.at, problem);
+        }
+        if entry.node.is_null() {
+            entry.node.value = Value::Map(Map { entries: Vec::new(), end: entry.at.line });
+        } else if entry.node.map().is_none() {
+            let problem = wrong_type(&[&entry.key], &entry.node, "a map");
+            self.at(entry.node.span, problem);
+            entry.node.value = Value::Map(Map { entries: Vec::new(), end: entry.at.line });
+        }
+        entry
+    }
+
+    /// Fields of `defaults` that mean nothing, whether or not anything inherits them.
+    fn check_defaults(&mut self, entry: &Entry, of_part: bool) {
+        let (_, misfits) = typed::read::<DefaultsFile>(&entry.node);
+        for misfit in misfits {
+            let path: Vec<&str> = misfit.path.iter().map(String::as_str).collect();
+            match misfit.kind {
+                Kind::Unknown(known) => {
+                    let span = entry.node.key_span(&path).unwrap_or(entry.at);
+                    // In the words of the entries that inherit it, so that it is said once.
+                    let within = if path.len() > 1 { &path[1..] } else { &path[..] };
+                    self.at(span, unknown_field(within, &known));
+                }
+                Kind::Wrong(wanted) if path.len() <= 1 => {
+                    let node = entry.node.deepest(&path);
+                    let named = if path.is_empty() { vec!["defaults"] } else { path.clone() };
+                    let problem = wrong_type(&named, node, &wanted);
+                    self.at(node.span, problem);
+                }
+                // Values may still hold variables: they are checked where they are inherited.
+                _ => {}
+            }
+        }
+        if let Some(at) = entry.node.key_span(&["functions", "existing"]) {
+            self.at(
+                at,
+                Diagnostic::error("existing-default", "`existing` can't be inherited: it names one function")
+                    .hint("write it on the function's own entry"),
+            );
+        }
+        if of_part && let Some(at) = entry.node.key_span(&["targets"]) {
+            self.at(
+                at,
+                Diagnostic::error("part-field", "a part has no targets: their defaults stand in the root manifest"),
+            );
+        }
+    }
+
+    fn targets(&mut self, entry: Entry) -> Vec<Entry> {
+        let span = entry.node.span;
+        match entry.node.value {
+            Value::Map(map) if map.entries.is_empty() => {
+                self.at(
+                    entry.at,
+                    Diagnostic::error("no-targets", "`targets` names no target")
+                        .hint("remove it to use AWS's environment, or name one"),
+                );
+                Vec::new()
+            }
+            Value::Map(map) => map.entries.into_iter().map(|target| self.target(target)).collect(),
+            value => {
+                let problem = wrong_type(&["targets"], &Node::new(span, value), "a map");
+                self.at(span, problem);
+                Vec::new()
+            }
+        }
+    }
+
+    fn target(&mut self, mut target: Entry) -> Entry {
+        if !names::is_target(&target.key) {
+            let problem = Diagnostic::error(
+                "target-name",
+                format!("`{}` is no target's name: lower-case letters, digits and `-`", target.key),
+            );
+            let lower = target.key.to_ascii_lowercase().replace(['_', ' ', '.'], "-");
+            let problem = if names::is_target(&lower) { problem.hint(format!("write `{lower}`")) } else { problem };
+            self.at(target.at, problem);
+        }
+        if target.node.map().is_none() {
+            if !target.node.is_null() {
+                let problem = wrong_type(&[&target.key], &target.node, "a map");
+                self.at(target.node.span, problem);
+            }
+            target.node.value = Value::Map(Map { entries: Vec::new(), end: target.at.line });
+        }
+        target
+    }
+
+    /// The root's own fields. The second value is `include`, each pattern with its place.
+    fn head(&mut self, node: &Node, start: Span) -> (Head, Vec<(String, Span)>) {
+        let (file, misfits) = typed::read::<RootFile>(node);
+        let mut incomplete = false;
+        for misfit in misfits {
+            let path: Vec<&str> = misfit.path.iter().map(String::as_str).collect();
+            incomplete |= path.first().is_some_and(|field| *field == "project");
+            let (span, problem) = match misfit.kind {
+                Kind::Unknown(known) => (node.key_span(&path).unwrap_or(start), unknown_field(&path, &known)),
+                Kind::Wrong(wanted) => (node.deepest(&path).span, wrong_type(&path, node.deepest(&path), &wanted)),
+                Kind::Missing(field) => (start, Diagnostic::error("missing-field", format!("`{field}` is missing"))),
+            };
+            self.at(span, problem);
+        }
+        let file = file.unwrap_or_default();
+        let mut head = Head { prune: file.prune == Some(true), ..Head::default() };
+        for (field, value) in [("project", &file.project), ("renamed_from", &file.renamed_from)] {
+            let Some(name) = value else { continue };
+            if !names::is_project(name) {
+                let problem = Diagnostic::error(
+                    "project-name",
+                    format!(
+                        "`{field}` holds letters, digits and `._/-`, starts with a letter or digit, and has at most 128 characters"
+                    ),
+                );
+                let problem = if name.contains("${") {
+                    problem.hint("variables aren't replaced here: a project has one name")
+                } else {
+                    problem
+                };
+                self.at(node.deepest(&[field]).span, problem);
+            }
+        }
+        match file.project {
+            Some(name) => head.project = name,
+            None if incomplete => {}
+            None => {
+                let at = node.key_span(&["version"]).unwrap_or(start);
+                self.at(
+                    at,
+                    Diagnostic::error("missing-field", "`project` is missing")
+                        .because("it marks on AWS what this manifest owns")
+                        .hint("write `project: NAME`"),
+                );
+            }
+        }
+        if file.renamed_from.as_ref() == Some(&head.project) && !head.project.is_empty() {
+            self.at(
+                node.deepest(&["renamed_from"]).span,
+                Diagnostic::error("project-name", "`renamed_from` is the project's own name").hint("remove it"),
+            );
+        }
+        head.renamed_from = file.renamed_from;
+        let items = |field: &str| -> Vec<(String, Span)> {
+            let Some(Node { value: Value::List(items), .. }) = node.child(field) else { return Vec::new() };
+            items.iter().filter_map(|item| Some((item.text()?.to_owned(), item.span))).collect()
+        };
+        for (text, at) in items("removed") {
+            match removed(&text, at) {
+                Ok(removed) => head.removed.push(removed),
+                Err(problem) => self.at(at, *problem),
+            }
+        }
+        (head, items("include"))
+    }
+
+    fn parts(&mut self, document: &mut Document, root: &Path, include: &[(String, Span)]) {
+        let folder = document.tree.clone();
+        let mut seen: HashSet<PathBuf> = HashSet::new();
+        for (pattern, at) in include {
+            let matcher = match include::check(pattern) {
+                Ok(matcher) => matcher,
+                Err(reason) => {
+                    self.at(*at, Diagnostic::error("include", format!("`{pattern}` can't be included: {reason}")));
+                    continue;
+                }
+            };
+            let found = include::find(&folder, pattern, &matcher);
+            for link in &found.links {
+                self.at(
+                    *at,
+                    Diagnostic::error("include", format!("`{}` is a link, and links aren't followed", link.display()))
+                        .hint("include the file where it is"),
+                );
+            }
+            let files: Vec<PathBuf> = found.files.into_iter().filter(|file| folder.join(file) != *root).collect();
+            if files.is_empty() && found.links.is_empty() {
+                let problem = Diagnostic::error("include", format!("no file matches `{pattern}`"))
+                    .because("a part that goes missing would end what it declared")
+                    .hint("remove the pattern, or correct it; patterns are relative to the root manifest");
+                self.at(*at, problem);
+            }
+            for file in files {
+                if seen.insert(file.clone()) {
+                    self.part(document, &folder.join(file));
+                }
+            }
+        }
+    }
+
+    fn part(&mut self, document: &mut Document, path: &Path) {
+        let Some((file, node)) = self.file(path) else { return };
+        let span = node.span;
+        let Value::Map(mut map) = node.value else {
+            if node.is_null() {
+                let start = Span { file, line: 1, column: 1, length: 1 };
+                self.at(start, Diagnostic::warning("empty", "this part is empty"));
+            } else {
+                self.at(span, Diagnostic::error("wrong-type", format!("a part is a map, not {}", node.kind())));
+            }
+            return;
+        };
+        let (part, _) = self.sections(&mut map, document.parts.first());
+        for entry in &map.entries {
+            let of_root = ["version", "requires", "project", "renamed_from", "include", "targets", "prune", "removed"];
+            let problem = if of_root.contains(&&*entry.key) {
+                Diagnostic::error(
+                    "part-field",
+                    format!(
+                        "`{}` stands in a root manifest only, and this is a part of `{}`",
+                        entry.key,
+                        document.path.display()
+                    ),
+                )
+                .hint("a part holds `defaults`, `functions` and `secrets`")
+            } else {
+                unknown_field(&[&entry.key], &OF_PARTS.map(str::to_owned))
+            };
+            self.at(entry.at, problem);
+        }
+        document.parts.push(part);
+    }
+
+    /// Handles are unique over all parts; within a file they are keys of one map.
+    fn handles(&mut self, document: &Document) {
+        if document.parts.len() < 2 {
+            return;
+        }
+        for (kind, entries) in
+            [("function", (|part| &part.functions) as fn(&Part) -> &Vec<Entry>), ("secret", |part| &part.secrets)]
+        {
+            let mut seen: HashMap<&str, Span> = HashMap::new();
+            for entry in document.parts.iter().flat_map(entries) {
+                if let Some(first) = seen.insert(&entry.key, entry.at).filter(|first| first.file != entry.at.file) {
+                    let mut problem = Diagnostic::error(
+                        "duplicate-handle",
+                        format!("the {kind} `{}` stands in two files", entry.key),
+                    );
+                    problem.related.push((self.sources.position(first), "the first one".to_owned()));
+                    self.at(entry.at, problem);
+                }
+            }
+        }
+    }
+}
+
+/// The places of environment values, to be covered in excerpts.
+fn environment_spans(node: &Node, spans: &mut Vec<Span>) {
+    match &node.value {
+        Value::Map(map) => map.entries.iter().for_each(|entry| environment_spans(&entry.node, spans)),
+        Value::List(items) => items.iter().for_each(|item| environment_spans(item, spans)),
+        Value::Null => {}
+        _ => spans.push(node.span),
+    }
+}
+
+fn removed(text: &str, at: Span) -> Result<Removed, Box<Diagnostic>> {
+    let form = "write `secret.HANDLE` or `function.HANDLE`";
+    let refused = |summary: String| Err(Box::new(Diagnostic::error("removed", summary).hint(form)));
+    let starts = |text: &str| text.starts_with("secret.") || text.starts_with("function.");
+    let (target, rest) = match text.split_once('/') {
+        Some((target, rest)) if !starts(text) && names::is_target(target) => (Some(target.to_owned()), rest),
+        _ => (None, text),
+    };
+    match rest.split_once('.') {
+        Some((_, "")) => refused(format!("`{text}` names nothing")),
+        Some(("secret", handle)) => Ok(Removed { target, kind: model::Kind::Secret, handle: handle.to_owned(), at }),
+        Some(("function", handle)) => {
+            Ok(Removed { target, kind: model::Kind::Function, handle: handle.to_owned(), at })
+        }
+        Some((word, _)) => match suggest::nearest(word, ["secret", "function"]) {
+            Some(near) => Err(Box::new(
+                Diagnostic::error("removed", format!("`{text}` is no address"))
+                    .hint(format!("did you mean `{near}.…`?")),
+            )),
+            None => refused(format!("`{text}` is no address")),
+        },
+        None => refused(format!("`{text}` is no address")),
+    }
+}
+
+/// How far up a part's root is looked for.
+const MAX_PARENTS: usize = 8;
+
+/// A part was given as a root: name its root, if it can be found above it.
+fn part_as_root(path: &Path) -> Diagnostic {
+    let problem = Diagnostic::error(
+        "part-as-root",
+        format!("`{}` is a part, not a root manifest: it has neither `version` nor `project`", path.display()),
+    );
+    match find_root(path) {
+        Some(root) => problem.hint(format!("it is included by `{}`: give that one", root.display())),
+        None => problem.hint("give the root manifest that includes it, or add `version: 1` and `project: NAME`"),
+    }
+}
+
+fn find_root(part: &Path) -> Option<PathBuf> {
+    let real = part.canonicalize().ok()?;
+    let mut shown = part.parent()?.to_path_buf();
+    for folder in real.parent()?.ancestors().take(MAX_PARENTS) {
+        let relative = real.strip_prefix(folder).ok()?;
+        if let Some(name) = roots_in(folder).into_iter().find(|root| includes(&folder.join(root), relative)) {
+            // As the user would write it: beside the part's own path where it goes that far up.
+            let prefix = if shown.as_os_str().is_empty() || shown.canonicalize().is_ok_and(|real| real == folder) {
+                shown
+            } else {
+                folder.to_path_buf()
+            };
+            return Some(prefix.join(name));
+        }
+        if !shown.pop() || shown.as_os_str().is_empty() {
+            shown = PathBuf::new();
+        }
+    }
+    None
+}
+
+/// The YAML files of a folder, `rotator.yaml` first; a handful at most.
+fn roots_in(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let names = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> =
+        names.filter(|name| Path::new(name).extension().is_some_and(|e| e == "yaml" || e == "yml")).collect();
+    names.sort_by_key(|name| (name != "rotator.yaml", name.clone()));
+    names.truncate(20);
+    names
+}
+
+fn includes(root: &Path, part: &Path) -> bool {
+    let Ok(text) = source::read(root) else { return false };
+    let sources = Sources::default();
+    let file = sources.add(root.to_path_buf(), text, true);
+    let Ok(node) = parse::parse(&sources, file) else { return false };
+    let Some(Node { value: Value::List(items), .. }) = node.child("include") else { return false };
+    node.child("version").is_some()
+        && items
+            .iter()
+            .filter_map(Node::text)
+            .any(|pattern| include::check(pattern).is_ok_and(|matcher| matcher.is_match(part)))
+}

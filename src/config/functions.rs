@@ -1,0 +1,401 @@
+//! Checks of functions, and their way into the domain.
+
+use std::collections::BTreeMap;
+
+use super::document::Document;
+use super::raw::{ApplicationFile, FunctionFile, VpcFile};
+use super::scene::Scene;
+use super::targets::Place;
+use super::{code, credentials, names, typed};
+use crate::diagnostic::Diagnostic;
+use crate::model::{self, Application, Deployment, Function, FunctionSource, Sensitive, Vpc, arn::Arn};
+
+/// What may stand beside `existing`.
+const BESIDE_EXISTING: [&str; 3] = ["existing", "targets", "labels"];
+
+/// The names that Lambda keeps for itself (Lambda, "Defined runtime environment variables").
+const RESERVED: [&str; 19] = [
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_LAMBDA_RUNTIME_API",
+    "LAMBDA_TASK_ROOT",
+    "LAMBDA_RUNTIME_DIR",
+    "AWS_LAMBDA_MAX_CONCURRENCY",
+];
+
+/// Reads and checks a function.
+pub(super) fn read(
+    scene: &mut Scene<'_>,
+    handle: &str,
+    place: &Place,
+    document: &Document,
+    checked: &mut code::Checked,
+) -> Option<Function> {
+    let (file, misfits) = typed::read::<FunctionFile>(scene.merged);
+    if !misfits.is_empty() {
+        scene.misfits(misfits);
+    }
+    let file = file?;
+    check_labels(scene, file.labels.as_ref());
+    let labels = file.labels.clone().unwrap_or_default();
+    if let Some(reference) = file.existing.clone() {
+        check_existing(scene, &reference, place);
+        let name = model::arn::function_name(&reference).to_owned();
+        return Some(Function { name, source: FunctionSource::Existing { reference }, labels });
+    }
+    let name = file.name.clone().unwrap_or_else(|| handle.to_owned());
+    // A handle that is none was reported as such.
+    let stated = file.name.is_some() || names::handle(handle, false).is_ok();
+    let reason = names::function_name(&name).err().filter(|_| stated && !scene.is_open(&name));
+    let named = reason.is_none() && stated;
+    if let Some(reason) = reason {
+        let problem = Diagnostic::error("function-name", format!("`{name}` can't be a function's name: {reason}"));
+        let problem = if file.name.is_none() {
+            problem.hint("the handle is the name unless `name` says otherwise")
+        } else {
+            problem
+        };
+        scene.report(&["name"], problem);
+    }
+    let stack = stack(scene, &file, &name, named);
+    let application = application(scene, file.application.as_ref(), &name, place);
+    check_configuration(scene, &file);
+    check_environment(scene, file.environment.as_ref());
+    let vpc = file.vpc.as_ref().and_then(|vpc| check_vpc(scene, vpc));
+    let code = code::read(scene, &file, document, checked);
+    let limited = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
+    let deployment = Deployment {
+        application,
+        stack,
+        shared: file.shared == Some(true),
+        code,
+        runtime: file.runtime,
+        handler: file.handler,
+        architecture: file.architecture,
+        layers: file.layers,
+        timeout: limited(file.timeout),
+        memory: limited(file.memory),
+        environment: file
+            .environment
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(name, value)| (name, value.map(Sensitive::new)))
+            .collect(),
+        vpc,
+        description: file.description,
+    };
+    Some(Function { name, source: FunctionSource::Deployed(Box::new(deployment)), labels })
+}
+
+/// Labels are shown in plans and filters: short, and on one line.
+pub(super) fn check_labels(scene: &mut Scene<'_>, labels: Option<&BTreeMap<String, String>>) {
+    for (key, value) in labels.into_iter().flatten() {
+        let wrong = value.chars().any(char::is_control)
+            || value.chars().count() > 256
+            || key.is_empty()
+            || key.contains(['=', ':', '\n']);
+        if wrong {
+            scene.report(
+                &["labels", key],
+                Diagnostic::error(
+                    "label",
+                    "a label is one line of at most 256 characters, and its key holds no `=` or `:`",
+                ),
+            );
+        }
+    }
+}
+
+fn check_existing(scene: &mut Scene<'_>, reference: &str, place: &Place) {
+    if let Err(reason) = names::function_reference(reference)
+        && !scene.is_open(reference)
+    {
+        scene.report(
+            &["existing"],
+            Diagnostic::error("existing", format!("`{reference}` names no function: {reason}"))
+                .hint("write its name or its ARN"),
+        );
+    }
+    if let (Ok(arn), Some(region)) = (reference.parse::<Arn>(), &place.stated.1)
+        && arn.region != *region
+        && arn.service == "lambda"
+    {
+        let problem =
+            Diagnostic::error("existing", format!("the function is in {}, and the target in {region}", arn.region))
+                .hint("a secret rotates with a function of its own region: limit it with `targets`");
+        scene.report(&["existing"], problem);
+    }
+    let fields: Vec<&str> =
+        scene.merged.map().into_iter().flat_map(|map| &map.entries).map(|entry| entry.key.as_str()).collect();
+    for field in fields {
+        // Fields that mean nothing anywhere were reported as such.
+        if !BESIDE_EXISTING.contains(&field)
+            && !scene.found.iter().any(|problem| problem.summary.contains(&format!("`{field}`")))
+        {
+            let problem = Diagnostic::error("existing", format!("`{field}` can't stand beside `existing`"))
+                .because("an existing function is used as it is: nothing of it is deployed or changed")
+                .hint("remove it, or remove `existing` to deploy the function");
+            scene.report_key(&[field], problem);
+        }
+    }
+}
+
+fn stack(scene: &mut Scene<'_>, file: &FunctionFile, name: &str, named: bool) -> String {
+    // The default takes a function's name as far as a stack can have it.
+    let stack = file.stack.clone().unwrap_or_else(|| name.replace('_', "-"));
+    if let Err(reason) = names::stack_name(&stack)
+        && !scene.is_open(&stack)
+        && (named || file.stack.is_some())
+    {
+        let problem = Diagnostic::error("stack-name", format!("`{stack}` can't be a stack's name: {reason}"));
+        let fixed = stack.replace(['_', '.', '/', ' '], "-");
+        let problem = match (&file.stack, names::stack_name(&fixed)) {
+            (None, _) => problem.hint("state a `stack`: by default it is the function's name"),
+            (Some(_), Ok(())) => problem.hint(format!("write `{fixed}`")),
+            _ => problem,
+        };
+        scene.report(&["stack"], problem);
+    }
+    stack
+}
+
+fn application(scene: &mut Scene<'_>, file: Option<&ApplicationFile>, name: &str, place: &Place) -> Application {
+    let empty = ApplicationFile::default();
+    let file = file.unwrap_or(&empty);
+    let id = if let Some(id) = &file.id {
+        check_application(scene, id);
+        id.clone()
+    } else {
+        place.scope.uses_ambient("partition");
+        names::template(&place.partition).unwrap_or_else(|| {
+            let problem = Diagnostic::error(
+                "application",
+                format!("no rotation template is known for the partition `{}`", place.partition),
+            )
+            .hint("state the application: `application: {id: ARN}`");
+            scene.report(&["application"], problem);
+            String::new()
+        })
+    };
+    if let Some(version) = file.version.as_ref().filter(|version| !scene.is_open(version))
+        && semver::Version::parse(version).is_err()
+    {
+        let problem =
+            Diagnostic::error("application", format!("`{version}` is no version: three numbers, such as `1.1.618`"));
+        let problem = if ["latest", "newest", "*"].contains(&version.as_str()) {
+            problem.hint("leave it out to take the newest when first deployed")
+        } else {
+            problem
+        };
+        scene.report(&["application", "version"], problem);
+    }
+    let parameters = file.parameters.clone().unwrap_or_default();
+    for (parameter, value) in &parameters {
+        check_parameter(scene, parameter, value, name);
+    }
+    Application {
+        id,
+        version: file.version.clone(),
+        parameters: parameters.into_iter().map(|(name, value)| (name, Sensitive::new(value))).collect(),
+    }
+}
+
+fn check_application(scene: &mut Scene<'_>, id: &str) {
+    let right = scene.is_open(id)
+        || id
+            .parse::<Arn>()
+            .is_ok_and(|arn| arn.service == "serverlessrepo" && arn.resource.starts_with("applications/"));
+    if !right {
+        let problem = Diagnostic::error("application", format!("`{id}` is no application's ARN"))
+            .hint("it reads `arn:aws:serverlessrepo:REGION:ACCOUNT:applications/NAME`");
+        scene.report(&["application", "id"], problem);
+    }
+}
+
+fn check_parameter(scene: &mut Scene<'_>, parameter: &str, value: &str, name: &str) {
+    let path = ["application", "parameters", parameter];
+    if let Some(kind) = credentials::kind_of(value) {
+        scene.report(&path, credential(parameter, kind));
+    } else if parameter == "functionName" && value != name {
+        scene.report(
+            &path,
+            Diagnostic::error("application", "the function's name and the parameter `functionName` differ")
+                .hint("remove the parameter: it is filled in from `name`"),
+        );
+    } else if parameter == "endpoint" && !value.starts_with("https://") {
+        scene.report(
+            &path,
+            Diagnostic::error("application", "the parameter `endpoint` must start with `https://`")
+                .hint("remove it: Secrets Manager's endpoint of the region is filled in"),
+        );
+    }
+}
+
+fn credential(name: &str, kind: &str) -> Diagnostic {
+    Diagnostic::error("credential", format!("the value of `{name}` looks like {kind}"))
+        .because("whoever may read the function's configuration, the stack or this repository could read it")
+        .hint("keep it in a secret that the function reads, and revoke it if it is real")
+}
+
+fn check_environment(scene: &mut Scene<'_>, environment: Option<&BTreeMap<String, Option<String>>>) {
+    for (name, value) in environment.into_iter().flatten() {
+        let path = ["environment", name.as_str()];
+        if let Some(kind) = value.as_deref().and_then(credentials::kind_of) {
+            scene.report(&path, credential(name, kind));
+        }
+        let valid = name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.len() >= 2
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if RESERVED.contains(&name.as_str()) {
+            scene.report_key(
+                &path,
+                Diagnostic::error("environment", format!("Lambda sets `{name}` itself")).hint("choose another name"),
+            );
+        } else if !valid {
+            scene.report_key(&path, Diagnostic::error("environment", format!("`{name}` can't be an environment variable: two or more letters, digits and `_`, starting with a letter")));
+        }
+    }
+}
+
+fn check_vpc(scene: &mut Scene<'_>, vpc: &VpcFile) -> Option<Vpc> {
+    let lists = [("subnets", &vpc.subnets, "subnet-", 16), ("security_groups", &vpc.security_groups, "sg-", 5)];
+    for (field, list, prefix, most) in lists {
+        let Some(list) = list else {
+            if !scene.incomplete {
+                scene.report(
+                    &["vpc"],
+                    Diagnostic::error("vpc", format!("`vpc` lacks `{field}`"))
+                        .hint("a VPC takes both `subnets` and `security_groups`; both empty leave it"),
+                );
+            }
+            continue;
+        };
+        if list.len() > most {
+            scene.report(
+                &["vpc", field],
+                Diagnostic::error("vpc", format!("Lambda takes at most {most} of `{field}`, not {}", list.len())),
+            );
+        }
+        for (index, id) in list.iter().enumerate() {
+            let rest = id.strip_prefix(prefix);
+            if !scene.is_open(id)
+                && !rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric()))
+            {
+                scene.report(
+                    &["vpc", field, &index.to_string()],
+                    Diagnostic::error("vpc", format!("`{id}` is no id: one in `{field}` starts with `{prefix}`")),
+                );
+            }
+        }
+    }
+    let (subnets, security_groups) = (vpc.subnets.clone()?, vpc.security_groups.clone()?);
+    if subnets.is_empty() != security_groups.is_empty() {
+        let field = if subnets.is_empty() { "subnets" } else { "security_groups" };
+        scene.report(
+            &["vpc", field],
+            Diagnostic::error("vpc", format!("`{field}` is empty, and the other list isn't"))
+                .hint("fill both, or empty both to leave the VPC"),
+        );
+    }
+    Some(Vpc::new(subnets, security_groups))
+}
+
+fn check_configuration(scene: &mut Scene<'_>, file: &FunctionFile) {
+    let ranges = [("timeout", file.timeout, 1, 5400, "seconds"), ("memory", file.memory, 128, 32768, "MB")];
+    for (field, value, least, most, unit) in ranges {
+        if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
+            scene.report(
+                &[field],
+                Diagnostic::error(field, format!("`{field}` is {least} to {most} {unit}, not {value}")),
+            );
+        }
+    }
+    let incomplete = scene.incomplete;
+    let whole = |text: &&String| !(incomplete && text.contains("${"));
+    if let Some(architecture) = file.architecture.as_ref().filter(whole)
+        && !["x86_64", "arm64"].contains(&architecture.as_str())
+    {
+        let problem =
+            Diagnostic::error("architecture", format!("`architecture` is `x86_64` or `arm64`, not `{architecture}`"));
+        scene.report(
+            &["architecture"],
+            match architecture.to_ascii_lowercase().as_str() {
+                "amd64" | "x64" | "x86-64" | "intel" => problem.hint("write `x86_64`"),
+                "aarch64" | "arm" | "graviton" => problem.hint("write `arm64`"),
+                _ => problem,
+            },
+        );
+    }
+    if let Some(runtime) = file.runtime.as_ref().filter(whole) {
+        check_runtime(scene, runtime);
+    }
+    if let Some(handler) = file.handler.as_ref().filter(whole)
+        && (handler.is_empty() || handler.len() > 128 || handler.contains(char::is_whitespace))
+    {
+        scene.report(
+            &["handler"],
+            Diagnostic::error("handler", "a handler has 1 to 128 characters, without spaces")
+                .hint("write one such as `lambda_function.lambda_handler`"),
+        );
+    }
+    if file.description.as_ref().is_some_and(|text| text.chars().count() > 256) {
+        scene.report(&["description"], Diagnostic::error("description", "a description has at most 256 characters"));
+    }
+    for (index, layer) in file.layers.iter().flatten().enumerate() {
+        let versioned = |arn: &Arn| {
+            arn.resource.starts_with("layer:")
+                && arn.resource.rsplit(':').next().is_some_and(|version| version.chars().all(|c| c.is_ascii_digit()))
+        };
+        let right = layer
+            .parse::<Arn>()
+            .is_ok_and(|arn| arn.service == "lambda" && (versioned(&arn) || arn.resource.starts_with("awslayer:")));
+        if !right && !scene.is_open(layer) {
+            let problem = Diagnostic::error("layer", format!("`{layer}` is no layer version's ARN"))
+                .hint("it reads `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`");
+            scene.report(&["layers", &index.to_string()], problem);
+        }
+    }
+}
+
+/// Runtimes come and go: only the shape is judged, and AWS judges the rest.
+fn check_runtime(scene: &mut Scene<'_>, runtime: &str) {
+    const FAMILIES: [&str; 7] = ["python", "nodejs", "java", "dotnet", "ruby", "go", "provided"];
+    let known = FAMILIES.iter().any(|family| runtime.starts_with(family))
+        && runtime.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.');
+    // `python312` and `nodejs20` are the commonest slips.
+    let slip = match (runtime.strip_prefix("python"), runtime.strip_prefix("nodejs")) {
+        (Some(version), _)
+            if version.len() >= 2 && !version.contains('.') && version.chars().all(|c| c.is_ascii_digit()) =>
+        {
+            Some(format!("python{}.{}", &version[..1], &version[1..]))
+        }
+        (_, Some(version)) if !version.is_empty() && version.chars().all(|c| c.is_ascii_digit()) => {
+            Some(format!("nodejs{version}.x"))
+        }
+        _ => None,
+    };
+    if known && slip.is_none() {
+        return;
+    }
+    let problem = Diagnostic::error("runtime", format!("`{runtime}` is no runtime of Lambda"));
+    scene.report(
+        &["runtime"],
+        match slip {
+            Some(meant) => problem.hint(format!("write `{meant}`")),
+            None => problem.hint("write one such as `python3.12`, `nodejs22.x` or `provided.al2023`"),
+        },
+    );
+}

@@ -1,0 +1,79 @@
+//! Patterns of `include` → files, sorted bytewise.
+
+use std::path::{Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+
+/// The deepest folder that `**` looks into.
+const MAX_DEPTH: usize = 16;
+
+/// What a pattern found, relative to the root's folder.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Regular files, sorted bytewise.
+    pub files: Vec<PathBuf>,
+    /// Links that the pattern matches; they are not followed.
+    pub links: Vec<PathBuf>,
+}
+
+/// Why a pattern is refused, before anything is looked for.
+pub(super) fn check(pattern: &str) -> Result<GlobMatcher, String> {
+    if pattern.is_empty() {
+        return Err("a pattern is empty".to_owned());
+    }
+    if pattern.contains("://") {
+        return Err("parts are files of the same tree, not URLs".to_owned());
+    }
+    if pattern.starts_with(['/', '~']) || pattern.contains('\\') {
+        return Err("a pattern is relative to the root manifest, with `/` between folders".to_owned());
+    }
+    if pattern.contains("${") {
+        return Err("variables aren't replaced in patterns: every target has the same parts".to_owned());
+    }
+    if pattern.split('/').any(|part| part == "..") {
+        return Err("a pattern stays below the root manifest's folder: no `..`".to_owned());
+    }
+    let plain = pattern.trim_start_matches("./");
+    let glob = GlobBuilder::new(plain).literal_separator(true).backslash_escape(false).build();
+    glob.map(|glob| glob.compile_matcher()).map_err(|error| error.kind().to_string())
+}
+
+/// The files below `folder` that a checked pattern matches.
+pub(super) fn find(folder: &Path, pattern: &str, matcher: &GlobMatcher) -> Found {
+    let parts: Vec<&str> = pattern.trim_start_matches("./").split('/').collect();
+    let literal = parts.iter().take(parts.len() - 1).take_while(|part| !part.contains(['*', '?', '[', '{'])).count();
+    let start: PathBuf = parts[..literal].iter().collect();
+    let deepest = if pattern.contains("**") { MAX_DEPTH } else { parts.len() - literal };
+    let mut found = Found::default();
+    // A folder on the way may be a link too.
+    let linked =
+        (1..=literal).map(|count| parts[..count].iter().collect::<PathBuf>()).find(|path| is_link(&folder.join(path)));
+    match linked {
+        Some(link) => found.links.push(link),
+        None => walk(folder, &start, deepest, matcher, &mut found),
+    }
+    let bytes = |path: &PathBuf| path.as_os_str().as_encoded_bytes().to_vec();
+    found.files.sort_by_key(bytes);
+    found.links.sort_by_key(bytes);
+    found
+}
+
+fn is_link(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
+}
+
+fn walk(folder: &Path, below: &Path, depth: usize, matcher: &GlobMatcher, found: &mut Found) {
+    let Ok(entries) = std::fs::read_dir(folder.join(below)) else { return };
+    for entry in entries.flatten() {
+        let path = below.join(entry.file_name());
+        let Ok(kind) = entry.file_type() else { continue };
+        let wanted = matcher.is_match(&path);
+        if kind.is_symlink() && wanted {
+            found.links.push(path);
+        } else if kind.is_file() && wanted {
+            found.files.push(path);
+        } else if kind.is_dir() && depth > 1 && !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            walk(folder, &path, depth - 1, matcher, found);
+        }
+    }
+}

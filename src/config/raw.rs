@@ -1,0 +1,363 @@
+//! The manifest's file format, exactly: what is read, and what the published JSON Schema says.
+//!
+//! The types are read after defaults were merged and variables replaced, so they hold plain values. The schema describes
+//! the file as people write it: a variable may stand where a value stands, and `null` where a field is absent.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::{Deserialize, Deserializer};
+
+/// A manifest of rotator: which AWS Secrets Manager secrets rotate, when, and with which function.
+///
+/// The root states `version` and `project`. A part, which a root includes, holds `defaults`, `functions` and `secrets` only.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "manifest")]
+pub(super) struct RootFile {
+    /// The version of this format: 1.
+    #[schemars(schema_with = "format_version")]
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub version: Option<i64>,
+    /// Which versions of rotator may read this manifest, such as `">=0.1"`; others refuse it instead of misreading it.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub requires: Option<String>,
+    /// The name that marks on AWS what this manifest owns (the tag `rotator:project`).
+    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$"))]
+    pub project: Option<String>,
+    /// An earlier name of the project, whose resources are taken over.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$"))]
+    pub renamed_from: Option<String>,
+    /// Parts: patterns relative to this file, such as `services/*.yaml`.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub include: Option<Vec<String>>,
+    /// What every target, function and secret inherits.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub defaults: Option<DefaultsFile>,
+    /// One account and region each. Absent: one target, from AWS's environment.
+    #[schemars(schema_with = "targets_schema")]
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub targets: Option<BTreeMap<String, Option<TargetFile>>>,
+    /// Rotation functions by handle.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub functions: Option<BTreeMap<String, Option<FunctionFile>>>,
+    /// Secrets by handle, which is the secret's name unless `name` says otherwise.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub secrets: Option<BTreeMap<String, Option<SecretFile>>>,
+    /// Whether orphans, which this project owns and no handle names, are ended. Default: they are only noted.
+    pub prune: Option<bool>,
+    /// What is let go of without being touched: `secret.HANDLE` or `function.HANDLE`, with `TARGET/` before it for one target only.
+    #[schemars(schema_with = "removed_schema")]
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub removed: Option<Vec<String>>,
+}
+
+/// Inherited values, each shaped like what inherits it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "defaults")]
+pub(super) struct DefaultsFile {
+    /// What every target inherits.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub targets: Option<TargetFile>,
+    /// What every deployed function inherits; an `existing` one inherits nothing.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub functions: Option<FunctionFile>,
+    /// What every secret inherits.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub secrets: Option<SecretFile>,
+}
+
+/// One AWS account and region.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "target")]
+pub(super) struct TargetFile {
+    /// The region, such as `eu-west-1`. Default: AWS's environment.
+    #[schemars(schema_with = "region_schema")]
+    pub region: Option<String>,
+    /// The account's id, quoted: twelve digits. Any other account is refused before the first read.
+    #[schemars(schema_with = "account_schema")]
+    pub account: Option<String>,
+    /// The ARN of the role that reads; it writes too unless `apply_role` is given.
+    #[schemars(schema_with = "role_schema")]
+    pub role: Option<String>,
+    /// The ARN of the role that writes.
+    #[schemars(schema_with = "role_schema")]
+    pub apply_role: Option<String>,
+    /// Values for `${name}`. They may use `${target}`, `${region}`, `${account}` and `${partition}`.
+    #[schemars(schema_with = "vars_schema")]
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub vars: Option<IgnoredAny>,
+    /// A YAML or JSON map of more variables, or what `terraform output -json` prints; `vars` wins.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub vars_from: Option<String>,
+}
+
+/// A rotation function: deployed from an application of the Serverless Application Repository, or existing.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "function")]
+pub(super) struct FunctionFile {
+    /// The function's name on AWS. Default: the handle.
+    pub name: Option<String>,
+    /// The name or ARN of a function that is used and not deployed. Only `targets` and `labels` may stand beside it.
+    pub existing: Option<String>,
+    /// The targets that the function is for: names or patterns such as `prod-*`. Default: all.
+    #[schemars(schema_with = "names_schema")]
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub targets: Option<Vec<String>>,
+    /// For people, filters and grouping; never sent to AWS.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// The application that the function is deployed from. Default: AWS's generic rotation template, at its newest version.
+    pub application: Option<ApplicationFile>,
+    /// The stack's name; AWS puts `serverlessrepo-` before it. Default: the function's name.
+    pub stack: Option<String>,
+    /// The code: a folder, a source file or a .zip relative to this file, or an object in S3.
+    pub code: Option<CodeFile>,
+    /// Lambda's runtime, such as `python3.12`.
+    pub runtime: Option<String>,
+    /// Where the function starts, such as `lambda_function.lambda_handler`.
+    pub handler: Option<String>,
+    /// The processor.
+    #[schemars(schema_with = "architecture_schema")]
+    pub architecture: Option<String>,
+    /// Layer version ARNs, in order.
+    #[schemars(schema_with = "texts_schema")]
+    pub layers: Option<Vec<String>>,
+    /// How long a step may take, in seconds.
+    #[schemars(schema_with = "timeout_schema")]
+    pub timeout: Option<i64>,
+    /// Memory in MB.
+    #[schemars(schema_with = "memory_schema")]
+    pub memory: Option<i64>,
+    /// Environment variables; `null` deletes one.
+    #[schemars(schema_with = "environment_schema")]
+    pub environment: Option<BTreeMap<String, Option<String>>>,
+    /// The VPC; both lists empty: none.
+    pub vpc: Option<VpcFile>,
+    /// The function's description.
+    pub description: Option<String>,
+    /// Whether other projects' manifests may attach secrets to the function.
+    #[schemars(schema_with = "bool_schema")]
+    pub shared: Option<bool>,
+}
+
+/// An application of the Serverless Application Repository.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "application")]
+pub(super) struct ApplicationFile {
+    /// The application's ARN. Default: AWS's generic rotation template, `SecretsManagerRotationTemplate`.
+    pub id: Option<String>,
+    /// The version, such as `1.1.618`. Default: the newest when first deployed, then whatever is live.
+    pub version: Option<String>,
+    /// The application's parameters, in its own spelling.
+    pub parameters: Option<BTreeMap<String, String>>,
+}
+
+/// A function's VPC configuration.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "vpc")]
+pub(super) struct VpcFile {
+    /// Subnet ids.
+    #[schemars(schema_with = "texts_schema")]
+    pub subnets: Option<Vec<String>>,
+    /// Security group ids.
+    #[schemars(schema_with = "texts_schema")]
+    pub security_groups: Option<Vec<String>>,
+}
+
+/// A function's code.
+#[derive(Debug)]
+pub(super) enum CodeFile {
+    Path(String),
+    S3(S3File),
+}
+
+/// Code in S3, for packages of more than 50 MB.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "s3_code")]
+pub(super) struct S3File {
+    /// The bucket, in the function's region.
+    pub s3_bucket: Option<String>,
+    /// The object's key.
+    pub s3_key: Option<String>,
+    /// The object's version.
+    pub s3_object_version: Option<String>,
+    /// The package's SHA-256 in base64, as Lambda's `CodeSha256`.
+    pub sha256: Option<String>,
+}
+
+/// A secret whose rotation is managed. The secret itself is never created, changed or read.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "secret")]
+pub(super) struct SecretFile {
+    /// The secret's name or ARN on AWS. Default: the handle.
+    pub name: Option<String>,
+    /// The handle of its rotation function. Absent: rotation that AWS manages itself.
+    pub function: Option<String>,
+    /// The targets that the secret is in: names or patterns such as `prod-*`. Default: all.
+    #[schemars(schema_with = "names_schema")]
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub targets: Option<Vec<String>>,
+    /// For people, filters and grouping; never sent to AWS.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// When it rotates.
+    pub rotation: Option<RotationFile>,
+}
+
+/// When a secret rotates. All times are UTC.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "rotation")]
+pub(super) struct RotationFile {
+    /// On or off. Default: on where a schedule is given.
+    #[schemars(schema_with = "bool_schema")]
+    pub enabled: Option<bool>,
+    /// Rotate every so many days. Replaces an inherited `schedule_expression`.
+    #[schemars(schema_with = "days_schema")]
+    pub automatically_after_days: Option<i64>,
+    /// `rate(12 hours)`, `rate(10 days)` or `cron(0 8 1 * ? *)`. Replaces inherited days.
+    #[schemars(schema_with = "expression_schema")]
+    pub schedule_expression: Option<String>,
+    /// The window's length, such as `4h`. Default: AWS's own.
+    #[schemars(schema_with = "duration_schema")]
+    pub duration: Option<String>,
+    /// Whether a change of rotation rotates the secret at once. Default: only when rotation is switched on.
+    #[schemars(schema_with = "bool_schema")]
+    pub rotate_immediately: Option<bool>,
+}
+
+impl<'de> Deserialize<'de> for CodeFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PathOrObject;
+        impl<'de> Visitor<'de> for PathOrObject {
+            type Value = CodeFile;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path, or a map with `s3_bucket`, `s3_key` and `sha256`")
+            }
+
+            fn visit_str<E>(self, path: &str) -> Result<CodeFile, E> {
+                Ok(CodeFile::Path(path.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<CodeFile, A::Error> {
+                S3File::deserialize(MapAccessDeserializer::new(map)).map(CodeFile::S3)
+            }
+        }
+        deserializer.deserialize_any(PathOrObject)
+    }
+}
+
+impl JsonSchema for CodeFile {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "code".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let object = generator.subschema_for::<S3File>();
+        json_schema!({
+            "description": "A path relative to this file, or an object in S3.",
+            "anyOf": [{ "type": "string", "minLength": 1 }, object]
+        })
+    }
+}
+
+/// A whole value that is one variable.
+const VARIABLE: &str = r"^\$\{[A-Za-z_][A-Za-z0-9_-]*\}$";
+
+fn format_version(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "const": 1 })
+}
+
+fn number(least: i64, most: i64) -> Schema {
+    json_schema!({ "anyOf": [
+        { "type": "integer", "minimum": least, "maximum": most },
+        { "type": "string", "pattern": VARIABLE },
+        { "type": "null" }
+    ] })
+}
+
+/// A text of a certain form, or one that holds a variable.
+fn text(pattern: &str) -> Schema {
+    json_schema!({ "anyOf": [
+        { "type": "string", "pattern": pattern },
+        { "type": "string", "pattern": r"\$\{" },
+        { "type": "null" }
+    ] })
+}
+
+fn timeout_schema(_: &mut SchemaGenerator) -> Schema {
+    number(1, 5400)
+}
+
+fn memory_schema(_: &mut SchemaGenerator) -> Schema {
+    number(128, 32768)
+}
+
+fn days_schema(_: &mut SchemaGenerator) -> Schema {
+    number(1, 1000)
+}
+
+fn bool_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [{ "type": "boolean" }, { "type": "string", "pattern": VARIABLE }, { "type": "null" }] })
+}
+
+fn texts_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [
+        { "type": "array", "items": { "type": "string" } },
+        { "type": "string", "pattern": VARIABLE },
+        { "type": "null" }
+    ] })
+}
+
+fn names_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["array", "null"], "items": { "type": "string", "pattern": "^[a-z0-9*-]+$" } })
+}
+
+fn removed_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["array", "null"], "items": { "type": "string", "pattern": r"^([a-z0-9-]+/)?(secret|function)\..+$" } })
+}
+
+fn region_schema(_: &mut SchemaGenerator) -> Schema {
+    text(r"^[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}$")
+}
+
+fn account_schema(_: &mut SchemaGenerator) -> Schema {
+    text("^[0-9]{12}$")
+}
+
+fn role_schema(_: &mut SchemaGenerator) -> Schema {
+    text(r"^arn:[^:]+:iam::[0-9]{12}:role/.+$")
+}
+
+fn architecture_schema(_: &mut SchemaGenerator) -> Schema {
+    text("^(x86_64|arm64)$")
+}
+
+fn expression_schema(_: &mut SchemaGenerator) -> Schema {
+    text(r"^(rate|cron)\([^()]+\)$")
+}
+
+fn duration_schema(_: &mut SchemaGenerator) -> Schema {
+    text("^([1-9]|1[0-9]|2[0-4])h$")
+}
+
+fn vars_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["object", "null"], "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_-]*$" } })
+}
+
+fn environment_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [
+        { "type": "object", "additionalProperties": { "type": ["string", "null"] } },
+        { "type": "string", "pattern": VARIABLE },
+        { "type": "null" }
+    ] })
+}
+
+fn targets_schema(generator: &mut SchemaGenerator) -> Schema {
+    let target = generator.subschema_for::<TargetFile>();
+    json_schema!({
+        "type": ["object", "null"],
+        "propertyNames": { "pattern": "^[a-z0-9-]+$" },
+        "additionalProperties": { "anyOf": [target, { "type": "null" }] }
+    })
+}

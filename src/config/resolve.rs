@@ -1,0 +1,438 @@
+//! Entries × targets → [`Desired`]: defaults under each entry once, variables and checks once a target.
+
+use std::collections::HashMap;
+
+use globset::GlobBuilder;
+
+use super::document::{Document, Part};
+use super::merge::merge;
+use super::node::{Entry, Node, Value};
+use super::scene::Scene;
+use super::source::Span;
+use super::targets::{self, Place};
+use super::variables::Substitution;
+use super::{Ambient, code, functions, names, secrets, suggest};
+use crate::diagnostic::Diagnostic;
+use crate::model::{self, Address, Desired};
+
+/// What came of resolving.
+pub(super) struct Resolution {
+    /// One for each target; `None` where AWS's environment plays a part and wasn't known.
+    pub desired: Vec<Option<Desired>>,
+    pub targets: Vec<model::Target>,
+    pub found: Vec<Diagnostic>,
+    /// The names on AWS, to be compared between handles, targets and manifests.
+    names: Vec<Named>,
+    places: Vec<(Option<String>, Option<String>)>,
+}
+
+/// A name on AWS, and who has it.
+struct Named {
+    kind: &'static str,
+    name: String,
+    place: usize,
+    handle: String,
+    at: Span,
+    /// An existing function belongs to nobody here: several manifests may use it.
+    existing: bool,
+}
+
+/// Resolves all targets, or `only` one.
+pub(super) fn resolve(document: &Document, ambient: Option<&Ambient>, only: Option<usize>) -> Resolution {
+    let (places, found) = targets::places(document, ambient, only);
+    let stated = places.iter().map(|place| place.stated.clone()).collect();
+    let targets = places.iter().map(|place| place.target.clone()).collect();
+    let desired = places.iter().map(|place| empty(document, place)).collect();
+    let mut resolved = Resolver {
+        document,
+        all: document.targets.iter().flatten().map(|entry| entry.key.as_str()).collect(),
+        places,
+        desired,
+        found,
+        names: Vec::new(),
+        patterns: HashMap::new(),
+        functions: HashMap::new(),
+        rules: secrets::Rules::default(),
+        code: code::Checked::default(),
+        only,
+    };
+    resolved.removed();
+    for part in &document.parts {
+        resolved.functions(part);
+    }
+    for part in &document.parts {
+        resolved.secrets(part);
+    }
+    let Resolver { desired, found, names, places, .. } = resolved;
+    let keep =
+        |(place, desired): (&Place, Desired)| (ambient.is_some() || !place.scope.used_ambient()).then_some(desired);
+    let desired = places.iter().zip(desired).map(keep).collect();
+    Resolution { desired, targets, found, names, places: stated }
+}
+
+fn empty(document: &Document, place: &Place) -> Desired {
+    let head = &document.head;
+    let mine = |removed: &&super::document::Removed| removed.target.is_none() || removed.target == place.target.name;
+    let removed = head
+        .removed
+        .iter()
+        .filter(mine)
+        .map(|removed| Address::new(place.target.name.as_deref(), removed.kind, removed.handle.clone()))
+        .collect();
+    Desired {
+        project: head.project.clone(),
+        renamed_from: head.renamed_from.clone(),
+        prune: head.prune,
+        target: place.target.clone(),
+        removed,
+        ..Desired::default()
+    }
+}
+
+struct Resolver<'a> {
+    document: &'a Document,
+    /// The names of all targets, also where only one is resolved.
+    all: Vec<&'a str>,
+    places: Vec<Place>,
+    desired: Vec<Desired>,
+    found: Vec<Diagnostic>,
+    names: Vec<Named>,
+    /// Which targets a pattern matches, by position among all.
+    patterns: HashMap<String, Result<Vec<usize>, String>>,
+    /// The handles of functions, and the targets that they are in.
+    functions: HashMap<&'a str, Vec<usize>>,
+    rules: secrets::Rules,
+    code: code::Checked,
+    only: Option<usize>,
+}
+
+impl<'a> Resolver<'a> {
+    fn count(&self) -> usize {
+        self.all.len().max(1)
+    }
+
+    /// Where a target stands among those that are resolved.
+    fn position(&self, target: usize) -> Option<usize> {
+        match self.only {
+            Some(only) => (only == target).then_some(0),
+            None => Some(target),
+        }
+    }
+
+    fn removed(&mut self) {
+        let document = self.document;
+        let listed = |kind: model::Kind, handle: &str| {
+            let entries = document
+                .parts
+                .iter()
+                .flat_map(|part| if kind == model::Kind::Secret { &part.secrets } else { &part.functions });
+            entries.into_iter().find(|entry| entry.key == handle).map(|entry| entry.at)
+        };
+        for removed in &document.head.removed {
+            if let Some(first) = listed(removed.kind, &removed.handle) {
+                let summary =
+                    format!("`{}.{}` is let go of here, and still declared", removed.kind.word(), removed.handle);
+                let mut problem = Diagnostic::error("removed", summary)
+                    .at(document.sources.position(removed.at))
+                    .hint("remove one of the two");
+                problem.related.push((document.sources.position(first), "declared here".to_owned()));
+                self.found.push(problem);
+            }
+            if let Some(target) = removed.target.as_deref().filter(|target| !self.all.contains(target)) {
+                let problem = unknown_target(target, &self.all).at(document.sources.position(removed.at));
+                self.found.push(problem);
+            }
+        }
+    }
+
+    /// The entry over its defaults, and the targets that it is in.
+    fn prepare(&mut self, entry: &Entry, defaults: Option<&Node>, kind: &'static str) -> (Node, Vec<usize>) {
+        let merged = merge(defaults, &entry.node);
+        let end = entry.node.map().map_or(entry.at.line, |map| map.end).max(entry.at.line);
+        let Some(Value::List(patterns)) = merged.child("targets").map(|node| &node.value) else {
+            return (merged, (0..self.count()).collect());
+        };
+        let mut scene = Scene {
+            sources: &self.document.sources,
+            kind,
+            key: &entry.key,
+            at: entry.at,
+            end,
+            merged: &merged,
+            incomplete: false,
+            found: Vec::new(),
+        };
+        let mut targets = Vec::new();
+        for (index, pattern) in patterns.iter().enumerate() {
+            let Some(text) = pattern.text() else { continue };
+            let all = &self.all;
+            let matched = self.patterns.entry(text.to_owned()).or_insert_with(|| matches(text, all));
+            match matched {
+                Ok(matched) if !matched.is_empty() => targets.extend(matched.iter().copied()),
+                Ok(_) => scene.report(&["targets", &index.to_string()], unknown_target(text, all)),
+                Err(reason) => {
+                    scene.report(&["targets", &index.to_string()], Diagnostic::error("targets", reason.clone()));
+                }
+            }
+        }
+        if patterns.is_empty() {
+            scene.report(
+                &["targets"],
+                Diagnostic::error("targets", "`targets` is empty: the entry would be in no target")
+                    .hint("remove it to mean all of them"),
+            );
+        }
+        targets.sort_unstable();
+        targets.dedup();
+        self.found.append(&mut scene.found);
+        drop(scene);
+        (merged, targets)
+    }
+
+    /// Replaces variables for one target and runs a check; what it finds is gathered over the targets.
+    fn each<T>(
+        &mut self,
+        entry: &Entry,
+        merged: Node,
+        targets: &[usize],
+        kind: &'static str,
+        mut check: impl FnMut(&mut Self, &mut Scene<'_>, usize) -> Option<T>,
+        mut keep: impl FnMut(&mut Self, usize, T),
+    ) {
+        let document = self.document;
+        let end = entry.node.map().map_or(entry.at.line, |map| map.end).max(entry.at.line);
+        let mut gathered: Vec<(usize, Diagnostic)> = Vec::new();
+        let positions: Vec<usize> = targets.iter().filter_map(|target| self.position(*target)).collect();
+        let mut template = Some(merged);
+        for (turn, position) in positions.iter().enumerate() {
+            // The last target takes the template itself.
+            let next = if turn + 1 == positions.len() { template.take() } else { template.clone() };
+            let Some(mut node) = next else { continue };
+            let mut substitution = Substitution {
+                sources: &document.sources,
+                scope: &self.places[*position].scope,
+                key: Some(&entry.key),
+                problems: Vec::new(),
+            };
+            substitution.apply(&mut node);
+            let problems = substitution.problems;
+            let mut scene = Scene {
+                sources: &document.sources,
+                kind,
+                key: &entry.key,
+                at: entry.at,
+                end,
+                merged: &node,
+                incomplete: !problems.is_empty(),
+                found: Vec::new(),
+            };
+            for (span, problem) in problems {
+                scene.push(span, None, problem);
+            }
+            let value = check(self, &mut scene, *position);
+            gathered.extend(scene.found.into_iter().map(|problem| (*position, problem)));
+            if let Some(value) = value {
+                keep(self, *position, value);
+            }
+        }
+        self.gather(gathered, positions.len());
+    }
+
+    /// A problem that holds in all targets of an entry is said once; else with the targets that it holds in.
+    fn gather(&mut self, gathered: Vec<(usize, Diagnostic)>, of: usize) {
+        let mut merged: Vec<(Vec<usize>, Diagnostic)> = Vec::new();
+        for (position, problem) in gathered {
+            match merged.iter_mut().find(|(_, known)| {
+                known.check == problem.check && known.summary == problem.summary && known.position == problem.position
+            }) {
+                Some((positions, _)) if positions.contains(&position) => {}
+                Some((positions, _)) => positions.push(position),
+                None => merged.push((vec![position], problem)),
+            }
+        }
+        for (positions, mut problem) in merged {
+            if positions.len() < of {
+                problem.targets =
+                    positions.iter().filter_map(|position| self.places[*position].target.name.clone()).collect();
+            }
+            self.found.push(problem);
+        }
+    }
+
+    fn functions(&mut self, part: &'a Part) {
+        for entry in &part.functions {
+            let existing = entry.node.child("existing").is_some_and(|node| !node.is_null());
+            let defaults = if existing { None } else { part.function_defaults.as_ref() };
+            let (merged, targets) = self.prepare(entry, defaults, "function");
+            self.functions.entry(&entry.key).or_insert_with(|| targets.clone());
+            self.each(
+                entry,
+                merged,
+                &targets,
+                "function",
+                |resolver, scene, position| {
+                    functions::read(
+                        scene,
+                        &entry.key,
+                        &resolver.places[position],
+                        resolver.document,
+                        &mut resolver.code,
+                    )
+                },
+                |resolver, position, function| {
+                    let existing = function.deployment().is_none();
+                    resolver.name("function", function.name.clone(), position, entry, existing);
+                    if let Some(deployment) = function.deployment() {
+                        resolver.name("stack", deployment.stack.clone(), position, entry, false);
+                    }
+                    resolver.desired[position].functions.insert(entry.key.clone(), function);
+                },
+            );
+        }
+    }
+
+    fn secrets(&mut self, part: &'a Part) {
+        for entry in &part.secrets {
+            let (merged, targets) = self.prepare(entry, part.secret_defaults.as_ref(), "secret");
+            self.each(
+                entry,
+                merged,
+                &targets,
+                "secret",
+                |resolver, scene, position| {
+                    let secret = secrets::read(scene, &entry.key, &resolver.places[position], &mut resolver.rules)?;
+                    resolver.check_function(scene, &secret, position);
+                    Some(secret)
+                },
+                |resolver, position, secret| {
+                    resolver.name("secret", names::plain_secret_name(&secret.name).to_owned(), position, entry, false);
+                    resolver.desired[position].secrets.insert(entry.key.clone(), secret);
+                },
+            );
+        }
+    }
+
+    /// A secret's function is a handle of a function that is in the same target.
+    fn check_function(&self, scene: &mut Scene<'_>, secret: &model::Secret, position: usize) {
+        let Some(handle) = &secret.function else { return };
+        let target = self.only.unwrap_or(position);
+        let Some(targets) = self.functions.get(handle.as_str()) else {
+            let problem = Diagnostic::error("unknown-function", format!("there is no function `{handle}`"));
+            let near = suggest::nearest(handle, self.functions.keys().copied());
+            let by_name = self.desired[position]
+                .functions
+                .iter()
+                .find(|(_, function)| function.name == model::arn::function_name(handle));
+            let problem = match (by_name, near) {
+                (Some((known, _)), _) => {
+                    problem.hint(format!("write the handle, `{known}`: `{handle}` is its name on AWS"))
+                }
+                (None, Some(near)) => problem.hint(format!("did you mean `{near}`?")),
+                (None, None) if self.functions.is_empty() => {
+                    problem.hint(format!("declare it: `functions: {{{handle}: {{existing: {handle}}}}}`"))
+                }
+                (None, None) => {
+                    let mut known: Vec<&str> = self.functions.keys().copied().collect();
+                    known.sort_unstable();
+                    problem.hint(format!("declared here: {}", suggest::list(known)))
+                }
+            };
+            scene.report(&["function"], problem);
+            return;
+        };
+        if !targets.contains(&target) {
+            let inside: Vec<&str> = targets.iter().filter_map(|target| self.all.get(*target).copied()).collect();
+            let problem =
+                Diagnostic::error("function-elsewhere", format!("the function `{handle}` isn't in this target"))
+                    .because(format!(
+                        "it is in {}",
+                        if inside.is_empty() { "none".to_owned() } else { suggest::list(inside) }
+                    ))
+                    .hint("give both the same `targets`");
+            scene.report(&["function"], problem);
+        }
+    }
+
+    fn name(&mut self, kind: &'static str, name: String, place: usize, entry: &Entry, existing: bool) {
+        self.names.push(Named { kind, name, place, handle: entry.key.clone(), at: entry.at, existing });
+    }
+}
+
+fn unknown_target(pattern: &str, all: &[&str]) -> Diagnostic {
+    if all.is_empty() {
+        return Diagnostic::error("targets", format!("`{pattern}` matches no target: the manifest has no `targets`"))
+            .hint("declare targets, or remove this");
+    }
+    let problem = Diagnostic::error("targets", format!("`{pattern}` matches no target"));
+    match suggest::nearest(pattern, all.iter().copied()) {
+        Some(near) => problem.hint(format!("did you mean `{near}`?")),
+        None => problem.hint(format!("the targets are {}", suggest::list(all.iter().copied()))),
+    }
+}
+
+/// The targets that a name or pattern means.
+fn matches(pattern: &str, all: &[&str]) -> Result<Vec<usize>, String> {
+    if let Some(wrong) = pattern.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || "-*".contains(*c)))
+    {
+        return Err(if pattern.contains("${") {
+            "variables aren't replaced in `targets`: they depend on the target".to_owned()
+        } else {
+            let wrong = wrong.escape_debug();
+            format!("a pattern of targets holds lower-case letters, digits, `-` and `*`, not `{wrong}`")
+        });
+    }
+    let glob = GlobBuilder::new(pattern).build().map_err(|error| error.kind().to_string())?.compile_matcher();
+    Ok(all.iter().enumerate().filter(|(_, name)| glob.is_match(name)).map(|(index, _)| index).collect())
+}
+
+/// Two handles with one name on AWS, in one account and region: within a manifest, and between manifests.
+pub(super) fn duplicates<'a>(all: impl Iterator<Item = (&'a Document, &'a Resolution)>) -> Vec<Diagnostic> {
+    type Key<'a> = (&'a str, &'a (Option<String>, Option<String>), &'a str);
+    let mut seen: HashMap<Key<'_>, (&Document, &Named, &Resolution)> = HashMap::new();
+    let mut found = Vec::new();
+    for (document, resolution) in all {
+        for named in &resolution.names {
+            let place = &resolution.places[named.place];
+            let Some((first_document, first, first_resolution)) =
+                seen.insert((named.kind, place, &named.name), (document, named, resolution))
+            else {
+                continue;
+            };
+            let same_manifest = std::ptr::eq(first_document, document);
+            // One handle in two files was reported as such.
+            let same_handle = same_manifest && first.handle == named.handle && first.place == named.place;
+            if same_handle || (!same_manifest && (first.existing || named.existing)) {
+                continue;
+            }
+            let target = |resolution: &Resolution, named: &Named| resolution.targets[named.place].name.clone();
+            let (here, there) = (target(resolution, named), target(first_resolution, first));
+            let whose = |handle: &str, target: &Option<String>| match target {
+                Some(target) if here != there => format!("`{handle}` in `{target}`"),
+                _ => format!("`{handle}`"),
+            };
+            let (what, hint) = match named.kind {
+                "stack" => ("stack of two functions", "give one of them another `stack`"),
+                "function" => ("name of two functions", "give one of them another `name`"),
+                _ => ("name of two secrets", "a secret has one schedule: remove one of them"),
+            };
+            let hint = if here == there {
+                hint
+            } else {
+                "two targets are one account and region: put `${target}` into the name, or limit the entries with `targets`"
+            };
+            let summary = format!(
+                "`{}` is the {what}: {} and {}",
+                named.name,
+                whose(&first.handle, &there),
+                whose(&named.handle, &here)
+            );
+            let mut problem =
+                Diagnostic::error("duplicate-name", summary).at(document.sources.position(named.at)).hint(hint);
+            if first.at != named.at || !same_manifest {
+                problem.related.push((first_document.sources.position(first.at), "the first one".to_owned()));
+            }
+            found.push(problem);
+        }
+    }
+    found
+}

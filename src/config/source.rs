@@ -1,0 +1,225 @@
+//! The files that were read, and the way from a place in them to what a person sees.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+use super::credentials;
+use crate::diagnostic::Position;
+
+/// The largest file that is read, in bytes: far above any manifest, far below what hurts.
+pub(super) const MAX_FILE: u64 = 64 * 1024 * 1024;
+
+/// Lines longer than this, in bytes, are machines' work: they are named by place and not shown.
+const MAX_LINE: usize = 4096;
+
+/// A place in a file: small, because every key and value has one. Lines and columns count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Span {
+    /// Which of [`Sources`].
+    pub file: u32,
+    pub line: u32,
+    /// In characters.
+    pub column: u32,
+    /// In characters.
+    pub length: u32,
+}
+
+/// One file.
+pub(super) struct Source {
+    /// As the user gave it, or found by a manifest.
+    pub shown: PathBuf,
+    pub text: String,
+    /// The byte at which each line starts.
+    lines: Vec<u32>,
+    /// Lines that are never shown, because key material stands there.
+    hidden: HashSet<u32>,
+    /// No line is shown: the file may hold what its owner calls sensitive.
+    private: bool,
+    /// Environment values, to be covered where their line is shown: by line, column and length.
+    masks: HashMap<u32, Vec<(u32, u32)>>,
+}
+
+impl Source {
+    fn new(shown: PathBuf, text: String, private: bool) -> Self {
+        let lines = line_starts(&text);
+        let mut source = Self { shown, text, lines, hidden: HashSet::new(), private, masks: HashMap::new() };
+        source.hidden = source.key_material();
+        source
+    }
+
+    /// A line without its end.
+    pub fn line(&self, line: u32) -> &str {
+        let index = line.saturating_sub(1) as usize;
+        let start = self.lines.get(index).map_or(self.text.len(), |at| *at as usize);
+        let end = self.lines.get(index + 1).map_or(self.text.len(), |at| *at as usize);
+        self.text[start..end].trim_end_matches(['\n', '\r'])
+    }
+
+    /// The lines between PEM markers: a syntax error inside a pasted key must not show the key.
+    fn key_material(&self) -> HashSet<u32> {
+        let mut hidden = HashSet::new();
+        if !self.text.contains("-----BEGIN") {
+            return hidden;
+        }
+        let mut inside = false;
+        for number in 1..=u32::try_from(self.lines.len()).unwrap_or(u32::MAX) {
+            let line = self.line(number);
+            inside |= line.contains("-----BEGIN");
+            if inside {
+                hidden.insert(number);
+            }
+            inside &= !line.contains("-----END");
+        }
+        hidden
+    }
+
+    /// What may be shown of a line.
+    fn shown_line(&self, number: u32) -> Option<String> {
+        let line = self.line(number);
+        if line.len() > MAX_LINE
+            || self.private
+            || self.hidden.contains(&number)
+            || credentials::kind_of(line).is_some()
+        {
+            return None;
+        }
+        let Some(masks) = self.masks.get(&number) else { return Some(line.to_owned()) };
+        let masked = |at: usize| {
+            masks.iter().any(|(column, length)| (*column as usize..(*column + *length) as usize).contains(&(at + 1)))
+        };
+        Some(line.chars().enumerate().map(|(at, c)| if masked(at) && !"\"'".contains(c) { '*' } else { c }).collect())
+    }
+}
+
+fn line_starts(text: &str) -> Vec<u32> {
+    let bytes = text.as_bytes();
+    let mut starts = vec![0];
+    for (at, byte) in bytes.iter().enumerate() {
+        // A lone carriage return ends a line in YAML too.
+        if *byte == b'\n' || (*byte == b'\r' && bytes.get(at + 1) != Some(&b'\n')) {
+            starts.push(u32::try_from(at + 1).unwrap_or(u32::MAX));
+        }
+    }
+    starts
+}
+
+/// All files of a manifest.
+#[derive(Default)]
+pub(super) struct Sources(RwLock<Vec<Arc<Source>>>);
+
+impl Sources {
+    /// Adds a file and returns its number. No line of a `private` one is ever shown.
+    pub fn add(&self, shown: PathBuf, text: String, private: bool) -> u32 {
+        let mut files = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        files.push(Arc::new(Source::new(shown, text, private)));
+        u32::try_from(files.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// A file by its number.
+    pub fn get(&self, file: u32) -> Arc<Source> {
+        let files = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(&files[file as usize])
+    }
+
+    /// The folder of a file, as the user would write it.
+    pub fn folder(&self, file: u32) -> PathBuf {
+        self.get(file).shown.parent().map(Path::to_path_buf).unwrap_or_default()
+    }
+
+    /// Covers environment values wherever their lines are shown.
+    pub fn mask(&self, spans: &[Span]) {
+        let mut files = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for span in spans {
+            // No one else holds the file while it is being loaded; if someone does, a copy takes its place.
+            let source = &mut files[span.file as usize];
+            if let Some(source) = Arc::get_mut(source)
+                && source.line(span.line).len() <= MAX_LINE
+            {
+                let rest = u32::try_from(source.line(span.line).chars().count())
+                    .unwrap_or(u32::MAX)
+                    .saturating_sub(span.column - 1);
+                source.masks.entry(span.line).or_default().push((span.column, span.length.min(rest)));
+                if span.length > rest {
+                    source.hidden.insert(span.line);
+                }
+            }
+        }
+    }
+
+    /// What a person sees of a place.
+    pub fn position(&self, span: Span) -> Position {
+        let source = self.get(span.file);
+        let line = source.line(span.line);
+        let width = if line.len() > MAX_LINE { usize::MAX - 1 } else { line.chars().count() };
+        let column = span.column as usize;
+        let length = (span.length as usize).min((width + 1).saturating_sub(column)).max(1);
+        Position {
+            file: source.shown.clone(),
+            line: span.line as usize,
+            column,
+            length,
+            text: source.shown_line(span.line),
+        }
+    }
+
+    /// The place of a part of a value, where the value stands in the file as it reads; else the whole value.
+    pub fn within(&self, span: Span, value: &str, offset: usize, length: usize) -> Span {
+        let source = self.get(span.file);
+        let line = source.line(span.line);
+        if line.len() > MAX_LINE {
+            return span;
+        }
+        let rest = line.char_indices().nth(span.column as usize - 1).map_or("", |(at, _)| &line[at..]);
+        let quote = u32::from(rest.starts_with(['"', '\'']));
+        if value.is_empty() || !rest[quote as usize..].starts_with(value) {
+            return span;
+        }
+        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Span { column: span.column + quote + narrow(offset), length: narrow(length).max(1), ..span }
+    }
+
+    /// The place of a text inside a value, where the value stands on one line; else the whole value.
+    pub fn find(&self, span: Span, needle: &str) -> Span {
+        let source = self.get(span.file);
+        let line = source.line(span.line);
+        if line.len() > MAX_LINE {
+            return span;
+        }
+        let skipped = span.column as usize - 1;
+        let rest: String = line.chars().skip(skipped).take(span.length as usize).collect();
+        match rest.find(needle) {
+            Some(at) => {
+                let before = u32::try_from(rest[..at].chars().count()).unwrap_or(0);
+                let length = u32::try_from(needle.chars().count()).unwrap_or(1);
+                Span { column: span.column + before, length, ..span }
+            }
+            None => span,
+        }
+    }
+}
+
+/// Reads a text file: a regular one, of bounded size, in UTF-8.
+pub(super) fn read(path: &Path) -> Result<String, String> {
+    let metadata = std::fs::metadata(path).map_err(|error| reason(&error))?;
+    if !metadata.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    if metadata.len() > MAX_FILE {
+        return Err("it is larger than 64 MB".to_owned());
+    }
+    let bytes = std::fs::read(path).map_err(|error| reason(&error))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        format!("it is not UTF-8: line {} holds other bytes", String::from_utf8_lossy(valid).lines().count().max(1))
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}

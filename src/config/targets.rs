@@ -1,0 +1,396 @@
+//! Targets: account, region, roles and variables of each.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::document::Document;
+use super::merge::merge;
+use super::node::{Entry, Map, Node, Value};
+use super::raw::TargetFile;
+use super::scene::Scene;
+use super::source::{self, Span};
+use super::variables::{self, BUILT_IN, Scope, Substitution, Variable};
+use super::{Ambient, names, parse, typed};
+use crate::diagnostic::Diagnostic;
+use crate::model;
+
+/// Stands for the region while only the manifest is looked at.
+const ANY_REGION: &str = "us-east-1";
+
+/// Stands for the account while only the manifest is looked at.
+const ANY_ACCOUNT: &str = "000000000000";
+
+/// A target with its variables.
+pub(super) struct Place {
+    pub target: model::Target,
+    pub scope: Scope,
+    pub partition: String,
+    /// Region and account as the manifest states them: what is compared between targets.
+    pub stated: (Option<String>, Option<String>),
+}
+
+/// The targets, each with a placeholder for what only AWS's environment knows, or with `ambient`.
+pub(super) fn places(
+    document: &Document,
+    ambient: Option<&Ambient>,
+    only: Option<usize>,
+) -> (Vec<Place>, Vec<Diagnostic>) {
+    let nowhere = Entry {
+        key: String::new(),
+        at: Span { file: 0, line: 1, column: 1, length: 1 },
+        node: Node::new(Span { file: 0, line: 1, column: 1, length: 1 }, Value::Map(Map::default())),
+    };
+    let mut found = Vec::new();
+    let entries: Vec<(Option<&str>, &Entry)> = match &document.targets {
+        Some(targets) => targets.iter().map(|entry| (Some(entry.key.as_str()), entry)).collect(),
+        None => vec![(None, &nowhere)],
+    };
+    let wanted = entries.into_iter().enumerate().filter(|(index, _)| only.is_none_or(|only| only == *index));
+    let places = wanted.map(|(_, (name, entry))| place(document, name, entry, ambient, &mut found)).collect();
+    (places, found)
+}
+
+/// What AWS's environment says.
+enum Environment<'a> {
+    /// It was not asked yet.
+    Placeholder(&'a str),
+    Known(&'a str),
+    Unknown,
+}
+
+impl<'a> Environment<'a> {
+    fn of(
+        ambient: Option<&'a Ambient>,
+        value: impl Fn(&'a Ambient) -> &'a Option<String>,
+        placeholder: &'a str,
+    ) -> Self {
+        match ambient.map(|ambient| value(ambient).as_deref()) {
+            None => Self::Placeholder(placeholder),
+            Some(None) => Self::Unknown,
+            Some(Some(value)) => Self::Known(value),
+        }
+    }
+}
+
+/// The account and region that nobody states: placeholders, the environment's, or unknown.
+fn set_place(
+    scope: &mut Scope,
+    name: &'static str,
+    stated: Option<&str>,
+    environment: &Environment<'_>,
+    hint: &'static str,
+) {
+    match (stated, environment) {
+        (Some(stated), _) => scope.set_text(name, stated, false),
+        (None, Environment::Placeholder(value) | Environment::Known(value)) => scope.set_text(name, value, true),
+        (None, Environment::Unknown) => scope.set(name, Variable::Unknown(hint)),
+    }
+}
+
+fn place(
+    document: &Document,
+    name: Option<&str>,
+    entry: &Entry,
+    ambient: Option<&Ambient>,
+    found: &mut Vec<Diagnostic>,
+) -> Place {
+    let sources = &document.sources;
+    let mut merged = merge(document.target_defaults.as_ref(), &entry.node);
+    let take = |node: &mut Node, field: &str| match &mut node.value {
+        Value::Map(map) => map.take(field),
+        _ => None,
+    };
+    let (vars, vars_from) = (take(&mut merged, "vars"), take(&mut merged, "vars_from"));
+    let mut scope = Scope::of_built_ins();
+    if let Some(name) = name {
+        scope.set_text("target", name, false);
+    }
+    // Region and account come first: all other variables may use them.
+    let mut problems = Vec::new();
+    let mut early = |node: &mut Node, scope: &Scope, field: &str| -> Option<String> {
+        let Value::Map(map) = &mut node.value else { return None };
+        let field = map.entries.iter_mut().find(|entry| entry.key == field)?;
+        let mut substitution = Substitution { sources, scope, key: None, problems: Vec::new() };
+        substitution.apply(&mut field.node);
+        problems.append(&mut substitution.problems);
+        field.node.text().map(str::to_owned)
+    };
+    let region = early(&mut merged, &scope, "region");
+    let account = early(&mut merged, &scope, "account");
+    let environment = Environment::of(ambient, |ambient| &ambient.region, ANY_REGION);
+    let hint = "state the target's `region`, or set AWS_REGION";
+    set_place(&mut scope, "region", region.as_deref(), &environment, hint);
+    let environment = Environment::of(ambient, |ambient| &ambient.account, ANY_ACCOUNT);
+    set_place(&mut scope, "account", account.as_deref(), &environment, "state the target's `account`, quoted");
+    let known_region = region.clone().or_else(|| ambient.and_then(|ambient| ambient.region.clone()));
+    let partition = model::arn::partition_of(known_region.as_deref().unwrap_or(ANY_REGION)).to_owned();
+    scope.set_text("partition", &partition, region.is_none());
+    let mut own = VariableReader { document, scope: &mut scope, problems: &mut problems };
+    own.read(vars_from.as_ref(), vars.as_ref());
+    scope.only_built_in = false;
+    let mut substitution = Substitution { sources, scope: &scope, key: None, problems: Vec::new() };
+    substitution.apply(&mut merged);
+    problems.append(&mut substitution.problems);
+    // Region and account were replaced before; what they could not find out is said once.
+    problems.dedup_by(|a, b| a.0 == b.0 && a.1.check == b.1.check);
+    let end = entry.node.map().map_or(entry.at.line, |map| map.end).max(entry.at.line);
+    let mut scene = Scene {
+        sources,
+        kind: "target",
+        key: name.unwrap_or_default(),
+        at: entry.at,
+        end,
+        merged: &merged,
+        incomplete: !problems.is_empty(),
+        found: Vec::new(),
+    };
+    for (span, problem) in problems {
+        scene.push(span, None, problem);
+    }
+    let (file, misfits) = typed::read::<TargetFile>(&merged);
+    if !misfits.is_empty() {
+        scene.misfits(misfits);
+    }
+    let file = file.unwrap_or_default();
+    check(&mut scene, &file);
+    found.append(&mut scene.found);
+    let target = model::Target {
+        name: name.map(str::to_owned),
+        region: known_region,
+        account: file.account.clone(),
+        role: file.role,
+        apply_role: file.apply_role,
+    };
+    Place { target, scope, partition, stated: (file.account, region) }
+}
+
+fn check(scene: &mut Scene<'_>, file: &TargetFile) {
+    let incomplete = scene.incomplete;
+    let whole = |text: &&String| !(incomplete && text.contains("${"));
+    if let Some(region) = file.region.as_ref().filter(whole)
+        && let Err((reason, hint)) = names::region(region)
+    {
+        let mut problem = Diagnostic::error("region", reason);
+        problem.hints.extend(hint);
+        scene.report(&["region"], problem);
+    }
+    let account = file.account.as_ref().filter(whole);
+    if let Some(account) = account
+        && !model::arn::is_account_id(account)
+    {
+        let problem = Diagnostic::error("account", format!("`{account}` is no account id: twelve digits"));
+        let digits: String = account.chars().filter(char::is_ascii_digit).collect();
+        let problem =
+            if model::arn::is_account_id(&digits) { problem.hint(format!("write `\"{digits}\"`")) } else { problem };
+        scene.report(&["account"], problem);
+    }
+    for (field, role) in [("role", &file.role), ("apply_role", &file.apply_role)] {
+        let Some(role) = role.as_ref().filter(whole) else { continue };
+        match names::role_account(role) {
+            Err(reason) => scene.report(&[field], Diagnostic::error("role", format!("`{role}` is no role: {reason}"))),
+            Ok(of_role) if account.is_some_and(|account| *account != of_role && model::arn::is_account_id(account)) => {
+                let problem = Diagnostic::error(
+                    "role",
+                    format!(
+                        "the role belongs to account {of_role}, and the target's account is {}",
+                        file.account.as_deref().unwrap_or_default()
+                    ),
+                )
+                .hint("whoever takes a role acts in the role's account");
+                scene.report(&[field], problem);
+            }
+            Ok(_) => {}
+        }
+    }
+}
+
+struct VariableReader<'a> {
+    document: &'a Document,
+    scope: &'a mut Scope,
+    problems: &'a mut Vec<(Span, Diagnostic)>,
+}
+
+impl VariableReader<'_> {
+    fn read(&mut self, vars_from: Option<&Entry>, vars: Option<&Entry>) {
+        let mut values: Vec<(String, Variable)> = Vec::new();
+        if let Some(entry) = vars_from {
+            let mut node = entry.node.clone();
+            self.substitute(&mut node);
+            match node.text() {
+                Some(path) => values.extend(self.file(node.span, path)),
+                None => self.problem(
+                    node.span,
+                    Diagnostic::error("wrong-type", format!("`vars_from` must be a path, not {}", node.kind())),
+                ),
+            }
+        }
+        match vars.map(|entry| (&entry.node, &entry.node.value)) {
+            None => {}
+            Some((_, Value::Map(map))) => {
+                for entry in &map.entries {
+                    if self.is_free(&entry.key, entry.at) {
+                        let mut node = entry.node.clone();
+                        self.substitute(&mut node);
+                        values.push((entry.key.clone(), Variable::Value(node)));
+                    }
+                }
+            }
+            Some((node, _)) => self.problem(
+                node.span,
+                Diagnostic::error("wrong-type", format!("`vars` must be a map, not {}", node.kind())),
+            ),
+        }
+        // Only now: the values themselves use built-ins only.
+        for (name, value) in values {
+            self.scope.set(name, value);
+        }
+    }
+
+    fn problem(&mut self, span: Span, problem: Diagnostic) {
+        self.problems.push((span, problem));
+    }
+
+    fn substitute(&mut self, node: &mut Node) {
+        let mut substitution =
+            Substitution { sources: &self.document.sources, scope: self.scope, key: None, problems: Vec::new() };
+        substitution.apply(node);
+        self.problems.append(&mut substitution.problems);
+    }
+
+    /// Whether a name can be given to a variable.
+    fn is_free(&mut self, name: &str, at: Span) -> bool {
+        if BUILT_IN.contains(&name) {
+            self.problem(
+                at,
+                Diagnostic::error("variable-name", format!("`{name}` is built in, and can't be set"))
+                    .hint("choose another name"),
+            );
+            return false;
+        }
+        if !variables::is_name(name) {
+            self.problem(
+                at,
+                Diagnostic::error(
+                    "variable-name",
+                    format!(
+                        "`{name}` is no variable's name: letters, digits, `_` and `-`, starting with a letter or `_`"
+                    ),
+                ),
+            );
+            return false;
+        }
+        true
+    }
+
+    /// The variables of a file: a map, or Terraform's outputs.
+    fn file(&mut self, at: Span, path: &str) -> Vec<(String, Variable)> {
+        let (shown, text) = match self.open(at, path) {
+            Ok(read) => read,
+            Err(reason) => {
+                let problem = Diagnostic::error("vars-from", format!("`{path}` can't be used: {reason}"))
+                    .hint("the path is relative to the file that states it, and stays inside the manifest's folder");
+                self.problem(at, problem);
+                return Vec::new();
+            }
+        };
+        // Nothing of this file is ever shown: Terraform writes sensitive outputs beside the others.
+        let file = self.document.sources.add(shown.clone(), text, true);
+        let node = match parse::parse(&self.document.sources, file) {
+            Ok(node) => node,
+            Err(problems) => {
+                for problem in problems {
+                    let place = problem.position.as_ref().map_or(String::new(), |position| {
+                        format!(" (line {}, column {})", position.line, position.column)
+                    });
+                    self.problem(
+                        at,
+                        Diagnostic::error(
+                            "vars-from",
+                            format!("`{}` can't be read: {}{place}", shown.display(), problem.summary),
+                        ),
+                    );
+                }
+                return Vec::new();
+            }
+        };
+        let Value::Map(map) = node.value else {
+            self.problem(
+                at,
+                Diagnostic::error("vars-from", format!("`{}` must hold a map, not {}", shown.display(), node.kind())),
+            );
+            return Vec::new();
+        };
+        let outputs = !map.entries.is_empty() && map.entries.iter().all(|entry| is_output(&entry.node));
+        let mut found = Vec::new();
+        for Entry { key, node, .. } in map.entries {
+            // Outputs that no manifest can name are no mistake: they are made for others.
+            if BUILT_IN.contains(&key.as_str()) || !variables::is_name(&key) {
+                if !outputs {
+                    self.problem(
+                        at,
+                        Diagnostic::error(
+                            "variable-name",
+                            format!("`{key}` in `{}` can't be a variable", shown.display()),
+                        ),
+                    );
+                }
+                continue;
+            }
+            if !outputs {
+                if !node.is_null() {
+                    found.push((key, Variable::Value(node)));
+                }
+            } else if node.child("sensitive").is_some_and(|sensitive| !matches!(sensitive.value, Value::Bool(false))) {
+                found.push((key, Variable::Sensitive));
+            } else if let Some(value) = node.child("value").filter(|value| !value.is_null()) {
+                found.push((key, Variable::Value(value.clone())));
+            }
+        }
+        found
+    }
+
+    fn open(&self, at: Span, path: &str) -> Result<(PathBuf, String), String> {
+        let path = inside(&self.document.tree, &self.document.sources.folder(at.file), path)?;
+        source::read(&path).map(|text| (path, text))
+    }
+}
+
+/// An output as `terraform output -json` writes it.
+fn is_output(node: &Node) -> bool {
+    node.child("value").is_some() && (node.child("type").is_some() || node.child("sensitive").is_some())
+}
+
+/// A path of the manifest, relative to the file that states it; it must be there, and inside the manifest's tree.
+pub(super) fn inside(tree: &Path, folder: &Path, path: &str) -> Result<PathBuf, String> {
+    if path.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if Path::new(path).is_absolute() || path.starts_with('~') {
+        return Err("a path is relative to the file that states it".to_owned());
+    }
+    let here = |path: &Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_path_buf() };
+    let full = folder.join(path);
+    let tree = here(tree).canonicalize().map_err(|error| error.to_string())?;
+    // Lexically first: what lies outside is not even looked at.
+    let base = here(folder).canonicalize().map_err(|error| error.to_string())?;
+    let mut lexical = base;
+    for component in Path::new(path).components() {
+        match component {
+            Component::ParentDir => {
+                lexical.pop();
+            }
+            Component::Normal(part) => lexical.push(part),
+            _ => {}
+        }
+    }
+    if !lexical.starts_with(&tree) {
+        return Err("it lies outside the manifest's folder".to_owned());
+    }
+    let real = full.canonicalize().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        _ => error.to_string(),
+    })?;
+    if !real.starts_with(&tree) {
+        return Err("it is a link that leaves the manifest's folder".to_owned());
+    }
+    Ok(full)
+}

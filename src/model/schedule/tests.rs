@@ -1,0 +1,248 @@
+use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc};
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::RotationRules;
+
+fn expression(text: &str) -> Schedule {
+    Schedule::Expression(text.to_owned())
+}
+
+fn time(text: &str) -> DateTime<Utc> {
+    text.parse().expect("a test's own date")
+}
+
+fn opens(text: &str, from: &str, count: usize) -> Vec<String> {
+    let rules = RotationRules { schedule: expression(text), duration_hours: None };
+    windows(&rules, time(from)).take(count).map(|window| window.opens.format("%F %H").to_string()).collect()
+}
+
+/// Without it, a valid schedule of AWS's guide would be refused and its secret could not be managed.
+#[test]
+fn accepts_what_the_guide_shows() {
+    for text in [
+        "rate(4 hours)",
+        "rate(1 day)",
+        "rate(10 days)",
+        "rate(999 days)",
+        "rate(12 hours)",
+        "cron(0 /8 * * ? *)",
+        "cron(0 8 * * ? *)",
+        "cron(0 0/4 * * ? *)",
+        "cron(0 10 ? * SUN#1 *)",
+        "cron(0 10 1 * ? *)",
+        "cron(0 18 ? * SUNL *)",
+        "cron(0 6 L * ? *)",
+        "cron(0 2 ? * L *)",
+        "cron(0 16 ? * MON-FRI *)",
+        "cron(0 1 1,15 * ? *)",
+        "cron(0 3 1/3 * ? *)",
+        "cron(0 3 ? 1/3 1#1 *)",
+        "cron(0 0 SUNL * ? *)",
+        "cron(0 0 ? JAN,JUL 2-6 *)",
+        "cron(0 23 29 2 ? *)",
+        "cron(0 0 31 * ? *)",
+        "cron(0 8,20 ? * 7L *)",
+        "cron(0 0,23 ? * MON *)",
+        "cron(0 0 */2 * ? *)",
+    ] {
+        assert_eq!(check_window(&expression(text), None), Ok(()), "{text}");
+    }
+}
+
+/// Without it, AWS would be the one to refuse a schedule, in the middle of an apply; or the caret would mislead.
+#[test]
+fn refuses_with_the_wrong_part() {
+    for (text, wrong, reason) in [
+        ("rate(3 hours)", "3 hours", "a secret rotates at most every 4 hours"),
+        ("rate(0 days)", "0", "a rate is at least 1"),
+        ("rate(-1 days)", "-1", "`rate()` starts with a whole number"),
+        ("rate(5 minutes)", "minutes", "a rate is in `hours` or `days`, not `minutes`"),
+        ("rate(1001 days)", "1001 days", "a secret rotates at least every 1000 days"),
+        ("rate(99999999999 days)", "99999999999", "the number is too large"),
+        ("rate(30days)", "30days", "`rate()` takes a number and a unit"),
+        ("rate(30 days", "s", "`rate(` is not closed at the end"),
+        ("30 days", "30 days", "a schedule expression is `rate(…)` or `cron(…)`"),
+        (
+            "cron(0 8 * * *)",
+            "0 8 * * *",
+            "AWS's cron has six fields (minutes, hours, day of month, month, day of week, year), not 5",
+        ),
+        ("cron(15 8 * * ? *)", "15", "the minutes are always 0: windows open at the full hour"),
+        ("cron(0 8 * * ? 2026)", "2026", "the year is always `*`"),
+        ("cron(0 8 * * * *)", "*", "one of day of month and day of week must be `?`"),
+        ("cron(0 8 1 * MON *)", "MON", "one of day of month and day of week must be `?`"),
+        ("cron(0 8 ? * ? *)", "?", "only one of day of month and day of week is `?`"),
+        ("cron(0 24 * * ? *)", "24", "the hour is 0 to 23, not `24`"),
+        ("cron(0 0/3 * * ? *)", "0/3", "a secret rotates at most every 4 hours"),
+        ("cron(0 * * * ? *)", "*", "a secret rotates at most every 4 hours"),
+        ("cron(0 0,22 * * ? *)", "0,22", "a secret rotates at most every 4 hours"),
+        ("cron(0 0,22 ? * SAT,SUN *)", "0,22", "a secret rotates at most every 4 hours"),
+        ("cron(0 8 15W * ? *)", "15W", "the day of the month can't be `15W`"),
+        ("cron(0 8 32 * ? *)", "32", "the day of the month is 1 to 31, not `32`"),
+        ("cron(0 8 0 * ? *)", "0", "the day of the month is 1 to 31, not `0`"),
+        ("cron(0 8 31 FEB,APR ? *)", "31", "no month of the schedule has such a day: it never opens a window"),
+        ("cron(0 8 1 JANUARY ? *)", "JANUARY", "the month can't be `JANUARY`"),
+        ("cron(0 8 ? * SUNDAY *)", "SUNDAY", "the day of the week can't be `SUNDAY`"),
+        ("cron(0 8 ? * SUN#6 *)", "SUN#6", "after `#` stands which one of the month: 1 to 5"),
+        ("cron(0 8 ? * FRI-MON *)", "FRI-MON", "the range `FRI-MON` runs backwards"),
+        ("cron(0 8 ? * 0 *)", "0", "the day of the week is 1 to 7, not `0`"),
+        ("cron(0 8 1,,2 * ? *)", "", "the day of the month is missing a value"),
+        ("cron(0 8 1/0 * ? *)", "0", "a step after `/` is 1 to 31"),
+        ("rate(30 d\u{e4}ys)", "\u{e4}", "`ä` can't stand in a schedule expression"),
+        ("", "", "a schedule expression is empty"),
+        (" rate(1 day)", " ", "a schedule expression has no spaces around it"),
+        ("Rate(1 day)", "Rate(1 day)", "a schedule expression is `rate(…)` or `cron(…)`"),
+    ] {
+        let error = parse_expression(text).expect_err(text);
+        let shown: String = text.chars().skip(error.offset).take(error.length).collect();
+        assert_eq!(error.reason, reason, "{text}");
+        assert!(shown == wrong || wrong.is_empty(), "{text}: the caret is under `{shown}`");
+    }
+}
+
+/// Without it, the hint about Unix's five fields would propose something that is refused again.
+#[test]
+fn hints_are_valid_themselves() {
+    for text in ["cron(0 8 * * *)", "0 8 1 * *", "cron(0 8 * * MON)", "30 days"] {
+        let hint = parse_expression(text).expect_err(text).hint.expect("a hint");
+        let proposed = hint.split('`').nth(1).expect("the proposal");
+        assert!(parse_expression(proposed).is_ok(), "{hint}");
+    }
+}
+
+/// Without it, a window that AWS refuses would pass, or one that it takes would not.
+#[test]
+fn windows_end_with_the_day_and_before_the_next() {
+    let days = Schedule::AutomaticallyAfterDays(30);
+    for (schedule, longest) in [
+        (days, 24),
+        (expression("rate(10 days)"), 24),
+        (expression("rate(6 hours)"), 6),
+        (expression("rate(100 hours)"), 24),
+        (expression("cron(0 8 1 * ? *)"), 16),
+        (expression("cron(0 /8 * * ? *)"), 8),
+        (expression("cron(0 0,20 ? * MON *)"), 4),
+        (expression("cron(0 23 * * ? *)"), 1),
+    ] {
+        assert_eq!(check_window(&schedule, Some(longest)), Ok(()), "{schedule}");
+        assert!(check_window(&schedule, Some(longest + 1)).is_err(), "{schedule}");
+        assert!(check_window(&schedule, Some(0)).is_err(), "{schedule}");
+        let default = default_duration_hours(&schedule).expect("a default");
+        assert_eq!(check_window(&schedule, Some(default)), Ok(()), "the default of {schedule}");
+    }
+    assert!(check_window(&Schedule::AutomaticallyAfterDays(0), None).is_err());
+    assert!(check_window(&Schedule::AutomaticallyAfterDays(1001), None).is_err());
+}
+
+/// Without it, two spellings of one window would differ for ever.
+#[test]
+fn default_windows() {
+    for (text, hours) in
+        [("rate(4 hours)", 1), ("rate(2 days)", 24), ("cron(0 8 1 * ? *)", 16), ("cron(0 /8 * * ? *)", 1)]
+    {
+        assert_eq!(default_duration_hours(&expression(text)), Some(hours), "{text}");
+        assert_eq!(RotationRules::new(expression(text), Some(hours)), RotationRules::new(expression(text), None));
+    }
+    assert_eq!(default_duration_hours(&expression("rate(1 week)")), None);
+}
+
+/// Without it, `schedule` would show dates on which nothing happens.
+#[test]
+fn calendar() {
+    assert_eq!(
+        opens("cron(0 2 ? * SUN#1 *)", "2026-01-01T00:00:00Z", 3),
+        ["2026-01-04 02", "2026-02-01 02", "2026-03-01 02"]
+    );
+    assert_eq!(opens("cron(0 2 ? * 1L *)", "2026-01-01T00:00:00Z", 2), ["2026-01-25 02", "2026-02-22 02"]);
+    assert_eq!(opens("cron(0 2 SATL * ? *)", "2026-01-01T00:00:00Z", 2), ["2026-01-31 02", "2026-02-28 02"]);
+    assert_eq!(opens("cron(0 2 L * ? *)", "2028-02-01T00:00:00Z", 2), ["2028-02-29 02", "2028-03-31 02"]);
+    assert_eq!(opens("cron(0 2 29 2 ? *)", "2026-01-01T00:00:00Z", 2), ["2028-02-29 02", "2032-02-29 02"]);
+    assert_eq!(
+        opens("cron(0 /8 * * ? *)", "2026-01-01T00:00:00Z", 3),
+        ["2026-01-01 08", "2026-01-01 16", "2026-01-02 00"]
+    );
+    assert_eq!(opens("rate(10 days)", "2026-01-01T13:14:15Z", 2), ["2026-01-11 00", "2026-01-21 00"]);
+    assert_eq!(opens("rate(6 hours)", "2026-01-01T13:14:15Z", 2), ["2026-01-01 18", "2026-01-02 00"]);
+    assert!(opens("cron(0 2 30 2 ? *)", "2026-01-01T00:00:00Z", 2).is_empty());
+    let rules = RotationRules::new(Schedule::AutomaticallyAfterDays(30), Some(4));
+    let first = windows(&rules, time("2026-01-01T13:00:00Z")).next().expect("a window");
+    assert_eq!((first.opens, first.closes), (time("2026-01-31T00:00:00Z"), time("2026-01-31T04:00:00Z")));
+}
+
+/// An independent reading of a `cron()` expression: does it open at this hour?
+fn matches(fields: &[&str], at: DateTime<Utc>) -> bool {
+    let date = at.date_naive();
+    let names = |text: &str| {
+        let words = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+        words.iter().enumerate().fold(text.to_owned(), |text, (n, word)| text.replace(word, &(n + 1).to_string()))
+    };
+    let plain = |field: &str, value: u32, low: u32, high: u32| {
+        field.split(',').any(|part| {
+            let (range, step) =
+                part.split_once('/').map_or((part, None), |(range, step)| (range, step.parse::<u32>().ok()));
+            let (from, to) = match range {
+                "*" | "" => (low, high),
+                _ => match range.split_once('-') {
+                    Some((from, to)) => (from.parse().expect("a number"), to.parse().expect("a number")),
+                    None => (
+                        range.parse().expect("a number"),
+                        if step.is_some() { high } else { range.parse().expect("a number") },
+                    ),
+                },
+            };
+            (from..=to).contains(&value) && (value - from).is_multiple_of(step.unwrap_or(1))
+        })
+    };
+    let last_week = (date + TimeDelta::days(7)).month() != date.month();
+    let weekday = date.weekday().num_days_from_sunday() + 1;
+    let of_month = fields[2] == "?"
+        || names(fields[2]).split(',').any(|part| match part {
+            "L" => (date + TimeDelta::days(1)).month() != date.month(),
+            _ => match part.strip_suffix('L') {
+                Some(day) => last_week && day.parse() == Ok(weekday),
+                None => plain(part, date.day(), 1, 31),
+            },
+        });
+    let of_week = fields[4] == "?"
+        || names(fields[4]).split(',').any(|part| match part.split_once('#') {
+            Some((day, nth)) => day.parse() == Ok(weekday) && nth.parse() == Ok((date.day() - 1) / 7 + 1),
+            None => match part.strip_suffix('L') {
+                Some("") => weekday == 7,
+                Some(day) => last_week && day.parse() == Ok(weekday),
+                None => plain(part, weekday, 1, 7),
+            },
+        });
+    of_month && of_week && plain(fields[1], at.hour(), 0, 23) && plain(fields[3], date.month(), 1, 12)
+}
+
+proptest! {
+    /// Without it, a translation into croner's dialect that means other days would go unnoticed.
+    #[test]
+    fn calendar_agrees_with_brute_force(
+        hour in prop::sample::select(vec!["0", "8", "/8", "0/6", "3,15", "23"]),
+        (month_days, week_days) in prop::sample::select(vec![
+            ("*", "?"), ("1", "?"), ("31", "?"), ("L", "?"), ("1,15", "?"), ("1/3", "?"), ("10-20/5", "?"), ("28,L", "?"), ("MONL", "?"), ("*/7", "?"),
+            ("?", "*"), ("?", "SUN"), ("?", "1"), ("?", "2-6"), ("?", "SAT#5"), ("?", "1#1,4#3"), ("?", "FRIL"), ("?", "7L"), ("?", "L"), ("?", "2/2"), ("?", "TUE,THU#2"),
+        ]),
+        month in prop::sample::select(vec!["*", "1", "2", "1/3", "6-8", "12,1"]),
+        year in 2023_i32..2033, day in 1_u32..366,
+    ) {
+        let text = format!("cron(0 {hour} {month_days} {month} {week_days} *)");
+        let fields = ["0", hour, month_days, month, week_days, "*"];
+        let from = time(&format!("{year}-01-01T00:00:00Z")) + TimeDelta::days(i64::from(day));
+        let to = from + TimeDelta::days(400);
+        let rules = RotationRules { schedule: expression(&text), duration_hours: None };
+        let found: Vec<_> = windows(&rules, from).map(|window| window.opens).take_while(|opens| *opens <= to).collect();
+        let expected: Vec<_> = (1..=400 * 24).map(|hours| from + TimeDelta::hours(hours)).filter(|at| matches(&fields, *at)).collect();
+        prop_assert_eq!(found, expected, "{}", text);
+    }
+
+    /// Without it, a text from outside could stop the program.
+    #[test]
+    fn never_panics(text in "(rate|cron)?\\(?[0-9A-Z#?*/, L\u{e4}-]{0,30}\\)?") {
+        if let Err(error) = parse_expression(&text) {
+            prop_assert!(error.length >= 1 && error.offset <= text.chars().count());
+        }
+    }
+}

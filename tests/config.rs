@@ -1,0 +1,326 @@
+//! Manifests as people write them, wrong in the ways that people are wrong: the exact text that they would see.
+//!
+//! Each folder of `tests/manifests` holds a `rotator.yaml` and `expected.txt`; `paths.txt` names other roots to load.
+//! `ROTATOR_REGENERATE=1 cargo test --test config` writes `expected.txt` anew: read the difference before committing it.
+
+use std::path::PathBuf;
+
+use rotator::config::{self, Ambient};
+use rotator::model::{CodeSource, FunctionSource, Schedule};
+use rotator::render::diagnostics;
+
+const WIDTH: usize = 120;
+
+fn said(paths: &[PathBuf]) -> String {
+    let text = match config::load(paths) {
+        Ok(loaded) if loaded.warnings.is_empty() => "no problem\n".to_owned(),
+        Ok(loaded) => diagnostics::render(&loaded.warnings, false, WIDTH),
+        Err(problems) => diagnostics::render(&problems.0, false, WIDTH),
+    };
+    format!("{}\n", text.trim_end())
+}
+
+/// Without it, a message could get worse, point elsewhere, or be lost, and nobody would see it in review.
+#[test]
+fn every_mistake_has_its_text() {
+    let regenerate = std::env::var_os("ROTATOR_REGENERATE").is_some();
+    let mut folders: Vec<PathBuf> = std::fs::read_dir("tests/manifests")
+        .expect("the folder of cases")
+        .map(|entry| entry.expect("a case").path())
+        .collect();
+    folders.sort();
+    let mut different = Vec::new();
+    for folder in &folders {
+        let paths: Vec<PathBuf> = match std::fs::read_to_string(folder.join("paths.txt")) {
+            Ok(lines) => lines.lines().map(|line| folder.join(line)).collect(),
+            Err(_) => vec![folder.clone()],
+        };
+        let text = said(&paths);
+        let file = folder.join("expected.txt");
+        if regenerate {
+            std::fs::write(&file, &text).expect("writable");
+        } else if std::fs::read_to_string(&file).unwrap_or_default() != text {
+            different.push(format!("--- {}\n{text}", folder.display()));
+        }
+    }
+    assert!(folders.len() >= 45, "cases went missing");
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+/// A folder of its own for manifests that a test writes.
+fn written(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("writable");
+        std::fs::write(path, text).expect("writable");
+    }
+    folder
+}
+
+fn loaded(folder: &tempfile::TempDir) -> config::Loaded {
+    match config::load(&[folder.path().to_path_buf()]) {
+        Ok(loaded) => loaded,
+        Err(problems) => panic!("{}", diagnostics::render(&problems.0, false, WIDTH)),
+    }
+}
+
+/// What was found wrong, one summary a line.
+fn refused(folder: &tempfile::TempDir) -> String {
+    let problems = config::load(&[folder.path().to_path_buf()]).expect_err("a refusal").0;
+    problems.iter().map(|problem| format!("{}: {}\n", problem.check, problem.summary)).collect()
+}
+
+/// The manifest that shows everything.
+fn everything() -> tempfile::TempDir {
+    written(&[
+        ("rotator.yaml", include_str!("everything.yaml")),
+        (
+            "services/mail.yaml",
+            "defaults: {secrets: {rotation: {duration: 2h}}}\nsecrets:\n  mail/smtp: {function: stripe}\n",
+        ),
+        ("functions/stripe/lambda_function.py", "def lambda_handler(event, context):\n    pass\n"),
+        (
+            "tf/prod-eu.json",
+            r#"{"subnets":{"sensitive":false,"type":["list","string"],"value":["subnet-9","subnet-8"]},"sg":{"sensitive":false,"type":"string","value":"sg-9"},"password":{"sensitive":true,"type":"string","value":"hunter2"}}"#,
+        ),
+    ])
+}
+
+/// Without it, defaults, variables, parts or targets could mean something else than the format says.
+#[test]
+fn everything_means_what_the_format_says() {
+    let folder = everything();
+    let manifest = loaded(&folder).manifests.pop().expect("one manifest");
+    let names: Vec<_> = manifest.targets().iter().filter_map(|target| target.name.as_deref()).collect();
+    assert_eq!((manifest.project(), names), ("payments", vec!["dev", "prod-eu"]));
+    let dev = manifest.resolve(0, &Ambient::default()).expect("dev");
+    let prod = manifest.resolve(1, &Ambient::default()).expect("prod-eu");
+    assert_eq!(dev.target.role.as_deref(), Some("arn:aws:iam::111111111111:role/rotator-read"));
+    assert_eq!(prod.target.apply_role.as_deref(), Some("arn:aws:iam::333333333333:role/rotator-apply"));
+
+    let stripe = &dev.functions["stripe"];
+    let deployment = stripe.deployment().expect("deployed");
+    assert_eq!(stripe.name, "SecretsManager-stripe");
+    assert_eq!(deployment.stack, "stripe-rotation");
+    assert_eq!(deployment.timeout, Some(60));
+    assert_eq!(deployment.memory, Some(256));
+    assert!(deployment.shared);
+    assert_eq!(deployment.application.version.as_deref(), Some("1.1.618"));
+    assert_eq!(deployment.application.parameters["excludeCharacters"].expose(), "/@\"");
+    assert_eq!(deployment.environment["API_URL"].as_ref().expect("a value").expose(), "https://api.stripe.com");
+    assert!(deployment.environment["OLD"].is_none(), "null deletes a variable");
+    let vpc = prod.functions["stripe"].deployment().and_then(|deployment| deployment.vpc.clone()).expect("a VPC");
+    assert_eq!(
+        (vpc.subnets, vpc.security_groups),
+        (vec!["subnet-8".into(), "subnet-9".into()], vec!["sg-9".to_owned()])
+    );
+    let code = deployment.code.as_ref().expect("code");
+    let CodeSource::Path { path, tree, shown } = &code.source else { panic!("a path") };
+    assert_eq!(
+        (path.as_path(), tree.as_path(), shown.as_str()),
+        (folder.path().join("functions/stripe").as_path(), folder.path(), "functions/stripe")
+    );
+
+    assert!(!dev.functions.contains_key("mainframe"), "it is in production only");
+    assert!(
+        matches!(&prod.functions["mainframe"].source, FunctionSource::Existing { reference } if reference == "mainframe-rotation")
+    );
+    let api_key = &dev.secrets["payments/api-key"];
+    assert_eq!(api_key.name, "dev/payments/api-key");
+    assert_eq!(api_key.labels["owner"], "team-payments");
+    let rules = api_key.rotation.rules.as_ref().expect("rules");
+    assert_eq!((&rules.schedule, rules.duration_hours), (&Schedule::AutomaticallyAfterDays(60), Some(4)));
+    assert_eq!(api_key.rotation.enabled, Some(true));
+    let ledger = &prod.secrets["payments/ledger"].rotation;
+    let rules = ledger.rules.as_ref().expect("rules");
+    assert_eq!(
+        (&rules.schedule, rules.duration_hours),
+        (&Schedule::Expression("cron(0 2 ? * SUN#1 *)".to_owned()), Some(3))
+    );
+    assert_eq!(ledger.rotate_immediately, Some(false));
+    assert_eq!(prod.secrets["payments/paused"].rotation.enabled, Some(false));
+    // The part's own default beats the root's, for its entries only.
+    assert_eq!(dev.secrets["mail/smtp"].rotation.rules.as_ref().and_then(|rules| rules.duration_hours), Some(2));
+    assert_eq!(
+        dev.removed.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["dev/function.old", "dev/secret.payments/old"]
+    );
+    assert_eq!(prod.removed.iter().map(ToString::to_string).collect::<Vec<_>>(), ["prod-eu/secret.payments/old"]);
+    assert_eq!(dev.renamed_from.as_deref(), Some("billing"));
+    assert!(!dev.prune);
+}
+
+/// Without it, a manifest without targets would plan for a placeholder's account and region.
+#[test]
+fn the_environment_fills_what_is_not_stated() {
+    let folder = written(&[(
+        "rotator.yaml",
+        "version: 1\nproject: p\nfunctions:\n  f: {name: \"f-${region}-${account}\"}\nsecrets:\n  s: {function: f, name: \"${partition}/s\"}\n",
+    )]);
+    let manifest = loaded(&folder).manifests.pop().expect("one manifest");
+    assert_eq!(manifest.targets().len(), 1);
+    let ambient = Ambient { region: Some("cn-north-1".into()), account: Some("444444444444".into()) };
+    let desired = manifest.resolve(0, &ambient).expect("resolved");
+    assert_eq!(desired.functions["f"].name, "f-cn-north-1-444444444444");
+    assert_eq!(desired.secrets["s"].name, "aws-cn/s");
+    assert!(
+        desired.functions["f"]
+            .deployment()
+            .expect("deployed")
+            .application
+            .id
+            .starts_with("arn:aws-cn:serverlessrepo:cn-north-1:")
+    );
+    assert_eq!((desired.target.region.as_deref(), desired.target.account), (Some("cn-north-1"), None));
+    let problems = manifest.resolve(0, &Ambient::default()).expect_err("nobody knows the region");
+    assert!(problems.0.iter().any(|problem| problem.check == "unknown-place"), "{problems:?}");
+    assert!(manifest.resolve(7, &ambient).is_err(), "there is one target only");
+}
+
+/// Without it, the working directory's manifest would not be found, or another one would be read.
+#[test]
+fn no_path_means_the_working_directory() {
+    let problems = config::load(&[]).expect_err("the repository's root has no manifest").0;
+    assert!(problems[0].summary.contains("`rotator.yaml`"), "{problems:?}");
+}
+
+/// Without it, anchors and merge keys would be read unlike everywhere else.
+#[test]
+fn anchors_and_merge_keys() {
+    let text = "version: 1\nproject: p\nfunctions:\n  f: {existing: f}\nsecrets:\n  a: &a\n    function: f\n    rotation: &days {automatically_after_days: 30, duration: 2h}\n    labels: {team: a}\n  b: {<<: *a, labels: {team: b}}\n  c:\n    <<: [{labels: {team: c}}, *a]\n    rotation: {<<: *days, automatically_after_days: 7}\n";
+    let folder = written(&[("rotator.yaml", text)]);
+    let manifest = loaded(&folder).manifests.pop().expect("one manifest");
+    let desired = manifest.resolve(0, &Ambient::default()).expect("resolved");
+    let of = |handle: &str| {
+        (
+            desired.secrets[handle].labels["team"].clone(),
+            desired.secrets[handle].rotation.rules.as_ref().map(ToString::to_string),
+        )
+    };
+    assert_eq!(of("a"), ("a".into(), Some("every 30 days, window 2h".into())));
+    assert_eq!(of("b"), ("b".into(), Some("every 30 days, window 2h".into())));
+    assert_eq!(of("c"), ("c".into(), Some("every 7 days, window 2h".into())));
+}
+
+/// Without it, a few lines could keep a pipeline busy for ever, or end it without a word.
+#[test]
+fn bombs_are_refused_before_they_explode() {
+    let mut lines =
+        vec!["version: 1".to_owned(), "project: p".to_owned(), "l0: &l0 [x, x, x, x, x, x, x, x, x, x]".to_owned()];
+    lines.extend((1..40).map(|n| format!("l{n}: &l{n} [{}]", vec![format!("*l{}", n - 1); 10].join(", "))));
+    assert!(refused(&written(&[("rotator.yaml", &lines.join("\n"))])).contains("alias-bomb"));
+    // A chain of aliases grows in depth, not in size.
+    let chain: Vec<String> = (1..200).map(|n| format!("c{n}: &c{n} [*c{}]", n - 1)).collect();
+    let chain = format!("version: 1\nproject: p\nc0: &c0 [x]\n{}\n", chain.join("\n"));
+    assert!(refused(&written(&[("rotator.yaml", &chain)])).contains("too-deep"));
+    for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")] {
+        let text = format!("version: 1\nproject: p\nsecrets:\n  {}x{}\n", open.repeat(100_000), close.repeat(100_000));
+        refused(&written(&[("rotator.yaml", &text)]));
+    }
+    assert!(refused(&written(&[("rotator.yaml", "a: &a [*a]\n")])).contains("alias"));
+}
+
+/// Without it, a fleet's manifest could take time that grows with its square: this would not end.
+#[test]
+fn a_fleet_is_read_in_one_pass() {
+    use std::fmt::Write as _;
+    let mut text = "version: 1\nproject: p\ndefaults: {secrets: {rotation: {automatically_after_days: 30}}}\nfunctions:\n  f: {existing: f}\nsecrets:\n".to_owned();
+    for n in 0..20_000 {
+        writeln!(text, "  prod/service-{n}/key:\n    function: f\n    labels: {{owner: team-{}}}", n % 50)
+            .expect("a string");
+    }
+    let folder = written(&[("rotator.yaml", &text)]);
+    let manifest = loaded(&folder).manifests.pop().expect("one manifest");
+    assert_eq!(manifest.resolve(0, &Ambient::default()).expect("resolved").secrets.len(), 20_000);
+    // As many problems are no slower to find than none.
+    let wrong = written(&[("rotator.yaml", &text.replace("labels:", "lables:").replace("function: f", "function: g"))]);
+    assert_eq!(refused(&wrong).lines().count(), 40_000);
+    let one_line = format!(
+        "{{version: 1, project: p, secrets: {{{}}}}}",
+        (0..5_000).map(|n| format!("k{n}: {{functoin: f}}")).collect::<Vec<_>>().join(", ")
+    );
+    assert_eq!(refused(&written(&[("rotator.yaml", &one_line)])).lines().count(), 5_000);
+}
+
+/// Without it, a variable could be read twice, or a literal `${` could not be written.
+#[test]
+fn variables_are_replaced_once() {
+    let text = "version: 1\nproject: p\ntargets:\n  dev: {region: eu-west-1, vars: {a: \"$${b}\", b: x, n: 7, list: [subnet-1, subnet-2], where: \"${target}-${region}\"}}\nfunctions:\n  f:\n    environment: {AA: \"${a}\", BB: \"$${HOME} $5 ${n}\", CC: \"${where}\"}\n    vpc: {subnets: [subnet-0, \"${list}\"], security_groups: [sg-1]}\n";
+    let folder = written(&[("rotator.yaml", text)]);
+    let manifest = loaded(&folder).manifests.pop().expect("one manifest");
+    let desired = manifest.resolve(0, &Ambient::default()).expect("resolved");
+    let deployment = desired.functions["f"].deployment().expect("deployed");
+    let value = |name: &str| deployment.environment[name].as_ref().map(|value| value.expose().to_owned());
+    assert_eq!(value("AA").as_deref(), Some("${b}"));
+    assert_eq!(value("BB").as_deref(), Some("${HOME} $5 7"));
+    assert_eq!(value("CC").as_deref(), Some("dev-eu-west-1"));
+    assert_eq!(deployment.vpc.as_ref().expect("a VPC").subnets, ["subnet-0", "subnet-1", "subnet-2"]);
+}
+
+/// Without it, a link in a checked-out tree could bring a file of the machine into a function's package.
+#[cfg(unix)]
+#[test]
+fn links_do_not_leave_the_tree() {
+    use std::os::unix::fs::symlink;
+    let text = "version: 1\nproject: p\ninclude: [parts/*.yaml]\nfunctions:\n  a: {code: code}\n  b: {code: away}\n  c: {code: inner}\n";
+    let folder = written(&[
+        ("rotator.yaml", text),
+        ("code/lambda_function.py", "x"),
+        ("inner/lambda_function.py", "x"),
+        ("real/part.yaml", "{}"),
+        ("parts/a.yaml", "functions: {}\n"),
+    ]);
+    symlink("/etc", folder.path().join("away")).expect("a link");
+    symlink("/etc/hostname", folder.path().join("inner/hostname")).expect("a link");
+    symlink("lambda_function.py", folder.path().join("code/same.py")).expect("a link");
+    symlink("../real/part.yaml", folder.path().join("parts/b.yaml")).expect("a link");
+    let text = refused(&folder);
+    assert!(text.contains("`away` can't be the code: it is a link that leaves the manifest's folder"), "{text}");
+    assert!(
+        text.contains("`inner` can't be the code: the link `hostname` in it leaves the manifest's folder"),
+        "{text}"
+    );
+    assert!(text.contains("`parts/b.yaml` is a link"), "{text}");
+    assert!(!text.contains("`code`"), "a link inside the tree is as good as the file: {text}");
+}
+
+/// Without it, editors would complain about right manifests or pass wrong ones.
+#[test]
+fn the_schema_is_the_format() {
+    let committed = std::fs::read_to_string("schema/rotator.schema.json").unwrap_or_default();
+    if std::env::var_os("ROTATOR_REGENERATE").is_some() {
+        std::fs::write("schema/rotator.schema.json", config::json_schema()).expect("writable");
+    } else {
+        assert!(
+            committed == config::json_schema(),
+            "the schema differs from the types: cargo run -- schema > schema/rotator.schema.json"
+        );
+    }
+    let schema: serde_json::Value = serde_json::from_str(&config::json_schema()).expect("JSON");
+    let validator = jsonschema::draft7::new(&schema).expect("a draft-07 schema");
+    let value = |text: &str| serde_yaml::from_str::<serde_json::Value>(text).expect("YAML");
+    let problems = |text: &str| validator.iter_errors(&value(text)).map(|error| error.to_string()).collect::<Vec<_>>();
+    assert_eq!(problems(include_str!("everything.yaml")), Vec::<String>::new());
+    assert_eq!(problems("version: 1\nproject: p\nsecrets: {a: , b: {rotation: null}}"), Vec::<String>::new());
+    assert_eq!(
+        problems("functions: {f: {timeout: \"${t}\", shared: \"${s}\"}}"),
+        Vec::<String>::new(),
+        "a part needs neither version nor project"
+    );
+    for wrong in [
+        "version: 1",
+        "project: p",
+        "version: 2\nproject: p",
+        "version: 1\nproject: p\nfunction: {}",
+        "version: 1\nproject: p\nsecrets: {a: {rotation: {days: 3}}}",
+        "version: 1\nproject: p\nfunctions: {f: {timeout: 60s}}",
+        "version: 1\nproject: p\nfunctions: {f: {timeout: 0}}",
+        "version: 1\nproject: p\nfunctions: {f: {environment: {AA: 1}}}",
+        "version: 1\nproject: p\ntargets: {dev: {account: 111111111111}}",
+        "version: 1\nproject: p\ntargets: {Dev: {}}",
+        "version: 1\nproject: p\nsecrets: {a: {rotation: {duration: 4}}}",
+    ] {
+        assert!(!problems(wrong).is_empty(), "{wrong}");
+    }
+}
