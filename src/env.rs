@@ -76,6 +76,27 @@ pub const ALL_PROXY: &str = "ALL_PROXY";
 /// Hosts that are reached without a proxy. Read by the HTTP client, in lower case too.
 pub const NO_PROXY: &str = "NO_PROXY";
 
+/// Set to anything but nothing: no colours; `--color` wins. Read by `anstream`.
+pub const NO_COLOR: &str = "NO_COLOR";
+
+/// `0`: no colours where none are asked for. Read by `anstream`.
+pub const CLICOLOR: &str = "CLICOLOR";
+
+/// Set to anything but `0`: colours without a terminal too; [`NO_COLOR`] wins. Read by `anstream`.
+pub const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
+
+/// `dumb`: a terminal without colours. Read by `anstream`.
+pub const TERM: &str = "TERM";
+
+/// Where the sandbox looks for `python3` and `node`, and what the functions that it runs see.
+pub const PATH: &str = "PATH";
+
+/// Where the sandbox keeps the runtimes that it prepared, in `rotator`; an absolute path, else `~/.cache`.
+pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
+
+/// The user's folder: for [`XDG_CACHE_HOME`]'s default, and for the shared configuration files.
+pub const HOME: &str = "HOME";
+
 /// A variable's value; `None` where it is unset, empty, or not UTF-8.
 pub fn read(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -64,7 +64,10 @@ pub struct SandboxEndpoint {
 pub enum ConnectError {
     /// Nobody says which region.
     #[error("no region: neither the manifest, nor `--region`, nor the environment, nor the profile states one")]
-    NoRegion,
+    NoRegion {
+        /// The profile that `--profile` chose, which may not exist.
+        profile: Option<String>,
+    },
     /// `AWS_CA_BUNDLE` can't be used.
     #[error(transparent)]
     CaBundle(#[from] CaBundleError),
@@ -87,7 +90,15 @@ impl ConnectError {
     /// What to do about it, one hint a line.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::NoRegion => vec!["state `region` in the target, or set `AWS_REGION`".to_owned()],
+            Self::NoRegion { profile } => {
+                let mut hints = vec!["state `region` in the target, or set `AWS_REGION`".to_owned()];
+                hints.extend(
+                    profile
+                        .iter()
+                        .map(|name| format!("check that the profile `{name}` exists: `aws configure list-profiles`")),
+                );
+                hints
+            }
             Self::WrongAccount { .. } => {
                 vec!["use another profile (`--profile`, `AWS_PROFILE`), or state the target's `role`".to_owned()]
             }
@@ -180,6 +191,10 @@ pub async fn connect_writer(settings: &Settings, target: &Target) -> Result<Conn
     Ok(Connection { inner: Arc::new(inner), power: PhantomData })
 }
 
+fn no_region(settings: &Settings) -> ConnectError {
+    ConnectError::NoRegion { profile: settings.profile.clone() }
+}
+
 /// The region that holds where a target states none: `--region`, the sandbox's, the environment's, the profile's. No network.
 pub async fn ambient_region(settings: &Settings) -> Option<String> {
     if let Some(region) = region_of(settings, env::read) {
@@ -205,7 +220,7 @@ fn region_of(settings: &Settings, variable: impl Fn(&str) -> Option<String>) -> 
 async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Result<Inner, ConnectError> {
     let region = match &target.region {
         Some(region) => region.clone(),
-        None => ambient_region(settings).await.ok_or(ConnectError::NoRegion)?,
+        None => ambient_region(settings).await.ok_or_else(|| no_region(settings))?,
     };
     let http = Arc::new(match &settings.sandbox {
         Some(_) => Http::for_sandbox()?,
@@ -219,7 +234,8 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
     let config = match role {
         None => base,
         Some(role) => {
-            let provider = AssumeRoleProvider::builder(role).session_name(NAME).configure(&base).build().await;
+            let provider =
+                AssumeRoleProvider::builder(role).session_name(NAME).configure(&impatient(&base)).build().await;
             base.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
         }
     };
@@ -261,10 +277,16 @@ fn partition_of_retries() -> RetryPartition {
     RetryPartition::custom(NAME).token_bucket(TokenBucket::unlimited()).build()
 }
 
+/// For STS: a person waits for the first calls, and where there is no network, many attempts only delay saying so.
+fn impatient(config: &SdkConfig) -> SdkConfig {
+    config.to_builder().retry_config(RetryConfig::standard().with_max_attempts(3)).build()
+}
+
 /// Who the credentials belong to: the first call, and the only one before the account is checked.
 async fn identity(config: &SdkConfig) -> Result<Arn, AwsError> {
     const ACTION: &str = "sts:GetCallerIdentity";
-    let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await.map_err(failed(ACTION, "*"))?;
+    let client = aws_sdk_sts::Client::new(&impatient(config));
+    let answer = client.get_caller_identity().send().await.map_err(failed(ACTION, "*"))?;
     let arn = answer.arn().unwrap_or_default();
     match arn.parse::<Arn>() {
         Ok(arn) if is_account_id(&arn.account) => Ok(arn),

@@ -7,7 +7,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::operation::RequestId as _;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::model::live::{Reading, Unread};
@@ -15,6 +15,10 @@ use crate::model::live::{Reading, Unread};
 /// The one sentence that decides anything. `RotateSecret` answers `AccessDeniedException` both where the caller may not rotate and
 /// where Secrets Manager may not invoke the function; only the second passes by itself, while a new permission spreads.
 const CANNOT_INVOKE: &str = "cannot invoke the specified Lambda function";
+
+/// What is said instead of the SDK's list of its providers.
+const NO_CREDENTIALS: &str =
+    "no AWS credentials, neither in the environment, nor in a profile, nor from a container or an instance";
 
 /// The longest message that is kept, in characters.
 const LONGEST_MESSAGE: usize = 2000;
@@ -146,7 +150,12 @@ where
         return AwsError { kind, action: ASSUME_ROLE, resource: "*".to_owned(), code, message, request_id: None };
     }
     if let Some(missing) = find::<CredentialsError>(error) {
-        return AwsError::other(ErrorKind::NoCredentials, action, resource, &chain(missing));
+        let (kind, message) = match missing {
+            CredentialsError::CredentialsNotLoaded(_) => (ErrorKind::NoCredentials, NO_CREDENTIALS.to_owned()),
+            _ if find::<ConnectorError>(missing).is_some() => (ErrorKind::Transport, chain(missing)),
+            _ => (ErrorKind::NoCredentials, chain(missing)),
+        };
+        return AwsError::other(kind, action, resource, &message);
     }
     let request_id = error.request_id().map(clean);
     let (code, message) = match error {
@@ -155,7 +164,8 @@ where
             let status = service.raw().status().as_u16();
             (meta.code().map(clean), meta.message().map_or_else(|| format!("HTTP status {status}"), clean))
         }
-        _ => (None, chain(error)),
+        // The outermost words, "dispatch failure" and the like, tell nothing to people.
+        _ => (None, error.source().map_or_else(|| clean(&error.to_string()), chain)),
     };
     let kind = match (&code, error) {
         (Some(code), _) => kind_of(action, code, &message),
@@ -286,7 +296,6 @@ pub(super) fn clean(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use aws_sdk_lambda::operation::get_policy::GetPolicyError;
-    use aws_smithy_runtime_api::client::result::ConnectorError;
     use aws_smithy_types::body::SdkBody;
     use aws_smithy_types::error::ErrorMetadata;
 
@@ -357,9 +366,19 @@ mod tests {
         let error: SdkError<GetPolicyError, HttpResponse> =
             SdkError::dispatch_failure(ConnectorError::other(missing.into(), None));
         let error = classify("sts:GetCallerIdentity", "*", &error);
-        assert_eq!(error.kind, ErrorKind::NoCredentials);
+        assert_eq!((error.kind, error.message.as_str()), (ErrorKind::NoCredentials, NO_CREDENTIALS));
         assert!(error.hints().iter().any(|hint| hint.contains("AWS_PROFILE")));
         assert!(error.hints().iter().any(|hint| hint.contains("--sandbox")));
+    }
+
+    /// Without it, a role that can't be assumed because the network is down would send people looking for credentials.
+    #[test]
+    fn a_role_out_of_reach_is_a_matter_of_the_network() {
+        let refused = ConnectorError::io(std::io::Error::other("connection refused").into());
+        let role = CredentialsError::provider_error(refused);
+        let error: SdkError<GetPolicyError, HttpResponse> =
+            SdkError::dispatch_failure(ConnectorError::other(role.into(), None));
+        assert_eq!(classify("sts:GetCallerIdentity", "*", &error).kind, ErrorKind::Transport);
     }
 
     /// Without it, a plan could not say which permission is missing where.

@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::StreamExt as _;
-use futures::stream;
 use tokio::sync::Semaphore;
 
 use super::stacks::Stacks;
-use super::{Counter, Listener, Part, Selection, budget};
+use super::{Counter, Listener, Part, Selection, budget, side_by_side};
 use crate::aws::error::reading;
 use crate::aws::reader::{FunctionState, Reader};
 use crate::model::live::{ApplicationVersion, LiveFunction, LiveStack, Reading};
@@ -25,16 +23,15 @@ pub(super) async fn read(
 ) -> BTreeMap<String, LiveFunction> {
     let counter = &Counter::new(Part::Functions, selection.functions.len(), progress);
     let downloads = &Semaphore::new(budget::DOWNLOADS);
-    let functions = stream::iter(&selection.functions)
-        .map(|(handle, function)| async move {
-            let stack = stacks.by_handle.get(*handle).cloned().unwrap_or(Reading::Absent);
-            let live = one(reader, function, stack, downloads).await;
-            counter.one_more();
-            ((*handle).clone(), live)
-        })
-        .buffer_unordered(budget::FUNCTIONS)
-        .collect::<BTreeMap<String, LiveFunction>>();
-    let (mut functions, applications) = futures::join!(functions, applications(reader, selection, stacks));
+    let jobs = selection.functions.iter().copied().map(|(handle, function)| async move {
+        let stack = stacks.by_handle.get(handle).cloned().unwrap_or(Reading::Absent);
+        let live = one(reader, function, stack, downloads).await;
+        counter.one_more();
+        (handle.clone(), live)
+    });
+    let functions = side_by_side(budget::FUNCTIONS, jobs);
+    let (mut functions, applications): (BTreeMap<String, LiveFunction>, _) =
+        futures::join!(functions, applications(reader, selection, stacks));
     for (handle, function) in &selection.functions {
         if let (Some(deployment), Some(live)) = (function.deployment(), functions.get_mut(*handle)) {
             live.application = application(deployment, &live.stack, &applications);
@@ -105,14 +102,11 @@ async fn applications(
         all.insert(wanted(deployment, stack));
         all.insert((deployment.application.id.clone(), None));
     }
-    stream::iter(all)
-        .map(|(id, version)| async move {
-            let found = reading(reader.application(&id, version.as_deref()).await);
-            ((id, version), found)
-        })
-        .buffer_unordered(budget::APPLICATIONS)
-        .collect()
-        .await
+    let one = |(id, version): Wanted| async move {
+        let found = reading(reader.application(&id, version.as_deref()).await);
+        ((id, version), found)
+    };
+    side_by_side(budget::APPLICATIONS, all.into_iter().map(one)).await
 }
 
 fn application(

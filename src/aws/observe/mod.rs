@@ -102,6 +102,18 @@ impl<'a> Counter<'a> {
     }
 }
 
+/// Runs jobs, at most so many at a time.
+///
+/// The jobs are made before the first runs: a closure that lived on between them would keep the whole from being sent to
+/// another thread.
+async fn side_by_side<Job: Future, All: Default + Extend<Job::Output>>(
+    at_a_time: usize,
+    jobs: impl Iterator<Item = Job>,
+) -> All {
+    let jobs: Vec<Job> = jobs.collect();
+    stream::iter(jobs).buffer_unordered(at_a_time).collect().await
+}
+
 /// What of a manifest is to be read.
 struct Selection<'a> {
     functions: Vec<(&'a String, &'a Function)>,
@@ -156,15 +168,12 @@ impl Reader {
         progress: Listener<'_>,
     ) -> BTreeMap<String, Reading<LiveSecret>> {
         let counter = &Counter::new(Part::Secrets, selection.secrets.len(), progress);
-        stream::iter(&selection.secrets)
-            .map(|(handle, secret)| async move {
-                let found = reading(self.secret(&secret.name).await.map(|details| details.secret));
-                counter.one_more();
-                ((*handle).clone(), found)
-            })
-            .buffer_unordered(parallelism)
-            .collect()
-            .await
+        let jobs = selection.secrets.iter().copied().map(|(handle, secret)| async move {
+            let found = reading(self.secret(&secret.name).await.map(|details| details.secret));
+            counter.one_more();
+            (handle.clone(), found)
+        });
+        side_by_side(parallelism, jobs).await
     }
 
     /// `None` where nobody asks.
@@ -179,14 +188,12 @@ impl Reader {
             .filter(|arn| !ours.contains(*arn) && self.is_here(arn))
             .map(str::to_owned)
             .collect();
-        let tags: BTreeMap<String, BTreeMap<String, String>> = stream::iter(foreign)
-            .map(|arn| async move {
-                let tags = self.function(&arn).await.ok().and_then(|function| function.configuration.tags);
-                (arn, tags.unwrap_or_default())
-            })
-            .buffer_unordered(budget::FUNCTIONS)
-            .collect()
-            .await;
+        let one = |arn: String| async move {
+            let tags = self.function(&arn).await.ok().and_then(|function| function.configuration.tags);
+            (arn, tags.unwrap_or_default())
+        };
+        let tags: BTreeMap<String, BTreeMap<String, String>> =
+            side_by_side(budget::FUNCTIONS, foreign.into_iter().map(one)).await;
         for secret in live.secrets.values_mut() {
             let Reading::Found(secret) = secret else { continue };
             let arn = secret.function_arn.as_deref().map(unqualified_function_arn);
@@ -233,4 +240,18 @@ fn rotating(secrets: &BTreeMap<String, Reading<LiveSecret>>) -> impl Iterator<It
 /// Whether tags say that other projects may attach secrets.
 fn is_shared(tags: &BTreeMap<String, String>) -> bool {
     tags.get(SHARED_TAG).is_some_and(|value| value == "true")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without it, observing several targets side by side, each on its own thread, would stop to compile far away from here.
+    #[test]
+    fn observing_can_be_sent_to_another_thread() {
+        fn is_send<T: Send>(_: impl Fn(Reader) -> T) {}
+        is_send(|reader| async move {
+            reader.observe(&Desired::default(), &ObserveOptions::default(), &|_| ()).await;
+        });
+    }
 }

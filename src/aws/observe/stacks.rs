@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures::StreamExt as _;
-use futures::stream;
-
-use super::{Counter, Listener, Part, Selection, budget};
+use super::{Counter, Listener, Part, Selection, budget, side_by_side};
 use crate::aws::error::{AwsError, ErrorKind, reading};
 use crate::aws::reader::Reader;
 use crate::model::live::{LiveStack, Reading, Unread};
@@ -54,15 +51,14 @@ pub(super) async fn read(
         .map(|stack| (stack.id.clone(), stack))
         .collect();
     let counter = &Counter::new(Part::Stacks, needed.len(), progress);
-    let complete: BTreeMap<String, Reading<LiveStack>> = stream::iter(needed)
-        .map(|(id, stack)| async move {
+    let complete: BTreeMap<String, Reading<LiveStack>> = {
+        let one = |(id, stack)| async move {
             let complete = complete(reader, stack).await;
             counter.one_more();
             (id, complete)
-        })
-        .buffer_unordered(budget::STACKS)
-        .collect()
-        .await;
+        };
+        side_by_side(budget::STACKS, needed.into_iter().map(one)).await
+    };
     for stack in by_handle.values_mut() {
         let found = stack.found().and_then(|found| complete.get(&found.id)).cloned();
         if let Some(found) = found {
