@@ -277,8 +277,13 @@ impl Shared {
         self.save_error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Notes how a save went; the user is told when saving starts to fail.
     pub(super) fn set_save_error(&self, error: Option<PersistError>) {
-        *self.save_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+        let mut last = self.save_error.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(error), None) = (&error, &*last) {
+            self.notice(format!("{error}: the sandbox goes on, but is not saved"));
+        }
+        *last = error;
     }
 
     /// Says that no more calls are taken.
