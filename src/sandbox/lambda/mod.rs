@@ -1,36 +1,152 @@
 //! AWS Lambda's control plane, and its `Invoke`.
+//!
+//! | Module | Knows |
+//! |---|---|
+//! | [`state`] | what is saved of a function |
+//! | `reference` | how requests name a function |
+//! | `validate` | constraints, and Lambda's words for those that aren't met |
+//! | `configuration`, `describe` | a function's settings, in requests and in answers |
+//! | `functions`, `versions`, [`policy`], `tags` | the operations |
+//! | `invoke` | running a function, for callers and for Secrets Manager |
+//! | `simulate` | what stands in where the machine can't run one |
+//! | `seed` | stand-ins for functions that exist only on AWS |
+//!
+//! A new function is `Pending` for a moment, an edited one `InProgress`, and refuses other edits meanwhile. Stacks use the same
+//! operations as everybody: [`operation`] and [`handle`].
+//!
+//! Not here: container images, S3, layers' content, aliases, code signing, function URLs, event sources.
+
+mod configuration;
+mod describe;
+mod functions;
+mod invoke;
+pub mod policy;
+mod reference;
+mod seed;
+mod simulate;
+pub mod state;
+mod tags;
+mod validate;
+mod versions;
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::sandbox::service::{Call, Service, Shared};
-use crate::sandbox::state::Region;
-use crate::sandbox::wire::rest::RestRequest;
+use crate::sandbox::state::{Region, Scope};
+use crate::sandbox::wire::rest::{self, RestRequest};
 use crate::sandbox::wire::{ApiError, Response};
-
-/// An account's functions in a region.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct State {}
+use reference::Reference;
+use state::Function;
+pub use state::State;
 
 /// The operation that a method and path name.
-pub fn operation(_request: &RestRequest) -> Option<&'static str> {
-    None
+pub fn operation(request: &RestRequest) -> Option<&'static str> {
+    let (method, segments) = request.route();
+    let operation = match (method, segments.as_slice()) {
+        ("GET", ["2016-08-19", "account-settings"]) => "GetAccountSettings",
+        ("GET", ["2017-03-31", "tags", _]) => "ListTags",
+        ("POST", ["2017-03-31", "tags", _]) => "TagResource",
+        ("DELETE", ["2017-03-31", "tags", _]) => "UntagResource",
+        ("POST", ["2015-03-31", "functions"]) => "CreateFunction",
+        ("GET", ["2015-03-31", "functions"]) => "ListFunctions",
+        ("GET", ["2015-03-31", "functions", _]) => "GetFunction",
+        ("DELETE", ["2015-03-31", "functions", _]) => "DeleteFunction",
+        (_, [date, "functions", _, rest @ ..]) => return operation_on_function(method, date, rest),
+        _ => return None,
+    };
+    Some(operation)
+}
+
+fn operation_on_function(method: &str, date: &str, rest: &[&str]) -> Option<&'static str> {
+    let operation = match (method, date, rest) {
+        ("GET", "2015-03-31", ["configuration"]) => "GetFunctionConfiguration",
+        ("PUT", "2015-03-31", ["configuration"]) => "UpdateFunctionConfiguration",
+        ("PUT", "2015-03-31", ["code"]) => "UpdateFunctionCode",
+        ("GET", "2015-03-31", ["policy"]) => "GetPolicy",
+        ("POST", "2015-03-31", ["policy"]) => "AddPermission",
+        ("DELETE", "2015-03-31", ["policy", _]) => "RemovePermission",
+        ("POST", "2015-03-31", ["invocations"]) => "Invoke",
+        ("GET", "2015-03-31", ["versions"]) => "ListVersionsByFunction",
+        ("POST", "2015-03-31", ["versions"]) => "PublishVersion",
+        ("GET", "2015-03-31", ["aliases"]) => "ListAliases",
+        ("GET", "2015-03-31", ["aliases", _]) => "GetAlias",
+        ("PUT", "2017-10-31", ["concurrency"]) => "PutFunctionConcurrency",
+        ("DELETE", "2017-10-31", ["concurrency"]) => "DeleteFunctionConcurrency",
+        ("GET", "2019-09-30", ["concurrency"]) => "GetFunctionConcurrency",
+        ("GET", "2019-09-30", ["provisioned-concurrency"]) => "GetProvisionedConcurrencyConfig",
+        ("GET", "2019-09-25", ["event-invoke-config"]) => "GetFunctionEventInvokeConfig",
+        ("GET", "2019-09-25", ["event-invoke-config", "list"]) => "ListFunctionEventInvokeConfigs",
+        ("GET", "2020-06-30", ["code-signing-config"]) => "GetFunctionCodeSigningConfig",
+        ("GET", "2021-07-20", ["runtime-management-config"]) => "GetRuntimeManagementConfig",
+        ("GET", "2021-10-31", ["url"]) => "GetFunctionUrlConfig",
+        ("GET", "2021-10-31", ["urls"]) => "ListFunctionUrlConfigs",
+        ("GET", "2024-08-31", ["recursion-config"]) => "GetFunctionRecursionConfig",
+        _ => return None,
+    };
+    Some(operation)
 }
 
 /// Answers a call.
-#[expect(clippy::unused_async, reason = "operations wait")]
-pub async fn handle(_shared: &Arc<Shared>, call: &Call, _request: RestRequest) -> Result<Response, ApiError> {
-    Err(ApiError::not_served(Service::Lambda, &call.operation))
+pub async fn handle(shared: &Arc<Shared>, call: &Call, request: RestRequest) -> Result<Response, ApiError> {
+    let request = &request;
+    // What stands third in every path but the shortest: a function, or a function's ARN.
+    let name = request.segments.get(2).map_or("", String::as_str);
+    match call.operation.as_str() {
+        "CreateFunction" => functions::create(shared, call, request),
+        "ListFunctions" => functions::list(shared, call, request),
+        "GetFunction" => functions::get(shared, call, request, name),
+        "DeleteFunction" => functions::delete(shared, call, request, name),
+        "GetFunctionConfiguration" => functions::get_configuration(shared, call, request, name),
+        "UpdateFunctionConfiguration" => functions::update_configuration(shared, call, request, name),
+        "UpdateFunctionCode" => functions::update_code(shared, call, request, name),
+        "PutFunctionConcurrency" | "DeleteFunctionConcurrency" => functions::reserve(shared, call, request, name),
+        "GetAccountSettings" => Ok(functions::account(shared, call)),
+        "GetPolicy" => policy::get(shared, call, request, name),
+        "AddPermission" => policy::add(shared, call, request, name),
+        "RemovePermission" => {
+            let statement = request.segments.get(4).map_or("", String::as_str);
+            policy::remove(shared, call, request, name, statement)
+        }
+        "Invoke" => invoke::invoke(shared, call, request, name).await,
+        "ListVersionsByFunction" => versions::list(shared, call, request, name),
+        "PublishVersion" => versions::create(shared, call, request, name),
+        "ListTags" => tags::list(shared, call, name),
+        "TagResource" => tags::add(shared, call, request, name),
+        "UntagResource" => tags::remove(shared, call, request, name),
+        operation if operation_reads_a_side(operation) => functions::side(shared, call, request, name),
+        operation => Err(ApiError::not_served(Service::Lambda, operation)),
+    }
+}
+
+fn operation_reads_a_side(operation: &str) -> bool {
+    matches!(
+        operation,
+        "GetFunctionConcurrency"
+            | "GetFunctionCodeSigningConfig"
+            | "GetFunctionRecursionConfig"
+            | "GetRuntimeManagementConfig"
+            | "GetProvisionedConcurrencyConfig"
+            | "GetFunctionEventInvokeConfig"
+            | "GetFunctionUrlConfig"
+            | "GetAlias"
+            | "ListAliases"
+            | "ListFunctionEventInvokeConfigs"
+            | "ListFunctionUrlConfigs"
+            | "ListProvisionedConcurrencyConfigs"
+    )
 }
 
 /// Goes on with what was under way when the state was saved.
-pub fn resume(_shared: &Arc<Shared>) {}
+pub fn resume(shared: &Arc<Shared>) {
+    let mut world = shared.world();
+    world.scopes.values_mut().for_each(functions::settle_all);
+}
 
 /// Creates a rotation function that Secrets Manager may invoke; false where the name is taken.
-pub fn seed(_shared: &Arc<Shared>, _account: &str, _region: &str, _name: &str) -> bool {
-    false
+pub fn seed(shared: &Arc<Shared>, account: &str, region: &str, name: &str) -> bool {
+    seed::seed(shared, account, region, name)
 }
 
 /// How an invocation from inside the sandbox ended.
@@ -47,34 +163,92 @@ pub enum InvokeOutcome {
     },
     /// There is no such function.
     NotFound,
-    /// It can't be run now: its state, throttling, a runtime that the machine lacks; why.
+    /// It can't be run now: its state, throttling; why.
     Unavailable(String),
 }
 
 /// Invokes a function as another service does: the caller has looked at its permission already.
-#[expect(clippy::unused_async, reason = "functions take their time")]
+///
+/// Where the machine lacks the function's runtime, and the event is a step of a rotation, the step is simulated: the pending version
+/// gets a made-up value, and is promoted. The user is told by a notice, and the function's log says so.
 pub async fn invoke_internal(
-    _shared: &Arc<Shared>,
-    _account: &str,
-    _region: &str,
-    _function_arn: &str,
-    _payload: Vec<u8>,
+    shared: &Arc<Shared>,
+    account: &str,
+    region: &str,
+    function_arn: &str,
+    payload: Vec<u8>,
 ) -> InvokeOutcome {
-    InvokeOutcome::NotFound
+    invoke::internally(shared, &Scope::new(account, region), function_arn, payload).await
 }
 
 /// Whether a function exists. The ARN may carry a version or an alias.
-pub fn exists(_region: &Region, _function_arn: &str) -> bool {
-    false
+pub fn exists(region: &Region, function_arn: &str) -> bool {
+    of_arn(region, function_arn).is_some()
 }
 
 /// Whether the function's policy lets Secrets Manager invoke it for this account's secret, its conditions
 /// (`aws:SourceAccount`, `aws:SourceArn`) included.
-pub fn permits_secretsmanager(_region: &Region, _function_arn: &str, _account: &str, _secret_arn: &str) -> bool {
-    false
+pub fn permits_secretsmanager(region: &Region, function_arn: &str, account: &str, secret_arn: &str) -> bool {
+    of_arn(region, function_arn).is_some_and(|(function, reference)| {
+        let key = reference.qualifier.unwrap_or_default();
+        function.policies.get(&key).is_some_and(|policy| policy::permits(policy, account, secret_arn))
+    })
 }
 
 /// The code that an unguessable URL (`/_sandbox/code/TOKEN`) of `GetFunction` leads to.
-pub fn code(_shared: &Arc<Shared>, _token: &str) -> Option<Vec<u8>> {
-    None
+pub fn code(shared: &Arc<Shared>, token: &str) -> Option<Vec<u8>> {
+    let world = shared.world();
+    let functions = world.scopes.values().flat_map(|region| region.functions.functions.values());
+    let mut versions =
+        functions.flat_map(|function| std::iter::once(&function.latest).chain(function.published.values()));
+    versions.find(|version| version.code.token() == token).map(|version| version.code.zip().to_vec())
+}
+
+/// The function that an ARN names, in this account and region.
+fn of_arn<'a>(region: &'a Region, arn: &str) -> Option<(&'a Function, Reference)> {
+    let reference = invoke::of_arn(arn)?;
+    let function = region.functions.functions.get(&reference.name)?;
+    let rest = arn.strip_prefix(function.arn.as_str())?;
+    let known = rest.is_empty() || function.version(rest.strip_prefix(':')).is_some();
+    known.then_some((function, reference))
+}
+
+fn not_found(arn: &str) -> ApiError {
+    ApiError::new(404, "ResourceNotFoundException", format!("Function not found: {arn}"))
+}
+
+fn found<'a>(region: &'a Region, reference: &Reference) -> Result<&'a Function, ApiError> {
+    region.functions.functions.get(&reference.name).ok_or_else(|| not_found(&reference.arn))
+}
+
+fn found_mut<'a>(region: &'a mut Region, reference: &Reference) -> Result<&'a mut Function, ApiError> {
+    region.functions.functions.get_mut(&reference.name).ok_or_else(|| not_found(&reference.arn))
+}
+
+/// One page of a list: `Marker` says where it starts, `MaxItems` how long it is, and AWS never gives more than `most`.
+fn page(
+    call: &Call,
+    request: &RestRequest,
+    member: &str,
+    items: Vec<Value>,
+    most: usize,
+) -> Result<Response, ApiError> {
+    let limit = request.parameter("MaxItems").map(str::parse::<i64>).transpose();
+    let limit = limit.map_err(|_| ApiError::new(400, "SerializationException", "MaxItems is not a number"))?;
+    validate::all(&[validate::Constraint::number("maxItems", limit).range(1, 10_000)])?;
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).map_or(most, |limit| limit.min(most));
+    let start = match request.parameter("Marker") {
+        None | Some("") => 0,
+        Some(marker) => marker
+            .strip_prefix("sandbox-")
+            .and_then(|start| start.parse::<usize>().ok())
+            .ok_or_else(|| configuration::invalid("Invalid pagination token"))?,
+    };
+    let end = start.saturating_add(limit).min(items.len());
+    let mut answer = Map::new();
+    if end < items.len() {
+        answer.insert("NextMarker".to_owned(), json!(format!("sandbox-{end}")));
+    }
+    answer.insert(member.to_owned(), items.into_iter().skip(start).take(limit).collect());
+    Ok(rest::answer(call, 200, &Value::Object(answer)))
 }

@@ -11,7 +11,7 @@
 //!
 //! This module knows nothing of Lambda's API, of Secrets Manager, or of where functions and logs are kept.
 //!
-//! A process serves one invocation at a time and stays warm for the next one of the same revision. As many run at once as
+//! A process serves one invocation at a time and stays warm for the next one of the same edition. As many run at once as
 //! [`Runtime::capacity`] says; other invocations queue, and their time in the queue isn't counted as the function's.
 
 pub mod package;
@@ -54,7 +54,7 @@ impl Unavailable {
     }
 }
 
-/// A revision of a function, as far as running it needs.
+/// An edition of a function, as far as running it needs.
 #[derive(Clone)]
 pub struct Function {
     /// 12 digits; also the access key id that its process is given.
@@ -90,7 +90,7 @@ pub struct Function {
     /// Base64 of the package's SHA-256.
     pub code_sha256: String,
     /// Changes whenever code or configuration does.
-    pub revision: String,
+    pub edition: u64,
 }
 
 impl fmt::Debug for Function {
@@ -98,7 +98,7 @@ impl fmt::Debug for Function {
         f.debug_struct("Function")
             .field("arn", &self.arn)
             .field("runtime", &self.runtime)
-            .field("revision", &self.revision)
+            .field("edition", &self.edition)
             .finish_non_exhaustive()
     }
 }
@@ -221,7 +221,7 @@ struct Pool {
 
 struct Idle {
     key: Key,
-    revision: String,
+    edition: u64,
     worker: Worker,
     turn: u64,
 }
@@ -315,6 +315,11 @@ impl Runtime {
         self.reset().await;
     }
 
+    /// Whether the user wasn't told this yet; from now on it is no news.
+    pub fn is_news(&self, text: &str) -> bool {
+        self.pool().told.insert(text.to_owned())
+    }
+
     async fn serve(&self, mut worker: Worker, function: &Function, event: &Event, generation: u64) -> Option<Finished> {
         match worker.invoke(function, event).await {
             End::Finished { finished, reusable } => {
@@ -327,12 +332,12 @@ impl Runtime {
         }
     }
 
-    /// A warm process of this revision; those of other revisions end.
+    /// A warm process of this edition; those of other editions end.
     fn warm(&self, function: &Function) -> Option<Worker> {
         let key = function.key();
         let mut pool = self.pool();
         let mut same: Vec<Idle> = pool.idle.extract_if(.., |idle| idle.key == key).collect();
-        same.retain_mut(|idle| idle.revision == function.revision && idle.worker.is_alive());
+        same.retain_mut(|idle| idle.edition == function.edition && idle.worker.is_alive());
         // The one that served last is the warmest.
         let worker = same.pop().map(|idle| idle.worker);
         pool.idle.extend(same);
@@ -347,7 +352,7 @@ impl Runtime {
         }
         pool.turn += 1;
         let turn = pool.turn;
-        pool.idle.push(Idle { key: function.key(), revision: function.revision.clone(), worker, turn });
+        pool.idle.push(Idle { key: function.key(), edition: function.edition, worker, turn });
         drop(pool);
         let pool = Arc::downgrade(&self.pool);
         tokio::spawn(async move {
@@ -392,8 +397,7 @@ impl Runtime {
             cell.get_or_init(|| prepare::prepare(family, cache, notice)).await.as_ref().map_err(Clone::clone)?;
         if !same_version(&function.runtime, &prepared.version) {
             let text = format!("`{}` functions run with version {} here", function.runtime, prepared.version);
-            let new = self.pool().told.insert(text.clone());
-            if new {
+            if self.is_news(&text) {
                 notice(text);
             }
         }

@@ -26,7 +26,7 @@ pub(super) fn function(runtime: &str) -> Function {
         log_level: None,
         zip: Arc::from(Vec::new()),
         code_sha256: String::new(),
-        revision: "1".to_owned(),
+        edition: 1,
     }
 }
 
@@ -102,7 +102,7 @@ async fn a_function_runs_and_its_process_stays_warm() {
     assert_eq!(first.log_stream, second.log_stream);
     assert!(text(&second).contains("working on 2") && !text(&second).contains("working on 1"));
 
-    let changed = Function { revision: "2".to_owned(), ..function.clone() };
+    let changed = Function { edition: 2, ..function.clone() };
     assert_eq!(
         json_of(&invoke(&runtime, &changed, &json!({"n": 3})).await)["count"],
         1,

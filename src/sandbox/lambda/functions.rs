@@ -1,0 +1,412 @@
+//! Functions: created, read, listed, changed, deleted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Map, Value, json};
+
+use super::configuration::{self, invalid};
+use super::policy::function_arn;
+use super::reference;
+use super::state::{Code, Function, Phase, Settings, Version};
+use super::validate::{self, Constraint};
+use super::{describe, found, found_mut, page, tags, versions};
+use crate::sandbox::runtime::package::{MAX_UNZIPPED_BYTES, PackageError};
+use crate::sandbox::service::{Call, Shared};
+use crate::sandbox::state::Region;
+use crate::sandbox::wire::rest::{self, RestRequest};
+use crate::sandbox::wire::{ApiError, Response};
+
+/// How long a new function is `Pending`, and an edit `InProgress`. AWS takes a few seconds.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// The same where a network is attached. AWS takes up to minutes.
+const SETTLE_IN_VPC: Duration = Duration::from_millis(1500);
+
+/// The largest package that may be sent directly, in bytes (Lambda quotas, 50 MB zipped).
+const MAX_ZIPPED_BYTES: usize = 52_428_800;
+
+/// `CreateFunction`.
+pub(super) fn create(shared: &Arc<Shared>, call: &Call, request: &RestRequest) -> Result<Response, ApiError> {
+    let body = request.json()?;
+    let text = |key: &str| body.get(key).and_then(Value::as_str);
+    validate::all(&[
+        Constraint::required("functionName", text("FunctionName")).length(1, 140),
+        Constraint::required("role", text("Role")),
+        Constraint::required("code", body.get("Code").filter(|code| code.is_object()).map(|_| "code")),
+    ])?;
+    let reference = reference::resolve(call, text("FunctionName").unwrap_or_default(), None)?;
+    if text("PackageType").is_some_and(|kind| kind != "Zip") {
+        return Err(invalid("The sandbox runs functions of zip files, not of container images."));
+    }
+    if text("Runtime").is_none() || text("Handler").is_none() {
+        return Err(invalid(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+        ));
+    }
+    let mut settings = Settings::default();
+    configuration::apply(&mut settings, &body)?;
+    configuration::apply_architecture(&mut settings, &body)?;
+    let code = code_of(body.get("Code").and_then(Value::as_object).unwrap_or(&Map::new()), "CreateFunction")?;
+    let tags = tags::read(body.get("Tags"))?;
+    let arn = function_arn(&call.account, &call.region, &reference.name);
+    let publish = body.get("Publish").and_then(Value::as_bool) == Some(true);
+    let answer = shared.write(&call.account, &call.region, |region| {
+        if region.functions.functions.contains_key(&reference.name) {
+            return Err(ApiError::new(
+                409,
+                "ResourceConflictException",
+                format!("Function already exist: {}", reference.name),
+            ));
+        }
+        let mut function = Function {
+            name: reference.name.clone(),
+            arn,
+            latest: Version::new(settings, code, call.now, Phase::Pending),
+            published: BTreeMap::new(),
+            next_version: 1,
+            policies: BTreeMap::new(),
+            tags,
+            reserved_concurrency: None,
+        };
+        let number = publish.then(|| versions::publish(&mut function, None, call.now));
+        let shown = number.and_then(|number| function.published.get(&number)).unwrap_or(&function.latest);
+        let answer = describe::one(&function, shown, number);
+        region.functions.functions.insert(reference.name.clone(), function);
+        Ok(answer)
+    })?;
+    settle_later(shared, call, &reference.name);
+    Ok(rest::answer(call, 201, &Value::Object(answer)))
+}
+
+/// `GetFunction`.
+pub(super) fn get(shared: &Shared, call: &Call, request: &RestRequest, name: &str) -> Result<Response, ApiError> {
+    let reference = reference::resolve(call, name, request.parameter("Qualifier"))?;
+    let answer = shared.read(&call.account, &call.region, |region| {
+        let (function, version, number) = versions::find(region, &reference)?;
+        let location = format!("{}/_sandbox/code/{}", shared.endpoint(), version.code.token());
+        let mut answer = json!({
+            "Configuration": describe::one(function, version, number),
+            "Code": {"RepositoryType": "S3", "Location": location},
+        });
+        if !function.tags.is_empty() {
+            answer["Tags"] = json!(function.tags);
+        }
+        if let Some(reserved) = function.reserved_concurrency {
+            answer["Concurrency"] = json!({ "ReservedConcurrentExecutions": reserved });
+        }
+        Ok::<_, ApiError>(answer)
+    })?;
+    Ok(rest::answer(call, 200, &answer))
+}
+
+/// `GetFunctionConfiguration`.
+pub(super) fn get_configuration(
+    shared: &Shared,
+    call: &Call,
+    request: &RestRequest,
+    name: &str,
+) -> Result<Response, ApiError> {
+    let reference = reference::resolve(call, name, request.parameter("Qualifier"))?;
+    let answer = shared.read(&call.account, &call.region, |region| {
+        versions::find(region, &reference).map(|(function, version, number)| describe::one(function, version, number))
+    })?;
+    Ok(rest::answer(call, 200, &Value::Object(answer)))
+}
+
+/// `ListFunctions`.
+pub(super) fn list(shared: &Shared, call: &Call, request: &RestRequest) -> Result<Response, ApiError> {
+    let all = match request.parameter("FunctionVersion") {
+        None => false,
+        Some("ALL") => true,
+        Some(other) => {
+            return Err(validate::failure("functionVersion", other, "Member must satisfy enum value set: [ALL]"));
+        }
+    };
+    let functions: Vec<Value> = shared.read(&call.account, &call.region, |region| {
+        region
+            .functions
+            .functions
+            .values()
+            .flat_map(|function| {
+                let published = function.published.iter().filter(|_| all);
+                std::iter::once((None, &function.latest))
+                    .chain(published.map(|(number, version)| (Some(*number), version)))
+                    .map(|(number, version)| Value::Object(describe::in_list(function, version, number)))
+            })
+            .collect()
+    });
+    page(call, request, "Functions", functions, 50)
+}
+
+/// `UpdateFunctionCode`.
+pub(super) fn update_code(
+    shared: &Arc<Shared>,
+    call: &Call,
+    request: &RestRequest,
+    name: &str,
+) -> Result<Response, ApiError> {
+    let body = request.json()?;
+    let code = code_of(&body, "UpdateFunctionCode")?;
+    change(shared, call, &body, name, |version| {
+        configuration::apply_architecture(&mut version.settings, &body)?;
+        version.code = code;
+        Ok(())
+    })
+}
+
+/// `UpdateFunctionConfiguration`.
+pub(super) fn update_configuration(
+    shared: &Arc<Shared>,
+    call: &Call,
+    request: &RestRequest,
+    name: &str,
+) -> Result<Response, ApiError> {
+    let body = request.json()?;
+    change(shared, call, &body, name, |version| configuration::apply(&mut version.settings, &body))
+}
+
+/// One edit of `$LATEST`: refused while another is under way, or where the caller saw another revision.
+fn change(
+    shared: &Arc<Shared>,
+    call: &Call,
+    body: &Map<String, Value>,
+    name: &str,
+    edit: impl FnOnce(&mut Version) -> Result<(), ApiError>,
+) -> Result<Response, ApiError> {
+    let reference = reference::resolve(call, name, None)?;
+    let flag = |key: &str| body.get(key).and_then(Value::as_bool) == Some(true);
+    let dry_run = flag("DryRun");
+    let answer = shared.write(&call.account, &call.region, |region| {
+        let function = found_mut(region, &reference)?;
+        check_revision(body.get("RevisionId").and_then(Value::as_str), &function.latest)?;
+        check_idle(function)?;
+        let mut latest = function.latest.clone();
+        edit(&mut latest)?;
+        if dry_run {
+            return Ok(describe::one(function, &latest, None));
+        }
+        latest.edited(call.now, Phase::Updating);
+        function.latest = latest;
+        if flag("Publish") {
+            let number = versions::publish(function, None, call.now);
+            if let Some(version) = function.published.get(&number) {
+                return Ok(describe::one(function, version, Some(number)));
+            }
+        }
+        Ok(describe::one(function, &function.latest, None))
+    })?;
+    if !dry_run {
+        settle_later(shared, call, &reference.name);
+    }
+    Ok(rest::answer(call, 200, &Value::Object(answer)))
+}
+
+/// `DeleteFunction`.
+pub(super) fn delete(shared: &Shared, call: &Call, request: &RestRequest, name: &str) -> Result<Response, ApiError> {
+    let reference = reference::resolve(call, name, request.parameter("Qualifier"))?;
+    if reference.latest {
+        return Err(invalid("$LATEST version cannot be deleted without deleting the function."));
+    }
+    shared.write(&call.account, &call.region, |region| {
+        let function = found_mut(region, &reference)?;
+        if let Some(qualifier) = &reference.qualifier {
+            // A version that is gone already is no error.
+            if let Ok(number) = qualifier.parse() {
+                function.published.remove(&number);
+            }
+            function.policies.remove(qualifier);
+        } else {
+            region.functions.functions.remove(&reference.name);
+        }
+        Ok::<_, ApiError>(())
+    })?;
+    if reference.qualifier.is_none() {
+        shared.runtime().forget(&call.account, &call.region, &reference.name);
+    }
+    Ok(rest::empty(call, 204))
+}
+
+/// The precondition that a caller may set on a write.
+pub(super) fn check_revision(revision: Option<&str>, version: &Version) -> Result<(), ApiError> {
+    if revision.is_none_or(|revision| revision == version.revision_id) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        412,
+        "PreconditionFailedException",
+        "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
+    ))
+}
+
+/// One edit at a time.
+pub(super) fn check_idle(function: &Function) -> Result<(), ApiError> {
+    let why = match function.latest.phase {
+        Phase::Active => return Ok(()),
+        Phase::Updating => format!("An update is in progress for resource: {}", function.arn),
+        Phase::Pending => "The function is currently in the following state: Pending".to_owned(),
+    };
+    Err(ApiError::new(
+        409,
+        "ResourceConflictException",
+        format!("The operation cannot be performed at this time. {why}"),
+    ))
+}
+
+/// Lets a write take effect after a while.
+fn settle_later(shared: &Arc<Shared>, call: &Call, name: &str) {
+    let (account, region, name) = (call.account.clone(), call.region.clone(), name.to_owned());
+    let written = shared.read(&account, &region, |region| {
+        let function = region.functions.functions.get(&name)?;
+        let in_vpc = function.latest.settings.vpc.as_ref().is_some_and(|vpc| !vpc.subnets.is_empty());
+        Some((function.latest.revision_id.clone(), in_vpc))
+    });
+    let Some((revision, in_vpc)) = written else { return };
+    let inner = Arc::clone(shared);
+    shared.spawn(async move {
+        inner.sleep(if in_vpc { SETTLE_IN_VPC } else { SETTLE }).await;
+        inner.write(&account, &region, |region| {
+            // Another function of that name, or one that was reset, has waits of its own.
+            let function = region.functions.functions.get_mut(&name);
+            if let Some(function) = function.filter(|function| function.latest.revision_id == revision) {
+                settle(function);
+            }
+        });
+    });
+}
+
+/// Lets what is under way take effect.
+fn settle(function: &mut Function) {
+    if function.latest.phase != Phase::Active {
+        function.latest.settle();
+    }
+    for version in function.published.values_mut().filter(|version| version.phase != Phase::Active) {
+        version.settle();
+    }
+}
+
+/// Lets everything take effect that was under way when the state was saved.
+pub(super) fn settle_all(region: &mut Region) {
+    region.functions.functions.values_mut().for_each(settle);
+}
+
+/// The package of a request.
+fn code_of(body: &Map<String, Value>, operation: &str) -> Result<Code, ApiError> {
+    if ["S3Bucket", "S3Key"].iter().any(|key| body.contains_key(*key)) {
+        return Err(invalid("The sandbox has no S3: send the deployment package as ZipFile."));
+    }
+    if body.contains_key("ImageUri") {
+        return Err(invalid("The sandbox runs functions of zip files, not of container images."));
+    }
+    let Some(text) = body.get("ZipFile").and_then(Value::as_str) else {
+        return Err(invalid("Please provide a source for function code."));
+    };
+    let zip = BASE64
+        .decode(text)
+        .map_err(|_| ApiError::new(400, "SerializationException", "The ZipFile member is not base64."))?;
+    if zip.len() > MAX_ZIPPED_BYTES {
+        return Err(ApiError::new(
+            413,
+            "RequestEntityTooLargeException",
+            format!("Request must be smaller than 70167211 bytes for the {operation} operation"),
+        ));
+    }
+    Code::new(&zip).map_err(|error| package_error(&error))
+}
+
+/// What Lambda says of a package that it can't use.
+fn package_error(error: &PackageError) -> ApiError {
+    match error {
+        PackageError::Empty => invalid("Uploaded file must be a non-empty zip"),
+        PackageError::TooLarge(_) => invalid(format!("Unzipped size must be smaller than {MAX_UNZIPPED_BYTES} bytes")),
+        PackageError::Unreadable(_) | PackageError::Escapes(_) | PackageError::Io(_) => {
+            invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
+        }
+    }
+}
+
+/// Reads that every function answers alike, since the sandbox has no such thing on one.
+pub(super) fn side(shared: &Shared, call: &Call, request: &RestRequest, name: &str) -> Result<Response, ApiError> {
+    let reference = reference::resolve(call, name, request.parameter("Qualifier"))?;
+    let answer = shared.read(&call.account, &call.region, |region| {
+        let function = found(region, &reference)?;
+        match call.operation.as_str() {
+            "GetFunctionConcurrency" => Ok(match function.reserved_concurrency {
+                Some(reserved) => json!({ "ReservedConcurrentExecutions": reserved }),
+                None => json!({}),
+            }),
+            "GetFunctionCodeSigningConfig" => Ok(json!({ "FunctionName": function.name })),
+            "GetFunctionRecursionConfig" => Ok(json!({ "RecursiveLoop": "Terminate" })),
+            "GetRuntimeManagementConfig" => Ok(json!({ "UpdateRuntimeOn": "Auto", "FunctionArn": reference.arn })),
+            "ListAliases" => Ok(json!({ "Aliases": [] })),
+            "ListFunctionEventInvokeConfigs" => Ok(json!({ "FunctionEventInvokeConfigs": [] })),
+            "ListFunctionUrlConfigs" => Ok(json!({ "FunctionUrlConfigs": [] })),
+            "ListProvisionedConcurrencyConfigs" => Ok(json!({ "ProvisionedConcurrencyConfigs": [] })),
+            "GetProvisionedConcurrencyConfig" => Err(ApiError::new(
+                404,
+                "ProvisionedConcurrencyConfigNotFoundException",
+                "No Provisioned Concurrency Config found for this function",
+            )),
+            "GetAlias" => Err(ApiError::new(
+                404,
+                "ResourceNotFoundException",
+                format!("Alias not found: {}:{}", function.arn, request.segments.last().map_or("", String::as_str)),
+            )),
+            "GetFunctionEventInvokeConfig" => Err(ApiError::new(
+                404,
+                "ResourceNotFoundException",
+                format!("The function {} doesn't have an EventInvokeConfig", reference.arn),
+            )),
+            _ => Err(ApiError::new(404, "ResourceNotFoundException", "The resource you requested does not exist.")),
+        }
+    })?;
+    Ok(rest::answer(call, 200, &answer))
+}
+
+/// `PutFunctionConcurrency` and `DeleteFunctionConcurrency`.
+pub(super) fn reserve(shared: &Shared, call: &Call, request: &RestRequest, name: &str) -> Result<Response, ApiError> {
+    let reference = reference::resolve(call, name, None)?;
+    let reserved = if call.operation == "PutFunctionConcurrency" {
+        let body = request.json()?;
+        let number = body.get("ReservedConcurrentExecutions").and_then(Value::as_i64);
+        validate::all(&[Constraint::required(
+            "reservedConcurrentExecutions",
+            number.map(|number| number.to_string()).as_deref(),
+        )
+        .range(0, i64::from(u32::MAX))])?;
+        number.and_then(|number| u32::try_from(number).ok())
+    } else {
+        None
+    };
+    shared.write(&call.account, &call.region, |region| {
+        found_mut(region, &reference)?.reserved_concurrency = reserved;
+        Ok::<_, ApiError>(())
+    })?;
+    Ok(match reserved {
+        Some(reserved) => rest::answer(call, 200, &json!({ "ReservedConcurrentExecutions": reserved })),
+        None => rest::empty(call, 204),
+    })
+}
+
+/// `GetAccountSettings`.
+pub(super) fn account(shared: &Shared, call: &Call) -> Response {
+    let (count, size) = shared.read(&call.account, &call.region, |region| {
+        let functions = &region.functions.functions;
+        (functions.len(), functions.values().map(|function| function.latest.code.zip().len()).sum::<usize>())
+    });
+    // The default quotas of an account.
+    let answer = json!({
+        "AccountLimit": {
+            "TotalCodeSize": 80_530_636_800_u64,
+            "CodeSizeUnzipped": MAX_UNZIPPED_BYTES,
+            "CodeSizeZipped": MAX_ZIPPED_BYTES,
+            "ConcurrentExecutions": 1000,
+            "UnreservedConcurrentExecutions": 1000,
+        },
+        "AccountUsage": {"TotalCodeSize": size, "FunctionCount": count},
+    });
+    rest::answer(call, 200, &answer)
+}

@@ -1,0 +1,80 @@
+//! Tags of functions.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::configuration::invalid;
+use super::reference;
+use super::validate::{self, Constraint};
+use super::{found, found_mut};
+use crate::sandbox::service::{Call, Shared};
+use crate::sandbox::wire::rest::{self, RestRequest};
+use crate::sandbox::wire::{ApiError, Response};
+
+/// How many tags a function may have (AWS's tagging rules).
+const MAX_TAGS: usize = 50;
+
+/// The tags of a request.
+pub(super) fn read(value: Option<&Value>) -> Result<BTreeMap<String, String>, ApiError> {
+    let mut tags = BTreeMap::new();
+    for (key, value) in value.and_then(Value::as_object).into_iter().flatten() {
+        let value = value.as_str().unwrap_or_default();
+        validate::all(&[
+            Constraint::optional("tags", Some(key)).length(1, 128),
+            Constraint::optional("tags", Some(value)).length(0, 256),
+        ])?;
+        tags.insert(key.clone(), value.to_owned());
+    }
+    check_count(&tags)?;
+    Ok(tags)
+}
+
+fn check_count(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    if tags.len() > MAX_TAGS {
+        Err(invalid("Tags for the resource would exceed the limit of 50 tags."))
+    } else {
+        Ok(())
+    }
+}
+
+/// `TagResource`.
+pub(super) fn add(shared: &Shared, call: &Call, request: &RestRequest, arn: &str) -> Result<Response, ApiError> {
+    let reference = reference::resolve(call, arn, None)?;
+    let body = request.json()?;
+    if body.get("Tags").and_then(Value::as_object).is_none_or(serde_json::Map::is_empty) {
+        return Err(invalid("Tags cannot be null or empty."));
+    }
+    let tags = read(body.get("Tags"))?;
+    shared.write(&call.account, &call.region, |region| {
+        let function = found_mut(region, &reference)?;
+        let mut all = function.tags.clone();
+        all.extend(tags);
+        check_count(&all)?;
+        function.tags = all;
+        Ok::<_, ApiError>(())
+    })?;
+    Ok(rest::empty(call, 204))
+}
+
+/// `UntagResource`.
+pub(super) fn remove(shared: &Shared, call: &Call, request: &RestRequest, arn: &str) -> Result<Response, ApiError> {
+    let reference = reference::resolve(call, arn, None)?;
+    let keys: Vec<&str> = request.parameters("tagKeys").collect();
+    if keys.is_empty() {
+        return Err(invalid("TagKeys cannot be null or empty."));
+    }
+    shared.write(&call.account, &call.region, |region| {
+        found_mut(region, &reference)?.tags.retain(|key, _| !keys.contains(&key.as_str()));
+        Ok::<_, ApiError>(())
+    })?;
+    Ok(rest::empty(call, 204))
+}
+
+/// `ListTags`.
+pub(super) fn list(shared: &Shared, call: &Call, arn: &str) -> Result<Response, ApiError> {
+    let reference = reference::resolve(call, arn, None)?;
+    let tags = shared
+        .read(&call.account, &call.region, |region| found(region, &reference).map(|function| function.tags.clone()))?;
+    Ok(rest::answer(call, 200, &json!({ "Tags": tags })))
+}
