@@ -99,3 +99,42 @@ fn throttled(service: Service) -> ApiError {
         Service::ServerlessRepo => ApiError::new(429, "TooManyRequestsException", "Rate exceeded"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::clock::Time;
+
+    fn call(service: Service, operation: &str) -> Call {
+        Call {
+            service,
+            operation: operation.to_owned(),
+            account: "111111111111".to_owned(),
+            region: "eu-west-1".to_owned(),
+            request_id: String::new(),
+            access_key: String::new(),
+            principal: String::new(),
+            now: Time(0),
+        }
+    }
+
+    /// Without it, a fleet that AWS throttles would run through in a rehearsal, or be throttled in words that no client
+    /// retries.
+    #[test]
+    fn a_bucket_runs_empty_in_the_services_own_words() {
+        let quotas = Quotas::new(true);
+        // Far more calls than any machine makes in the second that fills a bucket again.
+        let first = |service, operation| {
+            let call = call(service, operation);
+            (0..10_000_000).find_map(|n| quotas.take(&call).err().map(|error| (n, error.status, error.code)))
+        };
+        let (n, status, code) = first(Service::SecretsManager, "RotateSecret").expect("it is throttled");
+        assert!(n >= 50 && (status, code.as_str()) == (400, "ThrottlingException"), "{n} {status} {code}");
+        // The two share a bucket.
+        let shared = first(Service::SecretsManager, "CancelRotateSecret").expect("it is throttled");
+        assert!(shared.0 < n, "{shared:?}");
+        let (n, status, code) = first(Service::Lambda, "GetPolicy").expect("it is throttled");
+        assert!(n >= 15 && (status, code.as_str()) == (429, "TooManyRequestsException"), "{n} {status} {code}");
+        assert_eq!(quotas.take(&call(Service::Lambda, "Invoke")), Ok(()));
+    }
+}

@@ -236,6 +236,9 @@ fn identify(shared: &Shared, request: &Incoming<'_>, request_id: &str) -> Result
     })?;
     let (operation, parsed) = read(service, request, target, form).map_err(|error| (service, error))?;
     let session = shared.session(&signed.access_key);
+    if session.as_ref().is_some_and(|session| session.expires <= shared.now()) {
+        return Err((service, expired_token(service)));
+    }
     let account = session.as_ref().map_or_else(|| sts::account_of(shared, &signed.access_key), |s| s.account.clone());
     let principal = session.map_or_else(|| sts::user_arn(&account, &signed.region), |s| s.principal);
     let call = Call {
@@ -321,6 +324,15 @@ fn missing_token(service: Service) -> ApiError {
         Service::Lambda | Service::ServerlessRepo => {
             ApiError::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
         }
+    }
+}
+
+fn expired_token(service: Service) -> ApiError {
+    let message = "The security token included in the request is expired";
+    match service {
+        Service::SecretsManager | Service::Logs => ApiError::new(400, "ExpiredTokenException", message),
+        Service::CloudFormation | Service::Sts => ApiError::new(403, "ExpiredToken", message),
+        Service::Lambda | Service::ServerlessRepo => ApiError::new(403, "ExpiredTokenException", message),
     }
 }
 

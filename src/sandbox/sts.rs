@@ -12,6 +12,9 @@ use super::wire::{ApiError, Response};
 /// How long temporary credentials last where nothing else is said.
 const HOUR: Duration = Duration::from_hours(1);
 
+/// How many sessions are kept before those that have ended are forgotten.
+const KEPT_SESSIONS: usize = 1_000;
+
 /// Answers a call.
 pub fn handle(shared: &Shared, call: &Call, request: &Query) -> Result<Response, ApiError> {
     match call.operation.as_str() {
@@ -64,7 +67,10 @@ pub(super) fn issue(shared: &Shared, account: &str, role: &str, session: &str, l
         principal: format!("arn:{partition}:sts::{account}:assumed-role/{role_name}/{session}"),
     };
     let mut world = shared.world();
-    world.sessions.retain(|_, session| session.expires > now);
+    // Ended ones are kept while they are few: their callers are told so, instead of being taken for others.
+    if world.sessions.len() >= KEPT_SESSIONS {
+        world.sessions.retain(|_, session| session.expires > now);
+    }
     world.sessions.insert(
         credentials.access_key_id.clone(),
         Session {

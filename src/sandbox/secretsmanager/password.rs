@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use crate::sandbox::secretsmanager::model;
 
-    fn password(request: Value) -> Result<String, ApiError> {
+    fn password(request: &Value) -> Result<String, ApiError> {
         let members = model::members("GetRandomPassword").expect("it is served");
         let input = Input::check(members, request.as_object().cloned().unwrap_or_default())?;
         get(&input).map(|answer| answer["RandomPassword"].as_str().unwrap_or_default().to_owned())
@@ -75,16 +75,16 @@ mod tests {
     #[test]
     fn the_switches_are_kept() {
         for _ in 0..50 {
-            let digits = password(json!({"PasswordLength": 12, "ExcludeUppercase": true, "ExcludeLowercase": true,
+            let digits = password(&json!({"PasswordLength": 12, "ExcludeUppercase": true, "ExcludeLowercase": true,
                 "ExcludePunctuation": true, "ExcludeCharacters": "01"}))
             .expect("a password");
             assert!(digits.len() == 12 && digits.chars().all(|c| ('2'..='9').contains(&c)), "{digits}");
-            let each = password(json!({"PasswordLength": 5, "IncludeSpace": true})).expect("a password");
+            let each = password(&json!({"PasswordLength": 5, "IncludeSpace": true})).expect("a password");
             assert!(each.contains(' ') && each.contains(|c: char| c.is_ascii_punctuation()), "{each}");
         }
-        assert_eq!(password(json!({})).expect("a password").len(), 32);
-        assert!(password(json!({"PasswordLength": 3})).is_err());
-        assert!(password(json!({"ExcludeCharacters": NUMBERS})).is_err());
-        assert!(password(json!({"PasswordLength": 3, "RequireEachIncludedType": false})).is_ok());
+        assert_eq!(password(&json!({})).expect("a password").len(), 32);
+        assert!(password(&json!({"PasswordLength": 3})).is_err());
+        assert!(password(&json!({"ExcludeCharacters": NUMBERS})).is_err());
+        assert!(password(&json!({"PasswordLength": 3, "RequireEachIncludedType": false})).is_ok());
     }
 }

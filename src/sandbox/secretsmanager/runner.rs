@@ -257,3 +257,46 @@ fn with_run<T>(shared: &Shared, job: &Job, change: impl FnOnce(&mut Secret) -> T
     shared.touch();
     Some(result)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::secretsmanager::schedule::Rules;
+    use crate::sandbox::secretsmanager::secret::{Rotation, Secret};
+    use crate::sandbox::{self, Options};
+
+    const TOKEN: &str = "00000000-0000-4000-8000-000000000001";
+
+    /// Without it, a function that fails would be tried for ever, or its stuck version would vanish instead of showing
+    /// what a night without anybody watching leaves behind.
+    #[tokio::test]
+    async fn a_rotation_that_fails_is_given_up_and_stays_stuck() {
+        let sandbox = sandbox::start(Options { time_scale: 0.0, ..Options::default() }).await.expect("it starts");
+        let shared = sandbox.shared();
+        let (account, region, now) = ("111111111111", "eu-west-1", shared.now());
+        let mut secret = Secret::new(account, region, "a", now);
+        let latest = Some(Time(now.0 - 1));
+        secret.rotation = Some(Rotation {
+            enabled: true,
+            function: Some("arn:aws:lambda:eu-west-1:111111111111:function:gone".to_owned()),
+            rules: Some(Rules { days: Some(1), ..Rules::default() }),
+            latest,
+            run: Some(Run { token: TOKEN.to_owned(), test: false, tries: 0, at: now, active: false }),
+            ..Rotation::default()
+        });
+        shared.write(account, region, |region| region.secrets.insert(secret));
+        shared.reschedule();
+        let rotation = loop {
+            let secret = shared.read(account, region, |region| region.secrets.find("a").cloned()).expect("it stays");
+            let rotation = secret.rotation.clone().expect("it stays configured");
+            if rotation.run.is_none() {
+                assert_eq!(secret.unfinished(), Some(TOKEN));
+                assert!(secret.versions[TOKEN].value.is_none());
+                break rotation;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!((rotation.last, rotation.latest), (None, latest));
+        assert!(rotation.next > Some(now));
+    }
+}

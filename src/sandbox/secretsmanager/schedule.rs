@@ -112,7 +112,7 @@ impl Schedule {
         let inner = |name: &str| text.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
         if let Some(rate) = inner("rate") {
             return Self::rate(rate).ok_or_else(|| {
-                format!("The rate {text} must be a number of hours, at least 4, or of days, from 1 to 1000.")
+                format!("The interval of {text} must be a number of hours, at least 4, or of days, from 1 to 1000.")
             });
         }
         match inner("cron") {

@@ -61,6 +61,7 @@ fn is_framework(code: &str) -> bool {
         "SerializationException"
             | "UnknownOperationException"
             | "MissingAuthenticationTokenException"
+            | "ExpiredTokenException"
             | "IncompleteSignatureException"
             | "UnrecognizedClientException"
             | "ThrottlingException"

@@ -139,7 +139,7 @@ mod tests {
     /// Without it, the tenth tag of a stack would come before its second.
     #[test]
     fn members_come_in_their_order() {
-        let form: String = (1..=11).rev().map(|n| format!("&Tags.member.{n}.Key=k{n}")).collect();
+        let form = (1..=11).rev().map(|n| format!("&Tags.member.{n}.Key=k{n}")).collect::<Vec<_>>().concat();
         let query = Query::read(format!("Action=CreateChangeSet&Version=2010-05-15{form}").as_bytes());
         let keys: Vec<_> =
             query.members("Tags").iter().filter_map(|prefix| query.get(&format!("{prefix}.Key"))).collect();
