@@ -560,3 +560,120 @@ async fn functions_outlive_the_sandbox() {
     assert_eq!(configuration.code_sha256(), Some(BASE64.encode(Sha256::digest(code.as_ref())).as_str()));
     sandbox.shutdown().await.expect("saved");
 }
+
+fn secrets(sandbox: &Sandbox) -> aws_sdk_secretsmanager::Client {
+    let config = aws_sdk_secretsmanager::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .endpoint_url(sandbox.url())
+        .credentials_provider(Credentials::new(ACCOUNT, "sandbox", None, None, "test"))
+        .build();
+    aws_sdk_secretsmanager::Client::from_conf(config)
+}
+
+/// Starts a rotation; the new version.
+async fn rotate(client: &aws_sdk_secretsmanager::Client, secret: &str, function: &str) -> String {
+    let rules = aws_sdk_secretsmanager::types::RotationRulesType::builder().automatically_after_days(30).build();
+    let started = client
+        .rotate_secret()
+        .secret_id(secret)
+        .rotation_lambda_arn(format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"))
+        .rotation_rules(rules)
+        .send()
+        .await
+        .expect("a rotation");
+    started.version_id().expect("a version").to_owned()
+}
+
+async fn stages(client: &aws_sdk_secretsmanager::Client, secret: &str, version: &str) -> Vec<String> {
+    let described = client.describe_secret().secret_id(secret).send().await.expect("the secret");
+    let mut stages = described.version_ids_to_stages().and_then(|all| all.get(version)).cloned().unwrap_or_default();
+    stages.sort();
+    stages
+}
+
+async fn allow(client: &Client, function: &str) {
+    client
+        .add_permission()
+        .function_name(function)
+        .statement_id("SecretsManagerAccess")
+        .action("lambda:InvokeFunction")
+        .principal("secretsmanager.amazonaws.com")
+        .source_account(ACCOUNT)
+        .send()
+        .await
+        .expect("a permission");
+}
+
+/// Without it, nothing would show that Secrets Manager, a function's own code and the labels of versions work together.
+#[tokio::test]
+async fn a_stand_in_rotates_a_secret() {
+    let sandbox = start(quick()).await;
+    assert!(sandbox.seed_secret(ACCOUNT, REGION, "prod/api-key"));
+    assert!(sandbox.seed_function(ACCOUNT, REGION, "mainframe-rotation"));
+    let secrets = secrets(&sandbox);
+    let version = rotate(&secrets, "prod/api-key", "mainframe-rotation").await;
+    until("the secret to be rotated", || async {
+        (stages(&secrets, "prod/api-key", &version).await == ["AWSCURRENT"]).then_some(())
+    })
+    .await;
+    let found = logs(
+        &sandbox,
+        "FilterLogEvents",
+        &json!({"logGroupName": "/aws/lambda/mainframe-rotation", "filterPattern": "stand-in"}),
+    )
+    .await;
+    let steps: Vec<&str> = found["events"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .filter_map(|event| event["message"].as_str()?.split(' ').next())
+        .collect();
+    assert_eq!(steps, ["createSecret", "setSecret", "testSecret", "finishSecret"]);
+}
+
+/// Without it, a function that isn't finished yet would seem to rotate.
+#[tokio::test]
+async fn a_function_that_fails_leaves_the_pending_version() {
+    let sandbox = start(Options { time_scale: 0.001, ..Options::default() }).await;
+    assert!(sandbox.seed_secret(ACCOUNT, REGION, "prod/api-key"));
+    let client = client(&sandbox);
+    let code = python("def lambda_handler(event, context): raise NotImplementedError(event['Step'])");
+    created(&client, "rotate", code).await;
+    allow(&client, "rotate").await;
+    let secrets = secrets(&sandbox);
+    let version = rotate(&secrets, "prod/api-key", "rotate").await;
+    until("all attempts to fail", || async {
+        let request =
+            json!({"logGroupName": "/aws/lambda/rotate", "filterPattern": "NotImplementedError createSecret"});
+        let found = logs(&sandbox, "FilterLogEvents", &request).await;
+        (found["events"].as_array().map_or(0, Vec::len) >= 2).then_some(())
+    })
+    .await;
+    assert_eq!(stages(&secrets, "prod/api-key", &version).await, ["AWSPENDING"]);
+}
+
+/// Without it, a machine without a function's runtime could not rehearse at all, or would not say that it only pretends.
+#[tokio::test]
+async fn a_function_that_the_machine_cannot_run_is_simulated_loudly() {
+    let sandbox = start(quick()).await;
+    assert!(sandbox.seed_secret(ACCOUNT, REGION, "prod/api-key"));
+    let client = client(&sandbox);
+    let code = zip(&[("Handler.class", "")]);
+    creation(&client, "rotate", code).runtime(Runtime::Java21).handler("Handler").send().await.expect("a function");
+    settled(&client, "rotate").await;
+    allow(&client, "rotate").await;
+    let secrets = secrets(&sandbox);
+    let version = rotate(&secrets, "prod/api-key", "rotate").await;
+    until("the secret to be rotated", || async {
+        (stages(&secrets, "prod/api-key", &version).await == ["AWSCURRENT"]).then_some(())
+    })
+    .await;
+    let notices = sandbox.notices();
+    let loud: Vec<&String> = notices.iter().filter(|notice| notice.starts_with("ROTATION IS SIMULATED")).collect();
+    assert_eq!(loud.len(), 1, "once for all four steps: {notices:?}");
+    assert!(loud[0].contains("`rotate`") && loud[0].contains("java21"));
+
+    let (status, kind, message) = error(client.invoke().function_name("rotate").send().await);
+    assert_eq!((status, kind.as_str()), (502, "InvalidRuntimeException"), "{message}");
+}
