@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{Leftover, Task};
 use super::template::{Place, Resource};
+use crate::sandbox::faults::When;
 use crate::sandbox::lambda;
 use crate::sandbox::serverlessrepo::catalogue::Code;
 use crate::sandbox::service::{Call, Service, Shared};
@@ -284,11 +285,13 @@ impl Lambda<'_> {
         })?;
         let decoded = request.segments.join("/");
         let meant = |part: &str| part == PRINCIPAL || decoded.contains(part) || body.to_string().contains(part);
-        if let Some(fault) = self.shared.faults().take(Service::Lambda, operation, meant) {
-            tokio::time::sleep(fault.delay).await;
-            if let Some(error) = fault.error {
-                return Err(error);
-            }
+        let fault = self.shared.faults().take(Service::Lambda, operation, meant).unwrap_or_default();
+        tokio::time::sleep(fault.delay).await;
+        let failure = fault.is_failure().then(|| {
+            fault.error.clone().unwrap_or_else(|| ApiError::internal(Service::Lambda, "The connection was closed."))
+        });
+        if let (When::Before, Some(failure)) = (fault.when, failure.clone()) {
+            return Err(failure);
         }
         let call = Call {
             service: Service::Lambda,
@@ -301,32 +304,45 @@ impl Lambda<'_> {
             now: self.shared.now(),
         };
         let response = lambda::handle(self.shared, &call, request).await?;
+        if let Some(lost) = failure {
+            return Err(lost);
+        }
         Ok(serde_json::from_slice(&response.body).unwrap_or(Value::Null))
     }
 
     /// Changes a function's code or configuration, once it lets itself be changed, and waits until it has settled.
     async fn edit(&self, name: &str, what: &str, body: &Value) -> Result<(), String> {
-        self.settled(name).await?;
+        // Whether an earlier change failed is no matter: this one may repair it.
+        self.idle(name).await?;
         let path = ["2015-03-31", "functions", name, what];
         self.call("PUT", &path, &[], body).await.map_err(|error| reason(&error))?;
         self.settled(name).await
     }
 
-    /// Waits until nothing is under way with a function.
+    /// Waits until nothing is under way with a function, and well ended.
     async fn settled(&self, name: &str) -> Result<(), String> {
+        let found = self.idle(name).await?;
+        let member = |name: &str| found[name].as_str().unwrap_or_default();
+        for (status, why) in [("State", "StateReason"), ("LastUpdateStatus", "LastUpdateStatusReason")] {
+            if member(status) == "Failed" {
+                let why = Some(member(why)).filter(|why| !why.is_empty());
+                return Err(handler(why.unwrap_or("The function did not stabilize"), "NotStabilized"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing is under way with a function; its configuration then.
+    async fn idle(&self, name: &str) -> Result<Value, String> {
         for _ in 0..POLLS {
             let path = ["2015-03-31", "functions", name, "configuration"];
             let found = self.call("GET", &path, &[], &Value::Null).await.map_err(|error| reason(&error))?;
-            let member = |name: &str| found[name].as_str().unwrap_or_default();
-            if member("State") == "Failed" || member("LastUpdateStatus") == "Failed" {
-                let why = [member("StateReason"), member("LastUpdateStatusReason")];
-                let why = why.into_iter().find(|why| !why.is_empty()).unwrap_or("The function failed to stabilise");
-                return Err(handler(why, "NotStabilized"));
-            }
-            if member("State") != "Pending" && member("LastUpdateStatus") != "InProgress" {
-                return Ok(());
+            if found["State"] != "Pending" && found["LastUpdateStatus"] != "InProgress" {
+                return Ok(found);
             }
             self.shared.sleep(POLL).await;
+            // A wait that is scaled to nothing must still let the function settle.
+            tokio::task::yield_now().await;
         }
         Err(handler("Exceeded attempts to wait", "NotStabilized"))
     }

@@ -14,8 +14,8 @@ use super::state::{Function, LATEST, Phase, Version};
 use super::{InvokeOutcome, simulate, validate, versions};
 use crate::sandbox::clock::Time;
 use crate::sandbox::logs;
-use crate::sandbox::runtime::{self, Event, Finished, Unavailable};
-use crate::sandbox::service::{Call, Shared};
+use crate::sandbox::runtime::{self, Event, Finished, InvokeError, Unavailable};
+use crate::sandbox::service::{Call, Service, Shared};
 use crate::sandbox::state::Scope;
 use crate::sandbox::wire::rest::{self, RestRequest};
 use crate::sandbox::wire::{ApiError, Response};
@@ -93,13 +93,11 @@ pub(super) async fn invoke(
             Ok(rest::empty(call, 202).header("x-amz-executed-version", LATEST))
         }
         _ => {
-            let scope = Scope::new(&call.account, &call.region);
-            let finished = run(shared, &scope, &runnable, &event).await.map_err(|reason| {
-                ApiError::new(502, "InvalidRuntimeException", format!("The sandbox can't run this function: {reason}"))
-            })?;
+            let version = runnable.version.clone();
+            let finished = to_its_end(shared, call, runnable, event).await?;
             let mut response = Response::new(200, "application/json", finished.payload.clone())
                 .header("x-amzn-requestid", call.request_id.as_str())
-                .header("x-amz-executed-version", runnable.version.as_str());
+                .header("x-amz-executed-version", version);
             if finished.failed {
                 response = response.header("x-amz-function-error", "Unhandled");
             }
@@ -108,6 +106,20 @@ pub(super) async fn invoke(
             }
             Ok(response)
         }
+    }
+}
+
+/// Runs a function for a caller, and to its end even if the caller leaves: that is what Lambda does.
+async fn to_its_end(shared: &Arc<Shared>, call: &Call, runnable: Runnable, event: Event) -> Result<Finished, ApiError> {
+    let (inner, scope) = (Arc::clone(shared), Scope::new(&call.account, &call.region));
+    let running = tokio::spawn(async move { run(&inner, &scope, &runnable, &event).await });
+    match running.await {
+        Ok(Ok(finished)) => Ok(finished),
+        Ok(Err(InvokeError::Unavailable(reason))) => {
+            Err(ApiError::new(502, "InvalidRuntimeException", format!("The sandbox can't run this function: {reason}")))
+        }
+        Ok(Err(InvokeError::Stopped)) => Err(ApiError::internal(Service::Lambda, InvokeError::Stopped.to_string())),
+        Err(error) => Err(ApiError::internal(Service::Lambda, error.to_string())),
     }
 }
 
@@ -132,7 +144,8 @@ pub(super) async fn internally(shared: &Arc<Shared>, scope: &Scope, arn: &str, p
             InvokeOutcome::FunctionError { kind, payload: finished.payload.to_vec() }
         }
         Ok(finished) => InvokeOutcome::Ok(finished.payload.to_vec()),
-        Err(reason) => simulated(shared, scope, &runnable, &event, &reason).await,
+        Err(InvokeError::Unavailable(reason)) => simulated(shared, scope, &runnable, &event, &reason).await,
+        Err(InvokeError::Stopped) => InvokeOutcome::Unavailable(InvokeError::Stopped.to_string()),
     }
 }
 
@@ -174,7 +187,8 @@ async fn asynchronously(shared: &Arc<Shared>, scope: &Scope, runnable: &Runnable
         match run(shared, scope, runnable, event).await {
             Ok(finished) if !finished.failed => return,
             Ok(_) => {}
-            Err(reason) => {
+            Err(InvokeError::Stopped) => return,
+            Err(InvokeError::Unavailable(reason)) => {
                 notice_once(shared, format!("`{}` can't run here: {reason}", runnable.function.name));
                 return;
             }
@@ -186,7 +200,7 @@ async fn asynchronously(shared: &Arc<Shared>, scope: &Scope, runnable: &Runnable
     }
 }
 
-async fn run(shared: &Arc<Shared>, scope: &Scope, runnable: &Runnable, event: &Event) -> Result<Finished, Unavailable> {
+async fn run(shared: &Arc<Shared>, scope: &Scope, runnable: &Runnable, event: &Event) -> Result<Finished, InvokeError> {
     if runnable.layers {
         notice_once(shared, format!("`{}` runs without its layers: the sandbox serves none", runnable.function.name));
     }

@@ -30,13 +30,19 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
 use tempfile::TempDir;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, Semaphore, watch};
 
 use prepare::Prepared;
 use worker::{End, Program, StartError, Worker};
 
 /// How long a process stays warm without work.
 const IDLE_LIMIT: Duration = Duration::from_mins(2);
+
+/// How long ending all processes may take.
+const END_LIMIT: Duration = Duration::from_secs(3);
+
+/// The generation in which nothing runs any more.
+const ENDED: u64 = u64::MAX;
 
 /// Says something to the user.
 pub type Notice<'a> = dyn Fn(String) + Send + Sync + 'a;
@@ -52,6 +58,17 @@ impl Unavailable {
     fn new(reason: impl Into<String>) -> Self {
         Self { reason: reason.into() }
     }
+}
+
+/// Why an invocation came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvokeError {
+    /// The machine can't run the function.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The sandbox ended, or was reset, meanwhile.
+    #[error("the sandbox ended, or was reset")]
+    Stopped,
 }
 
 /// An edition of a function, as far as running it needs.
@@ -201,6 +218,8 @@ pub struct Runtime {
     slots: Arc<Semaphore>,
     capacity: usize,
     pool: Arc<Mutex<Pool>>,
+    /// Rises when everything is to end: what was busy then is dropped, and doesn't come back.
+    generation: watch::Sender<u64>,
     python: OnceCell<Result<Prepared, Unavailable>>,
     node: OnceCell<Result<Prepared, Unavailable>>,
 }
@@ -211,8 +230,6 @@ struct Pool {
     idle: Vec<Idle>,
     /// Counts up, so that a timer knows the rest that it was set for.
     turn: u64,
-    /// Rises when everything is to be forgotten: what was busy then doesn't come back.
-    generation: u64,
     /// Unpacked packages, by hash, as long as a process uses them.
     code: HashMap<String, Weak<TempDir>>,
     /// What the user was told already.
@@ -233,6 +250,7 @@ impl Default for Runtime {
             slots: Arc::new(Semaphore::new(capacity)),
             capacity,
             pool: Arc::default(),
+            generation: watch::Sender::new(0),
             python: OnceCell::new(),
             node: OnceCell::new(),
         }
@@ -251,7 +269,7 @@ impl Runtime {
         self.capacity
     }
 
-    /// Runs a function once. An error of the function is an answer; only a machine that can't run it is an `Err`.
+    /// Runs a function once. An error of the function is an answer; only an invocation that came to nothing is an `Err`.
     ///
     /// `endpoint` is the sandbox's own URL, the only AWS that the function finds; language runtimes are kept in `cache`, or in the
     /// user's cache directory.
@@ -262,10 +280,30 @@ impl Runtime {
         endpoint: &str,
         cache: Option<&Path>,
         notice: &Notice<'_>,
-    ) -> Result<Finished, Unavailable> {
-        let closed = |_| Unavailable::new("the sandbox ends");
-        let _slot = self.slots.acquire().await.map_err(closed)?;
-        let generation = self.pool().generation;
+    ) -> Result<Finished, InvokeError> {
+        let mut generation = self.generation.subscribe();
+        let current = *generation.borrow_and_update();
+        if current == ENDED {
+            return Err(InvokeError::Stopped);
+        }
+        tokio::select! {
+            // Whatever is dropped here ends its process.
+            biased;
+            _ = generation.changed() => Err(InvokeError::Stopped),
+            result = self.run(function, event, endpoint, cache, notice, current) => result,
+        }
+    }
+
+    async fn run(
+        &self,
+        function: &Function,
+        event: &Event,
+        endpoint: &str,
+        cache: Option<&Path>,
+        notice: &Notice<'_>,
+        generation: u64,
+    ) -> Result<Finished, InvokeError> {
+        let _slot = self.slots.acquire().await.map_err(|_| InvokeError::Stopped)?;
         if let Some(worker) = self.warm(function)
             && let Some(finished) = self.serve(worker, function, event, generation).await
         {
@@ -279,9 +317,9 @@ impl Runtime {
             Ok(worker) => self
                 .serve(worker, function, event, generation)
                 .await
-                .ok_or_else(|| Unavailable::new("the function's process ended before it began")),
+                .ok_or_else(|| Unavailable::new("the function's process ended before it began").into()),
             Err(StartError::InvalidEntrypoint(message)) => Ok(never_started(function, event, &message)),
-            Err(StartError::Unavailable(reason)) => Err(reason),
+            Err(StartError::Unavailable(reason)) => Err(reason.into()),
         }
     }
 
@@ -298,21 +336,29 @@ impl Runtime {
         drop(removed);
     }
 
-    /// Ends all processes; busy ones with their invocation.
+    /// Ends all processes. What they were doing is answered with [`InvokeError::Stopped`].
     pub async fn reset(&self) {
-        let removed = {
-            let mut pool = self.pool();
-            pool.generation += 1;
-            std::mem::take(&mut pool.idle)
-        };
-        drop(removed);
-        tokio::task::yield_now().await;
+        let next = self.generation.borrow().saturating_add(1);
+        self.end_all(next).await;
     }
 
     /// Ends all processes, and takes no more invocations.
     pub async fn shutdown(&self) {
+        self.end_all(ENDED).await;
         self.slots.close();
-        self.reset().await;
+    }
+
+    async fn end_all(&self, generation: u64) {
+        let removed = {
+            let mut pool = self.pool();
+            self.generation.send_replace(generation);
+            std::mem::take(&mut pool.idle)
+        };
+        drop(removed);
+        // Each invocation holds its slot until its process is gone. Those of the next generation may hold one for longer.
+        if let Ok(all) = u32::try_from(self.capacity) {
+            let _ = tokio::time::timeout(END_LIMIT, self.slots.acquire_many(all)).await;
+        }
     }
 
     /// Whether the user wasn't told this yet; from now on it is no news.
@@ -347,7 +393,7 @@ impl Runtime {
     /// Puts a process to rest until it is needed again or has rested too long.
     fn rest(&self, worker: Worker, function: &Function, generation: u64) {
         let mut pool = self.pool();
-        if pool.generation != generation || self.slots.is_closed() {
+        if *self.generation.borrow() != generation {
             return;
         }
         pool.turn += 1;

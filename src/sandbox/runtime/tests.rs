@@ -238,6 +238,28 @@ async fn the_interface_refuses_web_pages() {
     assert_eq!(json_of(&invoke(&runtime, &function, &json!({})).await), json!([403, 403]));
 }
 
+/// Without it, a sandbox that ends would leave processes of functions behind, and whoever waits for one would wait on.
+#[tokio::test]
+async fn a_reset_ends_what_is_running() {
+    let runtime = Runtime::default();
+    let function = with_bootstrap("def handle(event):\n    time.sleep(600)");
+    let event = Event { request_id: "1".to_owned(), payload: Bytes::from("{}"), arn: None, client_context: None };
+    let ended = async {
+        // Only a function that holds its slot is running.
+        while runtime.slots.available_permits() == runtime.capacity() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        runtime.reset().await;
+    };
+    let invocation = runtime.invoke(&function, &event, "http://127.0.0.1:9", None, &|_| {});
+    let (result, ()) = tokio::join!(invocation, ended);
+    assert_eq!(result.expect_err("it was stopped"), InvokeError::Stopped);
+    assert_eq!(runtime.slots.available_permits(), runtime.capacity());
+    runtime.shutdown().await;
+    let late = runtime.invoke(&function, &event, "http://127.0.0.1:9", None, &|_| {}).await;
+    assert_eq!(late.expect_err("it takes no more"), InvokeError::Stopped);
+}
+
 /// Without it, each Python patch release would be announced, or a wrong minor version never.
 #[test]
 fn versions_are_compared_by_the_runtimes_name() {
