@@ -4,10 +4,9 @@ use std::io::Write as _;
 
 use anstream::ColorChoice;
 
-use crate::aws::AwsError;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::exit;
-use crate::render::{ERROR, WARNING, count, paint, report, safe};
+use crate::render::{ERROR, count, paint, safe};
 
 use super::Color;
 
@@ -41,17 +40,6 @@ pub fn fail(summary: &str, hints: &[String]) -> u8 {
         say(&format!("  hint: {hint}"));
     }
     exit::ERROR
-}
-
-/// Prints an error of AWS.
-pub fn fail_aws(context: &str, error: &AwsError) -> u8 {
-    let (summary, hints) = report::aws_words(error);
-    fail(&format!("{context}{summary}"), &hints)
-}
-
-/// Prints a warning.
-pub fn warn(summary: &str) {
-    say(&format!("{} {}", paint(WARNING, "warning:"), summary));
 }
 
 /// Prints diagnostics, and a last line that counts them.

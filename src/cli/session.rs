@@ -183,11 +183,6 @@ impl Session {
         }
     }
 
-    /// The sandbox, if there is one.
-    pub fn rehearsal(&self) -> Option<&Rehearsal> {
-        self.rehearsal.as_ref()
-    }
-
     /// Ends the sandbox, saving its state.
     pub async fn close(self) -> Result<(), Printed> {
         match self.rehearsal {
