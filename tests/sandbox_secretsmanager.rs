@@ -357,6 +357,47 @@ async fn state_survives_and_belongs_to_one_process() {
     assert!(error.to_string().contains("format 99"), "{error}");
 }
 
+/// Without it, a run that is killed would lose what it did minutes before.
+#[tokio::test]
+async fn changes_are_saved_while_it_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("state.json");
+    let sandbox = start_with(Options { state_file: Some(file.clone()), ..Options::default() }).await;
+    ok(&sandbox, "CreateSecret", json!({"Name": "a"})).await;
+    while !std::fs::read_to_string(&file).is_ok_and(|text| text.contains("secret:a-")) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Without it, whoever assumes a role in another account would go on working in their own.
+#[tokio::test]
+async fn an_assumed_role_works_in_its_account() {
+    use aws_sdk_sts::config::{BehaviorVersion, Credentials, Region};
+    let sandbox = start().await;
+    let client = |key: &str| {
+        let config = aws_sdk_sts::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .endpoint_url(sandbox.url())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new(key, "x", None, None, "test"))
+            .build();
+        aws_sdk_sts::Client::from_conf(config)
+    };
+    let role = "arn:aws:iam::222222222222:role/path/reader";
+    let assumed = client(ACCOUNT).assume_role().role_arn(role).role_session_name("ci").send().await.expect("any role");
+    let key = assumed.credentials().map(|credentials| credentials.access_key_id().to_owned()).expect("credentials");
+    let identity = client(&key).get_caller_identity().send().await.expect("it is known");
+    assert_eq!(identity.account(), Some("222222222222"));
+    assert_eq!(identity.arn(), Some("arn:aws:sts::222222222222:assumed-role/reader/ci"));
+    let (_, created) = call_as(&sandbox, &key, "eu-west-1", "CreateSecret", &json!({"Name": "a"})).await;
+    assert!(created["ARN"].as_str().is_some_and(|arn| arn.contains(":222222222222:")), "{created}");
+
+    // Once it has ended, its caller is told so, instead of working in the default account.
+    control(&sandbox, "/_sandbox/clock", json!({"advance_seconds": 3601})).await;
+    let (status, answer) = call_as(&sandbox, &key, "eu-west-1", "ListSecrets", &json!({})).await;
+    assert_eq!((status, &answer["__type"]), (400, &json!("ExpiredTokenException")));
+}
+
 /// Without it, tests of failures could pass without any failure, and the log could show what it mustn't.
 #[tokio::test]
 async fn faults_are_answered_and_logged() {

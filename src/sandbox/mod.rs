@@ -207,6 +207,7 @@ impl Sandbox {
         if tokio::time::timeout(Duration::from_secs(3), &mut self.server).await.is_err() {
             self.server.abort();
         }
+        self.shared.end();
         // The saver ends with a last save; it failed only if its thread panicked, which loses nothing that was saved.
         let _ = (&mut self.saver).await;
         self.shared.take_save_error().map_or(Ok(()), Err)
@@ -217,5 +218,6 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         self.shared.stop();
         self.server.abort();
+        self.shared.end();
     }
 }

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,9 @@ const VERSION: u32 = 1;
 
 /// How long changes are gathered before they are saved.
 const GATHER: Duration = Duration::from_millis(100);
+
+/// A large state is saved less often, so that saving takes a fifth of the time at most; but at least this often.
+const LONGEST_GATHER: Duration = Duration::from_secs(2);
 
 /// Why the state file can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -142,23 +145,22 @@ fn read(path: &Path, file: File) -> Result<Saved, PersistError> {
     Ok(Saved { time: Some(document.time), world: document.world })
 }
 
-/// Saves soon after each change, and once more when the sandbox stops.
-pub(super) async fn keep_saved(shared: Arc<Shared>, store: Store) {
+/// Saves soon after each change, and once more when the sandbox has ended.
+pub(super) async fn keep_saved(shared: Arc<Shared>, mut store: Store) {
     if store.file.is_none() {
         return;
     }
-    let mut store = store;
-    while !shared.is_stopped() {
+    let mut gather = GATHER;
+    while !shared.has_ended() {
         tokio::select! {
             () = shared.until_changed() => {}
-            () = shared.until_stopped() => {}
+            () = shared.until_ended() => {}
         }
-        if !shared.is_stopped() {
-            tokio::select! {
-                () = tokio::time::sleep(GATHER) => {}
-                () = shared.until_stopped() => {}
-            }
+        tokio::select! {
+            () = tokio::time::sleep(gather) => {}
+            () = shared.until_ended() => {}
         }
+        let started = Instant::now();
         // The clone is cheap (what is big is shared); writing happens without the lock and off the async threads.
         let world = shared.world().clone();
         let time = shared.now();
@@ -169,5 +171,6 @@ pub(super) async fn keep_saved(shared: Arc<Shared>, store: Store) {
         let Ok((back, result)) = saving.await else { return };
         store = back;
         shared.set_save_error(result.err());
+        gather = (started.elapsed() * 4).clamp(GATHER, LONGEST_GATHER);
     }
 }

@@ -182,6 +182,9 @@ async fn dispatch(
     parsed: Parsed,
 ) -> Result<Response, ApiError> {
     match (call.service, parsed) {
+        (service, Parsed::Rest(_)) if call.operation.contains(' ') => {
+            Err(ApiError::not_served(service, &call.operation))
+        }
         (Service::SecretsManager, Parsed::Json) => {
             secretsmanager::handle(shared, call, json::read(&request.body)?).await
         }
@@ -285,9 +288,9 @@ fn read(
                 Service::Lambda => lambda::operation(&rest),
                 _ => serverlessrepo::operation(&rest),
             };
-            let operation = operation
-                .ok_or_else(|| ApiError::not_served(service, &format!("{} {}", request.method, request.path)))?;
-            Ok((operation.to_owned(), Parsed::Rest(rest)))
+            // What isn't served goes on with its path for a name, so that the log of calls shows what a client wanted.
+            let operation = operation.map_or_else(|| format!("{} {}", request.method, request.path), str::to_owned);
+            Ok((operation, Parsed::Rest(rest)))
         }
     }
 }

@@ -110,6 +110,7 @@ pub struct Shared {
     changed: Notify,
     schedules: Notify,
     stopped: watch::Sender<bool>,
+    ended: watch::Sender<bool>,
 }
 
 impl Shared {
@@ -134,6 +135,7 @@ impl Shared {
             changed: Notify::new(),
             schedules: Notify::new(),
             stopped: watch::Sender::new(false),
+            ended: watch::Sender::new(false),
             options,
         }
     }
@@ -275,16 +277,32 @@ impl Shared {
         self.save_error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Notes how a save went; the user is told when saving starts to fail.
     pub(super) fn set_save_error(&self, error: Option<PersistError>) {
-        *self.save_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+        let mut last = self.save_error.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(error), None) = (&error, &*last) {
+            self.notice(format!("{error}: the sandbox goes on, but is not saved"));
+        }
+        *last = error;
     }
 
+    /// Says that no more calls are taken.
     pub(super) fn stop(&self) {
         self.stopped.send_replace(true);
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
-        *self.stopped.borrow()
+    /// Says that nothing changes any more: what is saved now is all.
+    pub(super) fn end(&self) {
+        self.ended.send_replace(true);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        *self.ended.borrow()
+    }
+
+    pub(super) async fn until_ended(&self) {
+        // An error means that the sender is gone, and so the sandbox.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 
     pub(super) async fn until_changed(&self) {

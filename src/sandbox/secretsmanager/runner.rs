@@ -150,7 +150,7 @@ async fn attempt(shared: &Arc<Shared>, job: &Job) -> Outcome {
     let Some(function) = &attempt.function else { return Outcome::Done };
     let steps = if attempt.test { &STEPS[2..3] } else { &STEPS[..] };
     for step in steps {
-        if with_run(shared, job, |_| ()).is_none() {
+        if !is_wanted(shared, job) {
             return Outcome::Abandoned;
         }
         // Each time: a permission can be taken away between two steps.
@@ -244,14 +244,22 @@ fn settle(shared: &Shared, job: &Job, outcome: Outcome) {
     }
 }
 
-/// Changes the secret of a rotation that is still wanted; `None` where it was cancelled, or the secret is gone.
+/// Whether a rotation is still wanted: nobody cancelled it, and the secret is there.
+fn is_wanted(shared: &Shared, job: &Job) -> bool {
+    shared.read(&job.account, &job.region, |region| {
+        region.secrets.find(&job.name).is_some_and(|secret| runs(secret, job))
+    })
+}
+
+fn runs(secret: &Secret, job: &Job) -> bool {
+    let run = secret.rotation.as_ref().and_then(|rotation| rotation.run.as_ref());
+    secret.deleted.is_none() && run.is_some_and(|run| run.token == job.token)
+}
+
+/// Changes the secret of a rotation that is still wanted.
 fn with_run<T>(shared: &Shared, job: &Job, change: impl FnOnce(&mut Secret) -> T) -> Option<T> {
     let mut world = shared.world();
-    let secret = world.region(&job.account, &job.region).secrets.edit(&job.name)?;
-    let wanted = secret.rotation.as_ref().and_then(|rotation| rotation.run.as_ref());
-    if secret.deleted.is_some() || wanted.is_none_or(|run| run.token != job.token) {
-        return None;
-    }
+    let secret = world.region(&job.account, &job.region).secrets.edit(&job.name).filter(|secret| runs(secret, job))?;
     let result = change(secret);
     drop(world);
     shared.touch();

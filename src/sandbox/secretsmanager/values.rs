@@ -250,8 +250,11 @@ fn value_of(secret: &Secret, id: Option<&str>, stage: Option<&str>) -> Result<Js
     if stage.is_some_and(|stage| !version.has(stage)) {
         return Err(invalid_request("You provided a VersionStage that is not associated to the provided VersionId."));
     }
-    let mut answer = json!({"ARN": secret.arn, "Name": secret.name, "VersionId": id,
-        "VersionStages": version.stages, "CreatedDate": version.created.epoch_seconds()});
+    let created = version.created.epoch_seconds();
+    let mut answer = json!({"ARN": secret.arn, "Name": secret.name, "VersionId": id, "CreatedDate": created});
+    if !version.stages.is_empty() {
+        answer["VersionStages"] = json!(version.stages);
+    }
     match version.value.as_ref().ok_or_else(missing)? {
         Value::Text(text) => answer["SecretString"] = json!(text),
         Value::Binary(bytes) => answer["SecretBinary"] = json!(bytes),
