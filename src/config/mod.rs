@@ -164,7 +164,9 @@ fn same_projects(manifests: &[(Manifest, Resolution)]) -> Vec<Diagnostic> {
 fn tidy(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut seen: HashMap<_, usize> = HashMap::new();
     let mut kept: Vec<(Diagnostic, usize)> = Vec::new();
-    for problem in found {
+    for mut problem in found {
+        let texts = problem.detail.iter_mut().chain(&mut problem.hints).chain(std::iter::once(&mut problem.summary));
+        texts.for_each(redact);
         let place = problem.position.as_ref().map(|position| (position.file.clone(), position.line, position.column));
         let key = (place, problem.check, problem.summary.clone(), problem.targets.clone());
         match seen.entry(key) {
@@ -192,6 +194,14 @@ fn tidy(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> = kept.into_iter().map(counted).collect();
     found.sort_by(|a, b| a.position.cmp(&b.position).then_with(|| a.severity.cmp(&b.severity)));
     found
+}
+
+/// A value that is quoted in a message and looks like a credential, in whatever field it stands, is not repeated.
+fn redact(text: &mut String) {
+    if credentials::kind_of(text).is_some() {
+        let parts = text.split('`').map(|part| if credentials::kind_of(part).is_some() { "…" } else { part });
+        *text = parts.collect::<Vec<_>>().join("`");
+    }
 }
 
 impl Manifest {

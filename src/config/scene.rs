@@ -41,6 +41,14 @@ impl Scene<'_> {
         self.push(span, origin, problem);
     }
 
+    /// Reports a problem of the value at a path without showing its line.
+    pub fn report_unshown(&mut self, path: &[&str], problem: Diagnostic) {
+        self.report(path, problem);
+        if let Some(position) = self.found.last_mut().and_then(|problem| problem.position.as_mut()) {
+            position.text = None;
+        }
+    }
+
     /// The key of the last map on the way to a path.
     fn nearest_key(&self, path: &[&str]) -> Span {
         (1..path.len()).rev().find_map(|length| self.merged.key_span(&path[..length])).unwrap_or(self.at)
