@@ -379,6 +379,11 @@ fn is_output(node: &Node) -> bool {
     node.child("value").is_some() && (node.child("type").is_some() || node.child("sensitive").is_some())
 }
 
+/// A folder as the file system takes it: the one of a file without any is the working directory.
+pub(super) fn here(folder: &Path) -> PathBuf {
+    if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_path_buf() }
+}
+
 /// A path of the manifest, relative to the file that states it; it must be there, and inside the manifest's tree.
 pub(super) fn inside(tree: &Path, folder: &Path, path: &str) -> Result<PathBuf, String> {
     if path.is_empty() {
@@ -387,7 +392,6 @@ pub(super) fn inside(tree: &Path, folder: &Path, path: &str) -> Result<PathBuf, 
     if Path::new(path).is_absolute() || path.starts_with('~') {
         return Err("a path is relative to the file that states it".to_owned());
     }
-    let here = |path: &Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_path_buf() };
     let full = folder.join(path);
     let tree = here(tree).canonicalize().map_err(|error| error.to_string())?;
     // Lexically first: what lies outside is not even looked at.
