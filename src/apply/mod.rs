@@ -161,6 +161,13 @@ pub enum Failure {
         /// `Remove`, or `replace`.
         action: String,
     },
+    /// A change set was made for another stack than the one that the plan updates.
+    OtherStack {
+        /// The stack of the plan, by ARN.
+        planned: String,
+        /// The stack that the change set is for, by ARN.
+        made: String,
+    },
     /// A stack ended in a failed status.
     Stack {
         /// The stack.

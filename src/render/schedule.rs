@@ -34,6 +34,9 @@ pub fn table(rows: &[Row]) -> String {
             continue;
         };
         let schedule = safe(&rules.to_string()).into_owned();
+        if row.windows.is_empty() {
+            table.add_row([address.as_str(), schedule.as_str(), "none in sight", ""]);
+        }
         for (index, window) in row.windows.iter().enumerate() {
             let (opens, closes) = (moment(window.opens), moment(window.closes));
             let first = index == 0;
