@@ -7,6 +7,8 @@ mod engine;
 mod function;
 mod rotation;
 mod stack;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -197,6 +199,11 @@ pub enum Failure {
     UnfinishedRotation {
         /// The version that holds `AWSPENDING`.
         version: String,
+    },
+    /// A secret still rotates with the function of a stack that was to be deleted.
+    StillUsed {
+        /// The secret's name.
+        secret: String,
     },
     /// AWS doesn't show the environment that would have to be merged.
     UnreadableEnvironment {

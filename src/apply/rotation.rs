@@ -22,7 +22,7 @@ impl<E: Execute> Context<'_, E> {
     }
 
     /// A secret as it is now; `None` where it is gone.
-    async fn look(&self, secret: &str) -> Result<Option<LiveSecret>, Failure> {
+    pub(super) async fn look(&self, secret: &str) -> Result<Option<LiveSecret>, Failure> {
         match self.executor.describe_secret(secret).await {
             Ok(live) => Ok(Some(live)),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),

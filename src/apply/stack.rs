@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::aws::ErrorKind;
 use crate::aws::execute::{ApplicationChangeSet, ChangeSetIds, Execute, StackStatus};
 use crate::model::live::LiveStack;
-use crate::model::{Kind, PROJECT_TAG, SHARED_TAG};
+use crate::model::{Kind, PROJECT_TAG, SHARED_TAG, arn};
 use crate::plan::diff::stack_tags;
 use crate::plan::parameters::parameters;
-use crate::plan::{Action, Reason, Step};
+use crate::plan::{Action, Change, Reason, Step};
 
 use super::wait::Wait;
 use super::{Context, Event, Failure, Outcome};
@@ -215,14 +215,30 @@ impl<E: Execute> Context<'_, E> {
 
     pub(super) async fn delete(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
         let change = self.change(step).ok_or(Failure::Internal("a deletion has no change"))?;
-        let Action::DeleteStack { id, .. } = &change.action else {
+        let Action::DeleteStack { id, function_arn } = &change.action else {
             return Err(Failure::Internal("a deletion has another action"));
         };
         if self.stack_status(id).await?.is_none() {
             return Ok(Outcome::Unchanged);
         }
+        if let Some(function) = function_arn {
+            self.confirm_unused(change, function).await?;
+        }
         let requests = self.delete_and_wait(index, id).await?;
         Ok(Outcome::Applied { requests })
+    }
+
+    /// Looks again at the secrets that were to leave a function: lists lag behind, and people are at work.
+    async fn confirm_unused(&self, change: &Change, function: &str) -> Result<(), Failure> {
+        for leaving in change.after.iter().filter_map(|index| self.plan.changes.get(*index)) {
+            let secret = leaving.action.rotate_secret().map_or(leaving.name.as_str(), |request| &request.secret_arn);
+            let Some(live) = self.look(secret).await? else { continue };
+            let rotates_with = live.function_arn.as_deref().map(arn::unqualified_function_arn);
+            if live.is_on() && rotates_with == Some(arn::unqualified_function_arn(function)) {
+                return Err(Failure::StillUsed { secret: live.name });
+            }
+        }
+        Ok(())
     }
 
     async fn delete_and_wait(&self, index: usize, stack: &str) -> Result<Vec<String>, Failure> {

@@ -8,6 +8,8 @@ pub(crate) mod fixtures;
 pub mod guard;
 pub mod order;
 pub mod parameters;
+#[cfg(test)]
+mod properties;
 
 use std::collections::BTreeSet;
 

@@ -241,6 +241,10 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
             format!("a rotation has begun since the plan was made: version {} holds AWSPENDING", safe(version)),
             vec!["wait for it to end, and apply again".to_owned()],
         ),
+        Failure::StillUsed { secret } => (
+            format!("the secret {} still rotates with its function, which was left alone", safe(secret)),
+            vec!["plan again".to_owned()],
+        ),
         Failure::UnreadableEnvironment { code } => (
             format!("AWS doesn't show the function's environment ({}), and changing it would wipe it", safe(code)),
             vec!["the role needs `kms:Decrypt` on the function's key".to_owned()],
