@@ -5,6 +5,9 @@ pub mod plan;
 pub mod problem;
 pub mod report;
 pub mod schedule;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod snapshots;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
