@@ -93,7 +93,8 @@ pub async fn run<E: Execute>(context: &Context<'_, E>, steps: Vec<Step>, interru
     let mut watching = FuturesUnordered::new();
     loop {
         if interrupt.is_pulled() {
-            graph.ready.clear();
+            // A rotation that was accepted is under way whatever is done here: its watch looks once, and says how it does.
+            graph.ready.retain(|&step| graph.steps[step].kind == StepKind::Watch);
         }
         let mut kept = VecDeque::new();
         while let Some(index) = graph.ready.pop_front() {

@@ -19,8 +19,21 @@ impl<E: Execute> Context<'_, E> {
         function.and_then(|function| function.deployment()).ok_or(Failure::Internal("the function isn't deployed"))
     }
 
-    /// Waits until a function is active and no edit is in progress.
-    pub(super) async fn settled(&self, index: usize, name: &str) -> Result<(Configuration, Option<String>), Failure> {
+    /// Waits until an edit has succeeded, and the function is active.
+    pub(super) async fn settled(&self, index: usize, name: &str) -> Result<Configuration, Failure> {
+        let (configuration, _) = self.editable(index, name).await?;
+        if configuration.last_update_status == "Failed" {
+            return Err(Failure::Function {
+                function: name.to_owned(),
+                state: "LastUpdateStatus Failed".to_owned(),
+                reason: configuration.state_reason,
+            });
+        }
+        Ok(configuration)
+    }
+
+    /// Waits until a function is active and no edit is in progress. An earlier edit may have failed: a new one mends that.
+    pub(super) async fn editable(&self, index: usize, name: &str) -> Result<(Configuration, Option<String>), Failure> {
         let mut wait = Wait::new(self.options.function_timeout);
         loop {
             let (configuration, revision) = match self.executor.get_configuration(name).await {
@@ -30,11 +43,10 @@ impl<E: Execute> Context<'_, E> {
                 }
                 Err(error) => return Err(error.into()),
             };
-            if configuration.state == "Failed" || configuration.last_update_status == "Failed" {
-                let failed = if configuration.state == "Failed" { "State" } else { "LastUpdateStatus" };
+            if configuration.state == "Failed" {
                 return Err(Failure::Function {
                     function: name.to_owned(),
-                    state: format!("{failed} Failed"),
+                    state: "State Failed".to_owned(),
                     reason: configuration.state_reason,
                 });
             }
@@ -51,7 +63,7 @@ impl<E: Execute> Context<'_, E> {
     pub(super) async fn configuration(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
         let deployment = self.deployment(step)?;
         for _ in 0..EDITS {
-            let (live, revision) = self.settled(index, &step.name).await?;
+            let (live, revision) = self.editable(index, &step.name).await?;
             if let (Err(code), false) = (&live.environment, deployment.environment.is_empty()) {
                 return Err(Failure::UnreadableEnvironment { code: code.clone() });
             }
@@ -86,16 +98,21 @@ impl<E: Execute> Context<'_, E> {
             }
         };
         for _ in 0..EDITS {
-            let (live, revision) = self.settled(index, &step.name).await?;
+            let (live, revision) = self.editable(index, &step.name).await?;
             let architecture = deployment.architecture.as_deref().filter(|wanted| *wanted != live.architecture);
             if architecture.is_none() && (same_code(code, &live) || self.is_as_it_was(step, &live)) {
                 return Ok(Outcome::Unchanged);
             }
             match self.executor.update_code(&step.name, upload.clone(), architecture, revision.as_deref()).await {
                 Ok(updated) => {
-                    let (live, _) = self.settled(index, &step.name).await?;
+                    let live = self.settled(index, &step.name).await?;
                     if !same_code(code, &live) {
-                        let sent = code.package.as_ref().map(|package| package.sha256.clone()).unwrap_or_default();
+                        let sent = match (&code.source, &code.package) {
+                            (CodeSource::S3 { sha256, .. }, _) => sha256.clone(),
+                            (CodeSource::Path { .. }, package) => {
+                                package.as_ref().map(|package| package.sha256.clone()).unwrap_or_default()
+                            }
+                        };
                         return Err(Failure::CodeDiffers { sent, live: live.code_sha256 });
                     }
                     return Ok(Outcome::Applied { requests: updated.request_id.into_iter().collect() });
@@ -115,12 +132,12 @@ impl<E: Execute> Context<'_, E> {
 
     pub(super) async fn permission(&self, step: &Step) -> Result<Outcome, Failure> {
         let account = &self.live.account;
+        let mut requests = Vec::new();
         for _ in 0..EDITS {
             let policy = self.executor.get_policy(&step.name).await?;
             if permits(&policy.statements, account) {
                 return Ok(Outcome::Unchanged);
             }
-            let mut requests = Vec::new();
             let result = async {
                 let mut revision = policy.revision_id;
                 if policy.statements.iter().any(|statement| statement.sid == PERMISSION_STATEMENT) {

@@ -7,6 +7,8 @@ mod engine;
 mod function;
 mod rotation;
 mod stack;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -161,6 +163,13 @@ pub enum Failure {
         /// `Remove`, or `replace`.
         action: String,
     },
+    /// A change set was made for another stack than the one that the plan updates.
+    OtherStack {
+        /// The stack of the plan, by ARN.
+        planned: String,
+        /// The stack that the change set is for, by ARN.
+        made: String,
+    },
     /// A stack ended in a failed status.
     Stack {
         /// The stack.
@@ -190,6 +199,11 @@ pub enum Failure {
     UnfinishedRotation {
         /// The version that holds `AWSPENDING`.
         version: String,
+    },
+    /// A secret still rotates with the function of a stack that was to be deleted.
+    StillUsed {
+        /// The secret's name.
+        secret: String,
     },
     /// AWS doesn't show the environment that would have to be merged.
     UnreadableEnvironment {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::aws::ErrorKind;
 use crate::aws::execute::Execute;
-use crate::model::live::LiveSecret;
+use crate::model::live::{LiveSecret, Reading};
 use crate::model::{Kind, arn};
-use crate::plan::{Action, RotateSecret, Step};
+use crate::plan::{Action, Change, Reason, RotateSecret, Step};
 
 use super::engine::Interrupt;
 use super::wait::Wait;
@@ -22,7 +22,7 @@ impl<E: Execute> Context<'_, E> {
     }
 
     /// A secret as it is now; `None` where it is gone.
-    async fn look(&self, secret: &str) -> Result<Option<LiveSecret>, Failure> {
+    pub(super) async fn look(&self, secret: &str) -> Result<Option<LiveSecret>, Failure> {
         match self.executor.describe_secret(secret).await {
             Ok(live) => Ok(Some(live)),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
@@ -89,7 +89,8 @@ impl<E: Execute> Context<'_, E> {
         loop {
             let stages = self.executor.rotation_progress(&request.secret_arn, &version).await?.stages;
             let pending = stages.iter().any(|stage| stage == "AWSPENDING");
-            let current = stages.iter().any(|stage| stage == "AWSCURRENT");
+            // Where another rotation has followed already, the version that is watched is the previous one.
+            let current = stages.iter().any(|stage| stage == "AWSCURRENT" || stage == "AWSPREVIOUS");
             seen |= pending;
             let tested = !request.rotate_immediately && !pending && (seen || wait.elapsed() >= UNSEEN);
             if current || tested {
@@ -130,19 +131,39 @@ impl<E: Execute> Context<'_, E> {
         if change.action != Action::DisableRotation {
             return Err(Failure::Internal("a switch-off has another action"));
         }
-        // Lists lag behind: each candidate is confirmed before it is switched off.
+        // Lists lag behind, and people are at work: each candidate is confirmed before it is switched off.
         let Some(live) = self.look(&change.name).await? else { return Ok(Outcome::Unchanged) };
-        let moved_on = step.address.kind == Kind::OrphanSecret
-            && self.live.orphan_secrets.as_ref().is_ok_and(|orphans| {
-                orphans
-                    .iter()
-                    .any(|orphan| orphan.arn == live.arn && live.function_arn.as_ref() != Some(&orphan.function_arn))
-            });
-        if !live.is_on() || moved_on {
+        if !live.is_on() || self.has_moved_on(step, change, &live) {
             return Ok(Outcome::Unchanged);
         }
         let done = self.executor.cancel_rotate_secret(&live.arn).await?;
         Ok(Outcome::Applied { requests: done.request_id.into_iter().collect() })
+    }
+}
+
+impl<E> Context<'_, E> {
+    /// Whether a secret that is switched off for its function's sake rotates with another one by now, or is another secret
+    /// of that name. What the manifest itself wants off is off with whatever function.
+    fn has_moved_on(&self, step: &Step, change: &Change, now: &LiveSecret) -> bool {
+        let then = match step.address.kind {
+            Kind::OrphanSecret => self
+                .live
+                .orphan_secrets
+                .iter()
+                .flatten()
+                .find(|orphan| orphan.name == change.name)
+                .map(|orphan| (orphan.arn.as_str(), Some(orphan.function_arn.as_str()))),
+            _ if change.reason == Reason::Destroyed => self
+                .live
+                .secrets
+                .get(&step.address.handle)
+                .and_then(Reading::found)
+                .map(|then| (then.arn.as_str(), then.function_arn.as_deref())),
+            _ => None,
+        };
+        let plain =
+            |function: Option<&str>| function.map(|function| arn::unqualified_function_arn(function).to_owned());
+        then.is_some_and(|(arn, function)| arn != now.arn || plain(function) != plain(now.function_arn.as_deref()))
     }
 }
 

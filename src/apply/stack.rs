@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::aws::ErrorKind;
 use crate::aws::execute::{ApplicationChangeSet, ChangeSetIds, Execute, StackStatus};
 use crate::model::live::LiveStack;
-use crate::model::{Kind, PROJECT_TAG, SHARED_TAG};
+use crate::model::{Kind, PROJECT_TAG, SHARED_TAG, arn};
 use crate::plan::diff::stack_tags;
 use crate::plan::parameters::parameters;
-use crate::plan::{Action, Reason, Step};
+use crate::plan::{Action, Change, Reason, Step};
 
 use super::wait::Wait;
 use super::{Context, Event, Failure, Outcome};
@@ -36,6 +36,7 @@ impl<E: Execute> Context<'_, E> {
         };
         requests.extend(ids.request_id.clone());
         let deploys = matches!(change.action, Action::DeployStack { .. });
+        self.refuse_other_stack(&change.action, &ids).await?;
         if !self.change_set_is_made(index, &ids, deploys).await? {
             return Ok(Outcome::Unchanged);
         }
@@ -43,7 +44,7 @@ impl<E: Execute> Context<'_, E> {
         requests.extend(self.executor.execute_change_set(&ids.change_set).await?.request_id);
         self.stack_is_done(index, &ids).await?;
         if step.address.kind == Kind::Function && !matches!(change.action, Action::TagStack { .. }) {
-            self.settled(index, &step.name).await?;
+            self.editable(index, &step.name).await?;
         }
         Ok(Outcome::Applied { requests })
     }
@@ -121,7 +122,7 @@ impl<E: Execute> Context<'_, E> {
             match view.status.as_str() {
                 "CREATE_COMPLETE" => return Ok(true),
                 "FAILED" => {
-                    self.discard(ids, deploys).await?;
+                    self.discard(ids, deploys).await;
                     if view.is_without_changes() {
                         return Ok(false);
                     }
@@ -132,30 +133,46 @@ impl<E: Execute> Context<'_, E> {
         }
     }
 
+    /// Refuses a change set for another stack than the plan's: the repository puts its present prefix before every name, so
+    /// that the update of a stack with an older one would make a second stack.
+    async fn refuse_other_stack(&self, action: &Action, ids: &ChangeSetIds) -> Result<(), Failure> {
+        let Action::UpdateStack { id, .. } = action else { return Ok(()) };
+        if ids.stack == *id {
+            return Ok(());
+        }
+        self.discard(ids, true).await;
+        Err(Failure::OtherStack { planned: id.clone(), made: ids.stack.clone() })
+    }
+
     /// Refuses a change set that would remove or replace the function, and deletes it.
     async fn refuse_replacement(&self, ids: &ChangeSetIds, deploys: bool) -> Result<(), Failure> {
         let view = self.executor.describe_change_set(&ids.change_set).await?;
         let harmful = view.changes.iter().find(|change| {
+            // What CloudFormation can't rule out isn't done either.
             change.resource_type == FUNCTION
-                && (change.action == "Remove" || change.replacement.as_deref() == Some("True"))
+                && (matches!(change.action.as_str(), "Remove" | "Dynamic")
+                    || matches!(change.replacement.as_deref(), Some("True" | "Conditional")))
         });
         let Some(harmful) = harmful else { return Ok(()) };
         let resource = harmful.physical_id.clone().unwrap_or_else(|| harmful.logical_id.clone());
         let action = if harmful.action == "Remove" { "remove" } else { "replace" };
-        self.discard(ids, deploys).await?;
+        self.discard(ids, deploys).await;
         Err(Failure::WouldReplace { resource, action: action.to_owned() })
     }
 
     /// Deletes a change set that won't run, and the empty stack that was made for it.
-    async fn discard(&self, ids: &ChangeSetIds, deploys: bool) -> Result<(), Failure> {
-        self.executor.delete_change_set(&ids.change_set).await?;
-        if deploys
-            && let Some(stack) = self.stack_status(&ids.stack).await?
+    ///
+    /// Where that fails, the reason why it was to go matters more; what is left behind does nothing, and the next apply
+    /// replaces it.
+    async fn discard(&self, ids: &ChangeSetIds, deploys: bool) {
+        let deleted = self.executor.delete_change_set(&ids.change_set).await;
+        if deleted.is_ok()
+            && deploys
+            && let Ok(Some(stack)) = self.stack_status(&ids.stack).await
             && stack.status == "REVIEW_IN_PROGRESS"
         {
-            self.executor.delete_stack(&ids.stack).await?;
+            let _ = self.executor.delete_stack(&ids.stack).await;
         }
-        Ok(())
     }
 
     /// Waits until a stack is done with a change set.
@@ -166,39 +183,62 @@ impl<E: Execute> Context<'_, E> {
                 let status = "DELETE_COMPLETE".to_owned();
                 return Err(Failure::Stack { stack: ids.stack.clone(), status, reason: None });
             };
-            match stack.status.as_str() {
-                "CREATE_COMPLETE" | "UPDATE_COMPLETE" if self.is_executed(ids).await? => return Ok(()),
-                status if is_failure(status) && self.is_executed(ids).await? => {
-                    let reason = self.executor.stack_first_failure(&ids.stack).await?.or(stack.reason);
+            let status = stack.status.as_str();
+            let ended = if status.ends_with("_IN_PROGRESS") { None } else { self.execution(ids).await? };
+            match ended {
+                Some(true) if matches!(status, "CREATE_COMPLETE" | "UPDATE_COMPLETE") => return Ok(()),
+                Some(succeeded) if is_failure(status) || !succeeded => {
+                    // A reason only explains: without it, the failure is still the failure.
+                    let first = self.executor.stack_first_failure(&ids.stack).await.ok().flatten();
+                    let reason = first.or(stack.reason);
                     return Err(Failure::Stack { stack: ids.stack.clone(), status: stack.status, reason });
                 }
-                status => self.pause(index, &mut wait, "the stack", status).await?,
+                _ => self.pause(index, &mut wait, "the stack", status).await?,
             }
         }
     }
 
-    /// Whether a change set has run to its end: right after the call, the stack may still show its old status.
-    async fn is_executed(&self, ids: &ChangeSetIds) -> Result<bool, Failure> {
+    /// Whether a change set ran well; `None` as long as it runs. Right after the call, a stack may still show its old status.
+    async fn execution(&self, ids: &ChangeSetIds) -> Result<Option<bool>, Failure> {
         match self.executor.describe_change_set(&ids.change_set).await {
-            Ok(view) => {
-                Ok(matches!(view.execution_status.as_str(), "EXECUTE_COMPLETE" | "EXECUTE_FAILED" | "OBSOLETE"))
-            }
+            Ok(view) => Ok(match view.execution_status.as_str() {
+                "EXECUTE_COMPLETE" => Some(true),
+                // Obsolete: another change set ran in its place.
+                "EXECUTE_FAILED" | "OBSOLETE" => Some(false),
+                _ => None,
+            }),
             // A change set may go away with its execution.
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(true),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(Some(true)),
             Err(error) => Err(error.into()),
         }
     }
 
     pub(super) async fn delete(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
         let change = self.change(step).ok_or(Failure::Internal("a deletion has no change"))?;
-        let Action::DeleteStack { id, .. } = &change.action else {
+        let Action::DeleteStack { id, function_arn } = &change.action else {
             return Err(Failure::Internal("a deletion has another action"));
         };
         if self.stack_status(id).await?.is_none() {
             return Ok(Outcome::Unchanged);
         }
+        if let Some(function) = function_arn {
+            self.confirm_unused(change, function).await?;
+        }
         let requests = self.delete_and_wait(index, id).await?;
         Ok(Outcome::Applied { requests })
+    }
+
+    /// Looks again at the secrets that were to leave a function: lists lag behind, and people are at work.
+    async fn confirm_unused(&self, change: &Change, function: &str) -> Result<(), Failure> {
+        for leaving in change.after.iter().filter_map(|index| self.plan.changes.get(*index)) {
+            let secret = leaving.action.rotate_secret().map_or(leaving.name.as_str(), |request| &request.secret_arn);
+            let Some(live) = self.look(secret).await? else { continue };
+            let rotates_with = live.function_arn.as_deref().map(arn::unqualified_function_arn);
+            if live.is_on() && rotates_with == Some(arn::unqualified_function_arn(function)) {
+                return Err(Failure::StillUsed { secret: live.name });
+            }
+        }
+        Ok(())
     }
 
     async fn delete_and_wait(&self, index: usize, stack: &str) -> Result<Vec<String>, Failure> {
@@ -210,7 +250,7 @@ impl<E: Execute> Context<'_, E> {
             match now.status.as_str() {
                 // A stack whose earlier deletion failed shows that for a moment.
                 "DELETE_FAILED" if begun || wait.elapsed() > Duration::from_secs(5) => {
-                    let reason = self.executor.stack_first_failure(stack).await?.or(now.reason);
+                    let reason = self.executor.stack_first_failure(stack).await.ok().flatten().or(now.reason);
                     return Err(Failure::Stack { stack: stack.to_owned(), status: now.status, reason });
                 }
                 status => {

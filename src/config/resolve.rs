@@ -73,6 +73,12 @@ pub(super) fn resolve(document: &Document, ambient: Option<&Ambient>, only: Opti
 fn empty(document: &Document, place: &Place) -> Desired {
     let head = &document.head;
     let mine = |removed: &&super::document::Removed| removed.target.is_none() || removed.target == place.target.name;
+    let removed_names = head
+        .removed
+        .iter()
+        .filter(mine)
+        .flat_map(|removed| names_of_removed(document, place, removed).into_iter().map(|name| (removed.kind, name)))
+        .collect();
     let removed = head
         .removed
         .iter()
@@ -85,8 +91,37 @@ fn empty(document: &Document, place: &Place) -> Desired {
         prune: head.prune,
         target: place.target.clone(),
         removed,
+        removed_names,
         ..Desired::default()
     }
+}
+
+/// The names on AWS that a handle without an entry had: what the defaults of any part make of it, or the handle itself.
+fn names_of_removed(document: &Document, place: &Place, removed: &super::document::Removed) -> Vec<String> {
+    let mut names = vec![removed.handle.clone()];
+    for part in &document.parts {
+        let (defaults, fields): (_, &[&str]) = match removed.kind {
+            model::Kind::Secret => (part.secret_defaults.as_ref(), &["name"]),
+            _ => (part.function_defaults.as_ref(), &["name", "stack"]),
+        };
+        for field in fields {
+            let Some(mut node) = defaults.and_then(|defaults| defaults.child(field)).cloned() else { continue };
+            let mut substitution = Substitution {
+                sources: &document.sources,
+                scope: &place.scope,
+                key: Some(&removed.handle),
+                problems: Vec::new(),
+            };
+            substitution.apply(&mut node);
+            // A default that can't be read is reported where an entry uses it.
+            if substitution.problems.is_empty()
+                && let Some(name) = node.text()
+            {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    names
 }
 
 struct Resolver<'a> {

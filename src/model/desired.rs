@@ -22,6 +22,8 @@ pub struct Desired {
     pub secrets: BTreeMap<String, Secret>,
     /// What the manifest lets go of without touching it: `secret.x`, `function.y`.
     pub removed: BTreeSet<Address>,
+    /// The names on AWS that those handles had under the manifest's defaults: orphans are known by nothing else.
+    pub removed_names: BTreeSet<(Kind, String)>,
 }
 
 impl Desired {

@@ -3,9 +3,13 @@
 //! This folder knows no client, no clock, no file system and no environment. It holds no prose: [`crate::render`] words it.
 
 pub mod diff;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod guard;
 pub mod order;
 pub mod parameters;
+#[cfg(test)]
+mod properties;
 
 use std::collections::BTreeSet;
 
@@ -474,6 +478,15 @@ pub enum ProblemKind {
     },
     /// Whether the function of a stack is still used can't be known.
     UseUnknown,
+    /// A stack can't be deleted while a function of the manifest, used as `existing`, is the one that it holds.
+    StillNamed {
+        /// That function's address.
+        address: Address,
+    },
+    /// Pruning was asked for, and what the project owns can't be listed.
+    PruningRefused,
+    /// The application declares no parameter for the function's name, which AWS would then make up.
+    NameNotTaken,
     /// What it needs is blocked.
     BlockedBy {
         /// The address of what is blocked.
@@ -541,6 +554,8 @@ pub enum NoteKind {
         /// That function.
         function: String,
     },
+    /// A stack that a filtered removal leaves alone, since secrets that aren't selected may need its function.
+    StackStays,
     /// The function's stack lets Secrets Manager invoke it for any account.
     UnscopedPermission {
         /// The statement's id.

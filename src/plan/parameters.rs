@@ -15,7 +15,10 @@ pub const SUBNETS: &str = "vpcSubnetIds";
 pub const SECURITY_GROUPS: &str = "vpcSecurityGroupIds";
 /// The parameter that gives the function's role the right to a customer's key.
 pub const KMS_KEY: &str = "kmsKeyArn";
-const FUNCTION_NAME: &str = "functionName";
+/// The parameter that names the function.
+pub const FUNCTION_NAME: &str = "functionName";
+/// What `CloudFormation` shows instead of a NoEcho parameter's value.
+const MASK: &str = "****";
 const ENDPOINT: &str = "endpoint";
 
 /// What a stack is deployed or updated with.
@@ -46,7 +49,10 @@ pub fn parameters(
     let mut result = Parameters::default();
     let managed = managed(deployment, version);
     for (name, definition) in &version.parameters {
-        let live_value = live.and_then(|stack| stack.parameters.get(name)).filter(|_| !definition.no_echo);
+        let live_value = live.and_then(|stack| stack.parameters.get(name));
+        // Also where only the stack's own version hid the value: the mask must never be sent as one.
+        let hidden = definition.no_echo || live_value.is_some_and(|value| value.expose() == MASK);
+        let live_value = live_value.filter(|_| !hidden);
         let stated = managed.get(name);
         let value = stated.cloned().or_else(|| live_value.cloned()).or_else(|| match name.as_str() {
             FUNCTION_NAME => Some(Sensitive::new(function.name.clone())),
@@ -61,7 +67,7 @@ pub fn parameters(
                     .push(ProblemKind::ParameterNotAllowed { parameter: name.clone(), allowed: allowed.clone() });
             }
             result.send.insert(name.clone(), value.clone());
-        } else if definition.no_echo && live.is_some_and(|stack| stack.parameters.contains_key(name)) {
+        } else if hidden && live.is_some_and(|stack| stack.parameters.contains_key(name)) {
             result.problems.push(ProblemKind::MissingParameter { parameter: name.clone(), no_echo: true });
         } else if definition.default.is_none() {
             result
@@ -69,7 +75,7 @@ pub fn parameters(
                 .push(ProblemKind::MissingParameter { parameter: name.clone(), no_echo: definition.no_echo });
         }
         if let (Some(stack), Some(stated)) = (live, stated)
-            && !definition.no_echo
+            && !hidden
         {
             let default = definition.default.clone().unwrap_or_default();
             let before = stack.parameters.get(name).map_or(default.as_str(), Sensitive::expose);

@@ -5,6 +5,9 @@ pub mod plan;
 pub mod problem;
 pub mod report;
 pub mod schedule;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod snapshots;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -35,7 +38,17 @@ pub fn paint(style: Style, text: &str) -> String {
 pub fn safe(text: &str) -> Cow<'_, str> {
     let harmful = |c: char| {
         c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+            || matches!(
+                c,
+                '\u{61c}'
+                    | '\u{180e}'
+                    | '\u{200b}'..='\u{200f}'
+                    | '\u{2028}'..='\u{202e}'
+                    | '\u{2060}'..='\u{206f}'
+                    | '\u{feff}'
+                    | '\u{fff9}'..='\u{fffb}'
+                    | '\u{e0000}'..='\u{e007f}'
+            )
     };
     if !text.chars().any(harmful) {
         return Cow::Borrowed(text);

@@ -351,6 +351,10 @@ fn note_words(note: &Note) -> String {
             format!("the application has version {}; {} is newer", safe(version), safe(newest))
         }
         NoteKind::NotOurs { function } => format!("left alone: it belongs to {}", safe(function)),
+        NoteKind::StackStays => {
+            "its stack stays: with a filter, whether other secrets rotate with it isn't known; a removal without one deletes it"
+                .to_owned()
+        }
         NoteKind::UnscopedPermission { statement } => format!(
             "its stack's statement `{}` lets Secrets Manager invoke it for any account, not only this one",
             safe(statement)

@@ -68,14 +68,10 @@ pub fn unread_words(unread: &Unread) -> String {
     }
 }
 
-/// A problem in words.
+/// A problem in words. One table of all kinds, so that the compiler asks for the words of a new one.
 pub fn words(problem: &Problem) -> Words {
     let name = safe(&problem.name);
-    secret_words(&problem.kind, &name).unwrap_or_else(|| function_words(&problem.kind, &name))
-}
-
-fn secret_words(kind: &ProblemKind, name: &str) -> Option<Words> {
-    Some(match kind {
+    match &problem.kind {
         ProblemKind::SecretMissing => Words::new("Secrets Manager has no such secret")
             .hint("create it first; `rotator` never creates secrets, nor sets their values"),
         ProblemKind::NoValue => Words::new("the secret has no value yet, so there is nothing to rotate")
@@ -112,12 +108,6 @@ fn secret_words(kind: &ProblemKind, name: &str) -> Option<Words> {
         ProblemKind::BlockedBy { address } => {
             Words::new(format!("left out: {} has an error", safe(&address.to_string())))
         }
-        _ => return None,
-    })
-}
-
-fn function_words(kind: &ProblemKind, name: &str) -> Words {
-    match kind {
         ProblemKind::TemplateCode => Words::new("no `code:` is stated, so the template's own code stays")
             .because(
                 "its setSecret and testSecret steps raise an error: until the code is customised, every rotation fails",
@@ -164,12 +154,6 @@ fn function_words(kind: &ProblemKind, name: &str) -> Words {
                 "that project can let it go (`removed:`) or share its function (`shared: true`); if it is this one's earlier name: `renamed_from: {project}`"
             ))
         }
-        other => stack_words(other),
-    }
-}
-
-fn stack_words(kind: &ProblemKind) -> Words {
-    match kind {
         ProblemKind::StackBusy { status } => {
             Words::new(format!("its stack is being changed by other hands ({})", safe(status)))
                 .hint("wait until it is done, and plan again")
@@ -235,6 +219,15 @@ fn stack_words(kind: &ProblemKind) -> Words {
         ProblemKind::Unread { what, unread } => {
             Words::new(format!("the {what} can't be read: {}", unread_words(unread)))
         }
-        _ => Words::new("unknown problem; this is a bug in rotator"),
+        ProblemKind::StillNamed { address } => {
+            Words::new(format!("it holds the function that {} uses", safe(&address.to_string())))
+                .hint("deploy that function here again, or take the entry out first")
+        }
+        ProblemKind::PruningRefused => Words::new("what the project owns can't be listed, so nothing can be pruned for sure")
+            .hint("the reading role needs `secretsmanager:ListSecrets` and `cloudformation:DescribeStacks`; or plan without `--prune`"),
+        ProblemKind::NameNotTaken => {
+            Words::new("the application declares no parameter `functionName`, so AWS would make up the function's name")
+                .hint("deploy it by other means, and use the function with `existing: NAME`")
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::apply::{Failure, NotFinished, Outcome, Report};
 use crate::aws::AwsError;
 use crate::model::Address;
-use crate::plan::{Step, StepKind};
+use crate::plan::{Severity, Step, StepKind};
 
 use super::{ADD, BOLD, DESTROY, DIM, ERROR, WARNING, count, paint, safe};
 
@@ -212,6 +212,17 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
                     .to_owned(),
             ],
         ),
+        Failure::OtherStack { planned, made } => (
+            format!(
+                "the change set was made for the stack {} instead of {}; it was deleted and nothing changed",
+                safe(made),
+                safe(planned)
+            ),
+            vec![
+                "the repository updates only stacks with its present prefix; deploy a second function, move the secrets, and delete the old stack"
+                    .to_owned(),
+            ],
+        ),
         Failure::Stack { stack, status, reason } => {
             let why = reason.as_ref().map(|reason| format!(": {}", safe(reason))).unwrap_or_default();
             plain(format!("the stack {} ended in {}{why}", safe(stack), safe(status)))
@@ -230,12 +241,16 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
             format!("a rotation has begun since the plan was made: version {} holds AWSPENDING", safe(version)),
             vec!["wait for it to end, and apply again".to_owned()],
         ),
+        Failure::StillUsed { secret } => (
+            format!("the secret {} still rotates with its function, which was left alone", safe(secret)),
+            vec!["plan again".to_owned()],
+        ),
         Failure::UnreadableEnvironment { code } => (
             format!("AWS doesn't show the function's environment ({}), and changing it would wipe it", safe(code)),
             vec!["the role needs `kms:Decrypt` on the function's key".to_owned()],
         ),
         Failure::CodeDiffers { sent, live } => plain(format!(
-            "the uploaded code reads back as {} instead of {}: somebody else uploads too",
+            "the uploaded code reads back as {} instead of {}: somebody else uploads too, or `sha256` isn't the object's",
             safe(live),
             safe(sent)
         )),
@@ -252,10 +267,14 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
 
 /// An error of AWS in words, and what to do.
 pub fn aws_words(error: &AwsError) -> (String, Vec<String>) {
-    (safe(&error.to_string()).into_owned(), error.hints())
+    // Hints name the resource, which may be anything that AWS holds.
+    (safe(&error.to_string()).into_owned(), error.hints().iter().map(|hint| safe(hint).into_owned()).collect())
 }
 
 /// The addresses that a report doesn't hold because errors blocked them.
 pub fn left_out(plan: &crate::plan::Plan) -> usize {
-    plan.changes.iter().filter(|change| change.blocked).map(|change| &change.address).collect::<BTreeSet<_>>().len()
+    let blocked = plan.changes.iter().filter(|change| change.blocked).map(|change| &change.address);
+    // What can't even be compared, such as a secret that is missing, has no change that could be blocked.
+    let errors = plan.problems.iter().filter(|problem| problem.severity == Severity::Error);
+    blocked.chain(errors.map(|problem| &problem.address)).collect::<BTreeSet<_>>().len()
 }

@@ -34,11 +34,18 @@ pub fn table(rows: &[Row]) -> String {
             continue;
         };
         let schedule = safe(&rules.to_string()).into_owned();
+        if row.windows.is_empty() {
+            table.add_row([address.as_str(), schedule.as_str(), "none in sight", ""]);
+        }
         for window in &row.windows {
-            table.add_row([address.as_str(), &schedule, &moment(window.opens), &moment(window.closes)]);
+            table.add_row([address.as_str(), schedule.as_str(), &moment(window.opens), &moment(window.closes)]);
         }
     }
-    let mut text: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    let mut text = String::new();
+    for line in table.lines() {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
     if rows.is_empty() {
         text.push_str("no secrets\n");
     }

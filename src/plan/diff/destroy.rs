@@ -1,8 +1,8 @@
 //! The removal of what a manifest owns: rotation off, then stacks.
 
-use crate::model::live::{LiveSecret, OrphanStack, Reading};
+use crate::model::live::{LiveSecret, LiveStack, OrphanStack, Reading};
 use crate::model::{FunctionSource, Kind, PROJECT_TAG, SHARED_TAG};
-use crate::plan::{Action, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity, Shown};
+use crate::plan::{NoteKind, ProblemKind, Reason, Severity};
 
 use super::Differ;
 use super::function::same_function;
@@ -12,7 +12,10 @@ impl Differ<'_> {
         for (handle, secret) in &self.desired.secrets {
             let address = self.address(Kind::Secret, handle);
             match self.live.secrets.get(handle) {
-                Some(Reading::Found(live)) if live.is_on() => self.release_secret(handle, live),
+                // What AWS is about to delete, and what only follows its primary, can't be switched off here.
+                Some(Reading::Found(live)) if live.is_on() && !is_out_of_reach(live) => {
+                    self.release_secret(handle, live);
+                }
                 Some(Reading::Unread(unread)) => {
                     let kind = ProblemKind::Unread { what: "secret", unread: unread.clone() };
                     self.problem(&address, &secret.name, Severity::Error, kind);
@@ -20,34 +23,55 @@ impl Differ<'_> {
                 _ => {}
             }
         }
-        if let Ok(orphans) = &self.live.orphan_secrets
-            && !self.plan.partial
-        {
-            for orphan in orphans {
-                let address = self.address(Kind::OrphanSecret, &orphan.name);
-                let fields = vec![FieldChange::new("rotation.enabled", Shown::text(true), Shown::text(false))];
-                let change = self.change(address, &orphan.name, Action::DisableRotation, Reason::Destroyed, fields);
-                self.effect(change, Effect::StopsRotation);
-                let leaving = self.leaving.entry(orphan.function_arn.clone()).or_default();
-                leaving.push((orphan.name.clone(), change));
+        if self.plan.partial {
+            self.keep_stacks();
+            return;
+        }
+        match &self.live.orphan_secrets {
+            Ok(orphans) => {
+                for orphan in orphans {
+                    if self.lets_go(Kind::Secret, &[&orphan.name]) {
+                        continue;
+                    }
+                    self.disable_orphan(orphan, Reason::Destroyed);
+                }
             }
+            Err(unread) => self.note(None, NoteKind::OrphansNotChecked { unread: Some(unread.clone()) }),
+        }
+        if let Some(unread) = &self.live.stacks_unread {
+            self.note(None, NoteKind::OrphansNotChecked { unread: Some(unread.clone()) });
         }
         self.destroy_stacks();
+    }
+
+    /// With a filter, secrets that aren't selected, or aren't even listed, may rotate with a function: its stack stays.
+    fn keep_stacks(&mut self) {
+        for (handle, live) in &self.live.functions {
+            if live.stack.found().is_some_and(|stack| self.has_our_tag(stack)) {
+                let address = self.address(Kind::Function, handle);
+                self.note(Some(address), NoteKind::StackStays);
+            }
+        }
+    }
+
+    fn has_our_tag(&self, stack: &LiveStack) -> bool {
+        stack.tags.get(PROJECT_TAG).is_some_and(|project| self.is_ours(project))
     }
 
     /// Switches off a secret's rotation where it is ours: with a function of ours, or listed with an existing one.
     fn release_secret(&mut self, handle: &str, live: &LiveSecret) {
         let address = self.address(Kind::Secret, handle);
         let function = live.function_arn.clone().unwrap_or_default();
-        let by_manifest = self
-            .desired
-            .functions
-            .iter()
-            .any(|(handle, wanted)| same_function(&self.function_arn(handle, wanted), &function));
+        let by_manifest = self.desired.functions.iter().any(|(handle, wanted)| {
+            // A function whose stack isn't ours, or not yet, rotates nothing on our behalf.
+            let stack = self.live_function(handle).and_then(|live| live.stack.found());
+            let ours = stack.is_none_or(|stack| self.has_our_tag(stack));
+            ours && same_function(&self.function_arn(handle, wanted), &function)
+        });
         let by_project = live.function_project.as_ref().is_some_and(|project| self.is_ours(project));
         if !by_manifest && !by_project {
-            let kind = NoteKind::NotOurs { function: live.function_arn.clone().unwrap_or_default() };
-            self.note(Some(address), kind);
+            let owner = live.function_arn.clone().or_else(|| live.owning_service.clone());
+            self.note(Some(address), NoteKind::NotOurs { function: owner.unwrap_or_else(|| "AWS".to_owned()) });
             return;
         }
         let change = self.disable(&address, live, Reason::Destroyed);
@@ -56,7 +80,7 @@ impl Differ<'_> {
 
     fn destroy_stacks(&mut self) {
         for (handle, function) in &self.desired.functions {
-            let (FunctionSource::Deployed(_), Some(live)) = (&function.source, self.live_function(handle)) else {
+            let (FunctionSource::Deployed(wanted), Some(live)) = (&function.source, self.live_function(handle)) else {
                 continue;
             };
             let address = self.address(Kind::Function, handle);
@@ -68,16 +92,14 @@ impl Differ<'_> {
                 Reading::Absent => {}
                 Reading::Found(stack) => match stack.tags.get(PROJECT_TAG) {
                     Some(project) if self.is_ours(project) => {
-                        let shared = stack.tags.get(SHARED_TAG).is_some_and(|shared| shared == "true");
+                        let shared = wanted.shared || stack.tags.get(SHARED_TAG).is_some_and(|shared| shared == "true");
                         let arn = self.function_arn(handle, function);
-                        let rotating = self.rotating_with(&arn, live.foreign_secrets, shared);
+                        // Nobody rotates with a function that is gone.
+                        let gone = live.configuration == Reading::Absent;
+                        let foreign = if gone { Some(0) } else { live.foreign_secrets };
+                        let rotating = self.rotating_with(&arn, foreign, shared);
                         let orphan = OrphanStack { stack: stack.clone(), shared, function_arn: Some(arn), rotating };
-                        self.delete_stack(&orphan, Reason::Destroyed);
-                        if let Some(change) = self.plan.changes.last_mut()
-                            && matches!(change.action, Action::DeleteStack { .. })
-                        {
-                            change.address = address;
-                        }
+                        self.delete_stack(&address, &orphan, Reason::Destroyed);
                     }
                     _ => {
                         let kind = NoteKind::NotOurs { function: stack.name.clone() };
@@ -86,9 +108,12 @@ impl Differ<'_> {
                 },
             }
         }
-        if !self.plan.partial {
-            for orphan in &self.live.orphan_stacks {
-                self.delete_stack(orphan, Reason::Destroyed);
+        for orphan in &self.live.orphan_stacks {
+            if self.lets_go_of(orphan) {
+                self.release(orphan);
+            } else {
+                let address = self.address(Kind::OrphanStack, &orphan.stack.name);
+                self.delete_stack(&address, orphan, Reason::Destroyed);
             }
         }
     }
@@ -100,7 +125,7 @@ impl Differ<'_> {
             .secrets
             .values()
             .filter_map(Reading::found)
-            .filter(|live| live.is_on())
+            .filter(|live| live.is_on() && !is_out_of_reach(live))
             .filter(|live| live.function_arn.as_ref().is_some_and(|function| same_function(function, arn)))
             .map(|live| live.name.clone())
             .collect();
@@ -125,4 +150,9 @@ impl Differ<'_> {
             (Err(_), _) => None,
         }
     }
+}
+
+/// Whether a secret's rotation can't be changed from here: it is being deleted, or a replica.
+fn is_out_of_reach(live: &LiveSecret) -> bool {
+    live.deleted || live.replica_of.is_some()
 }

@@ -12,6 +12,9 @@ use crate::plan::{Action, Effect, FieldChange, NoteKind, ProblemKind, Reason, Se
 
 use super::{Differ, FunctionOutcome};
 
+/// Lambda's architecture where nobody says one.
+const DEFAULT_ARCHITECTURE: &str = "x86_64";
+
 /// The end of the ARN of AWS's generic application, whose own code fails every rotation.
 const GENERIC_APPLICATION: &str = ":applications/SecretsManagerRotationTemplate";
 
@@ -69,9 +72,13 @@ impl Differ<'_> {
             self.problem(address, &function.name, Severity::Error, kind);
         }
         self.state(address, configuration);
+        if outcome.arn != arn::unqualified_function_arn(&outcome.arn) {
+            // A version or an alias has a policy of its own, which wasn't read: nothing can be foreseen of it.
+            return;
+        }
         match &live.policy {
             Reading::Found(statements) => {
-                self.report_policy(address, &function.name, statements, None);
+                outcome.denials = self.report_policy(address, &function.name, statements, None);
                 outcome.not_permitted = !self.permits(statements);
             }
             Reading::Absent => outcome.not_permitted = true,
@@ -128,6 +135,8 @@ impl Differ<'_> {
         let mut after = outcome.changes.clone();
         let stack_vpc = live.application.found().is_some_and(parameters::declares_vpc);
         let fields = configuration_fields(deployment, None, stack_vpc);
+        // What the application's own code runs on is known only once it is there; only that default is certain.
+        let other_architecture = deployment.architecture.as_ref().filter(|wanted| *wanted != DEFAULT_ARCHITECTURE);
         let mut follow = |differ: &mut Self, action: Action, fields: Vec<FieldChange>| {
             let change = differ.change(address.clone(), &function.name, action, Reason::Deployed, fields);
             differ.plan.changes[change].after.clone_from(&after);
@@ -139,7 +148,13 @@ impl Differ<'_> {
             follow(self, Action::UpdateConfiguration, fields);
         }
         if let Some(code) = &deployment.code {
-            follow(self, Action::UpdateCode, code_fields(code, None));
+            let mut fields = code_fields(code, None);
+            if let Some(wanted) = &deployment.architecture {
+                fields.push(FieldChange::new("architecture", Shown::Absent, Shown::text(wanted)));
+            }
+            follow(self, Action::UpdateCode, fields);
+        } else if other_architecture.is_some() {
+            self.problem(address, &function.name, Severity::Error, ProblemKind::ArchitectureNeedsCode);
         } else if deployment.application.id.ends_with(GENERIC_APPLICATION) {
             self.problem(address, &function.name, Severity::Warning, ProblemKind::TemplateCode);
         }
@@ -205,7 +220,7 @@ impl Differ<'_> {
             }
             reading => {
                 let statements = reading.found().map_or(&[][..], Vec::as_slice);
-                self.report_policy(address, &function.name, statements, live.stack.found());
+                let mut denials = self.report_policy(address, &function.name, statements, live.stack.found());
                 if !self.permits(statements) {
                     let present = statements.iter().find(|statement| statement.sid == PERMISSION_STATEMENT);
                     let fields = permission_fields(&self.live.account, present);
@@ -213,7 +228,10 @@ impl Differ<'_> {
                     let reason = if present.is_some() { Reason::Differs } else { Reason::Missing };
                     let change = follow(self, action, reason, fields);
                     self.effect(change, Effect::OpensPermission);
+                    // The statement with our id is replaced, so that it denies nothing any more.
+                    denials.retain(|denial| denial.sid != PERMISSION_STATEMENT);
                 }
+                outcome.denials = denials;
             }
         }
     }
@@ -256,9 +274,19 @@ impl Differ<'_> {
         permits(statements, &self.live.account)
     }
 
-    fn report_policy(&mut self, address: &Address, name: &str, statements: &[Statement], stack: Option<&LiveStack>) {
+    /// Speaks of statements that let in too many, or keep Secrets Manager out. Answers with the latter.
+    fn report_policy(
+        &mut self,
+        address: &Address,
+        name: &str,
+        statements: &[Statement],
+        stack: Option<&LiveStack>,
+    ) -> Vec<Statement> {
+        let mut denials = Vec::new();
         for statement in statements {
-            if statement.denies && !statement.other_conditions {
+            let ours = statement.source_account.as_ref().is_none_or(|source| *source == self.live.account);
+            if statement.denies && !statement.other_conditions && ours {
+                denials.push(statement.clone());
                 let kind = ProblemKind::InvocationDenied { statement: statement.sid.clone() };
                 self.problem(address, name, Severity::Warning, kind);
             }
@@ -275,6 +303,7 @@ impl Differ<'_> {
                 }
             }
         }
+        denials
     }
 
     fn stack(
@@ -348,9 +377,14 @@ impl Differ<'_> {
         (version, parameters): (&ApplicationVersion, &Parameters),
         replaces: Option<(&LiveStack, Reason)>,
     ) -> StackOutcome {
-        if replaces.is_none() && live.configuration.found().is_some() {
+        // A function of this name that goes with the stack in the way makes room; any other stands in the way itself.
+        let goes = replaces.as_ref().and_then(|(stack, _)| stack.function.as_ref()) == Some(&function.name);
+        if live.configuration.found().is_some() && !goes {
             self.problem(address, &function.name, Severity::Error, ProblemKind::NameTaken);
             return StackOutcome::Blocked;
+        }
+        if !version.parameters.contains_key(parameters::FUNCTION_NAME) {
+            self.problem(address, &function.name, Severity::Error, ProblemKind::NameNotTaken);
         }
         for kind in &parameters.problems {
             self.problem(address, &function.name, Severity::Error, kind.clone());
@@ -414,6 +448,10 @@ impl Differ<'_> {
             self.problem(address, &function.name, Severity::Error, kind);
             return StackOutcome::Blocked;
         }
+        if stack.function.is_none() && live.configuration.found().is_some() {
+            self.problem(address, &function.name, Severity::Error, ProblemKind::NameTaken);
+            return StackOutcome::Blocked;
+        }
         if live.configuration == Reading::Absent {
             if ours {
                 let replaced = Some((stack, Reason::FunctionGone));
@@ -447,6 +485,11 @@ impl Differ<'_> {
             fields.push(FieldChange::new("application.version", before, Shown::text(&version.version)));
         }
         fields.extend(parameters.fields.iter().cloned());
+        if !fields.is_empty() && deployment.application.version.is_none() && live_version != Some(&version.version) {
+            // A stack that doesn't say its version is updated to the one that was read, and that is no small thing.
+            let before = live_version.map_or(Shown::Unknown, Shown::text);
+            fields.push(FieldChange::new("application.version", before, Shown::text(&version.version)));
+        }
         // A parameter of another problem's kind is reported even where nothing is sent: the manifest is wrong about it.
         for kind in &parameters.problems {
             let severity = match kind {
@@ -643,7 +686,15 @@ fn permission_fields(account: &str, present: Option<&Statement>) -> Vec<FieldCha
         ));
     }
     let source = present.and_then(|statement| statement.source_account.as_ref());
-    fields.push(FieldChange::new("permission.source_account", Shown::option(source), Shown::text(account)));
+    if source.is_none_or(|source| source != account) {
+        fields.push(FieldChange::new("permission.source_account", Shown::option(source), Shown::text(account)));
+    }
+    if present.is_some_and(|statement| statement.denies) {
+        fields.push(FieldChange::new("permission.effect", Shown::text("Deny"), Shown::text("Allow")));
+    }
+    if present.is_some_and(|statement| statement.other_conditions) {
+        fields.push(FieldChange::new("permission.other_conditions", Shown::Unknown, Shown::Absent));
+    }
     if let Some(source_arn) = present.and_then(|statement| statement.source_arn.as_ref()) {
         fields.push(FieldChange::new("permission.source_arn", Shown::text(source_arn), Shown::Absent));
     }
@@ -666,12 +717,12 @@ fn is_vpc_parameter(field: &FieldChange) -> bool {
 }
 
 /// Statuses in which a stack can only be deleted.
-fn is_dead(status: &str) -> bool {
+pub(super) fn is_dead(status: &str) -> bool {
     matches!(status, "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED")
 }
 
 /// Statuses that only a person can end.
-fn is_broken(status: &str) -> bool {
+pub(super) fn is_broken(status: &str) -> bool {
     matches!(status, "UPDATE_ROLLBACK_FAILED" | "UPDATE_FAILED" | "DELETE_FAILED" | "IMPORT_ROLLBACK_FAILED")
 }
 

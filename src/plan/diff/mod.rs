@@ -11,7 +11,7 @@ pub use function::{configuration_fields, permits, same_code, stack_tags};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::live::{LiveFunction, Reading};
+use crate::model::live::{LiveFunction, Statement};
 use crate::model::{Address, Desired, Function, FunctionSource, Kind, Live};
 
 use super::{Action, Change, Effect, FieldChange, Note, NoteKind, Plan, Problem, ProblemKind, Reason, Severity};
@@ -49,7 +49,7 @@ pub fn diff(desired: &Desired, live: &Live, scope: Scope) -> Plan {
                 differ.secret(handle, secret);
             }
             if !scope.partial {
-                differ.orphans(prune);
+                differ.orphans(prune || desired.prune);
             }
         }
         Purpose::Destroy => differ.destroy(),
@@ -70,6 +70,8 @@ struct FunctionOutcome {
     kms_key: Option<String>,
     /// Whether nothing lets Secrets Manager invoke it, and the plan doesn't change that.
     not_permitted: bool,
+    /// The statements that keep Secrets Manager out, whatever others say.
+    denials: Vec<Statement>,
 }
 
 struct Differ<'a> {
@@ -144,18 +146,26 @@ impl<'a> Differ<'a> {
 
     /// The ARN that a function has or will have.
     fn function_arn(&self, handle: &str, function: &Function) -> String {
-        if let FunctionSource::Existing { reference } = &function.source
-            && reference.starts_with("arn:")
-        {
-            return reference.clone();
+        let found = self.live_function(handle).and_then(|live| live.configuration.found());
+        let (account, qualifier) = match &function.source {
+            FunctionSource::Existing { reference } if reference.starts_with("arn:") => return reference.clone(),
+            FunctionSource::Existing { reference } => reference_parts(reference),
+            FunctionSource::Deployed(_) => (None, None),
+        };
+        let mut arn = found.map_or_else(
+            || {
+                let account = account.unwrap_or(&self.live.account);
+                let Live { partition, region, .. } = self.live;
+                format!("arn:{partition}:lambda:{region}:{account}:function:{}", function.name)
+            },
+            |configuration| configuration.arn.clone(),
+        );
+        // A version or an alias is part of what the manifest asks for; what was read is the function as a whole.
+        if let Some(qualifier) = qualifier {
+            arn.push(':');
+            arn.push_str(qualifier);
         }
-        match self.live_function(handle).map(|live| &live.configuration) {
-            Some(Reading::Found(configuration)) => configuration.arn.clone(),
-            _ => format!(
-                "arn:{}:lambda:{}:{}:function:{}",
-                self.live.partition, self.live.region, self.live.account, function.name
-            ),
-        }
+        arn
     }
 
     /// The ARNs of the functions that this manifest deploys.
@@ -164,7 +174,25 @@ impl<'a> Differ<'a> {
         deployed.map(|(handle, function)| self.function_arn(handle, function)).collect()
     }
 
+    /// Whether the manifest lets go of something that has one of these names, as a handle or on AWS.
+    fn lets_go(&self, kind: Kind, names: &[&str]) -> bool {
+        let named = |name: &str| {
+            self.desired.removed.iter().any(|removed| removed.kind == kind && removed.handle == name)
+                || self.desired.removed_names.iter().any(|(of, removed)| *of == kind && removed == name)
+        };
+        names.iter().any(|name| named(name))
+    }
+
     fn finish(self) -> Plan {
         self.plan
     }
+}
+
+/// The account and the qualifier (a version or an alias) in a function's name or partial ARN, as far as it states them.
+fn reference_parts(reference: &str) -> (Option<&str>, Option<&str>) {
+    let (account, rest) = match reference.split_once(":function:") {
+        Some((account, rest)) => (Some(account), rest),
+        None => (None, reference.strip_prefix("function:").unwrap_or(reference)),
+    };
+    (account, rest.split_once(':').map(|(_, qualifier)| qualifier).filter(|qualifier| !qualifier.is_empty()))
 }

@@ -2,32 +2,33 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::live::{OrphanStack, Reading};
-use crate::model::{Kind, PROJECT_TAG};
+use crate::model::live::{OrphanSecret, OrphanStack, Reading};
+use crate::model::{Address, FunctionSource, Kind, PROJECT_TAG, SAR_STACK_PREFIXES, SHARED_TAG};
 use crate::plan::{Action, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity, Shown};
 
 use super::Differ;
-use super::function::same_function;
+use super::function::{is_broken, is_dead, same_function};
 
 impl Differ<'_> {
     pub(super) fn orphans(&mut self, prune: bool) {
-        let reason = |removed: bool| if removed { Reason::Removed } else { Reason::Orphaned };
-        let removed_functions = self.removed(Kind::Function);
         match &self.live.orphan_secrets {
             Err(unread) => {
                 self.note(None, NoteKind::OrphansNotChecked { unread: Some(unread.clone()) });
+                if prune {
+                    // Nothing is ended by halves: what can't be found isn't pruned, and that is no success.
+                    let address = self.address(Kind::OrphanSecret, "*");
+                    self.problem(&address, "*", Severity::Error, ProblemKind::PruningRefused);
+                }
             }
             Ok(secrets) => {
-                let removed = self.removed(Kind::Secret);
-                for secret in secrets.iter().filter(|secret| !removed.contains(&secret.name)) {
-                    let address = self.address(Kind::OrphanSecret, &secret.name);
+                for secret in secrets {
+                    if self.lets_go(Kind::Secret, &[&secret.name]) {
+                        continue;
+                    }
                     if prune {
-                        let fields = vec![FieldChange::new("rotation.enabled", Shown::text(true), Shown::text(false))];
-                        let change = self.change(address, &secret.name, Action::DisableRotation, reason(false), fields);
-                        self.effect(change, Effect::StopsRotation);
-                        let leaving = self.leaving.entry(secret.function_arn.clone()).or_default();
-                        leaving.push((secret.name.clone(), change));
+                        self.disable_orphan(secret, Reason::Orphaned);
                     } else {
+                        let address = self.address(Kind::OrphanSecret, &secret.name);
                         let kind = NoteKind::OrphanSecret { function: secret.function_arn.clone() };
                         self.note(Some(address), kind);
                     }
@@ -38,11 +39,11 @@ impl Differ<'_> {
             self.note(None, NoteKind::OrphansNotChecked { unread: Some(unread.clone()) });
         }
         for orphan in &self.live.orphan_stacks {
-            let name = orphan.stack.function.as_deref().unwrap_or(&orphan.stack.name);
-            if removed_functions.contains(name) || removed_functions.contains(&orphan.stack.name) {
+            if self.lets_go_of(orphan) {
                 self.release(orphan);
             } else if prune {
-                self.delete_stack(orphan, Reason::Orphaned);
+                let address = self.address(Kind::OrphanStack, &orphan.stack.name);
+                self.delete_stack(&address, orphan, Reason::Orphaned);
             } else {
                 let address = self.address(Kind::OrphanStack, &orphan.stack.name);
                 let rotating = orphan.rotating.as_ref().map(Vec::len);
@@ -52,38 +53,74 @@ impl Differ<'_> {
         self.kept_references();
     }
 
-    /// The AWS names that `removed:` lets go.
-    fn removed(&self, kind: Kind) -> BTreeSet<String> {
-        self.desired
-            .removed
-            .iter()
-            .filter(|removed| removed.kind == kind)
-            .map(|removed| removed.handle.clone())
-            .collect()
+    /// Switches off a secret that no handle names.
+    pub(super) fn disable_orphan(&mut self, secret: &OrphanSecret, reason: Reason) {
+        let address = self.address(Kind::OrphanSecret, &secret.name);
+        let fields = vec![FieldChange::new("rotation.enabled", Shown::text(true), Shown::text(false))];
+        let change = self.change(address, &secret.name, Action::DisableRotation, reason, fields);
+        self.effect(change, Effect::StopsRotation);
+        let leaving = self.leaving.entry(secret.function_arn.clone()).or_default();
+        leaving.push((secret.name.clone(), change));
+    }
+
+    /// Whether `removed:` names a stack: by its function's handle or name, or by its own name, with or without the
+    /// repository's prefix.
+    pub(super) fn lets_go_of(&self, orphan: &OrphanStack) -> bool {
+        let name = orphan.stack.name.as_str();
+        let plain = SAR_STACK_PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix));
+        let names: Vec<&str> = [Some(name), plain, orphan.stack.function.as_deref()].into_iter().flatten().collect();
+        self.lets_go(Kind::Function, &names)
     }
 
     /// Takes our tags off a stack, and leaves the rest as it is.
-    fn release(&mut self, orphan: &OrphanStack) {
+    pub(super) fn release(&mut self, orphan: &OrphanStack) {
         let address = self.address(Kind::OrphanStack, &orphan.stack.name);
-        let before = Shown::option(orphan.stack.tags.get(PROJECT_TAG));
-        let fields = vec![FieldChange::new(format!("tags.{PROJECT_TAG}"), before, Shown::Absent)];
+        let status = &orphan.stack.status;
+        let obstacle = if status.ends_with("_IN_PROGRESS") {
+            Some(ProblemKind::StackBusy { status: status.clone() })
+        } else if is_dead(status) || is_broken(status) {
+            Some(ProblemKind::StackBroken {
+                status: status.clone(),
+                stack: orphan.stack.name.clone(),
+                reason: orphan.stack.first_failure.clone(),
+                ours: true,
+            })
+        } else {
+            None
+        };
+        if let Some(kind) = obstacle {
+            self.problem(&address, &orphan.stack.name, Severity::Error, kind);
+            return;
+        }
+        let fields = [PROJECT_TAG, SHARED_TAG]
+            .into_iter()
+            .filter_map(|tag| Some((tag, orphan.stack.tags.get(tag)?)))
+            .map(|(tag, value)| FieldChange::new(format!("tags.{tag}"), Shown::text(value), Shown::Absent))
+            .collect();
         let action = Action::TagStack { id: orphan.stack.id.clone() };
         self.change(address, &orphan.stack.name, action, Reason::Removed, fields);
     }
 
     /// Deletes a stack once nothing enabled uses its function.
-    pub(super) fn delete_stack(&mut self, orphan: &OrphanStack, reason: Reason) {
-        let address = self.address(Kind::OrphanStack, &orphan.stack.name);
+    pub(super) fn delete_stack(&mut self, address: &Address, orphan: &OrphanStack, reason: Reason) {
         let name = orphan.stack.name.clone();
-        if orphan.stack.status.ends_with("_IN_PROGRESS") && orphan.stack.status != "REVIEW_IN_PROGRESS" {
+        // A deletion that is under way already, perhaps one of ours that was killed, is only waited for.
+        let status = orphan.stack.status.as_str();
+        if status.ends_with("_IN_PROGRESS") && !matches!(status, "REVIEW_IN_PROGRESS" | "DELETE_IN_PROGRESS") {
             let kind = ProblemKind::StackBusy { status: orphan.stack.status.clone() };
-            self.problem(&address, &name, Severity::Error, kind);
+            self.problem(address, &name, Severity::Error, kind);
             return;
         }
+        let named_by = if reason == Reason::Orphaned { self.handle_that_uses(orphan) } else { None };
         let fields = vec![FieldChange::new("stack", Shown::text(&name), Shown::Absent)];
         let action = Action::DeleteStack { id: orphan.stack.id.clone(), function_arn: orphan.function_arn.clone() };
         let change = self.change(address.clone(), &name, action, reason, fields);
         self.effect(change, Effect::Deletes);
+        if let Some(handle) = named_by {
+            self.plan.changes[change].blocked = true;
+            self.problem(address, &name, Severity::Error, ProblemKind::StillNamed { address: handle });
+            return;
+        }
         let leaving: Vec<(String, usize)> = orphan
             .function_arn
             .iter()
@@ -100,12 +137,21 @@ impl Differ<'_> {
         };
         let after = leaving.iter().map(|(_, change)| *change).collect();
         self.plan.changes[change].after = after;
-        if let Some(kind) = problem {
+        let stays = leaving.iter().map(|(_, change)| &self.plan.changes[*change]).find(|change| change.blocked);
+        let blocker = stays.map(|change| ProblemKind::BlockedBy { address: change.address.clone() });
+        if let Some(kind) = problem.or(blocker) {
             self.plan.changes[change].blocked = true;
-            self.problem(&address, &name, Severity::Error, kind);
-        } else if leaving.iter().any(|(_, change)| self.plan.changes[*change].blocked) {
-            self.plan.changes[change].blocked = true;
+            self.problem(address, &name, Severity::Error, kind);
         }
+    }
+
+    /// The `existing` function of the manifest that a stack without a handle holds: its secrets still need it.
+    fn handle_that_uses(&self, orphan: &OrphanStack) -> Option<Address> {
+        let arn = orphan.function_arn.as_ref()?;
+        let existing =
+            self.desired.functions.iter().filter(|(_, one)| matches!(one.source, FunctionSource::Existing { .. }));
+        let mut uses = existing.filter(|(handle, one)| same_function(&self.function_arn(handle, one), arn));
+        uses.next().map(|(handle, _)| self.address(Kind::Function, handle))
     }
 
     /// Secrets that are off and still refer to a function of ours: no ownership, only a note.
@@ -113,7 +159,10 @@ impl Differ<'_> {
         let deployed = self.deployed_arns();
         for (handle, secret) in &self.desired.secrets {
             let Some(Reading::Found(live)) = self.live.secrets.get(handle) else { continue };
-            let refers = live.function_arn.as_ref().is_some_and(|function| deployed.contains(function));
+            let refers = live
+                .function_arn
+                .as_ref()
+                .is_some_and(|function| deployed.iter().any(|deployed| same_function(deployed, function)));
             if secret.rotation.enabled == Some(false) && !live.is_on() && refers {
                 let address = self.address(Kind::Secret, handle);
                 self.note(Some(address), NoteKind::KeepsReference);

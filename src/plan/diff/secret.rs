@@ -1,6 +1,6 @@
 //! Secrets: rotation on or off, its rules, its function.
 
-use crate::model::live::{LiveSecret, Reading};
+use crate::model::live::{LiveSecret, Reading, Statement};
 use crate::model::{Address, Kind, RotationRules, Secret};
 use crate::plan::{Action, Effect, FieldChange, NoteKind, ProblemKind, Reason, RotateSecret, Severity, Shown};
 
@@ -72,7 +72,7 @@ impl Differ<'_> {
         let now = secret.rotation.rotate_immediately.unwrap_or(true);
         let wanted = self.wanted_function(secret);
         let mut fields = vec![FieldChange::new("rotation.enabled", Shown::text(false), Shown::text(true))];
-        if let Some(wanted) = &wanted {
+        if let Some(wanted) = wanted.as_ref().filter(|wanted| live.function_arn.as_ref() != Some(*wanted)) {
             fields.push(FieldChange::new("function", Shown::option(live.function_arn.as_ref()), Shown::text(wanted)));
         }
         fields.extend(rules_field(live.rules.as_ref(), secret.rotation.rules.as_ref()));
@@ -194,7 +194,11 @@ impl Differ<'_> {
             self.problem(address, &live.name, Severity::Warning, kind);
         }
         let Some(change) = change else { return };
-        if outcome.not_permitted {
+        let applies = |denial: &&Statement| denial.source_arn.as_ref().is_none_or(|secret| *secret == live.arn);
+        if let Some(denial) = outcome.denials.iter().find(applies) {
+            let kind = ProblemKind::InvocationDenied { statement: denial.sid.clone() };
+            self.problem(address, &live.name, Severity::Error, kind);
+        } else if outcome.not_permitted {
             self.problem(address, &live.name, Severity::Error, ProblemKind::NotPermitted);
         }
         if outcome.blocked {

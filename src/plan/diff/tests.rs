@@ -3,227 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::model::live::{
-    ApplicationVersion, Configuration, LiveSecret, LiveStack, OrphanSecret, OrphanStack, ParameterDefinition,
-    Statement, Unread,
-};
-use crate::model::{
-    Application, Code, CodeSource, Deployment, PROJECT_TAG, PackageSummary, PackagedFile, Rotation, RotationRules,
-    SAR_APPLICATION_TAG, SAR_VERSION_TAG, Schedule, Secret, Sensitive, Target, Vpc,
-};
-
-const ACCOUNT: &str = "111111111111";
-const GENERIC: &str = "arn:aws:serverlessrepo:us-east-1:297356227824:applications/SecretsManagerRotationTemplate";
-
-fn arn(function: &str) -> String {
-    format!("arn:aws:lambda:eu-west-1:{ACCOUNT}:function:{function}")
-}
-
-fn days(days: u16) -> RotationRules {
-    RotationRules::new(Schedule::AutomaticallyAfterDays(days), None)
-}
-
-fn deployment() -> Deployment {
-    Deployment {
-        application: Application { id: GENERIC.to_owned(), version: None, parameters: BTreeMap::new() },
-        stack: "f".to_owned(),
-        shared: false,
-        code: Some(Code {
-            source: CodeSource::Path { path: "code".into(), tree: ".".into(), shown: "code".to_owned() },
-            package: Some(PackageSummary {
-                sha256: "ours".to_owned(),
-                size: 10,
-                files: vec![file("lambda_function.py", "1")],
-            }),
-        }),
-        runtime: None,
-        handler: None,
-        architecture: None,
-        layers: None,
-        timeout: Some(30),
-        memory: None,
-        environment: BTreeMap::from([("URL".to_owned(), Some(Sensitive::new("https://a")))]),
-        vpc: None,
-        description: None,
-    }
-}
-
-fn file(path: &str, sha256: &str) -> PackagedFile {
-    PackagedFile { path: path.to_owned(), sha256: sha256.to_owned(), executable: false }
-}
-
-fn desired() -> Desired {
-    let function = Function {
-        name: "f".to_owned(),
-        source: FunctionSource::Deployed(Box::new(deployment())),
-        labels: BTreeMap::new(),
-    };
-    let secret = Secret {
-        name: "s".to_owned(),
-        function: Some("f".to_owned()),
-        rotation: Rotation { enabled: Some(true), rules: Some(days(30)), rotate_immediately: None },
-        labels: BTreeMap::new(),
-    };
-    Desired {
-        project: "p".to_owned(),
-        target: Target::default(),
-        functions: BTreeMap::from([("f".to_owned(), function)]),
-        secrets: BTreeMap::from([("s".to_owned(), secret)]),
-        ..Desired::default()
-    }
-}
-
-fn application() -> ApplicationVersion {
-    let parameter = |default: Option<&str>| ParameterDefinition {
-        default: default.map(str::to_owned),
-        ..ParameterDefinition::default()
-    };
-    ApplicationVersion {
-        version: "1.0.2".to_owned(),
-        newest: Some("1.0.2".to_owned()),
-        required_capabilities: vec!["CAPABILITY_IAM".to_owned()],
-        parameters: BTreeMap::from([
-            ("endpoint".to_owned(), parameter(None)),
-            ("functionName".to_owned(), parameter(None)),
-            ("kmsKeyArn".to_owned(), parameter(Some(""))),
-            ("vpcSubnetIds".to_owned(), parameter(Some(""))),
-            ("vpcSecurityGroupIds".to_owned(), parameter(Some(""))),
-        ]),
-    }
-}
-
-fn stack() -> LiveStack {
-    LiveStack {
-        id: "arn:aws:cloudformation:eu-west-1:111111111111:stack/serverlessrepo-f/1".to_owned(),
-        name: "serverlessrepo-f".to_owned(),
-        status: "CREATE_COMPLETE".to_owned(),
-        tags: BTreeMap::from([
-            (PROJECT_TAG.to_owned(), "p".to_owned()),
-            (SAR_APPLICATION_TAG.to_owned(), GENERIC.to_owned()),
-            (SAR_VERSION_TAG.to_owned(), "1.0.2".to_owned()),
-        ]),
-        parameters: BTreeMap::from([
-            ("endpoint".to_owned(), Sensitive::new("https://secretsmanager.eu-west-1.amazonaws.com")),
-            ("functionName".to_owned(), Sensitive::new("f")),
-        ]),
-        capabilities: vec!["CAPABILITY_IAM".to_owned()],
-        function: Some("f".to_owned()),
-        first_failure: None,
-    }
-}
-
-fn configuration() -> Configuration {
-    Configuration {
-        arn: arn("f"),
-        name: "f".to_owned(),
-        state: "Active".to_owned(),
-        state_reason: None,
-        last_update_status: "Successful".to_owned(),
-        runtime: Some("python3.12".to_owned()),
-        handler: Some("lambda_function.lambda_handler".to_owned()),
-        architecture: "x86_64".to_owned(),
-        layers: Vec::new(),
-        timeout: 30,
-        memory: 128,
-        environment: Ok(BTreeMap::from([
-            ("URL".to_owned(), Sensitive::new("https://a")),
-            ("FOREIGN".to_owned(), Sensitive::new("kept")),
-        ])),
-        vpc: Vpc::default(),
-        description: String::new(),
-        code_sha256: "ours".to_owned(),
-        code_files: None,
-        tags: Some(BTreeMap::new()),
-        log_group: None,
-    }
-}
-
-fn statement() -> Statement {
-    Statement {
-        sid: "SecretsManagerAccess".to_owned(),
-        allows: true,
-        denies: false,
-        source_account: Some(ACCOUNT.to_owned()),
-        source_arn: None,
-        other_conditions: false,
-    }
-}
-
-fn secret() -> LiveSecret {
-    LiveSecret {
-        arn: format!("arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:s-abcdef"),
-        name: "s".to_owned(),
-        rotation_enabled: Some(true),
-        function_arn: Some(arn("f")),
-        function_project: None,
-        function_shared: false,
-        rules: Some(days(30)),
-        kms_key: None,
-        deleted: false,
-        replica_of: None,
-        owning_service: None,
-        current_version: Some("v1".to_owned()),
-        pending_version: None,
-    }
-}
-
-fn live() -> Live {
-    let function = LiveFunction {
-        stack: Reading::Found(stack()),
-        configuration: Reading::Found(configuration()),
-        policy: Reading::Found(vec![statement()]),
-        application: Reading::Found(application()),
-        foreign_secrets: None,
-    };
-    Live {
-        account: ACCOUNT.to_owned(),
-        region: "eu-west-1".to_owned(),
-        partition: "aws".to_owned(),
-        functions: BTreeMap::from([("f".to_owned(), function)]),
-        secrets: BTreeMap::from([("s".to_owned(), Reading::Found(secret()))]),
-        orphan_stacks: Vec::new(),
-        orphan_secrets: Ok(Vec::new()),
-        stacks_unread: None,
-    }
-}
-
-fn empty_live() -> Live {
-    let mut live = live();
-    let function = live.functions.get_mut("f").expect("built above");
-    function.stack = Reading::Absent;
-    function.configuration = Reading::Absent;
-    function.policy = Reading::Absent;
-    live.secrets.insert(
-        "s".to_owned(),
-        Reading::Found(LiveSecret { rotation_enabled: None, function_arn: None, rules: None, ..secret() }),
-    );
-    live
-}
-
-fn live_function(live: &mut Live) -> &mut LiveFunction {
-    live.functions.get_mut("f").expect("built above")
-}
-
-fn live_configuration(live: &mut Live) -> &mut Configuration {
-    match &mut live_function(live).configuration {
-        Reading::Found(configuration) => configuration,
-        _ => panic!("built above"),
-    }
-}
-
-fn live_secret(live: &mut Live) -> &mut LiveSecret {
-    match live.secrets.get_mut("s") {
-        Some(Reading::Found(secret)) => secret,
-        _ => panic!("built above"),
-    }
-}
-
-fn wanted(desired: &mut Desired) -> &mut Deployment {
-    match &mut desired.functions.get_mut("f").expect("built above").source {
-        FunctionSource::Deployed(deployment) => deployment,
-        FunctionSource::Existing { .. } => panic!("built above"),
-    }
-}
+use crate::model::live::{LiveSecret, LiveStack, ParameterDefinition, Reading, Statement, Unread};
+use crate::model::{PROJECT_TAG, RotationRules, SAR_VERSION_TAG, Schedule, Sensitive, Vpc};
+use crate::plan::fixtures::*;
 
 const CONVERGE: Scope = Scope { purpose: Purpose::Converge { prune: false }, partial: false };
 const PRUNE: Scope = Scope { purpose: Purpose::Converge { prune: true }, partial: false };
@@ -313,7 +95,7 @@ fn each_drift_gets_its_own_repair() {
     );
     assert_eq!(
         one(|live| live_secret(live).rotation_enabled = Some(false)),
-        "secret.s EnableRotation rotation.enabled function !rotates-now"
+        "secret.s EnableRotation rotation.enabled !rotates-now"
     );
     assert_eq!(
         one(|live| live_secret(live).rules = Some(days(60))),
@@ -516,28 +298,6 @@ fn an_unreadable_environment_stops_its_function() {
     assert_eq!(errors(&diff(&desired, &live, CONVERGE)), []);
 }
 
-fn orphaned() -> Live {
-    let mut live = live();
-    let orphan = LiveStack {
-        id: "arn:old".to_owned(),
-        name: "serverlessrepo-old".to_owned(),
-        function: Some("old".to_owned()),
-        ..stack()
-    };
-    live.orphan_secrets = Ok(vec![OrphanSecret {
-        name: "forgotten".to_owned(),
-        arn: "arn:forgotten".to_owned(),
-        function_arn: arn("old"),
-    }]);
-    live.orphan_stacks = vec![OrphanStack {
-        stack: orphan,
-        shared: false,
-        function_arn: Some(arn("old")),
-        rotating: Some(vec!["forgotten".to_owned()]),
-    }];
-    live
-}
-
 /// Pruning ends rotation before the stack goes, and never happens unasked.
 #[test]
 fn orphans_are_notes_until_pruned() {
@@ -558,7 +318,7 @@ fn orphans_are_notes_until_pruned() {
     let mut unlisted = orphaned();
     unlisted.orphan_secrets = Err(Unread::Failed { code: None, message: "no".to_owned(), request_id: None });
     unlisted.orphan_stacks[0].rotating = None;
-    assert_eq!(errors(&diff(&desired(), &unlisted, PRUNE)), [ProblemKind::UseUnknown]);
+    assert_eq!(errors(&diff(&desired(), &unlisted, PRUNE)), [ProblemKind::PruningRefused, ProblemKind::UseUnknown]);
 }
 
 /// A secret that moves from an orphaned function to another frees the function's stack in the same plan.
@@ -613,4 +373,208 @@ fn another_projects_secret_is_not_taken() {
     live_secret(&mut live).function_shared = true;
     let plan = diff(&desired(), &live, CONVERGE);
     assert!(plan.changes[0].effects.contains(&Effect::TakesOver) && !plan.changes[0].blocked);
+}
+
+/// Without it `prune: true` in a manifest would be a word without effect.
+#[test]
+fn the_manifest_itself_may_ask_for_pruning() {
+    let desired = Desired { prune: true, ..desired() };
+    assert_eq!(diff(&desired, &orphaned(), CONVERGE).changes.len(), 2);
+    let partial = Scope { purpose: Purpose::Converge { prune: false }, partial: true };
+    assert!(diff(&desired, &orphaned(), partial).is_empty(), "never together with a filter");
+}
+
+/// Without it `removed:` would know handles only, and orphans go by their names on AWS; or a removal would end what the
+/// manifest let go.
+#[test]
+fn what_is_let_go_is_not_touched() {
+    let mut desired = desired();
+    desired.removed = BTreeSet::from([desired.address(Kind::Secret, "handle")]);
+    desired.removed_names =
+        BTreeSet::from([(Kind::Secret, "forgotten".to_owned()), (Kind::Function, "old".to_owned())]);
+    for scope in [CONVERGE, PRUNE, DESTROY] {
+        let plan = diff(&desired, &orphaned(), scope);
+        let released: Vec<_> = lines(&plan).into_iter().filter(|line| line.starts_with("orphan")).collect();
+        assert_eq!(released, ["orphan_stack.serverlessrepo-old TagStack tags.rotator:project"]);
+    }
+    // A stack that nothing can change any more can't be let go either.
+    let mut broken = orphaned();
+    broken.orphan_stacks[0].stack.status = "UPDATE_ROLLBACK_FAILED".to_owned();
+    assert!(matches!(errors(&diff(&desired, &broken, CONVERGE))[0], ProblemKind::StackBroken { ours: true, .. }));
+}
+
+/// Without it pruning would delete the function that the manifest's own secrets are to rotate with.
+#[test]
+fn an_orphaned_stack_whose_function_is_used_stays() {
+    let mut desired = desired();
+    let existing = Function {
+        name: "old".to_owned(),
+        source: FunctionSource::Existing { reference: "old".to_owned() },
+        labels: BTreeMap::new(),
+    };
+    desired.functions.insert("kept".to_owned(), existing);
+    let mut live = orphaned();
+    live.orphan_stacks[0].rotating = Some(Vec::new());
+    let plan = diff(&desired, &live, PRUNE);
+    let address = desired.address(Kind::Function, "kept");
+    assert_eq!(errors(&plan), [ProblemKind::StillNamed { address }]);
+    assert!(plan.changes.last().is_some_and(|change| change.blocked));
+}
+
+/// Without it a deletion that waits for a blocked change would be left out without a word.
+#[test]
+fn a_deletion_behind_a_blocked_change_says_so() {
+    let mut live = orphaned();
+    live.orphan_secrets = Ok(Vec::new());
+    live.orphan_stacks[0].rotating = Some(vec!["s".to_owned()]);
+    let secret = live_secret(&mut live);
+    secret.function_arn = Some(arn("old"));
+    secret.function_project = Some("p".to_owned());
+    secret.current_version = None;
+    let address = desired().address(Kind::Secret, "s");
+    assert_eq!(errors(&diff(&desired(), &live, PRUNE)), [ProblemKind::NoValue, ProblemKind::BlockedBy { address }]);
+}
+
+/// Without it `destroy --target secret.s` would delete the function that the secrets beside it rotate with.
+#[test]
+fn a_filtered_removal_leaves_stacks_alone() {
+    let partial = Scope { purpose: Purpose::Destroy, partial: true };
+    let plan = diff(&desired(), &live(), partial);
+    assert_eq!(lines(&plan), ["secret.s DisableRotation rotation.enabled !stops-rotation"]);
+    assert_eq!(plan.notes[0].kind, NoteKind::StackStays);
+}
+
+/// Without it the refusal for one stack would be written on another, and a killed deletion could never be taken up.
+#[test]
+fn a_busy_stack_is_not_deleted_and_a_deletion_goes_on() {
+    let mut live = live();
+    live_function(&mut live).stack = Reading::Found(LiveStack { status: "UPDATE_IN_PROGRESS".to_owned(), ..stack() });
+    let plan = diff(&desired(), &live, DESTROY);
+    assert_eq!(lines(&plan), ["secret.s DisableRotation rotation.enabled !stops-rotation"]);
+    assert_eq!(plan.problems[0].address, desired().address(Kind::Function, "f"));
+    live_function(&mut live).stack = Reading::Found(LiveStack { status: "DELETE_IN_PROGRESS".to_owned(), ..stack() });
+    assert_eq!(diff(&desired(), &live, DESTROY).changes.len(), 2);
+}
+
+/// Without it a removal would try to switch off what AWS refuses to, and never come to its end.
+#[test]
+fn a_secret_that_is_being_deleted_holds_no_stack() {
+    let mut live = live();
+    live_secret(&mut live).deleted = true;
+    assert_eq!(lines(&diff(&desired(), &live, DESTROY)), ["function.f DeleteStack stack !deletes"]);
+}
+
+/// Without it a removal would stop the rotation of secrets that rotate with another project's function.
+#[test]
+fn a_removal_ends_only_what_our_functions_do() {
+    let mut live = live();
+    let mut theirs = stack();
+    theirs.tags.insert(PROJECT_TAG.to_owned(), "q".to_owned());
+    live_function(&mut live).stack = Reading::Found(theirs);
+    assert!(diff(&desired(), &live, DESTROY).is_empty());
+}
+
+/// Without it every apply would wait a minute for a permission that can't come.
+#[test]
+fn a_denied_function_blocks_what_would_rotate_with_it() {
+    let deny = |sid: &str, account: Option<&str>| Statement {
+        sid: sid.to_owned(),
+        allows: false,
+        denies: true,
+        source_account: account.map(str::to_owned),
+        ..statement()
+    };
+    let with = |denial: Statement| {
+        let mut live = live();
+        live_function(&mut live).policy = Reading::Found(vec![statement(), denial]);
+        live_secret(&mut live).rotation_enabled = Some(false);
+        errors(&diff(&desired(), &live, CONVERGE))
+    };
+    assert_eq!(with(deny("keepout", None)), [ProblemKind::InvocationDenied { statement: "keepout".to_owned() }]);
+    assert_eq!(with(deny("keepout", Some("222222222222"))), []);
+    // Ours is replaced by one that allows.
+    let mut live = live();
+    live_function(&mut live).policy = Reading::Found(vec![deny("SecretsManagerAccess", None)]);
+    live_secret(&mut live).rotation_enabled = Some(false);
+    let plan = diff(&desired(), &live, CONVERGE);
+    assert_eq!(errors(&plan), []);
+    assert_eq!(plan.changes[0].action, Action::AddPermission { replace: true });
+}
+
+/// Without it an alias would be dropped, and the secret moved to the function as a whole, again with each plan.
+#[test]
+fn a_qualifier_is_part_of_the_function() {
+    let with = |reference: &str| {
+        let mut desired = desired();
+        let function = desired.functions.get_mut("f").expect("built above");
+        function.source = FunctionSource::Existing { reference: reference.to_owned() };
+        let mut live = live();
+        live_secret(&mut live).function_arn = Some(format!("{}:live", arn("f")));
+        lines(&diff(&desired, &live, CONVERGE))
+    };
+    assert_eq!(with("f:live"), [""; 0]);
+    assert_eq!(with("111111111111:function:f:live"), [""; 0]);
+    assert_eq!(with(&format!("{}:live", arn("f"))), [""; 0]);
+    assert_eq!(with("f").len(), 1);
+}
+
+/// Without it a change of one parameter would bring another version, unannounced.
+#[test]
+fn an_update_to_another_version_is_never_silent() {
+    let mut live = live();
+    let mut untold = stack();
+    untold.tags.remove(SAR_VERSION_TAG);
+    live_function(&mut live).stack = Reading::Found(untold);
+    let mut desired = desired();
+    assert!(diff(&desired, &live, CONVERGE).is_empty());
+    wanted(&mut desired).application.parameters.insert("kmsKeyArn".to_owned(), Sensitive::new("k"));
+    assert_eq!(
+        lines(&diff(&desired, &live, CONVERGE)),
+        ["function.f UpdateStack application.parameters.kmsKeyArn application.version"]
+    );
+}
+
+/// Without it a rolled-back deployment would be repeated for ever beside the function that made it fail; or the tool would
+/// edit a function that its stack doesn't hold.
+#[test]
+fn a_function_outside_its_stack_is_not_ours() {
+    let mut live = live();
+    live_function(&mut live).stack =
+        Reading::Found(LiveStack { status: "ROLLBACK_COMPLETE".to_owned(), function: None, ..stack() });
+    assert_eq!(errors(&diff(&desired(), &live, CONVERGE))[0], ProblemKind::NameTaken);
+    live_function(&mut live).stack = Reading::Found(LiveStack { function: None, ..stack() });
+    let plan = diff(&desired(), &live, CONVERGE);
+    assert_eq!((errors(&plan), plan.changes.len()), (vec![ProblemKind::NameTaken], 0));
+}
+
+/// Without it the first apply would succeed and the second plan fail.
+#[test]
+fn what_a_first_deployment_cannot_do_is_foreseen() {
+    let mut desired = desired();
+    wanted(&mut desired).code = None;
+    wanted(&mut desired).architecture = Some("arm64".to_owned());
+    assert_eq!(errors(&diff(&desired, &empty_live(), CONVERGE))[0], ProblemKind::ArchitectureNeedsCode);
+    let mut live = empty_live();
+    let mut version = application();
+    version.parameters.remove("functionName");
+    live_function(&mut live).application = Reading::Found(version);
+    assert_eq!(errors(&diff(&self::desired(), &live, CONVERGE))[0], ProblemKind::NameNotTaken);
+}
+
+/// Without it the mask would be sent as the value.
+#[test]
+fn a_masked_parameter_is_never_sent() {
+    let mut live = live();
+    let mut masked = stack();
+    masked.parameters.insert("kmsKeyArn".to_owned(), Sensitive::new("****"));
+    live_function(&mut live).stack = Reading::Found(masked);
+    let mut desired = desired();
+    wanted(&mut desired).application.version = Some("2.0.0".to_owned());
+    let mut version = application();
+    version.version = "2.0.0".to_owned();
+    live_function(&mut live).application = Reading::Found(version);
+    assert_eq!(
+        errors(&diff(&desired, &live, CONVERGE)),
+        [ProblemKind::MissingParameter { parameter: "kmsKeyArn".to_owned(), no_echo: true }]
+    );
 }

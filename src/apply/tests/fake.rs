@@ -1,0 +1,288 @@
+//! A scripted AWS: it keeps a little state, notes every call, and refuses what it is told to.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::aws::execute::{
+    Answer, ApplicationChangeSet, ChangeSetIds, ChangeSetView, CodeUpload, ConfigurationChange, Done, Execute,
+    ListedChangeSet, PolicyState, ResourceChange, RotateAnswer, RotationProgress, StackStatus, Updated,
+};
+use crate::aws::reader::FunctionState;
+use crate::aws::{AwsError, ErrorKind};
+use crate::model::live::{Configuration, LiveSecret, LiveStack, Statement};
+use crate::model::{RotationRules, Schedule, Sensitive};
+use crate::plan::fixtures;
+
+/// What AWS holds, and what it will do.
+#[derive(Default)]
+pub struct State {
+    pub calls: Vec<String>,
+    /// Errors to answer with, by call: each once, in order.
+    pub refusals: BTreeMap<&'static str, VecDeque<ErrorKind>>,
+    /// What a stack shows, by ARN: one after the other, the last for ever.
+    pub stacks: BTreeMap<String, VecDeque<String>>,
+    /// The stack that change sets are for, where it isn't `stack:NAME`.
+    pub stack_id: Option<String>,
+    /// How change sets come out: status and reason.
+    pub change_set: Option<(String, String)>,
+    pub resource_changes: Vec<ResourceChange>,
+    /// Where an execution ends; `CREATE_COMPLETE` by default.
+    pub stack_end: Option<String>,
+    pub execution: String,
+    /// How an execution ends; `EXECUTE_COMPLETE` by default.
+    pub executed: Option<String>,
+    pub first_failure: Option<String>,
+    pub functions: BTreeMap<String, Configuration>,
+    pub revision: u32,
+    /// Somebody else edits the function between a look and a write, so many times.
+    pub rivals: u32,
+    pub statements: Vec<Statement>,
+    /// By ARN.
+    pub secrets: BTreeMap<String, LiveSecret>,
+    /// The labels of a rotation's version: one look after the other, the last for ever.
+    pub progress: VecDeque<Vec<String>>,
+    pub sent: Vec<ConfigurationChange>,
+    pub change_sets: Vec<ApplicationChangeSet>,
+}
+
+#[derive(Default)]
+pub struct Fake(Mutex<State>);
+
+pub fn refused(kind: ErrorKind, action: &'static str) -> AwsError {
+    AwsError {
+        kind,
+        action,
+        resource: "*".to_owned(),
+        code: None,
+        message: "refused".to_owned(),
+        request_id: Some("refused-1".to_owned()),
+    }
+}
+
+fn done(id: &str) -> Done {
+    Done { request_id: Some(format!("request-{id}")) }
+}
+
+/// A function as a template leaves it.
+pub fn fresh(name: &str) -> Configuration {
+    Configuration {
+        name: name.to_owned(),
+        arn: fixtures::arn(name),
+        timeout: 3,
+        code_sha256: "template".to_owned(),
+        environment: Ok(BTreeMap::from([("FOREIGN".to_owned(), Sensitive::new("kept"))])),
+        ..fixtures::configuration()
+    }
+}
+
+impl Fake {
+    pub fn new(state: State) -> Self {
+        Self(Mutex::new(state))
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The writes so far, and the looks that `also` names.
+    pub fn calls(&self) -> Vec<String> {
+        let writes = ["create", "execute", "delete", "update", "add", "remove", "rotate", "cancel"];
+        let all = self.state().calls.clone();
+        all.into_iter().filter(|call| writes.iter().any(|write| call.starts_with(write))).collect()
+    }
+
+    /// Notes a call, and refuses it where that is scripted.
+    fn call(&self, name: &'static str, on: &str) -> Answer<MutexGuard<'_, State>> {
+        let mut state = self.state();
+        state.calls.push(format!("{name} {on}"));
+        match state.refusals.get_mut(name).and_then(VecDeque::pop_front) {
+            Some(kind) => Err(refused(kind, name)),
+            None => Ok(state),
+        }
+    }
+}
+
+fn next<T: Clone>(script: &mut VecDeque<T>) -> Option<T> {
+    if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
+}
+
+impl Execute for Fake {
+    async fn create_application_change_set(&self, request: ApplicationChangeSet) -> Answer<ChangeSetIds> {
+        let mut state = self.call("create_change_set", &request.stack)?;
+        let stack = state.stack_id.clone().unwrap_or_else(|| format!("stack:{}", request.stack));
+        state.stacks.entry(stack.clone()).or_insert_with(|| VecDeque::from(["REVIEW_IN_PROGRESS".to_owned()]));
+        let change_set = request.stack.clone();
+        state.change_sets.push(request);
+        state.execution = "AVAILABLE".to_owned();
+        Ok(ChangeSetIds { change_set, stack, request_id: Some("request-create".to_owned()) })
+    }
+
+    async fn create_tags_change_set(
+        &self,
+        stack: &LiveStack,
+        _tags: &BTreeMap<String, String>,
+    ) -> Answer<ChangeSetIds> {
+        drop(self.call("create_tags_change_set", &stack.name)?);
+        Ok(ChangeSetIds { change_set: "tags".to_owned(), stack: stack.id.clone(), request_id: None })
+    }
+
+    async fn describe_change_set(&self, change_set: &str) -> Answer<ChangeSetView> {
+        let state = self.call("describe_change_set", change_set)?;
+        let (status, reason) = state.change_set.clone().unwrap_or(("CREATE_COMPLETE".to_owned(), String::new()));
+        Ok(ChangeSetView {
+            id: change_set.to_owned(),
+            status,
+            reason: Some(reason),
+            execution_status: state.execution.clone(),
+            changes: state.resource_changes.clone(),
+        })
+    }
+
+    async fn execute_change_set(&self, change_set: &str) -> Answer<Done> {
+        let mut state = self.call("execute_change_set", change_set)?;
+        let end = state.stack_end.clone().unwrap_or_else(|| "CREATE_COMPLETE".to_owned());
+        let stack = state.stack_id.clone().unwrap_or_else(|| format!("stack:{change_set}"));
+        if end == "CREATE_COMPLETE" {
+            state.functions.entry(change_set.to_owned()).or_insert_with(|| fresh(change_set));
+        }
+        state.execution = state.executed.clone().unwrap_or_else(|| "EXECUTE_COMPLETE".to_owned());
+        state.stacks.insert(stack, VecDeque::from(["CREATE_IN_PROGRESS".to_owned(), end]));
+        Ok(done("execute"))
+    }
+
+    async fn delete_change_set(&self, change_set: &str) -> Answer<Done> {
+        self.call("delete_change_set", change_set).map(|_| done("delete"))
+    }
+
+    async fn list_change_sets(&self, stack: &str) -> Answer<Vec<ListedChangeSet>> {
+        self.call("list_change_sets", stack).map(|_| Vec::new())
+    }
+
+    async fn stack_status(&self, stack: &str) -> Answer<StackStatus> {
+        let mut state = self.call("stack_status", stack)?;
+        let status = state.stacks.get_mut(stack).and_then(next);
+        let status = status.ok_or_else(|| refused(ErrorKind::NotFound, "stack_status"))?;
+        Ok(StackStatus { id: stack.to_owned(), status, reason: None })
+    }
+
+    async fn stack_function(&self, stack: &str) -> Answer<Option<String>> {
+        self.call("stack_function", stack).map(|_| None)
+    }
+
+    async fn stack_first_failure(&self, stack: &str) -> Answer<Option<String>> {
+        self.call("stack_first_failure", stack).map(|state| state.first_failure.clone())
+    }
+
+    async fn delete_stack(&self, stack: &str) -> Answer<Done> {
+        let mut state = self.call("delete_stack", stack)?;
+        let gone = VecDeque::from(["DELETE_IN_PROGRESS".to_owned(), "DELETE_COMPLETE".to_owned()]);
+        state.stacks.insert(stack.to_owned(), gone);
+        Ok(done("delete-stack"))
+    }
+
+    async fn get_configuration(&self, function: &str) -> Answer<FunctionState> {
+        let state = self.call("get_configuration", function)?;
+        let found = state.functions.get(function).cloned();
+        let found = found.ok_or_else(|| refused(ErrorKind::NotFound, "get_configuration"))?;
+        Ok(FunctionState::new(found, Some(state.revision.to_string())))
+    }
+
+    async fn update_configuration(
+        &self,
+        function: &str,
+        change: &ConfigurationChange,
+        revision_id: Option<&str>,
+    ) -> Answer<Updated> {
+        let mut state = self.call("update_configuration", function)?;
+        if state.rivals > 0 {
+            state.rivals -= 1;
+            state.revision += 1;
+            let rival = state.functions.get_mut(function).and_then(|live| live.environment.as_mut().ok());
+            rival.map(|variables| variables.insert("RIVAL".to_owned(), Sensitive::new("new")));
+        }
+        if revision_id != Some(state.revision.to_string().as_str()) {
+            return Err(refused(ErrorKind::Precondition, "update_configuration"));
+        }
+        state.revision += 1;
+        state.sent.push(change.clone());
+        if let Some(live) = state.functions.get_mut(function) {
+            live.last_update_status = "Successful".to_owned();
+            live.timeout = change.timeout.unwrap_or(live.timeout);
+            if let Some(environment) = &change.environment {
+                live.environment = Ok(environment.clone());
+            }
+        }
+        Ok(Updated { revision_id: None, request_id: Some("request-configuration".to_owned()) })
+    }
+
+    async fn update_code(
+        &self,
+        function: &str,
+        _code: CodeUpload,
+        _architecture: Option<&str>,
+        _revision_id: Option<&str>,
+    ) -> Answer<Updated> {
+        let mut state = self.call("update_code", function)?;
+        if let Some(live) = state.functions.get_mut(function) {
+            live.code_sha256 = "ours".to_owned();
+        }
+        Ok(Updated { revision_id: None, request_id: Some("request-code".to_owned()) })
+    }
+
+    async fn get_policy(&self, function: &str) -> Answer<PolicyState> {
+        let state = self.call("get_policy", function)?;
+        Ok(PolicyState { statements: state.statements.clone(), revision_id: None })
+    }
+
+    async fn add_permission(
+        &self,
+        function: &str,
+        _statement_id: &str,
+        _source_account: &str,
+        _revision_id: Option<&str>,
+    ) -> Answer<Done> {
+        self.call("add_permission", function).map(|_| done("permission"))
+    }
+
+    async fn remove_permission(&self, function: &str, _statement_id: &str, _revision_id: Option<&str>) -> Answer<Done> {
+        let mut state = self.call("remove_permission", function)?;
+        state.statements.clear();
+        Ok(done("remove"))
+    }
+
+    async fn rotate_secret(
+        &self,
+        secret: &str,
+        function_arn: Option<&str>,
+        rules: Option<&RotationRules>,
+        _rotate_immediately: bool,
+    ) -> Answer<RotateAnswer> {
+        let mut state = self.call("rotate_secret", secret)?;
+        if let Some(live) = state.secrets.get_mut(secret) {
+            live.rotation_enabled = Some(true);
+            live.function_arn = function_arn.map(str::to_owned);
+            live.rules = rules.cloned().or(Some(RotationRules::new(Schedule::AutomaticallyAfterDays(1), None)));
+        }
+        Ok(RotateAnswer { version_id: "v2".to_owned(), request_id: Some("request-rotate".to_owned()) })
+    }
+
+    async fn cancel_rotate_secret(&self, secret: &str) -> Answer<Done> {
+        let mut state = self.call("cancel_rotate_secret", secret)?;
+        if let Some(live) = state.secrets.get_mut(secret) {
+            live.rotation_enabled = Some(false);
+        }
+        Ok(done("cancel"))
+    }
+
+    async fn describe_secret(&self, secret: &str) -> Answer<LiveSecret> {
+        let state = self.call("describe_secret", secret)?;
+        let found = state.secrets.values().find(|live| live.arn == secret || live.name == secret).cloned();
+        found.ok_or_else(|| refused(ErrorKind::NotFound, "describe_secret"))
+    }
+
+    async fn rotation_progress(&self, secret: &str, _version: &str) -> Answer<RotationProgress> {
+        let mut state = self.call("rotation_progress", secret)?;
+        let stages = next(&mut state.progress).unwrap_or_else(|| vec!["AWSCURRENT".to_owned()]);
+        Ok(RotationProgress { stages, ..RotationProgress::default() })
+    }
+}

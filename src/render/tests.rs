@@ -1,0 +1,452 @@
+//! What people read, as snapshots: every action, effect, problem, note and outcome at least once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::plan::{Mode, plan as plan_text};
+use super::report::{left_out, report};
+use crate::apply::{Failure, NotFinished, Outcome, Report};
+use crate::aws::{AwsError, ErrorKind};
+use crate::model::live::Unread;
+use crate::model::{Address, Kind, RotationRules, Schedule};
+use crate::plan::{
+    Action, Change, Effect, FieldChange, Note, NoteKind, Plan, Problem, ProblemKind, Reason, RotateSecret, Severity,
+    Shown, Step, StepKind,
+};
+
+/// A text that tries to clear the screen, to set a title, to ring, to reverse and to forge a line.
+const EVIL: &str = "x\u{1b}[2J\u{1b}]0;t\u{7}\u{202e}\u{2028}\r\ny";
+
+/// Makes every text of the builders below `EVIL` or harmless.
+#[derive(Clone, Copy)]
+struct Texts(bool);
+
+impl Texts {
+    fn of(self, harmless: &str) -> String {
+        if self.0 { EVIL.to_owned() } else { harmless.to_owned() }
+    }
+
+    fn address(self, kind: Kind, handle: &str) -> Address {
+        Address { target: self.0.then(|| EVIL.to_owned()), kind, handle: self.of(handle) }
+    }
+
+    fn text(self, harmless: &str) -> Shown {
+        Shown::Text(self.of(harmless))
+    }
+
+    fn rules(self) -> RotationRules {
+        RotationRules::new(Schedule::Expression(self.of("cron(0 2 ? * SUN *)")), Some(3))
+    }
+
+    fn request(self, now: bool) -> RotateSecret {
+        RotateSecret {
+            secret_arn: self.of("arn:s"),
+            function_arn: Some(self.of("arn:f")),
+            rules: Some(self.rules()),
+            rotate_immediately: now,
+        }
+    }
+
+    fn unread(self) -> [Unread; 2] {
+        [
+            Unread::Denied {
+                action: self.of("secretsmanager:ListSecrets"),
+                resource: self.of("*"),
+                message: self.of("no"),
+            },
+            Unread::Failed {
+                code: Some(self.of("InternalFailure")),
+                message: self.of("try later"),
+                request_id: Some(self.of("request-1")),
+            },
+        ]
+    }
+}
+
+fn change(
+    address: Address,
+    name: String,
+    action: Action,
+    reason: Reason,
+    effects: &[Effect],
+    fields: Vec<FieldChange>,
+) -> Change {
+    let effects: BTreeSet<Effect> = effects.iter().copied().collect();
+    Change { address, name, action, reason, fields, effects, after: Vec::new(), blocked: false }
+}
+
+fn field(path: &str, before: Shown, after: Shown) -> FieldChange {
+    FieldChange::new(path, before, after)
+}
+
+fn stack_changes(t: Texts) -> Vec<Change> {
+    let (application, version, stack) = (t.of("arn:app"), t.of("1.0.2"), t.of("new"));
+    let deploy = |replaces| Action::DeployStack {
+        application: application.clone(),
+        version: version.clone(),
+        stack: stack.clone(),
+        replaces,
+    };
+    let tag = || Action::TagStack { id: t.of("arn:stack") };
+    let function = |handle: &str| t.address(Kind::Function, handle);
+    let tag_field = || vec![field("tags.rotator:project", Shown::Absent, t.text("p"))];
+    let long = t.of(&"long ".repeat(20));
+    vec![
+        change(
+            function("new"),
+            t.of("SecretsManager-new"),
+            deploy(None),
+            Reason::Missing,
+            &[],
+            vec![field("application.parameters.token", Shown::Absent, Shown::Sensitive)],
+        ),
+        change(
+            function("failed"),
+            t.of("failed"),
+            deploy(Some(t.of("arn:stack"))),
+            Reason::FailedStack { status: t.of("ROLLBACK_COMPLETE") },
+            &[Effect::Deletes],
+            vec![],
+        ),
+        change(
+            function("gone"),
+            t.of("gone"),
+            deploy(Some(t.of("arn:stack"))),
+            Reason::FunctionGone,
+            &[Effect::Deletes],
+            vec![],
+        ),
+        change(
+            function("update"),
+            t.of("update"),
+            Action::UpdateStack { application, version, stack: t.of("update"), id: t.of("arn:stack") },
+            Reason::Differs,
+            &[],
+            vec![
+                field("application.version", Shown::Unknown, t.text("1.0.2")),
+                field("application.parameters.long", t.text("short"), Shown::Text(long)),
+            ],
+        ),
+        change(function("adopt"), t.of("adopt"), tag(), Reason::Adopt, &[], tag_field()),
+        change(function("renamed"), t.of("renamed"), tag(), Reason::Renamed { from: t.of("q") }, &[], tag_field()),
+        change(t.address(Kind::OrphanStack, "let-go"), t.of("let-go"), tag(), Reason::Removed, &[], tag_field()),
+        change(
+            t.address(Kind::OrphanStack, "old"),
+            t.of("old"),
+            Action::DeleteStack { id: t.of("arn:stack"), function_arn: Some(t.of("arn:old")) },
+            Reason::Orphaned,
+            &[Effect::Deletes],
+            vec![field("stack", t.text("old"), Shown::Absent)],
+        ),
+    ]
+}
+
+fn function_changes(t: Texts) -> Vec<Change> {
+    let function = |handle: &str| t.address(Kind::Function, handle);
+    let list = |items: &[&str]| Shown::List(items.iter().map(|item| t.of(item)).collect());
+    vec![
+        change(
+            function("drifted"),
+            t.of("drifted"),
+            Action::UpdateConfiguration,
+            Reason::Differs,
+            &[],
+            vec![
+                field("timeout", Shown::text(3), Shown::text(30)),
+                field("layers", list(&["one", "two"]), list(&["two", "three"])),
+                field(&format!("environment.{}", t.of("URL")), Shown::Sensitive, Shown::Absent),
+            ],
+        ),
+        change(
+            function("drifted"),
+            t.of("drifted"),
+            Action::UpdateCode,
+            Reason::Differs,
+            &[Effect::ReplacesCode],
+            vec![field(&format!("code.files.{}", t.of("main.py")), t.text("aaaa"), t.text("bbbb"))],
+        ),
+        change(
+            function("drifted"),
+            t.of("drifted"),
+            Action::AddPermission { replace: true },
+            Reason::Differs,
+            &[Effect::OpensPermission],
+            vec![field("permission.source_account", Shown::Absent, t.text("111111111111"))],
+        ),
+        change(
+            function("closed"),
+            t.of("closed"),
+            Action::AddPermission { replace: false },
+            Reason::Missing,
+            &[Effect::OpensPermission],
+            vec![],
+        ),
+        change(
+            function("new"),
+            t.of("SecretsManager-new"),
+            Action::AddPermission { replace: false },
+            Reason::Deployed,
+            &[Effect::OpensPermission],
+            vec![],
+        ),
+    ]
+}
+
+fn secret_changes(t: Texts) -> Vec<Change> {
+    let secret = |handle: &str| t.address(Kind::Secret, handle);
+    let rules = |after: &RotationRules| field("rotation.rules", Shown::Absent, Shown::text(after));
+    let off = || vec![field("rotation.enabled", Shown::text(true), Shown::text(false))];
+    let mut blocked = change(
+        secret("blocked"),
+        t.of("blocked"),
+        Action::EnableRotation(t.request(true)),
+        Reason::Missing,
+        &[Effect::RotatesNow],
+        vec![],
+    );
+    blocked.blocked = true;
+    vec![
+        change(
+            secret("on"),
+            t.of("prod/on"),
+            Action::EnableRotation(t.request(true)),
+            Reason::Missing,
+            &[Effect::RotatesNow],
+            vec![rules(&t.rules())],
+        ),
+        change(
+            secret("moved"),
+            t.of("moved"),
+            Action::UpdateRotation(t.request(false)),
+            Reason::Differs,
+            &[Effect::TestsNow, Effect::MayRotateOnOldSchedule, Effect::TakesOver],
+            vec![field("function", t.text("arn:theirs"), t.text("arn:f"))],
+        ),
+        change(secret("off"), t.of("off"), Action::DisableRotation, Reason::Destroyed, &[Effect::StopsRotation], off()),
+        blocked,
+    ]
+}
+
+fn problems(t: Texts) -> Vec<Problem> {
+    let [denied, failed] = t.unread();
+    let parameter = || t.of("kmsKeyARN");
+    let kinds = vec![
+        ProblemKind::SecretMissing,
+        ProblemKind::NoValue,
+        ProblemKind::ScheduledForDeletion,
+        ProblemKind::Replica { primary: t.of("us-east-1") },
+        ProblemKind::OwnedByService { service: t.of("rds") },
+        ProblemKind::NoFunction,
+        ProblemKind::UnfinishedRotation { version: t.of("v2") },
+        ProblemKind::KeyWithoutParameter { key: t.of("arn:key") },
+        ProblemKind::TemplateCode,
+        ProblemKind::UnreadableEnvironment { code: t.of("AccessDeniedException") },
+        ProblemKind::UnscopedPermission { statement: t.of("open") },
+        ProblemKind::InvocationDenied { statement: t.of("keepout") },
+        ProblemKind::NotPermitted,
+        ProblemKind::FunctionMissing,
+        ProblemKind::FunctionFailed { reason: Some(t.of("no such subnet")) },
+        ProblemKind::FunctionFailed { reason: None },
+        ProblemKind::NameTaken,
+        ProblemKind::NamedOtherwise { live: t.of("other") },
+        ProblemKind::OtherProject { project: t.of("q") },
+        ProblemKind::StackBusy { status: t.of("UPDATE_IN_PROGRESS") },
+        ProblemKind::StackBroken {
+            status: t.of("UPDATE_ROLLBACK_FAILED"),
+            stack: t.of("serverlessrepo-f"),
+            reason: Some(t.of("Role: not authorized")),
+            ours: true,
+        },
+        ProblemKind::StackBroken {
+            status: t.of("ROLLBACK_COMPLETE"),
+            stack: t.of("serverlessrepo-f"),
+            reason: None,
+            ours: false,
+        },
+        ProblemKind::ApplicationMissing { application: t.of("arn:app"), version: Some(t.of("9.9.9")) },
+        ProblemKind::UnknownParameter {
+            parameter: parameter(),
+            version: t.of("1.0.2"),
+            declared: vec![t.of("endpoint"), t.of("kmsKeyArn")],
+        },
+        ProblemKind::UnknownParameter { parameter: parameter(), version: t.of("1.0.2"), declared: vec![t.of("zone")] },
+        ProblemKind::MissingParameter { parameter: parameter(), no_echo: true },
+        ProblemKind::MissingParameter { parameter: parameter(), no_echo: false },
+        ProblemKind::ParameterNotAllowed { parameter: parameter(), allowed: vec![t.of("a"), t.of("b")] },
+        ProblemKind::ArchitectureNeedsCode,
+        ProblemKind::HandlerFileMissing { handler: t.of("main.handler") },
+        ProblemKind::StillUsed { secrets: vec![t.of("s"), t.of("t")] },
+        ProblemKind::UseUnknown,
+        ProblemKind::StillNamed { address: t.address(Kind::Function, "f") },
+        ProblemKind::PruningRefused,
+        ProblemKind::NameNotTaken,
+        ProblemKind::BlockedBy { address: t.address(Kind::Function, "f") },
+        ProblemKind::Unread { what: "stack", unread: denied },
+        ProblemKind::Unread { what: "secret", unread: failed },
+    ];
+    let one = |(index, kind)| Problem {
+        address: t.address(Kind::Secret, &format!("s{index}")),
+        name: t.of("name"),
+        severity: if index % 5 == 0 { Severity::Warning } else { Severity::Error },
+        kind,
+    };
+    kinds.into_iter().enumerate().map(one).collect()
+}
+
+fn notes(t: Texts) -> Vec<Note> {
+    let [denied, failed] = t.unread();
+    let kinds = vec![
+        NoteKind::OrphanSecret { function: t.of("arn:old") },
+        NoteKind::OrphanStack { rotating: None },
+        NoteKind::OrphanStack { rotating: Some(1) },
+        NoteKind::OrphanStack { rotating: Some(2) },
+        NoteKind::OrphansNotChecked { unread: Some(denied) },
+        NoteKind::OrphansNotChecked { unread: Some(failed) },
+        NoteKind::OrphansNotChecked { unread: None },
+        NoteKind::NotManaged { live: Some(t.rules()), on: true },
+        NoteKind::NotManaged { live: None, on: false },
+        NoteKind::KeepsReference,
+        NoteKind::SharedWith { secrets: 2 },
+        NoteKind::NewerVersion { version: t.of("1.0.2"), newest: t.of("1.1.0") },
+        NoteKind::NotOurs { function: t.of("arn:theirs") },
+        NoteKind::StackStays,
+        NoteKind::UnscopedPermission { statement: t.of("open") },
+    ];
+    let one = |(index, kind)| Note { address: (index % 4 != 0).then(|| t.address(Kind::Secret, "s")), kind };
+    kinds.into_iter().enumerate().map(one).collect()
+}
+
+fn whole_plan(t: Texts) -> Plan {
+    let mut changes = stack_changes(t);
+    changes.extend(function_changes(t));
+    changes.extend(secret_changes(t));
+    Plan {
+        project: t.of("p"),
+        target: Some(t.of("prod")),
+        account: t.of("111111111111"),
+        region: t.of("eu-west-1"),
+        partial: true,
+        functions: 9,
+        secrets: 4,
+        changes,
+        problems: problems(t),
+        notes: notes(t),
+    }
+}
+
+fn outcomes(t: Texts) -> Vec<(StepKind, Outcome)> {
+    let rest = |waited, interrupted| {
+        Outcome::NotFinished(NotFinished {
+            version: t.of("v2"),
+            function: Some(t.of("f")),
+            log_group: Some(t.of("/aws/lambda/f")),
+            waited,
+            interrupted,
+        })
+    };
+    let aws = AwsError {
+        kind: ErrorKind::Denied,
+        action: "lambda:AddPermission",
+        resource: t.of("f"),
+        code: Some(t.of("AccessDeniedException")),
+        message: t.of("not authorized"),
+        request_id: Some(t.of("request-2")),
+    };
+    let failures = vec![
+        Failure::Aws(aws),
+        Failure::ChangeSet { reason: t.of("no such parameter") },
+        Failure::WouldReplace { resource: t.of("f"), action: "replace".to_owned() },
+        Failure::OtherStack { planned: t.of("arn:old"), made: t.of("arn:new") },
+        Failure::Stack { stack: t.of("arn:stack"), status: t.of("ROLLBACK_COMPLETE"), reason: Some(t.of("Role: no")) },
+        Failure::Function { function: t.of("f"), state: t.of("State Failed"), reason: None },
+        Failure::FunctionMissing { function: t.of("f") },
+        Failure::SecretMissing,
+        Failure::UnfinishedRotation { version: t.of("v9") },
+        Failure::StillUsed { secret: t.of("s") },
+        Failure::UnreadableEnvironment { code: t.of("AccessDeniedException") },
+        Failure::CodeDiffers { sent: t.of("aaa"), live: t.of("bbb") },
+        Failure::KeepsChanging { function: t.of("f") },
+        Failure::TimedOut {
+            what: "the stack".to_owned(),
+            after: Duration::from_secs(3725),
+            status: t.of("CREATE_IN_PROGRESS"),
+        },
+        Failure::Internal("a step has no change"),
+    ];
+    let mut outcomes = vec![
+        (StepKind::Stack, Outcome::Applied { requests: vec![t.of("request-1")] }),
+        (StepKind::Configuration, Outcome::Unchanged),
+        (StepKind::Watch, rest(Some(Duration::from_secs(605)), false)),
+        (StepKind::Watch, rest(Some(Duration::from_secs(5)), true)),
+        (StepKind::Watch, rest(None, false)),
+        (StepKind::Rotation, Outcome::NotAttempted { because: Some(6) }),
+        (StepKind::Rotation, Outcome::NotAttempted { because: None }),
+    ];
+    outcomes.extend(failures.into_iter().map(|failure| (StepKind::Code, Outcome::Failed(failure))));
+    outcomes
+}
+
+fn whole_report(t: Texts) -> Report {
+    let (steps, outcomes) = outcomes(t)
+        .into_iter()
+        .enumerate()
+        .map(|(index, (kind, outcome))| {
+            let address = t.address(Kind::Function, &format!("r{index}"));
+            (Step { address, name: t.of("name"), kind, change: None, after: Vec::new() }, outcome)
+        })
+        .unzip();
+    Report { steps, outcomes, interrupted: true }
+}
+
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+/// Without it a word, a symbol or a count could change unseen, and a new kind be left without words.
+#[test]
+fn a_plan_with_everything() {
+    insta::assert_snapshot!("plan", plain(&plan_text(&whole_plan(Texts(false)), Mode::Plan)));
+}
+
+/// Without it the last thing that people read of an apply could change unseen.
+#[test]
+fn a_report_with_everything() {
+    insta::assert_snapshot!("report", plain(&report(&whole_report(Texts(false)), 2, "eu-west-1")));
+}
+
+/// Without it an apply that left out what can't even be compared would call itself complete.
+#[test]
+fn what_has_an_error_counts_as_left_out() {
+    let t = Texts(false);
+    let mut plan = Plan { problems: problems(t), ..Plan::default() };
+    plan.problems.truncate(2);
+    assert_eq!(left_out(&plan), 1, "the first is a warning");
+    plan.changes = secret_changes(t);
+    assert_eq!(left_out(&plan), 2);
+}
+
+/// Without it a name on AWS could clear the screen, hide a line of a plan, or forge one.
+#[test]
+fn control_characters_never_get_through() {
+    let t = Texts(true);
+    for mode in [Mode::Plan, Mode::Apply, Mode::Destroy] {
+        assert_harmless(&plan_text(&whole_plan(t), mode));
+    }
+    assert_harmless(&report(&whole_report(t), 2, EVIL));
+    let row = |windows| super::schedule::Row { address: EVIL.to_owned(), rules: Some(t.rules()), off: false, windows };
+    assert_harmless(&super::schedule::table(&[row(Vec::new())]));
+}
+
+/// Only line ends, and the styles that we put there ourselves.
+fn assert_harmless(text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.find('\u{1b}') {
+        let style = &rest[at + 1..];
+        let end = style.find('m').expect("a style ends");
+        assert!(style[1..end].chars().all(|c| c.is_ascii_digit() || c == ';') && style.starts_with('['), "{style:.40}");
+        rest = &style[end..];
+    }
+    let harmful = |c: char| (c.is_control() && c != '\n' && c != '\u{1b}') || matches!(c, '\u{202e}' | '\u{2028}');
+    assert_eq!(text.find(harmful), None);
+    assert!(!text.lines().any(|line| line.starts_with('y')), "a line was forged");
+}
