@@ -317,6 +317,7 @@ pub enum Shown {
 
 impl Shown {
     /// A text.
+    #[expect(clippy::needless_pass_by_value, reason = "numbers, texts and references to them all stand here")]
     pub fn text(value: impl ToString) -> Self {
         Self::Text(value.to_string())
     }

@@ -48,7 +48,7 @@ pub fn report(report: &Report, left_out: usize, region: &str) -> String {
                 }
             }
             Outcome::NotFinished(rest) if rest.waited.is_some() => {
-                out.push_str(&not_finished(&address, step, rest, region))
+                out.push_str(&not_finished(&address, step, rest, region));
             }
             _ => {}
         }

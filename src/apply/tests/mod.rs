@@ -292,11 +292,10 @@ async fn an_environment_is_merged_with_what_others_write() {
     let report = run.on(&fake).await;
     assert_eq!(kinds(&report), [(StepKind::Configuration, "applied")]);
     assert_eq!(fake.calls(), ["update_configuration f", "update_configuration f"]);
-    let state = fake.state();
-    let names: Vec<&String> = state.sent[0].environment.iter().flatten().map(|(name, _)| name).collect();
+    let sent = fake.state().sent[0].clone();
+    let names: Vec<&String> = sent.environment.iter().flatten().map(|(name, _)| name).collect();
     assert_eq!(names, ["FOREIGN", "RIVAL", "URL"]);
-    assert_eq!((state.sent[0].timeout, state.sent[0].memory), (Some(30), None), "what is as wanted isn't sent");
-    drop(state);
+    assert_eq!((sent.timeout, sent.memory), (Some(30), None), "what is as wanted isn't sent");
 
     let (run, mut state) = drifted();
     state.rivals = u32::MAX;
@@ -313,7 +312,7 @@ async fn a_failed_edit_is_mended_by_the_next() {
     assert_eq!(kinds(&report), [(StepKind::Configuration, "applied")]);
 }
 
-/// Without it AddPermission would meet its own statement and fail, or let Secrets Manager in twice.
+/// Without it `AddPermission` would meet its own statement and fail, or let Secrets Manager in twice.
 #[tokio::test(start_paused = true)]
 async fn a_permission_that_is_there_is_left_alone() {
     let mut state = nothing_there();

@@ -1,10 +1,12 @@
 //! The differ on small built states.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::*;
 use crate::model::live::{LiveSecret, LiveStack, ParameterDefinition, Reading, Statement, Unread};
 use crate::model::{PROJECT_TAG, RotationRules, SAR_VERSION_TAG, Schedule, Sensitive, Vpc};
+use crate::plan::StepKind;
 use crate::plan::fixtures::*;
 
 const CONVERGE: Scope = Scope { purpose: Purpose::Converge { prune: false }, partial: false };
@@ -28,7 +30,7 @@ fn lines(plan: &Plan) -> Vec<String> {
                 line.push_str(effect.word());
             }
             if !change.after.is_empty() {
-                line.push_str(&format!(" after{:?}", change.after));
+                let _ = write!(line, " after{:?}", change.after);
             }
             if change.blocked {
                 line.push_str(" BLOCKED");
@@ -66,8 +68,17 @@ fn nothing_there_is_deployed_in_the_guides_order() {
     ]
     "#);
     let kinds: Vec<_> = crate::plan::order(&plan, &desired()).into_iter().map(|step| step.kind).collect();
-    use crate::plan::StepKind::{Code, Configuration, Permission, Rotation, Stack, Watch};
-    assert_eq!(kinds, [Stack, Configuration, Code, Permission, Rotation, Watch]);
+    assert_eq!(
+        kinds,
+        [
+            StepKind::Stack,
+            StepKind::Configuration,
+            StepKind::Code,
+            StepKind::Permission,
+            StepKind::Rotation,
+            StepKind::Watch
+        ]
+    );
 }
 
 /// Drift by other hands, each with the right action.
@@ -135,8 +146,7 @@ fn a_stack_without_a_tag_is_adopted_and_anothers_is_refused() {
     assert_eq!(plan.changes[0].reason, Reason::Adopt);
     // Configuration and code are compared again after every change of a stack.
     let kinds: Vec<_> = crate::plan::order(&plan, &desired()).into_iter().map(|step| step.kind).collect();
-    use crate::plan::StepKind::{Code, Configuration, Stack};
-    assert_eq!(kinds, [Stack, Configuration, Code]);
+    assert_eq!(kinds, [StepKind::Stack, StepKind::Configuration, StepKind::Code]);
 
     let mut theirs = stack();
     theirs.tags.insert(PROJECT_TAG.to_owned(), "q".to_owned());
