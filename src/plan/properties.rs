@@ -199,11 +199,9 @@ proptest! {
         let mut carried_out: BTreeMap<usize, usize> = BTreeMap::new();
         for (index, step) in steps.iter().enumerate() {
             prop_assert!(step.after.iter().all(|before| *before < index));
-            if step.kind != StepKind::Watch {
-                if let Some(change) = step.change {
-                    prop_assert!(!plan.changes[change].blocked);
-                    prop_assert_eq!(carried_out.insert(change, index), None);
-                }
+            if let Some(change) = step.change.filter(|_| step.kind != StepKind::Watch) {
+                prop_assert!(!plan.changes[change].blocked);
+                prop_assert_eq!(carried_out.insert(change, index), None);
             }
         }
         let runnable: BTreeSet<usize> = (0..plan.changes.len()).filter(|change| !plan.changes[*change].blocked).collect();

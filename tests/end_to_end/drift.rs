@@ -45,7 +45,7 @@ fn each_drift_is_shown_and_repaired() {
         for text in shown {
             plan = plan.says(text);
         }
-        plan.is_silent_about("reckless").is_silent_about("careful");
+        plan.keeps_silent_about("reckless").keeps_silent_about("careful");
         world.rotator(&["apply", "--auto-approve"]).exits(0).says("Apply complete!");
         world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.");
     };

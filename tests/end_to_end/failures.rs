@@ -1,5 +1,7 @@
 //! What goes wrong: said where it belongs, and without holding up the rest.
 
+use std::fmt::Write as _;
+
 use super::support::{World, repository};
 
 fn good_code(world: &World) {
@@ -88,7 +90,7 @@ secrets:
     .to_owned();
     for number in 0..21 {
         world.create_secret(&format!("s{number}"), "first");
-        manifest.push_str(&format!("  s{number}: {{}}\n"));
+        let _ = writeln!(manifest, "  s{number}: {{}}");
     }
     world.write("rotator.yaml", &manifest);
     world.rotator(&["apply", "--auto-approve"]).exits(1).says("21 secrets would rotate now").says("--max-rotations 21");

@@ -89,7 +89,7 @@ fn zip_by_hand(world: &World, name: &str) {
 pub fn until_rotated(world: &World, secret: &str) {
     let began = Instant::now();
     while world.version(secret, "AWSPREVIOUS").is_none() {
-        assert!(began.elapsed() < Duration::from_secs(60), "{}", world.describe(secret));
+        assert!(began.elapsed() < Duration::from_mins(1), "{}", world.describe(secret));
     }
 }
 
@@ -98,7 +98,7 @@ pub fn until_rotated(world: &World, secret: &str) {
 pub fn until_tested(world: &World, secret: &str) {
     let began = Instant::now();
     while world.version(secret, "AWSPENDING").is_some() {
-        assert!(began.elapsed() < Duration::from_secs(60), "{}", world.describe(secret));
+        assert!(began.elapsed() < Duration::from_mins(1), "{}", world.describe(secret));
     }
 }
 

@@ -83,5 +83,5 @@ fn a_manifest_in_the_working_directory_keeps_its_code() {
     rotator(folder.path(), &["plan", "--sandbox"])
         .exits(0)
         .says("code.source = \"functions/signing_key\"")
-        .is_silent_about("no `code:` is stated");
+        .keeps_silent_about("no `code:` is stated");
 }

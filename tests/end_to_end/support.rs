@@ -41,7 +41,7 @@ impl Output {
 
     /// Checks that neither stream holds a text.
     #[track_caller]
-    pub fn is_silent_about(self, text: &str) -> Self {
+    pub fn keeps_silent_about(self, text: &str) -> Self {
         assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "`{text}` is there: {}", self.all());
         self
     }
