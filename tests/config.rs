@@ -68,7 +68,8 @@ fn loaded(folder: &tempfile::TempDir) -> config::Loaded {
 /// What was found wrong, one summary a line.
 fn refused(folder: &tempfile::TempDir) -> String {
     let problems = config::load(&[folder.path().to_path_buf()]).expect_err("a refusal").0;
-    problems.iter().map(|problem| format!("{}: {}\n", problem.check, problem.summary)).collect()
+    let lines: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.check, problem.summary)).collect();
+    lines.join("\n")
 }
 
 /// The manifest that shows everything.
@@ -322,5 +323,58 @@ fn the_schema_is_the_format() {
         "version: 1\nproject: p\nsecrets: {a: {rotation: {duration: 4}}}",
     ] {
         assert!(!problems(wrong).is_empty(), "{wrong}");
+    }
+}
+
+/// Without it, outputs of Terraform with an escape that only JSON has would stop every plan.
+#[test]
+fn outputs_may_hold_json_escapes() {
+    let folder = written(&[
+        (
+            "rotator.yaml",
+            "version: 1\nproject: p\ntargets:\n  dev: {region: eu-west-1, vars_from: out.json}\nfunctions:\n  f: {description: \"${icon}\"}\n",
+        ),
+        ("out.json", "{\"icon\": {\"sensitive\": false, \"type\": \"string\", \"value\": \"\\ud83d\\ude80\"}}"),
+    ]);
+    let manifest = loaded(&folder).manifests.pop().expect("one manifest");
+    let desired = manifest.resolve(0, &Ambient::default()).expect("resolved");
+    assert_eq!(
+        desired.functions["f"].deployment().and_then(|deployment| deployment.description.as_deref()),
+        Some("\u{1f680}")
+    );
+}
+
+/// Without it, files written on Windows would be refused, or shown with their line ends.
+#[test]
+fn windows_line_ends() {
+    let text = "\u{feff}version: 1\nproject: p\nfunctions:\n  f: {existing: f, colour: red}\n".replace('\n', "\r\n");
+    let folder = written(&[("rotator.yaml", &text)]);
+    let problems = config::load(&[folder.path().to_path_buf()]).expect_err("an unknown field").0;
+    let position = problems[0].position.as_ref().expect("a place");
+    assert_eq!(
+        (position.line, position.column, position.text.as_deref()),
+        (4, 20, Some("  f: {existing: f, colour: red}"))
+    );
+}
+
+proptest::proptest! {
+    /// Without it, a manifest that is broken in a way that nobody thought of could stop the program, or point outside the file.
+    #[test]
+    fn broken_manifests_are_refused_and_nothing_more(edits in proptest::collection::vec((0_usize..4000, 0_usize..12, "[ \\n:{}\\[\\]\"'&*<!|>#${}a0é-]{0,6}"), 1..5)) {
+        let mut text: Vec<char> = include_str!("everything.yaml").chars().collect();
+        for (at, length, new) in edits {
+            let at = at % text.len();
+            let end = (at + length).min(text.len());
+            text.splice(at..end, new.chars());
+        }
+        let text: String = text.into_iter().collect();
+        let folder = written(&[("rotator.yaml", &text), ("services/mail.yaml", "secrets: {}\n")]);
+        if let Err(problems) = config::load(&[folder.path().to_path_buf()]) {
+            let lines = text.split(['\n', '\r']).count() + 1;
+            for position in problems.0.iter().filter_map(|problem| problem.position.as_ref()) {
+                proptest::prop_assert!((1..=lines).contains(&position.line) && position.column >= 1 && position.length >= 1, "{:?}", position);
+            }
+            diagnostics::render(&problems.0, true, 80);
+        }
     }
 }

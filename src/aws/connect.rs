@@ -15,6 +15,8 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::retry::{RetryPartition, TokenBucket};
+use aws_smithy_async::rt::sleep::default_async_sleep;
+use aws_smithy_async::time::SystemTimeSource;
 
 use super::error::{AwsError, ErrorKind, clean, failed};
 use super::http::{CaBundleError, Http, SharedHttp};
@@ -341,8 +343,10 @@ fn sandbox_config(sandbox: &SandboxEndpoint, target: &Target, region: &str, http
         .region(Region::new(region.to_owned()))
         .endpoint_url(&sandbox.url)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .time_source(SystemTimeSource::new())
         .retry_config(retries(None))
         .timeout_config(timeouts(Duration::from_secs(2)));
+    config.set_sleep_impl(default_async_sleep());
     config.set_app_name(AppName::new(NAME).ok());
     config.build()
 }

@@ -191,7 +191,8 @@ pub struct RotateAnswer {
 /// How a rotation does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RotationProgress {
-    /// The staging labels of the version that is watched; none: the version is gone.
+    /// The staging labels of the version that is watched. None: its rotation hasn't begun yet, or is over and the version gone.
+    /// The first holds for a moment after `RotateSecret`, which only accepts.
     pub stages: Vec<String>,
     /// The version that holds `AWSCURRENT`.
     pub current_version: Option<String>,

@@ -95,7 +95,7 @@ impl<'a> Apply<'a> {
             return;
         }
         match &self.live {
-            Some(live) => live.suspend(|| output::say(line)),
+            Some(bars) => bars.suspend(|| output::say(line)),
             None => output::say(line),
         }
     }

@@ -209,15 +209,14 @@ fn build_packages(
         let Some(code) = &mut deployment.code else { continue };
         let CodeSource::Path { path, tree, .. } = &code.source else { continue };
         let known = packages.lock().ok().and_then(|packages| packages.get(path).cloned());
-        let built = match known {
-            Some(built) => built,
-            None => {
-                let built = Arc::new(package::build(path, tree).map_err(|error| (handle.clone(), error))?);
-                if let Ok(mut packages) = packages.lock() {
-                    packages.insert(path.clone(), Arc::clone(&built));
-                }
-                built
+        let built = if let Some(built) = known {
+            built
+        } else {
+            let built = Arc::new(package::build(path, tree).map_err(|error| (handle.clone(), error))?);
+            if let Ok(mut packages) = packages.lock() {
+                packages.insert(path.clone(), Arc::clone(&built));
             }
+            built
         };
         code.package = Some(built.summary.clone());
         zips.insert(handle.clone(), built.bytes.clone());

@@ -46,14 +46,16 @@ pub(super) fn read(
                     return None;
                 }
             };
-            let tree = document.tree.canonicalize().ok()?;
-            let result = checked.0.entry(path.clone()).or_insert_with(|| check_path(&path, &tree)).clone();
+            let tree = targets::here(&document.tree);
+            let check =
+                || tree.canonicalize().map_err(|error| error.to_string()).and_then(|tree| check_path(&path, &tree));
+            let result = checked.0.entry(path.clone()).or_insert_with(check).clone();
             if let Err(reason) = result {
                 scene.report(&["code"], Diagnostic::error("code", format!("`{shown}` can't be the code: {reason}")));
                 return None;
             }
             check_handler(scene, file, &path, shown);
-            CodeSource::Path { path, tree: document.tree.clone(), shown: shown.clone() }
+            CodeSource::Path { path, tree, shown: shown.clone() }
         }
     };
     Some(Code { source, package: None })

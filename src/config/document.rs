@@ -9,7 +9,7 @@ use super::raw::{DefaultsFile, RootFile};
 use super::scene::{unknown_field, wrong_type};
 use super::source::{self, Sources, Span};
 use super::typed::{self, Kind};
-use super::{include, names, parse, suggest};
+use super::{include, names, parse, roots, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::model;
 
@@ -132,7 +132,7 @@ impl Reader {
             && map.get("project").is_none()
             && map.entries.iter().all(|entry| OF_PARTS.contains(&&*entry.key))
         {
-            let problem = part_as_root(&shown);
+            let problem = roots::part_as_root(&shown);
             self.at(start, problem);
             return None;
         }
@@ -226,8 +226,12 @@ impl Reader {
         };
         let mut spans = Vec::new();
         let all = part.functions.iter().map(|entry| &entry.node).chain(&part.function_defaults);
-        for environment in all.filter_map(|node| node.child("environment")) {
-            environment_spans(environment, &mut spans);
+        for node in all {
+            for private in
+                [&["environment"][..], &["application", "parameters"]].iter().filter_map(|path| node.find(path))
+            {
+                private_spans(private, &mut spans);
+            }
         }
         self.sources.mask(&spans);
         (part, targets)
@@ -504,11 +508,11 @@ impl Reader {
     }
 }
 
-/// The places of environment values, to be covered in excerpts.
-fn environment_spans(node: &Node, spans: &mut Vec<Span>) {
+/// The places of values that are never shown, to be covered in excerpts.
+fn private_spans(node: &Node, spans: &mut Vec<Span>) {
     match &node.value {
-        Value::Map(map) => map.entries.iter().for_each(|entry| environment_spans(&entry.node, spans)),
-        Value::List(items) => items.iter().for_each(|item| environment_spans(item, spans)),
+        Value::Map(map) => map.entries.iter().for_each(|entry| private_spans(&entry.node, spans)),
+        Value::List(items) => items.iter().for_each(|item| private_spans(item, spans)),
         Value::Null => {}
         _ => spans.push(node.span),
     }
@@ -537,65 +541,4 @@ fn removed(text: &str, at: Span) -> Result<Removed, Box<Diagnostic>> {
         },
         None => refused(format!("`{text}` is no address")),
     }
-}
-
-/// How far up a part's root is looked for.
-const MAX_PARENTS: usize = 8;
-
-/// A part was given as a root: name its root, if it can be found above it.
-fn part_as_root(path: &Path) -> Diagnostic {
-    let problem = Diagnostic::error(
-        "part-as-root",
-        format!("`{}` is a part, not a root manifest: it has neither `version` nor `project`", path.display()),
-    );
-    match find_root(path) {
-        Some(root) => problem.hint(format!("it is included by `{}`: give that one", root.display())),
-        None => problem.hint("give the root manifest that includes it, or add `version: 1` and `project: NAME`"),
-    }
-}
-
-fn find_root(part: &Path) -> Option<PathBuf> {
-    let real = part.canonicalize().ok()?;
-    let mut shown = part.parent()?.to_path_buf();
-    for folder in real.parent()?.ancestors().take(MAX_PARENTS) {
-        let relative = real.strip_prefix(folder).ok()?;
-        if let Some(name) = roots_in(folder).into_iter().find(|root| includes(&folder.join(root), relative)) {
-            // As the user would write it: beside the part's own path where it goes that far up.
-            let prefix = if shown.as_os_str().is_empty() || shown.canonicalize().is_ok_and(|real| real == folder) {
-                shown
-            } else {
-                folder.to_path_buf()
-            };
-            return Some(prefix.join(name));
-        }
-        if !shown.pop() || shown.as_os_str().is_empty() {
-            shown = PathBuf::new();
-        }
-    }
-    None
-}
-
-/// The YAML files of a folder, `rotator.yaml` first; a handful at most.
-fn roots_in(folder: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let names = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> =
-        names.filter(|name| Path::new(name).extension().is_some_and(|e| e == "yaml" || e == "yml")).collect();
-    names.sort_by_key(|name| (name != "rotator.yaml", name.clone()));
-    names.truncate(20);
-    names
-}
-
-fn includes(root: &Path, part: &Path) -> bool {
-    let Ok(text) = source::read(root) else { return false };
-    let sources = Sources::default();
-    let file = sources.add(root.to_path_buf(), text, true);
-    let Ok(node) = parse::parse(&sources, file) else { return false };
-    let Some(Node { value: Value::List(items), .. }) = node.child("include") else { return false };
-    node.child("version").is_some()
-        && items
-            .iter()
-            .filter_map(Node::text)
-            .any(|pattern| include::check(pattern).is_ok_and(|matcher| matcher.is_match(part)))
 }

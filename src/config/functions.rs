@@ -228,7 +228,7 @@ fn check_application(scene: &mut Scene<'_>, id: &str) {
 fn check_parameter(scene: &mut Scene<'_>, parameter: &str, value: &str, name: &str) {
     let path = ["application", "parameters", parameter];
     if let Some(kind) = credentials::kind_of(value) {
-        scene.report(&path, credential(parameter, kind));
+        scene.report_unshown(&path, credential(parameter, kind));
     } else if parameter == "functionName" && value != name {
         scene.report(
             &path,
@@ -254,7 +254,7 @@ fn check_environment(scene: &mut Scene<'_>, environment: Option<&BTreeMap<String
     for (name, value) in environment.into_iter().flatten() {
         let path = ["environment", name.as_str()];
         if let Some(kind) = value.as_deref().and_then(credentials::kind_of) {
-            scene.report(&path, credential(name, kind));
+            scene.report_unshown(&path, credential(name, kind));
         }
         let valid = name.starts_with(|c: char| c.is_ascii_alphabetic())
             && name.len() >= 2

@@ -18,6 +18,8 @@ mod node;
 mod parse;
 mod raw;
 mod resolve;
+mod roots;
+mod scalar;
 mod scene;
 mod schema;
 mod secrets;
@@ -27,7 +29,8 @@ mod targets;
 mod typed;
 mod variables;
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -157,15 +160,48 @@ fn same_projects(manifests: &[(Manifest, Resolution)]) -> Vec<Diagnostic> {
     found
 }
 
-/// Sorted by file and position; what was found several times is said once.
-fn tidy(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut seen = HashSet::new();
-    found.retain(|problem| {
+/// Sorted by file and position; what is wrong once, in a default, is said once and not for each entry that inherits it.
+fn tidy(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut seen: HashMap<_, usize> = HashMap::new();
+    let mut kept: Vec<(Diagnostic, usize)> = Vec::new();
+    for mut problem in found {
+        let texts = problem.detail.iter_mut().chain(&mut problem.hints).chain(std::iter::once(&mut problem.summary));
+        texts.for_each(redact);
         let place = problem.position.as_ref().map(|position| (position.file.clone(), position.line, position.column));
-        seen.insert((place, problem.check, problem.summary.clone(), problem.targets.clone()))
-    });
+        let key = (place, problem.check, problem.summary.clone(), problem.targets.clone());
+        match seen.entry(key) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(kept.len());
+                kept.push((problem, 0));
+            }
+            Entry::Occupied(occupied) => {
+                let (first, more) = &mut kept[*occupied.get()];
+                if !first.related.is_empty() && first.related != problem.related {
+                    *more += 1;
+                }
+            }
+        }
+    }
+    let counted = |(mut problem, more): (Diagnostic, usize)| {
+        let also = match more {
+            0 => return problem,
+            1 => "one more entry inherits it".to_owned(),
+            more => format!("{more} more entries inherit it"),
+        };
+        problem.detail = Some(problem.detail.map_or_else(|| also.clone(), |detail| format!("{detail}; {also}")));
+        problem
+    };
+    let mut found: Vec<Diagnostic> = kept.into_iter().map(counted).collect();
     found.sort_by(|a, b| a.position.cmp(&b.position).then_with(|| a.severity.cmp(&b.severity)));
     found
+}
+
+/// A value that is quoted in a message and looks like a credential, in whatever field it stands, is not repeated.
+fn redact(text: &mut String) {
+    if credentials::kind_of(text).is_some() {
+        let parts = text.split('`').map(|part| if credentials::kind_of(part).is_some() { "…" } else { part });
+        *text = parts.collect::<Vec<_>>().join("`");
+    }
 }
 
 impl Manifest {

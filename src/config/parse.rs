@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as Range, Tag};
 
-use super::node::{Entry, Map, Node, Number, Value};
+use super::node::{Entry, Map, Node, Value};
+use super::scalar::{is_date, plain};
 use super::source::{Sources, Span};
 use crate::diagnostic::Diagnostic;
 
@@ -463,50 +464,4 @@ fn measure(node: &Node) -> (usize, usize) {
         _ => return (1, 0),
     };
     children.into_iter().map(measure).fold((1, 1), |(size, depth), (more, below)| (size + more, depth.max(below + 1)))
-}
-
-/// What a plain scalar is in YAML 1.2's core schema.
-fn plain(text: &str) -> Value {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" => return Value::Bool(true),
-        "false" | "False" | "FALSE" => return Value::Bool(false),
-        _ => {}
-    }
-    let number = |integer| Value::Number(Number { text: text.to_owned(), integer });
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if !unsigned.is_empty() && unsigned.bytes().all(|b| b.is_ascii_digit()) {
-        return number(text.parse::<i64>().ok());
-    }
-    for (prefix, radix) in [("0x", 16), ("0o", 8)] {
-        if let Some(digits) = text.strip_prefix(prefix)
-            && let Ok(integer) = i64::from_str_radix(digits, radix)
-            && !digits.starts_with(['-', '+'])
-        {
-            return number(Some(integer));
-        }
-    }
-    let float_shape = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && unsigned.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
-        && unsigned.bytes().any(|b| b.is_ascii_digit());
-    if (float_shape && text.parse::<f64>().is_ok())
-        || matches!(unsigned, ".inf" | ".Inf" | ".INF")
-        || matches!(text, ".nan" | ".NaN" | ".NAN")
-    {
-        return number(None);
-    }
-    Value::String(text.to_owned())
-}
-
-/// `2026-01-31`, with or without a time: a timestamp to readers of YAML 1.1.
-fn is_date(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let shape = b"0000-00-00";
-    bytes.len() >= shape.len()
-        && shape
-            .iter()
-            .zip(bytes)
-            .all(|(pattern, byte)| if *pattern == b'0' { byte.is_ascii_digit() } else { byte == pattern })
-        && (bytes.len() == shape.len() || matches!(bytes[shape.len()], b'T' | b't' | b' '))
-        && bytes[shape.len()..].iter().all(|byte| byte.is_ascii_digit() || b"Tt :.Z+-z".contains(byte))
 }

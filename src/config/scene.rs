@@ -36,8 +36,17 @@ impl Scene<'_> {
             (Value::Map(_), _) if !exact => self.nearest_key(path),
             _ => node.span,
         };
-        let origin = if path.first() == Some(&"environment") { None } else { node.origin.as_deref().copied() };
+        let private = path.first() == Some(&"environment") || path.get(1) == Some(&"parameters");
+        let origin = node.origin.as_deref().copied().filter(|_| !private);
         self.push(span, origin, problem);
+    }
+
+    /// Reports a problem of the value at a path without showing its line.
+    pub fn report_unshown(&mut self, path: &[&str], problem: Diagnostic) {
+        self.report(path, problem);
+        if let Some(position) = self.found.last_mut().and_then(|problem| problem.position.as_mut()) {
+            position.text = None;
+        }
     }
 
     /// The key of the last map on the way to a path.
@@ -137,8 +146,8 @@ pub(super) fn wrong_type(path: &[&str], node: &Node, wanted: &str) -> Diagnostic
     let in_list = path.last().is_some_and(|step| step.parse::<usize>().is_ok());
     let subject = if in_list { format!("an item of `{field}`") } else { format!("`{field}`") };
     let problem = Diagnostic::error("wrong-type", format!("{subject} must be {wanted}, not {}", node.kind()));
-    // Values of the environment are never repeated.
-    let private = path.contains(&"environment");
+    // Values of the environment and of parameters, which may be NoEcho, are never repeated.
+    let private = path.contains(&"environment") || path.contains(&"parameters");
     match &node.value {
         Value::Number(number) if wanted == "text" => {
             let problem = if field == "account" {

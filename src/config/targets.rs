@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::document::Document;
 use super::merge::merge;
-use super::node::{Entry, Map, Node, Value};
+use super::node::{Entry, Map, Node, Number, Value};
 use super::raw::TargetFile;
 use super::scene::Scene;
 use super::source::{self, Span};
@@ -294,20 +294,18 @@ impl VariableReader<'_> {
         };
         // Nothing of this file is ever shown: Terraform writes sensitive outputs beside the others.
         let file = self.document.sources.add(shown.clone(), text, true);
-        let node = match parse::parse(&self.document.sources, file) {
+        let parsed = parse::parse(&self.document.sources, file);
+        // JSON knows escapes that YAML doesn't.
+        let parsed = parsed.or_else(|problems| json(&self.document.sources.get(file).text, file).ok_or(problems));
+        let node = match parsed {
             Ok(node) => node,
             Err(problems) => {
                 for problem in problems {
                     let place = problem.position.as_ref().map_or(String::new(), |position| {
                         format!(" (line {}, column {})", position.line, position.column)
                     });
-                    self.problem(
-                        at,
-                        Diagnostic::error(
-                            "vars-from",
-                            format!("`{}` can't be read: {}{place}", shown.display(), problem.summary),
-                        ),
-                    );
+                    let summary = format!("`{}` can't be read: {}{place}", shown.display(), problem.summary);
+                    self.problem(at, Diagnostic::error("vars-from", summary));
                 }
                 return Vec::new();
             }
@@ -354,9 +352,36 @@ impl VariableReader<'_> {
     }
 }
 
+/// A JSON text as a tree, all of it at the file's start: nothing of it is shown anyway.
+fn json(text: &str, file: u32) -> Option<Node> {
+    fn node(value: serde_json::Value, span: Span) -> Node {
+        let value = match value {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(value) => Value::Bool(value),
+            serde_json::Value::Number(number) => {
+                Value::Number(Number { text: number.to_string(), integer: number.as_i64() })
+            }
+            serde_json::Value::String(text) => Value::String(text),
+            serde_json::Value::Array(items) => Value::List(items.into_iter().map(|item| node(item, span)).collect()),
+            serde_json::Value::Object(members) => {
+                let entries = members.into_iter().map(|(key, value)| Entry { key, at: span, node: node(value, span) });
+                Value::Map(Map { entries: entries.collect(), end: span.line })
+            }
+        };
+        Node::new(span, value)
+    }
+    let value = serde_json::from_str(text).ok()?;
+    Some(node(value, Span { file, line: 1, column: 1, length: 1 }))
+}
+
 /// An output as `terraform output -json` writes it.
 fn is_output(node: &Node) -> bool {
     node.child("value").is_some() && (node.child("type").is_some() || node.child("sensitive").is_some())
+}
+
+/// A folder as the file system takes it: the one of a file without any is the working directory.
+pub(super) fn here(folder: &Path) -> PathBuf {
+    if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_path_buf() }
 }
 
 /// A path of the manifest, relative to the file that states it; it must be there, and inside the manifest's tree.
@@ -367,7 +392,6 @@ pub(super) fn inside(tree: &Path, folder: &Path, path: &str) -> Result<PathBuf, 
     if Path::new(path).is_absolute() || path.starts_with('~') {
         return Err("a path is relative to the file that states it".to_owned());
     }
-    let here = |path: &Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_path_buf() };
     let full = folder.join(path);
     let tree = here(tree).canonicalize().map_err(|error| error.to_string())?;
     // Lexically first: what lies outside is not even looked at.

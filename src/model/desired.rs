@@ -133,7 +133,7 @@ pub struct Application {
     pub id: String,
     /// The pinned version; `None`: the newest at the first deployment, then whatever is live.
     pub version: Option<String>,
-    /// Parameters in the template's own spelling. A parameter may be NoEcho, hence `Sensitive`.
+    /// Parameters in the template's own spelling. A parameter may be `NoEcho`, hence `Sensitive`.
     pub parameters: BTreeMap<String, Sensitive>,
 }
 

@@ -97,7 +97,7 @@ pub struct LiveStack {
     pub status: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Its parameters; a NoEcho one reads `****`.
+    /// Its parameters; a `NoEcho` one reads `****`.
     pub parameters: BTreeMap<String, Sensitive>,
     /// What it was allowed, such as `CAPABILITY_IAM`.
     pub capabilities: Vec<String>,

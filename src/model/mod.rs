@@ -37,7 +37,7 @@ pub const SAR_STACK_PREFIXES: [&str; 2] = ["serverlessrepo-", "aws-serverless-re
 /// The statement id that the AWS guide gives to Secrets Manager's permission on a rotation function.
 pub const PERMISSION_STATEMENT: &str = "SecretsManagerAccess";
 
-/// A value that is compared and sent, and never shown: an environment variable's, or a NoEcho parameter's.
+/// A value that is compared and sent, and never shown: an environment variable's, or a `NoEcho` parameter's.
 ///
 /// Neither `Debug` nor `Display` shows it, and it doesn't implement `Serialize`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -141,7 +141,10 @@ mod tests {
     fn places_outside_their_line_are_shown() {
         for (column, length, text) in [(1, 1, ""), (5, 3, "ab"), (3, 9, "äöü"), (1, 1, "\u{1f600}")] {
             let position = Position { file: "a.yaml".into(), line: 1, column, length, text: Some(text.to_owned()) };
-            assert!(render(&[Diagnostic::error("check", "x").at(position)], true, 80).contains("a.yaml"));
+            for width in [0, 1, 10, 80] {
+                let problem = Diagnostic::error("check", "x").at(position.clone());
+                assert!(render(&[problem], true, width).contains("a.yaml"));
+            }
         }
     }
 }

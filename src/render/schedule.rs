@@ -35,16 +35,13 @@ pub fn table(rows: &[Row]) -> String {
         };
         let schedule = safe(&rules.to_string()).into_owned();
         if row.windows.is_empty() {
-            table.add_row([address.as_str(), schedule.as_str(), "none in sight", ""]);
+            table.add_row([address.as_str(), &schedule, "none in sight", ""]);
         }
-        for (index, window) in row.windows.iter().enumerate() {
-            let (opens, closes) = (moment(window.opens), moment(window.closes));
-            let first = index == 0;
-            let (address, schedule) = if first { (address.as_str(), schedule.as_str()) } else { ("", "") };
-            table.add_row([address, schedule, &opens, &closes]);
+        for window in &row.windows {
+            table.add_row([address.as_str(), &schedule, &moment(window.opens), &moment(window.closes)]);
         }
     }
-    let mut text: String = table.lines().map(|line| format!("{}\n", line.trim())).collect();
+    let mut text: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     if rows.is_empty() {
         text.push_str("no secrets\n");
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::support::{World, repository};
+use super::support::{ACCOUNT, World, output, repository, rotator_binary, scrubbed, venv};
 
 fn code(world: &World) {
     let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
@@ -78,57 +78,39 @@ client = boto3.client('secretsmanager', endpoint_url='{}', region_name='us-east-
 for number in range({number}):
     client.create_secret(Name=f'fleet/{{number:03}}', SecretString='first')
 ",
-        world.url,
-        super::support::ACCOUNT
+        world.url, ACCOUNT
     );
-    let python = super::support::venv().join("bin/python");
-    super::support::output(super::support::scrubbed(python).args(["-c", &script])).exits(0);
+    let python = venv().join("bin/python");
+    output(scrubbed(python).args(["-c", &script])).exits(0);
 }
-
-const TARGETS: &str = "version: 1
-project: weather
-defaults:
-  functions: {code: code}
-  secrets: {name: \"${env}/${key}\", rotation: {automatically_after_days: \"${days}\"}}
-targets:
-  dev: {region: eu-west-1, account: \"111111111111\", vars: {env: dev, days: 60}}
-  prod:
-    region: us-west-2
-    account: \"333333333333\"
-    role: \"arn:${partition}:iam::${account}:role/rotator-read\"
-    apply_role: \"arn:${partition}:iam::${account}:role/rotator-apply\"
-    vars: {env: prod, days: 30}
-functions: {SecretsManagerWeather: {}}
-secrets: {weather/key: {function: SecretsManagerWeather}}
-";
 
 /// Without it a manifest could reach the wrong account, or all accounts at once, unasked.
 #[test]
 fn two_targets_converge_from_one_manifest_with_variables() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
-        std::fs::write(path, text).expect("files");
-    };
-    let source = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
-    write("code/lambda_function.py", &std::fs::read_to_string(source).expect("the example's code"));
-    write("rotator.yaml", TARGETS);
+    let example = repository().join("examples/fleet");
     let rotator = |arguments: &[&str]| {
-        super::support::output(
-            super::support::scrubbed(super::support::rotator_binary())
-                .current_dir(folder.path())
-                .arg("--sandbox")
-                .args(arguments),
-        )
+        output(scrubbed(rotator_binary()).current_dir(folder.path()).arg("--sandbox").args(arguments).arg(&example))
     };
     rotator(&["apply", "--auto-approve"]).exits(1).says("2 targets").says("--all-targets");
     rotator(&["apply", "--auto-approve", "--target", "dev"])
         .exits(0)
         .says("account 111111111111, region eu-west-1")
+        .says("dev/secret.shop/session-key")
         .is_silent_about("333333333333");
-    rotator(&["plan", "--detailed-exitcode"]).exits(2).says("prod/secret.weather/key").says("every 30 days");
-    rotator(&["apply", "--auto-approve", "--all-targets"]).exits(0).says("account 333333333333, region us-west-2");
+    rotator(&["plan", "--detailed-exitcode"])
+        .exits(2)
+        .says("No changes.")
+        .says("prod/secret.billing/archive-key (prod/billing/archive-key)")
+        .says("every 30 days");
+    rotator(&["apply", "--auto-approve", "--target", "label:owner=team-billing", "--target", "prod"])
+        .exits(0)
+        .says("Partial")
+        .is_silent_about("secret.shop/session-key");
+    rotator(&["apply", "--auto-approve", "--all-targets"]).exits(0).says("account 333333333333, region eu-west-1");
     rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.");
     rotator(&["plan", "--target", "staging"]).exits(1).says("matches no target").says("dev, prod");
+    rotator(&["plan", "--target", "secret.shop/sesion-key"]).exits(1).says("matches nothing");
+    rotator(&["destroy", "--auto-approve", "--all-targets"]).exits(0);
+    rotator(&["destroy", "--auto-approve", "--all-targets"]).exits(0).says("No changes.");
 }

@@ -69,3 +69,19 @@ fn without_a_terminal_nothing_is_applied_unasked() {
         .says("--auto-approve");
     assert!(!folder.path().join(".rotator").exists());
 }
+
+/// Without it a manifest in the working directory, the commonest of all, could lose its code unseen.
+#[test]
+fn a_manifest_in_the_working_directory_keeps_its_code() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = repository().join("examples/quickstart");
+    let target = folder.path().join("functions/signing_key");
+    std::fs::create_dir_all(&target).expect("folders");
+    for file in ["rotator.yaml", "functions/signing_key/lambda_function.py"] {
+        std::fs::copy(source.join(file), folder.path().join(file)).expect("copied");
+    }
+    rotator(folder.path(), &["plan", "--sandbox"])
+        .exits(0)
+        .says("code.source = \"functions/signing_key\"")
+        .is_silent_about("no `code:` is stated");
+}

@@ -10,6 +10,7 @@ use crate::sandbox::secretsmanager;
 use crate::sandbox::service::{Call, Service, Shared};
 use crate::sandbox::state::Scope;
 use crate::sandbox::wire::ApiError;
+use crate::sandbox::wire::arn::Arn;
 
 /// One step of a rotation, as Secrets Manager's event names it.
 pub(super) struct Step {
@@ -34,7 +35,9 @@ impl Step {
 
 /// Does what the step's contract asks for.
 pub(super) async fn step(shared: &Arc<Shared>, scope: &Scope, step: &Step) -> Result<(), ApiError> {
-    let api = Api { shared, scope };
+    // A secret of another account is changed as its own account would: what is simulated needs no token.
+    let owner = Arn::parse(&step.secret).map(|arn| Scope::new(arn.account, arn.region));
+    let api = Api { shared, scope: owner.as_ref().unwrap_or(scope) };
     let described = api.call("DescribeSecret", json!({ "SecretId": step.secret })).await?;
     let stages = described.get("VersionIdsToStages").cloned().unwrap_or_default();
     let holds = |version: &Value, stage: &str| {

@@ -127,7 +127,8 @@ async fn next(State(interface): State<Arc<Interface>>) -> Response<Body> {
         .header("Lambda-Runtime-Deadline-Ms", deadline.to_string())
         .header("Lambda-Runtime-Invoked-Function-Arn", &job.arn)
         .header("Lambda-Runtime-Trace-Id", trace_id());
-    if let Some(context) = &job.client_context {
+    // A context that no header can hold is left out: the event still counts.
+    if let Some(context) = job.client_context.and_then(|context| header::HeaderValue::try_from(context).ok()) {
         response = response.header("Lambda-Runtime-Client-Context", context);
     }
     response

@@ -21,6 +21,12 @@ const PYTHON_PINS: [&str; 2] = ["awslambdaric==4.2.2", "boto3==1.44.5"];
 /// AWS's runtime client for Node; the SDK isn't brought along, since a package that uses version 3 of it usually bundles it.
 const NODE_PINS: [&str; 2] = ["aws-lambda-ric@4.0.2", "@aws-sdk/client-secrets-manager@3"];
 
+/// The oldest Node that its client runs on.
+const OLDEST_NODE: u32 = 22;
+
+/// The oldest Python that its client and SDK run on, as minor version of 3.
+const OLDEST_PYTHON: u32 = 10;
+
 /// How long installing may take.
 const INSTALL_LIMIT: Duration = Duration::from_mins(10);
 
@@ -78,6 +84,12 @@ async fn python(cache: &Path, notice: &Notice<'_>) -> Result<Prepared, Unavailab
     let answer = ask("python3", ["-c", question]).await?;
     let (version, executable) = answer.split_once('\n').unwrap_or((&answer, "python3"));
     let (version, executable) = (version.trim().to_owned(), executable.trim().to_owned());
+    let minor = version.strip_prefix("3.").and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
+    if minor.is_none_or(|minor| minor < OLDEST_PYTHON) {
+        return Err(Unavailable::new(format!(
+            "`python3` is {version} here, and AWS's runtime client needs 3.{OLDEST_PYTHON}"
+        )));
+    }
     let directory = cache.join(format!("python-{}", fingerprint(&[&version, &executable], &PYTHON_PINS)));
     let python = directory.join("bin").join("python");
     once(&directory, "Python", notice, async || {
@@ -96,6 +108,12 @@ async fn python(cache: &Path, notice: &Notice<'_>) -> Result<Prepared, Unavailab
 
 async fn node(cache: &Path, notice: &Notice<'_>) -> Result<Prepared, Unavailable> {
     let version = ask("node", ["--version"]).await?.trim().trim_start_matches('v').to_owned();
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_none_or(|major| major < OLDEST_NODE) {
+        return Err(Unavailable::new(format!(
+            "`node` is {version} here, and AWS's runtime client needs {OLDEST_NODE}"
+        )));
+    }
     let directory = cache.join(format!("node-{}", fingerprint(&[&version], &NODE_PINS)));
     let program = directory.join("node_modules").join(".bin").join("aws-lambda-ric");
     once(&directory, "Node", notice, async || {
@@ -195,7 +213,12 @@ async fn output(
     }
     let said =
         String::from_utf8_lossy(if output.stderr.is_empty() { &output.stdout } else { &output.stderr }).into_owned();
-    let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it said nothing");
+    let last = said
+        .lines()
+        .rev()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !line.contains("log of this run"))
+        .unwrap_or("it said nothing");
     Err(Unavailable::new(format!("`{name}` failed ({}): {last}", output.status)))
 }
 
