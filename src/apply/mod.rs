@@ -46,8 +46,8 @@ impl Default for Options {
             parallelism: 16,
             wait: true,
             rotation_timeout: Duration::from_mins(10),
-            stack_timeout: Duration::from_mins(60),
-            deletion_timeout: Duration::from_mins(120),
+            stack_timeout: Duration::from_hours(1),
+            deletion_timeout: Duration::from_hours(2),
             function_timeout: Duration::from_mins(10),
             permission_timeout: Duration::from_mins(1),
         }

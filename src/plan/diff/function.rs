@@ -375,7 +375,7 @@ impl Differ<'_> {
         deployment: &Deployment,
         live: &LiveFunction,
         (version, parameters): (&ApplicationVersion, &Parameters),
-        replaces: Option<(&LiveStack, Reason)>,
+        replaces: Option<(&LiveStack, &Reason)>,
     ) -> StackOutcome {
         // A function of this name that goes with the stack in the way makes room; any other stands in the way itself.
         let goes = replaces.as_ref().and_then(|(stack, _)| stack.function.as_ref()) == Some(&function.name);
@@ -398,7 +398,7 @@ impl Differ<'_> {
             let shown = shown_parameter(version, name, value);
             fields.push(FieldChange::new(format!("application.parameters.{name}"), Shown::Absent, shown));
         }
-        let reason = replaces.as_ref().map_or(Reason::Missing, |(_, reason)| reason.clone());
+        let reason = replaces.map_or(Reason::Missing, |(_, reason)| reason.clone());
         let action = Action::DeployStack {
             application: deployment.application.id.clone(),
             version: version.version.clone(),
@@ -431,7 +431,7 @@ impl Differ<'_> {
         }
         if is_dead(&stack.status) && ours {
             let reason = Reason::FailedStack { status: stack.status.clone() };
-            return self.deploy(address, function, deployment, live, (version, parameters), Some((stack, reason)));
+            return self.deploy(address, function, deployment, live, (version, parameters), Some((stack, &reason)));
         }
         if is_dead(&stack.status) || is_broken(&stack.status) {
             let kind = ProblemKind::StackBroken {
@@ -454,7 +454,7 @@ impl Differ<'_> {
         }
         if live.configuration == Reading::Absent {
             if ours {
-                let replaced = Some((stack, Reason::FunctionGone));
+                let replaced = Some((stack, &Reason::FunctionGone));
                 return self.deploy(address, function, deployment, live, (version, parameters), replaced);
             }
             self.problem(address, &function.name, Severity::Error, ProblemKind::FunctionMissing);
