@@ -17,7 +17,7 @@ pub const SECURITY_GROUPS: &str = "vpcSecurityGroupIds";
 pub const KMS_KEY: &str = "kmsKeyArn";
 /// The parameter that names the function.
 pub const FUNCTION_NAME: &str = "functionName";
-/// What `CloudFormation` shows instead of a `NoEcho` parameter's value.
+/// What `CloudFormation` shows instead of the value of a parameter that can't be read back.
 const MASK: &str = "****";
 const ENDPOINT: &str = "endpoint";
 

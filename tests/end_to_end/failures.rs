@@ -71,7 +71,7 @@ secrets: {fine: {}, leaving: {}, empty: {}, missing: {}}
         .says("secret.leaving: the secret is scheduled for deletion")
         .says("secret.empty: the secret has no value yet")
         .says("secret.missing: Secrets Manager has no such secret")
-        .says("2 skipped because of foreseen errors");
+        .says("3 skipped because of foreseen errors");
     assert!(world.version("fine", "AWSPREVIOUS").is_some());
     assert_eq!(world.describe("empty")["RotationEnabled"], serde_json::Value::Null);
 }

@@ -176,11 +176,11 @@ impl<'a> Differ<'a> {
 
     /// Whether the manifest lets go of something that has one of these names, as a handle or on AWS.
     fn lets_go(&self, kind: Kind, names: &[&str]) -> bool {
-        let goes = |name: &str| {
+        let is_removed = |name: &str| {
             self.desired.removed.iter().any(|removed| removed.kind == kind && removed.handle == name)
                 || self.desired.removed_names.iter().any(|(of, removed)| *of == kind && removed == name)
         };
-        names.iter().any(|name| goes(name))
+        names.iter().any(|name| is_removed(name))
     }
 
     fn finish(self) -> Plan {
