@@ -18,7 +18,7 @@
 //! | [`package`] | function code → deterministic zip | std, `model`, zip and hash crates |
 //! | [`aws`] | the only folder that names the SDK | `model`, SDK, `package` to read code that is live |
 //! | [`apply`] | runs steps, emits events | `plan`, `model`, the traits of `aws`, tokio |
-//! | [`render`] | values → text | `plan`, `apply` events, `diagnostic`, `model` |
+//! | [`render`] | values → text | `plan`, `apply` events, `diagnostic`, `model`, the errors of `aws` |
 //! | [`sandbox`] | AWS on loopback; shares nothing with the layers that call it | its own state and protocols |
 //! | [`cli`] | builds clients, prints, exits | everything |
 //!

@@ -147,10 +147,14 @@ async fn approved(
     }
     let interrupt = watch_interrupts();
     let mut code = if errors { exit::ERROR } else { exit::OK };
-    for one in due {
+    for (index, one) in due.iter().enumerate() {
         let report = execute(global, session, one, options, &interrupt).await?;
         code = worse(code, &report);
         if interrupt.is_pulled() {
+            let left: Vec<&str> = due[index + 1..].iter().filter_map(|one| one.plan.target.as_deref()).collect();
+            if !left.is_empty() {
+                output::say(&format!("Not begun: {}", left.join(", ")));
+            }
             break;
         }
     }
@@ -219,18 +223,15 @@ fn confirm(due: &[&Prepared], mode: Mode) -> bool {
     read.is_ok() && answer.trim_end_matches(['\n', '\r']) == "yes"
 }
 
-/// The first Ctrl-C lets running steps finish; the second stops at once.
+/// The first Ctrl-C, or the signal that ends pipelines' jobs, lets running steps finish; the second stops at once.
 fn watch_interrupts() -> Interrupt {
     let (pull, interrupt) = Interrupt::new();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_err() {
-            return;
-        }
+        output::stop_signal().await;
         output::say("\nInterrupted: running steps finish, no new one begins. Ctrl-C again stops at once.");
         let _ = pull.send(true);
-        if tokio::signal::ctrl_c().await.is_ok() {
-            output::stop_at_once(exit::INTERRUPTED);
-        }
+        output::stop_signal().await;
+        output::stop_at_once(exit::INTERRUPTED);
     });
     interrupt
 }

@@ -35,9 +35,11 @@ pub fn say(text: &str) {
 
 /// Prints an error with its hints. The answer is the exit code.
 pub fn fail(summary: &str, hints: &[String]) -> u8 {
-    say(&format!("{} {}", paint(ERROR, "error:"), summary));
+    // AWS's words and names from the command line stand in here; a hint's own lines stay lines.
+    say(&format!("{} {}", paint(ERROR, "error:"), safe(summary)));
     for hint in hints {
-        say(&format!("  hint: {hint}"));
+        let lines: Vec<_> = hint.lines().map(safe).collect();
+        say(&format!("  hint: {}", lines.join("\n")));
     }
     exit::ERROR
 }
@@ -83,4 +85,22 @@ pub fn ask(text: &str) {
 #[expect(clippy::exit, reason = "a second Ctrl-C asks for exactly this")]
 pub fn stop_at_once(code: u8) -> ! {
     std::process::exit(i32::from(code))
+}
+
+/// Ends with Ctrl-C, or with the signal that services and pipelines' jobs are stopped by.
+pub async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }

@@ -91,7 +91,7 @@ pub async fn run(global: &Global, command: Command) -> u8 {
         running.url()
     ));
     let mut tick = tokio::time::interval(Duration::from_millis(250));
-    let mut stopped = std::pin::pin!(stop());
+    let mut stopped = std::pin::pin!(output::stop_signal());
     loop {
         tokio::select! {
             () = &mut stopped => break,
@@ -106,22 +106,6 @@ pub async fn run(global: &Global, command: Command) -> u8 {
         Ok(()) => exit::OK,
         Err(error) => output::fail(&error.to_string(), &[]),
     }
-}
-
-/// Ends with Ctrl-C, or with the signal that services are stopped by.
-async fn stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// Prints why a sandbox didn't start. The answer is the exit code.

@@ -157,8 +157,10 @@ impl Session {
         if let Ok(mut matched) = matched.lock() {
             matched.extend(found);
         }
-        let zips = build_packages(&mut desired, packages)
-            .map_err(|(handle, error)| Printed(output::fail(&format!("{context}function.{handle}: {error}"), &[])))?;
+        let zips = build_packages(&mut desired, packages).map_err(|(handle, error)| {
+            let hints: Vec<String> = error.hint().map(str::to_owned).into_iter().collect();
+            Printed(output::fail(&format!("{context}function.{handle}: {error}"), &hints))
+        })?;
         if let Some(rehearsal) = &self.rehearsal {
             // What is being removed isn't made up first.
             if purpose != Purpose::Destroy {

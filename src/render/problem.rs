@@ -207,7 +207,7 @@ pub fn words(problem: &Problem) -> Words {
             .because("Lambda changes a function's architecture only together with its code")
             .hint("state `code:` too"),
         ProblemKind::HandlerFileMissing { handler } => {
-            Words::new(format!("the code lacks the file of the live handler `{}`", safe(handler)))
+            Words::new(format!("the code lacks the file of the handler `{}`", safe(handler)))
                 .hint("add the file, or state `handler:`")
         }
         ProblemKind::StillUsed { secrets } => {

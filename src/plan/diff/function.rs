@@ -153,6 +153,7 @@ impl Differ<'_> {
                 fields.push(FieldChange::new("architecture", Shown::Absent, Shown::text(wanted)));
             }
             follow(self, Action::UpdateCode, fields);
+            self.handler(address, function, deployment, None);
         } else if other_architecture.is_some() {
             self.problem(address, &function.name, Severity::Error, ProblemKind::ArchitectureNeedsCode);
         } else if deployment.application.id.ends_with(GENERIC_APPLICATION) {
@@ -209,7 +210,7 @@ impl Differ<'_> {
                 let change = follow(self, Action::UpdateCode, Reason::Differs, fields);
                 self.effect(change, Effect::ReplacesCode);
             }
-            self.handler(address, function, deployment, configuration, code);
+            self.handler(address, function, deployment, Some(configuration));
         } else if deployment.architecture.as_ref().is_some_and(|wanted| *wanted != configuration.architecture) {
             self.problem(address, &function.name, Severity::Error, ProblemKind::ArchitectureNeedsCode);
         }
@@ -244,20 +245,21 @@ impl Differ<'_> {
         }
     }
 
-    /// The handler that AWS has must find its file in the package, where the manifest doesn't state another.
+    /// The handler, stated or live, must find its file in the package.
     fn handler(
         &mut self,
         address: &Address,
         function: &Function,
         deployment: &Deployment,
-        configuration: &Configuration,
-        code: &Code,
+        live: Option<&Configuration>,
     ) {
-        let (Some(handler), Some(package), None) = (&configuration.handler, &code.package, &deployment.handler) else {
-            return;
-        };
-        let runtime = deployment.runtime.as_ref().or(configuration.runtime.as_ref());
-        if !runtime.is_some_and(|runtime| runtime.starts_with("python")) {
+        let handler = deployment.handler.as_ref().or_else(|| live.and_then(|live| live.handler.as_ref()));
+        let runtime = deployment.runtime.as_ref().or_else(|| live.and_then(|live| live.runtime.as_ref()));
+        let package = deployment.code.as_ref().and_then(|code| code.package.as_ref());
+        let (Some(handler), Some(package), None) = (handler, package, &deployment.layers) else { return };
+        // The generic application's function is written in Python, whatever version of it.
+        let generic = deployment.application.id.ends_with(GENERIC_APPLICATION);
+        if !runtime.map_or(generic, |runtime| runtime.starts_with("python")) {
             return;
         }
         let Some((module, _)) = handler.rsplit_once('.') else { return };
