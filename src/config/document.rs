@@ -95,7 +95,7 @@ impl Reader {
             Err(reason) => {
                 let problem = Diagnostic::error("unreadable", format!("can't read `{}`: {reason}", path.display()));
                 let hint = if path.ends_with("rotator.yaml") && !path.exists() {
-                    "name the manifest, or change to its folder; `rotator init` writes a first one"
+                    "name the manifest, or change to its folder; the README shows a first one"
                 } else {
                     "check the path and its permissions"
                 };
@@ -104,13 +104,9 @@ impl Reader {
             }
         };
         let file = self.sources.add(path.to_path_buf(), text, false);
-        match parse::parse(&self.sources, file) {
-            Ok(node) => Some((file, node)),
-            Err(problems) => {
-                self.found.extend(problems);
-                None
-            }
-        }
+        let (node, problems) = parse::parse_through(&self.sources, file);
+        self.found.extend(problems);
+        node.map(|node| (file, node))
     }
 
     fn root(&mut self, path: &Path) -> Option<Document> {

@@ -1,6 +1,6 @@
 //! YAML text → [`Node`]: syntax, duplicate keys, limits, anchors and merge keys, each problem at its place.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as Range, Tag};
 
@@ -18,8 +18,18 @@ const MAX_ALIASED: usize = 1_000_000;
 /// How many problems of one file are listed before reading stops.
 const MAX_PROBLEMS: usize = 100;
 
-/// Reads a file that was added to `sources`.
+/// Reads a file that was added to `sources`. Any problem is an error.
 pub(super) fn parse(sources: &Sources, file: u32) -> Result<Node, Vec<Diagnostic>> {
+    let (node, problems) = parse_through(sources, file);
+    match node {
+        Some(node) if problems.is_empty() => Ok(node),
+        _ => Err(problems),
+    }
+}
+
+/// Reads a file that was added to `sources`, and goes on after problems that leave a document to speak of: of keys that stand
+/// twice, the first counts. Without a document, the problems say why.
+pub(super) fn parse_through(sources: &Sources, file: u32) -> (Option<Node>, Vec<Diagnostic>) {
     let source = sources.get(file);
     let mut builder = Builder {
         sources,
@@ -37,20 +47,33 @@ pub(super) fn parse(sources: &Sources, file: u32) -> Result<Node, Vec<Diagnostic
         };
         if let Err(fatal) = step {
             builder.problems.push(*fatal);
-            return Err(builder.problems);
+            return (None, builder.problems);
         }
         if builder.problems.len() >= MAX_PROBLEMS {
-            return Err(builder.problems);
+            return (None, builder.problems);
         }
     }
     let start = Span { file, line: 1, column: 1, length: 1 };
     if let Some(root) = &builder.root {
         builder.problems.extend(duplicates(sources, root));
     }
-    if builder.problems.is_empty() {
-        Ok(builder.root.unwrap_or(Node::new(start, Value::Null)))
-    } else {
-        Err(builder.problems)
+    let mut root = builder.root.unwrap_or(Node::new(start, Value::Null));
+    if !builder.problems.is_empty() {
+        keep_first(&mut root);
+    }
+    (Some(root), builder.problems)
+}
+
+/// Drops what stands twice, after it was reported.
+fn keep_first(node: &mut Node) {
+    match &mut node.value {
+        Value::List(items) => items.iter_mut().for_each(keep_first),
+        Value::Map(map) => {
+            let mut seen = HashSet::with_capacity(map.entries.len());
+            map.entries.retain(|entry| seen.insert(entry.key.clone()));
+            map.entries.iter_mut().for_each(|entry| keep_first(&mut entry.node));
+        }
+        _ => {}
     }
 }
 
