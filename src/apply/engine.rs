@@ -94,12 +94,12 @@ pub async fn run<E: Execute>(context: &Context<'_, E>, steps: Vec<Step>, interru
     loop {
         if interrupt.is_pulled() {
             // A rotation that was accepted is under way whatever is done here: its watch looks once, and says how it does.
-            graph.ready.retain(|&step| graph.steps[step].kind == StepKind::Watch);
+            graph.ready.retain(|&step| graph.steps[step].kind.is_watch());
         }
         let mut kept = VecDeque::new();
         while let Some(index) = graph.ready.pop_front() {
             let step = &graph.steps[index];
-            if step.kind == StepKind::Watch {
+            if step.kind.is_watch() {
                 context.observer.event(&Event::Started { step: index });
                 watching.push(async move { (index, attempt(context, index, step, interrupt).await) });
             } else if running.len() < context.options.parallelism.max(1) {
@@ -134,7 +134,7 @@ async fn attempt<E: Execute>(context: &Context<'_, E>, index: usize, step: &Step
         StepKind::Code => context.code(index, step).await,
         StepKind::Permission => context.permission(step).await,
         StepKind::Rotation => context.rotation(index, step).await,
-        StepKind::Watch => context.watch(index, step, interrupt).await,
+        StepKind::Watch | StepKind::WatchTest => context.watch(index, step, interrupt).await,
         StepKind::Disable => context.disable(step).await,
         StepKind::DeleteStack => context.delete(index, step).await,
     };

@@ -4,7 +4,7 @@ use crate::aws::ErrorKind;
 use crate::aws::execute::{CodeUpload, ConfigurationChange, Execute};
 use crate::model::live::Configuration;
 use crate::model::{CodeSource, Deployment, PERMISSION_STATEMENT};
-use crate::plan::diff::{configuration_fields, permits, same_code};
+use crate::plan::diff::{configuration_fields, holds_handler, permits, same_code};
 use crate::plan::{FieldChange, Step};
 
 use super::wait::Wait;
@@ -102,6 +102,14 @@ impl<E: Execute> Context<'_, E> {
             let architecture = deployment.architecture.as_deref().filter(|wanted| *wanted != live.architecture);
             if architecture.is_none() && (same_code(code, &live) || self.is_as_it_was(step, &live)) {
                 return Ok(Outcome::Unchanged);
+            }
+            // A first deployment's handler is known only now; code that lacks it would fail every rotation.
+            if let (Some(handler), Some(package), Some(runtime), None) =
+                (&live.handler, &code.package, &live.runtime, &deployment.layers)
+                && runtime.starts_with("python")
+                && !holds_handler(&package.files, handler)
+            {
+                return Err(Failure::HandlerFileMissing { handler: handler.clone() });
             }
             match self.executor.update_code(&step.name, upload.clone(), architecture, revision.as_deref()).await {
                 Ok(updated) => {

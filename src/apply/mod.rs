@@ -210,6 +210,11 @@ pub enum Failure {
         /// AWS's error code.
         code: String,
     },
+    /// The code lacks the file that the function's handler names.
+    HandlerFileMissing {
+        /// The handler.
+        handler: String,
+    },
     /// Uploaded code reads back as something else.
     CodeDiffers {
         /// What was sent.

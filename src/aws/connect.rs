@@ -70,6 +70,9 @@ pub enum ConnectError {
         /// The profile that `--profile` chose, which may not exist.
         profile: Option<String>,
     },
+    /// The endpoint isn't a URL.
+    #[error("the endpoint `{0}` is not a URL: it starts with `https://` or `http://`")]
+    Endpoint(String),
     /// `AWS_CA_BUNDLE` can't be used.
     #[error(transparent)]
     CaBundle(#[from] CaBundleError),
@@ -92,6 +95,7 @@ impl ConnectError {
     /// What to do about it, one hint a line.
     pub fn hints(&self) -> Vec<String> {
         match self {
+            Self::Endpoint(_) => vec!["it comes from `--endpoint-url`, `AWS_ENDPOINT_URL` or the profile".to_owned()],
             Self::NoRegion { profile } => {
                 let mut hints = vec!["state `region` in the target, or set `AWS_REGION`".to_owned()];
                 hints.extend(
@@ -193,6 +197,12 @@ pub async fn connect_writer(settings: &Settings, target: &Target) -> Result<Conn
     Ok(Connection { inner: Arc::new(inner), power: PhantomData })
 }
 
+/// Whether an endpoint is one: anything else fails deep in the HTTP client, with a dump of the request.
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.chars().any(|c| c.is_whitespace() || c.is_control()))
+}
+
 fn no_region(settings: &Settings) -> ConnectError {
     ConnectError::NoRegion { profile: settings.profile.clone() }
 }
@@ -233,6 +243,9 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
         Some(sandbox) => sandbox_config(sandbox, target, &region, shared),
         None => aws_config(settings, &region, shared).await,
     };
+    if let Some(url) = base.endpoint_url().filter(|url| !is_url(url)) {
+        return Err(ConnectError::Endpoint(clean(url)));
+    }
     let config = match role {
         None => base,
         Some(role) => {

@@ -10,7 +10,7 @@ use crate::apply::{self, Context, Interrupt, Options, Report};
 use crate::exit;
 use crate::plan::{Purpose, guard, order};
 use crate::render::plan::{Mode, plan as render};
-use crate::render::{BOLD, paint, report, safe};
+use crate::render::{BOLD, count, paint, report, safe};
 
 use super::plan::refuse_partial_pruning;
 use super::session::{Prepared, Printed, Session};
@@ -99,8 +99,8 @@ async fn converge(
     refuse_partial_pruning(&session, purpose == Purpose::Converge { prune: true })?;
     if session.selected() > 1 && !session.is_filtered() && !common.all_targets {
         let hints = ["choose with `--target NAME`, or take them all with `--all-targets`".to_owned()];
-        let number = session.selected();
-        return Err(Printed(output::fail(&format!("the manifests have {number} targets"), &hints)));
+        let names = session.selected_names();
+        return Err(Printed(output::fail(&format!("there are {} targets: {names}", session.selected()), &hints)));
     }
     let result = approved(global, &session, common, purpose, options, max_rotations).await;
     session.notices();
@@ -117,10 +117,11 @@ async fn approved(
     max_rotations: Option<usize>,
 ) -> Result<u8, Printed> {
     let mode = if purpose == Purpose::Destroy { Mode::Destroy } else { Mode::Apply };
-    let (prepared, failed) = session.prepare(purpose).await;
+    let (prepared, failed) = session.prepare_settled(purpose, options.stack_timeout).await;
     session.notices();
+    // What couldn't be shown isn't done.
     for one in &prepared {
-        output::data(&render(&one.plan, mode));
+        output::show(&render(&one.plan, mode))?;
     }
     if let Some(printed) = failed {
         output::say("Nothing was changed.");
@@ -135,9 +136,10 @@ async fn approved(
         let watched = std::io::stdin().is_terminal();
         if let Some(brake) = guard::brake(due.iter().map(|one| &one.plan), max_rotations).filter(|_| !watched) {
             let hints = [format!("if that is what you want: `--max-rotations {}`", brake.rotations)];
+            let secrets = count(brake.rotations, "secret");
             let summary = format!(
-                "{} secrets would rotate now, and without a terminal at most {} may; nothing was changed",
-                brake.rotations, brake.limit
+                "{secrets} would rotate now, and without a terminal at most {} may; nothing was changed",
+                brake.limit
             );
             return Err(Printed(output::fail(&summary, &hints)));
         }
@@ -185,7 +187,9 @@ async fn execute(
     let running = apply::run(&context, steps.clone(), interrupt);
     let report = observer.accompany(running, || session.notices()).await;
     let text = report::report(&report, report::left_out(&one.plan), &one.plan.region);
-    output::data(&format!("\n{text}"));
+    let target = one.plan.target.as_ref().map(|target| format!("Target {}: ", safe(target))).unwrap_or_default();
+    let _ = output::data(&format!("\n{target}{}", if target.is_empty() { text } else { format!("\n{text}") }));
+    session.explain(one, &report);
     Ok(report)
 }
 

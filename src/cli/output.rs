@@ -28,6 +28,14 @@ pub fn data(text: &str) -> u8 {
     }
 }
 
+/// Prints data that must have been seen before anything else happens.
+pub fn show(text: &str) -> Result<(), super::session::Printed> {
+    match data(text) {
+        exit::OK => Ok(()),
+        code => Err(super::session::Printed(code)),
+    }
+}
+
 /// Prints a line for people.
 pub fn say(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");

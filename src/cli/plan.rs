@@ -37,11 +37,13 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     let session = Session::open(global, &arguments.paths.paths).await?;
     refuse_partial_pruning(&session, arguments.prune)?;
     let (prepared, failed) = session.prepare(Purpose::Converge { prune: arguments.prune }).await;
+    let mut shown = Ok(());
     for one in &prepared {
-        output::data(&render(&one.plan, Mode::Plan));
+        shown = shown.and(output::show(&render(&one.plan, Mode::Plan)));
     }
     session.notices();
     session.close().await?;
+    shown?;
     if let Some(printed) = failed {
         return Err(printed);
     }

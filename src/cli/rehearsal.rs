@@ -1,10 +1,11 @@
 //! `--sandbox`: the AWS that lives in this program, started for one run.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::aws::{SandboxEndpoint, Settings, ambient_region};
 use crate::model::{Desired, FunctionSource};
-use crate::render::{count, some_of};
+use crate::render::{count, safe, some_of};
 use crate::sandbox::{self, Sandbox};
 
 use super::output;
@@ -14,6 +15,9 @@ use super::session::Printed;
 const ACCOUNT: &str = "123456789012";
 /// The region of a sandbox where neither the manifest nor AWS's environment says one.
 const REGION: &str = "us-east-1";
+
+/// How many messages of a function's log are shown.
+const LAST_LINES: usize = 8;
 
 /// A running sandbox.
 pub struct Rehearsal {
@@ -42,7 +46,9 @@ impl Rehearsal {
     }
 
     /// Creates what the manifest takes for granted on AWS: its secrets, and the functions that it doesn't deploy.
-    pub fn seed(&self, desired: &Desired, account: &str, region: &str) {
+    ///
+    /// `deployed` names functions that the same run deploys: nothing stands in for them.
+    pub fn seed(&self, desired: &Desired, account: &str, region: &str, deployed: &BTreeSet<String>) {
         let mut secrets = Vec::new();
         for secret in desired.secrets.values() {
             // An ARN names a secret that only AWS can have made.
@@ -54,6 +60,7 @@ impl Rehearsal {
         for function in desired.functions.values() {
             if let FunctionSource::Existing { reference } = &function.source
                 && !reference.starts_with("arn:")
+                && !deployed.contains(&function.name)
                 && self.sandbox.seed_function(account, region, &function.name)
             {
                 functions.push(function.name.as_str());
@@ -66,6 +73,21 @@ impl Rehearsal {
                 output::say(&format!("sandbox: created {number} {how}: {}", some_of(names, 3)));
             }
         }
+    }
+
+    /// Says what a function last logged: unlike on AWS, it is at hand.
+    pub fn last_words(&self, account: &str, region: &str, log_group: &str) {
+        let lines = self.sandbox.last_log_lines(account, region, log_group, LAST_LINES);
+        if lines.is_empty() {
+            return;
+        }
+        output::say(&format!("sandbox: the last lines of {}:", safe(log_group)));
+        for line in lines.iter().flat_map(|message| message.lines()) {
+            output::say(&format!("  {}", safe(line)));
+        }
+        output::say(
+            "sandbox: rotations go on while a sandbox runs: `rotator sandbox start --state FILE` serves this one",
+        );
     }
 
     /// Says what the sandbox wants people to know.

@@ -11,6 +11,7 @@ use crate::model::schedule;
 use crate::render::schedule::{Row, table};
 
 use super::filter::Filter;
+use super::session::{Printed, check_targets};
 use super::{Global, Paths, output};
 
 /// Prints the coming rotation windows of each secret, offline.
@@ -46,6 +47,9 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
         }
     };
     output::diagnostics(&loaded.warnings);
+    if let Err(Printed(code)) = check_targets(&filter, &loaded.manifests) {
+        return code;
+    }
     let from = arguments.from.unwrap_or_else(Utc::now);
     // Nothing that a schedule depends on needs the account; the words only fill variables.
     let ambient = Ambient { region: global.region.clone(), account: None };

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 
+use crate::apply::{Outcome, Report};
 use crate::aws::{self, ConnectError, Connection, ObserveOptions, ReadWrite};
 use crate::config::{self, Ambient, Manifest};
-use crate::model::{CodeSource, Desired, FunctionSource, Live, Target};
+use crate::model::{CodeSource, Desired, FunctionSource, Live, PROJECT_TAG, Target};
 use crate::package;
 use crate::plan::{self, Plan, Purpose, Scope};
+use crate::render::safe;
 
 use super::filter::Filter;
 use super::rehearsal::Rehearsal;
@@ -41,10 +44,25 @@ pub struct Prepared {
     pub packages: BTreeMap<String, Vec<u8>>,
 }
 
+impl Prepared {
+    /// This project's stacks that AWS is working on, in words.
+    fn busy_stacks(&self) -> Vec<String> {
+        let of_functions = self.live.functions.values().filter_map(|live| live.stack.found());
+        let orphaned = self.live.orphan_stacks.iter().map(|orphan| &orphan.stack);
+        of_functions
+            .chain(orphaned)
+            .filter(|stack| stack.status.ends_with("_IN_PROGRESS") && stack.status != "REVIEW_IN_PROGRESS")
+            .filter(|stack| stack.tags.get(PROJECT_TAG) == Some(&self.desired.project))
+            .map(|stack| format!("the stack {} is in {}", safe(&stack.name), safe(&stack.status)))
+            .collect()
+    }
+}
+
 /// A failure that was printed already, with its exit code.
 pub struct Printed(pub u8);
 
-type Packages = Mutex<BTreeMap<PathBuf, Arc<package::Package>>>;
+/// What was packaged, by path, or why it couldn't be.
+pub type Packages = Mutex<BTreeMap<PathBuf, Result<Arc<package::Package>, String>>>;
 
 impl Session {
     /// Loads manifests and starts the sandbox, where one is asked for.
@@ -55,17 +73,7 @@ impl Session {
             Printed(crate::exit::ERROR)
         })?;
         output::diagnostics(&loaded.warnings);
-        let known: BTreeSet<&str> =
-            loaded.manifests.iter().flat_map(Manifest::targets).filter_map(|target| target.name.as_deref()).collect();
-        if let Some(unknown) = filter.unknown_targets(&known).first() {
-            let names: Vec<&str> = known.into_iter().collect();
-            let hint = if names.is_empty() {
-                "the manifest has no `targets:`".to_owned()
-            } else {
-                format!("the targets are {}", names.join(", "))
-            };
-            return Err(Printed(output::fail(&format!("`--target {unknown}` matches no target"), &[hint])));
-        }
+        check_targets(&filter, &loaded.manifests)?;
         let mut settings = aws::Settings {
             region: global.region.clone(),
             profile: global.profile.clone(),
@@ -99,11 +107,39 @@ impl Session {
         self.filter.is_partial()
     }
 
+    /// What is selected, in words.
+    pub fn selected_names(&self) -> String {
+        let name = |(manifest, index): (&Manifest, usize)| match &manifest.targets()[index].name {
+            Some(name) => name.clone(),
+            None => output::path(manifest.path()),
+        };
+        self.pairs().map(name).collect::<Vec<_>>().join(", ")
+    }
+
     fn pairs(&self) -> impl Iterator<Item = (&Manifest, usize)> {
         self.manifests.iter().flat_map(|manifest| {
             let selected = |index: &usize| self.filter.selects(&manifest.targets()[*index]);
             (0..manifest.targets().len()).filter(selected).map(move |index| (manifest, index))
         })
+    }
+
+    /// As [`Session::prepare`], after stacks of this project that are being changed have come to rest: an apply that was killed
+    /// leaves such stacks behind, and running it again goes on.
+    pub async fn prepare_settled(&self, purpose: Purpose, limit: Duration) -> (Vec<Prepared>, Option<Printed>) {
+        let began = Instant::now();
+        let mut said = BTreeSet::new();
+        loop {
+            let (prepared, failed) = self.prepare(purpose).await;
+            let busy: BTreeSet<String> = prepared.iter().flat_map(Prepared::busy_stacks).collect();
+            if busy.is_empty() || failed.is_some() || began.elapsed() >= limit {
+                return (prepared, failed);
+            }
+            for stack in busy.difference(&said) {
+                output::say(&format!("{stack}; waiting until it is done..."));
+            }
+            said.extend(busy);
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
     }
 
     /// Reads AWS for each selected target, and compares. A target that can't be read doesn't keep others from being shown.
@@ -131,6 +167,7 @@ impl Session {
         {
             let hint = "handles and AWS's names both do; `rotator plan` lists the addresses".to_owned();
             failed = Some(Printed(output::fail(&format!("`--target {text}` matches nothing"), &[hint])));
+            prepared.clear();
         }
         (prepared, failed)
     }
@@ -145,7 +182,6 @@ impl Session {
         reading: &progress::Reading,
     ) -> Result<Prepared, Printed> {
         let target = &manifest.targets()[index];
-        let context = target.name.as_ref().map(|name| format!("target {name}: ")).unwrap_or_default();
         let connection = aws::connect(&self.settings, target).await.map_err(|error| refused(target, &error))?;
         let ambient =
             Ambient { region: Some(connection.region().to_owned()), account: Some(connection.account().to_owned()) };
@@ -157,20 +193,38 @@ impl Session {
         if let Ok(mut matched) = matched.lock() {
             matched.extend(found);
         }
-        let zips = build_packages(&mut desired, packages).map_err(|(handle, error)| {
-            let hints: Vec<String> = error.hint().map(str::to_owned).into_iter().collect();
-            Printed(output::fail(&format!("{context}function.{handle}: {error}"), &hints))
-        })?;
+        let zips = build_packages(&mut desired, packages);
         if let Some(rehearsal) = &self.rehearsal {
             // What is being removed isn't made up first.
             if purpose != Purpose::Destroy {
-                rehearsal.seed(&desired, connection.account(), connection.region());
+                rehearsal.seed(&desired, connection.account(), connection.region(), &self.deployed_names(&ambient));
             }
         }
         let options = ObserveOptions { orphans: !self.filter.is_partial(), ..ObserveOptions::default() };
         let live = connection.reader().observe(&desired, &options, &|progress| reading.show(progress)).await;
         let plan = plan::diff(&desired, &live, Scope { purpose, partial: self.filter.is_partial() });
         Ok(Prepared { desired, live, plan, packages: zips })
+    }
+
+    /// The names of all functions that the manifests of this run deploy.
+    fn deployed_names(&self, ambient: &Ambient) -> BTreeSet<String> {
+        let desired = self.pairs().filter_map(|(manifest, index)| manifest.resolve(index, ambient).ok());
+        let deployed =
+            |desired: Desired| desired.functions.into_values().filter(|function| function.deployment().is_some());
+        desired.flat_map(deployed).map(|function| function.name).collect()
+    }
+
+    /// Where the sandbox knows more than AWS says of rotations that haven't finished, says it.
+    pub fn explain(&self, one: &Prepared, report: &Report) {
+        let Some(rehearsal) = &self.rehearsal else { return };
+        let unfinished = report.outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::NotFinished(rest) if rest.waited.is_some() => rest.log_group.as_deref(),
+            _ => None,
+        });
+        let groups: BTreeSet<&str> = unfinished.collect();
+        for group in groups {
+            rehearsal.last_words(&one.plan.account, &one.plan.region, group);
+        }
     }
 
     /// Connects to a target with its writing role, and prints why where it can't.
@@ -194,34 +248,51 @@ impl Session {
     }
 }
 
+/// Refuses names of targets that no manifest has.
+pub fn check_targets(filter: &Filter, manifests: &[Manifest]) -> Result<(), Printed> {
+    let known: BTreeSet<&str> =
+        manifests.iter().flat_map(Manifest::targets).filter_map(|target| target.name.as_deref()).collect();
+    let unknown = filter.unknown_targets(&known);
+    let Some(unknown) = unknown.first() else { return Ok(()) };
+    let hint = if known.is_empty() {
+        "the manifest has no `targets:`".to_owned()
+    } else {
+        format!("the targets are {}", known.into_iter().collect::<Vec<_>>().join(", "))
+    };
+    Err(Printed(output::fail(&format!("`--target {unknown}` matches no target"), &[hint])))
+}
+
 /// Says why a target can't be worked on.
 fn refused(target: &Target, error: &ConnectError) -> Printed {
     let context = target.name.as_ref().map(|name| format!("target {name}: ")).unwrap_or_default();
     Printed(output::fail(&format!("{context}{error}"), &error.hints()))
 }
 
-/// Packages the code of all functions that have some, each path once for all targets.
-fn build_packages(
-    desired: &mut Desired,
-    packages: &Packages,
-) -> Result<BTreeMap<String, Vec<u8>>, (String, package::PackageError)> {
+/// Packages the code of all functions that have some, each path once for all targets. Code that can't be packaged says so.
+pub fn build_packages(desired: &mut Desired, packages: &Packages) -> BTreeMap<String, Vec<u8>> {
     let mut zips = BTreeMap::new();
     for (handle, function) in &mut desired.functions {
         let FunctionSource::Deployed(deployment) = &mut function.source else { continue };
         let Some(code) = &mut deployment.code else { continue };
         let CodeSource::Path { path, tree, .. } = &code.source else { continue };
         let known = packages.lock().ok().and_then(|packages| packages.get(path).cloned());
-        let built = if let Some(built) = known {
-            built
-        } else {
-            let built = Arc::new(package::build(path, tree).map_err(|error| (handle.clone(), error))?);
+        let built = known.unwrap_or_else(|| {
+            let built = package::build(path, tree).map(Arc::new).map_err(|error| match error.hint() {
+                Some(hint) => format!("{error}; {hint}"),
+                None => error.to_string(),
+            });
             if let Ok(mut packages) = packages.lock() {
-                packages.insert(path.clone(), Arc::clone(&built));
+                packages.insert(path.clone(), built.clone());
             }
             built
-        };
-        code.package = Some(built.summary.clone());
-        zips.insert(handle.clone(), built.bytes.clone());
+        });
+        match built {
+            Ok(built) => {
+                code.package = Some(built.summary.clone());
+                zips.insert(handle.clone(), built.bytes.clone());
+            }
+            Err(reason) => code.unusable = Some(reason),
+        }
     }
-    Ok(zips)
+    zips
 }

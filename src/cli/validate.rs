@@ -1,11 +1,15 @@
 //! `rotator validate`.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
-use crate::config;
+use crate::config::{self, Ambient, Manifest};
 use crate::exit;
 use crate::render::count;
 
+use super::filter::Filter;
+use super::session::{Packages, Printed, build_packages, check_targets};
 use super::{Global, Paths, output};
 
 /// Checks manifests offline.
@@ -22,7 +26,11 @@ pub struct Arguments {
 }
 
 /// Runs it.
-pub fn run(_global: &Global, arguments: &Arguments) -> u8 {
+pub fn run(global: &Global, arguments: &Arguments) -> u8 {
+    let filter = match Filter::new(&global.target) {
+        Ok(filter) => filter,
+        Err((summary, hints)) => return output::fail(&summary, &hints),
+    };
     match config::load(&arguments.paths.paths) {
         Err(problems) => {
             output::diagnostics(&problems.0);
@@ -30,14 +38,45 @@ pub fn run(_global: &Global, arguments: &Arguments) -> u8 {
         }
         Ok(loaded) => {
             output::diagnostics(&loaded.warnings);
+            if let Err(Printed(code)) = check_targets(&filter, &loaded.manifests) {
+                return code;
+            }
             let targets: usize = loaded.manifests.iter().map(|manifest| manifest.targets().len()).sum();
-            output::data(&format!(
+            let unusable = unusable_code(&loaded.manifests);
+            for (function, reason) in &unusable {
+                output::fail(&format!("{function}: {reason}"), &[]);
+            }
+            if !unusable.is_empty() {
+                return exit::ERROR;
+            }
+            let shown = output::data(&format!(
                 "{} {} valid for {}.\n",
                 count(loaded.manifests.len(), "manifest"),
                 if loaded.manifests.len() == 1 { "is" } else { "are" },
                 count(targets, "target")
             ));
-            if arguments.strict && !loaded.warnings.is_empty() { exit::ERROR } else { exit::OK }
+            if arguments.strict && !loaded.warnings.is_empty() { exit::ERROR } else { shown }
         }
     }
+}
+
+/// The functions whose code can't be packaged, each once for all targets, and why.
+fn unusable_code(manifests: &[Manifest]) -> BTreeMap<String, String> {
+    // What code there is doesn't depend on the account; the words only fill variables.
+    let ambient = Ambient { region: Some("us-east-1".to_owned()), account: Some("123456789012".to_owned()) };
+    let packages = Packages::default();
+    let mut unusable = BTreeMap::new();
+    for manifest in manifests {
+        for index in 0..manifest.targets().len() {
+            let Ok(mut desired) = manifest.resolve(index, &ambient) else { continue };
+            build_packages(&mut desired, &packages);
+            for (handle, function) in &desired.functions {
+                let code = function.deployment().and_then(|deployment| deployment.code.as_ref());
+                if let Some(reason) = code.and_then(|code| code.unusable.clone()) {
+                    unusable.insert(format!("function.{handle}"), reason);
+                }
+            }
+        }
+    }
+    unusable
 }

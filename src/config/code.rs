@@ -58,7 +58,7 @@ pub(super) fn read(
             CodeSource::Path { path, tree, shown: shown.clone() }
         }
     };
-    Some(Code { source, package: None })
+    Some(Code { source, package: None, unusable: None })
 }
 
 fn s3(scene: &mut Scene<'_>, object: &S3File) -> Option<CodeSource> {

@@ -169,6 +169,8 @@ pub struct Code {
     pub source: CodeSource,
     /// What was packaged from a path; filled in before a plan is made, `None` for S3 objects.
     pub package: Option<PackageSummary>,
+    /// Why it can't be packaged: its function is then left out of an apply.
+    pub unusable: Option<String>,
 }
 
 /// Where code lies.

@@ -36,6 +36,7 @@ pub(crate) fn deployment() -> Deployment {
                 size: 10,
                 files: vec![file("lambda_function.py", "1")],
             }),
+            unusable: None,
         }),
         runtime: None,
         handler: None,

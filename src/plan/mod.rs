@@ -467,6 +467,11 @@ pub enum ProblemKind {
     },
     /// A new architecture needs code that the manifest doesn't give.
     ArchitectureNeedsCode,
+    /// The code can't be packaged.
+    CodeUnusable {
+        /// Why.
+        reason: String,
+    },
     /// The package lacks the file that the live handler names.
     HandlerFileMissing {
         /// The live handler.

@@ -39,10 +39,19 @@ pub enum StepKind {
     Rotation,
     /// The rotation's end.
     Watch,
+    /// The end of the function's test, where AWS was told not to rotate now.
+    WatchTest,
     /// `CancelRotateSecret`.
     Disable,
     /// `DeleteStack`.
     DeleteStack,
+}
+
+impl StepKind {
+    /// Whether it only looks until something has ended.
+    pub fn is_watch(self) -> bool {
+        matches!(self, Self::Watch | Self::WatchTest)
+    }
 }
 
 /// The steps of a plan's runnable changes, in an order in which each comes after those that it waits for.
@@ -83,7 +92,9 @@ pub fn order(plan: &Plan, desired: &Desired) -> Vec<Step> {
             }
         }
         if kind == StepKind::Rotation {
-            ordering.push(change.address.clone(), &change.name, StepKind::Watch, Some(index), vec![step]);
+            let now = change.action.rotate_secret().is_none_or(|request| request.rotate_immediately);
+            let watch = if now { StepKind::Watch } else { StepKind::WatchTest };
+            ordering.push(change.address.clone(), &change.name, watch, Some(index), vec![step]);
         }
         ordering.ends.insert(index, step);
     }

@@ -199,7 +199,7 @@ proptest! {
         let mut carried_out: BTreeMap<usize, usize> = BTreeMap::new();
         for (index, step) in steps.iter().enumerate() {
             prop_assert!(step.after.iter().all(|before| *before < index));
-            if let Some(change) = step.change.filter(|_| step.kind != StepKind::Watch) {
+            if let Some(change) = step.change.filter(|_| !step.kind.is_watch()) {
                 prop_assert!(!plan.changes[change].blocked);
                 prop_assert_eq!(carried_out.insert(change, index), None);
             }

@@ -310,14 +310,21 @@ fn notes(out: &mut String, plan: &Plan) {
         return;
     }
     out.push('\n');
+    // As with problems: one line for each thing worth knowing, however many resources it concerns.
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for note in &plan.notes {
         let text = note_words(note);
-        let _ = match &note.address {
-            Some(address) => {
-                writeln!(out, "{} {}: {text}", paint(BOLD, "note:"), safe(&address.to_string()))
-            }
-            None => writeln!(out, "{} {text}", paint(BOLD, "note:")),
-        };
+        let place = *places.entry(text.clone()).or_insert_with(|| {
+            groups.push((text, Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].1.extend(note.address.as_ref().map(ToString::to_string));
+    }
+    for (text, addresses) in groups {
+        let about = some_of(addresses.iter().map(String::as_str), 5);
+        let about = if about.is_empty() { about } else { format!("{about}: ") };
+        let _ = writeln!(out, "{} {about}{text}", paint(BOLD, "note:"));
     }
 }
 
@@ -355,10 +362,9 @@ fn note_words(note: &Note) -> String {
             "its stack stays: with a filter, whether other secrets rotate with it isn't known; a removal without one deletes it"
                 .to_owned()
         }
-        NoteKind::UnscopedPermission { statement } => format!(
-            "its stack's statement `{}` lets Secrets Manager invoke it for any account, not only this one",
-            safe(statement)
-        ),
+        NoteKind::UnscopedPermission { .. } => {
+            "the stack's own statement lets Secrets Manager invoke it for any account, not only this one".to_owned()
+        }
     }
 }
 

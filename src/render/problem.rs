@@ -206,6 +206,7 @@ pub fn words(problem: &Problem) -> Words {
         ProblemKind::ArchitectureNeedsCode => Words::new("another architecture needs other code")
             .because("Lambda changes a function's architecture only together with its code")
             .hint("state `code:` too"),
+        ProblemKind::CodeUnusable { reason } => Words::new(safe(reason)),
         ProblemKind::HandlerFileMissing { handler } => {
             Words::new(format!("the code lacks the file of the handler `{}`", safe(handler)))
                 .hint("add the file, or state `handler:`")

@@ -22,6 +22,8 @@ pub enum Fate {
     NotFinished,
     /// What it depends on failed, or the apply was interrupted.
     NotAttempted,
+    /// Some of its steps are done, and others weren't attempted.
+    Partly,
     /// It failed.
     Failed,
 }
@@ -82,7 +84,10 @@ pub fn fates(report: &Report) -> BTreeMap<&Address, Fate> {
             Outcome::NotAttempted { .. } => Fate::NotAttempted,
         };
         let worst = fates.entry(&step.address).or_insert(fate);
-        *worst = (*worst).max(fate);
+        *worst = match (*worst, fate) {
+            (Fate::Applied, Fate::NotAttempted) | (Fate::NotAttempted, Fate::Applied) => Fate::Partly,
+            (one, other) => one.max(other),
+        };
     }
     fates
 }
@@ -95,7 +100,7 @@ fn summary(out: &mut String, report: &Report, left_out: usize) {
         .iter()
         .filter(|outcome| matches!(outcome, Outcome::NotFinished(rest) if rest.waited.is_none()))
         .count();
-    let bad = number(Fate::Failed) + number(Fate::NotAttempted) + left_out;
+    let bad = number(Fate::Failed) + number(Fate::Partly) + number(Fate::NotAttempted) + left_out;
     let (style, word) = if bad > 0 || report.interrupted {
         (DESTROY.bold(), "Apply incomplete.")
     } else if number(Fate::NotFinished) > 0 {
@@ -108,6 +113,7 @@ fn summary(out: &mut String, report: &Report, left_out: usize) {
         (Fate::Unchanged, "unchanged"),
         (Fate::NotFinished, "not finished"),
         (Fate::Failed, "failed"),
+        (Fate::Partly, "partly applied"),
         (Fate::NotAttempted, "not attempted"),
     ] {
         if number(fate) > 0 {
@@ -181,6 +187,7 @@ pub fn doing(kind: StepKind) -> &'static str {
         StepKind::Permission => "permission",
         StepKind::Rotation => "rotation",
         StepKind::Watch => "watching the rotation",
+        StepKind::WatchTest => "watching the function's test",
         StepKind::Disable => "switching rotation off",
         StepKind::DeleteStack => "deleting the stack",
     }
@@ -248,6 +255,10 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
         Failure::UnreadableEnvironment { code } => (
             format!("AWS doesn't show the function's environment ({}), and changing it would wipe it", safe(code)),
             vec!["the role needs `kms:Decrypt` on the function's key".to_owned()],
+        ),
+        Failure::HandlerFileMissing { handler } => (
+            format!("the code lacks the file of the handler `{}`, so it was not uploaded", safe(handler)),
+            vec!["add the file, or state `handler:`".to_owned()],
         ),
         Failure::CodeDiffers { sent, live } => plain(format!(
             "the uploaded code reads back as {} instead of {}: somebody else uploads too, or `sha256` isn't the object's",

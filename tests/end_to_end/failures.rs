@@ -121,3 +121,80 @@ secrets: {s: {function: SecretsManagerGood, rotation: {automatically_after_days:
         .says("`secretsmanager:DescribeSecret` on `s` is missing")
         .says("function.SecretsManagerGood");
 }
+
+/// Without it an apply that a pipeline killed would have to be repaired by hand, or by waiting and hoping.
+#[test]
+fn a_killed_apply_goes_on_where_it_stopped() {
+    let world = World::with(&["--time-scale", "20"]);
+    world.create_secret("s", "first");
+    good_code(&world);
+    world.write(
+        "rotator.yaml",
+        "version: 1
+project: killed
+functions: {SecretsManagerGood: {code: good}}
+secrets: {s: {function: SecretsManagerGood, rotation: {automatically_after_days: 30}}}
+",
+    );
+    let mut first = world.spawn(&["apply", "--auto-approve"]);
+    while !world.calls().iter().any(|call| call.ends_with("ExecuteChangeSet")) {
+        assert!(first.try_wait().expect("a child").is_none(), "the apply ended before it could be killed");
+    }
+    first.kill().expect("it runs");
+    first.wait().expect("it is dead");
+    world.rotator(&["apply", "--auto-approve"]).exits(0).says("waiting until it is done").says("Apply complete!");
+    world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.");
+    let executed = world.calls().iter().filter(|call| call.ends_with("ExecuteChangeSet")).count();
+    assert_eq!(executed, 1, "the stack is not made twice");
+}
+
+/// Without it one broken package would hide all other functions, or be met only when it is uploaded.
+#[test]
+fn a_broken_package_concerns_its_function_alone() {
+    let world = World::new();
+    world.create_secret("s", "first");
+    good_code(&world);
+    world.write("bad.zip", "this is no zip");
+    world.write(
+        "rotator.yaml",
+        "version: 1
+project: packages
+functions: {SecretsManagerGood: {code: good}, SecretsManagerBad: {code: bad.zip}}
+secrets: {s: {function: SecretsManagerGood, rotation: {automatically_after_days: 30}}}
+",
+    );
+    world.rotator(&["validate"]).exits(1).says("function.SecretsManagerBad: not a readable zip file");
+    world
+        .rotator(&["apply", "--auto-approve"])
+        .exits(1)
+        .says("error: function.SecretsManagerBad: not a readable zip file")
+        .says("2 applied");
+    assert!(world.version("s", "AWSPREVIOUS").is_some());
+}
+
+/// Without it code that can't be called would be uploaded, and every rotation fail from then on.
+#[test]
+fn code_without_the_templates_handler_is_never_uploaded() {
+    let world = World::new();
+    world.create_secret("s", "first");
+    let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
+    world.write("code/main.py", &std::fs::read_to_string(code).expect("the example's code"));
+    let manifest = |handler: &str| {
+        format!(
+            "version: 1
+project: handler
+functions: {{SecretsManagerGood: {{code: code{handler}}}}}
+secrets: {{s: {{function: SecretsManagerGood, rotation: {{automatically_after_days: 30}}}}}}
+"
+        )
+    };
+    world.write("rotator.yaml", &manifest(""));
+    world
+        .rotator(&["apply", "--auto-approve"])
+        .exits(1)
+        .says("lacks the file of the handler `lambda_function.lambda_handler`")
+        .says("secret.s: rotation: not attempted");
+    world.write("rotator.yaml", &manifest(", handler: main.lambda_handler"));
+    world.rotator(&["apply", "--auto-approve"]).exits(0).says("Apply complete!");
+    assert!(world.version("s", "AWSPREVIOUS").is_some());
+}

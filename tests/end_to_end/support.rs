@@ -139,6 +139,13 @@ impl World {
         output(command.args(arguments))
     }
 
+    /// Starts `rotator` on the manifests of the folder, and doesn't wait for it.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = scrubbed(rotator_binary());
+        self.aws_environment(&mut command);
+        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("rotator starts")
+    }
+
     /// Runs AWS's CLI, which must succeed, and reads its JSON.
     #[track_caller]
     pub fn aws(&self, arguments: &[&str]) -> Value {

@@ -97,6 +97,11 @@ impl Differ<'_> {
         live: &LiveFunction,
         outcome: &mut FunctionOutcome,
     ) {
+        if let Some(reason) = deployment.code.as_ref().and_then(|code| code.unusable.clone()) {
+            self.problem(address, &function.name, Severity::Error, ProblemKind::CodeUnusable { reason });
+            outcome.blocked = true;
+            return;
+        }
         match self.stack(address, function, deployment, live, outcome) {
             StackOutcome::Blocked => outcome.blocked = true,
             StackOutcome::Deploy(stack) => {
@@ -262,10 +267,7 @@ impl Differ<'_> {
         if !runtime.map_or(generic, |runtime| runtime.starts_with("python")) {
             return;
         }
-        let Some((module, _)) = handler.rsplit_once('.') else { return };
-        let module = module.replace('.', "/");
-        let candidates = [format!("{module}.py"), format!("{module}/__init__.py"), format!("{module}.so")];
-        if !package.files.iter().any(|file| candidates.contains(&file.path)) {
+        if !holds_handler(&package.files, handler) {
             let kind = ProblemKind::HandlerFileMissing { handler: handler.clone() };
             self.problem(address, &function.name, Severity::Error, kind);
         }
@@ -575,6 +577,14 @@ fn same_files(ours: &[PackagedFile], live: &[PackagedFile]) -> bool {
         })
 }
 
+/// Whether a package holds the file that a Python handler names.
+pub fn holds_handler(files: &[PackagedFile], handler: &str) -> bool {
+    let Some((module, _)) = handler.rsplit_once('.') else { return true };
+    let module = module.replace('.', "/");
+    let candidates = [format!("{module}.py"), format!("{module}/__init__.py"), format!("{module}.so")];
+    files.iter().any(|file| candidates.contains(&file.path))
+}
+
 /// What of a function's configuration differs; without a live one, all that is stated.
 ///
 /// `stack_carries_vpc`: the VPC goes through the stack's parameters in this plan.
@@ -657,7 +667,9 @@ fn code_fields(code: &Code, live: Option<&Configuration>) -> Vec<FieldChange> {
         CodeSource::Path { shown, .. } => shown.clone(),
         CodeSource::S3 { bucket, key, .. } => format!("s3://{bucket}/{key}"),
     };
-    fields.insert(0, FieldChange::new("code.source", Shown::Absent, Shown::Text(source)));
+    if live.is_none() {
+        fields.insert(0, FieldChange::new("code.source", Shown::Absent, Shown::Text(source)));
+    }
     let Some(package) = &code.package else { return fields };
     let digest = |files: &[PackagedFile]| -> BTreeMap<String, String> {
         files.iter().map(|file| (file.path.clone(), file.sha256.chars().take(12).collect())).collect()

@@ -98,7 +98,7 @@ fn each_drift_gets_its_own_repair() {
     );
     assert_eq!(
         one(|live| live_configuration(live).code_sha256 = "theirs".to_owned()),
-        "function.f UpdateCode code.source code.sha256 !replaces-code"
+        "function.f UpdateCode code.sha256 !replaces-code"
     );
     assert_eq!(
         one(|live| live_function(live).policy = Reading::Absent),
@@ -129,7 +129,7 @@ fn the_same_files_in_other_bytes_are_the_same_code() {
     live_configuration(&mut live).code_files = Some(vec![file("lambda_function.py", "2")]);
     insta::assert_debug_snapshot!(lines(&diff(&desired(), &live, CONVERGE)), @r#"
     [
-        "function.f UpdateCode code.source code.sha256 code.files.lambda_function.py !replaces-code",
+        "function.f UpdateCode code.sha256 code.files.lambda_function.py !replaces-code",
     ]
     "#);
 }
