@@ -243,8 +243,10 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
         Some(sandbox) => sandbox_config(sandbox, target, &region, shared),
         None => aws_config(settings, &region, shared).await,
     };
-    if let Some(url) = base.endpoint_url().filter(|url| !is_url(url)) {
-        return Err(ConnectError::Endpoint(clean(url)));
+    let from_environment = || settings.sandbox.is_none().then(|| env::read(env::AWS_ENDPOINT_URL)).flatten();
+    let endpoint = base.endpoint_url().map(str::to_owned).or_else(from_environment);
+    if let Some(url) = endpoint.filter(|url| !is_url(url)) {
+        return Err(ConnectError::Endpoint(clean(&url)));
     }
     let config = match role {
         None => base,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::exit;
+use crate::sandbox::persist::PersistError;
 use crate::sandbox::{self, StartError};
 
 use super::{Global, output};
@@ -119,6 +120,18 @@ pub fn fail(error: &StartError) -> u8 {
     let hints = match error {
         StartError::Listen { .. } => {
             vec!["another process may hold the port; `--listen 127.0.0.1:0` takes a free one".to_owned()]
+        }
+        StartError::State(PersistError::Locked(_)) => {
+            vec![
+                "wait until that one ends, or keep another state: `--sandbox=FILE`, `sandbox start --state FILE`"
+                    .to_owned(),
+            ]
+        }
+        StartError::State(PersistError::Format { .. } | PersistError::Version { .. }) => {
+            vec!["nothing in it is real: delete it, or keep another state: `--sandbox=FILE`".to_owned()]
+        }
+        StartError::State(PersistError::Io { .. }) => {
+            vec!["the file's folder must be one that can be written; `--sandbox=FILE` names another".to_owned()]
         }
         _ => Vec::new(),
     };

@@ -144,22 +144,6 @@ pub fn build(source: &Path, tree: &Path) -> Result<Package, PackageError> {
     Ok(Package { summary: summary(&bytes, files), bytes })
 }
 
-/// Whether two packages hold the same code, however they were zipped: the same paths with the same contents.
-///
-/// Whether a file is executable matters to Lambda only for `bootstrap`, which it starts.
-pub fn same_content(a: &[PackagedFile], b: &[PackagedFile]) -> bool {
-    fn key(file: &PackagedFile) -> (&str, &str, bool) {
-        (&file.path, &file.sha256, file.path == "bootstrap" && file.executable)
-    }
-    let sorted = |files: &[PackagedFile]| {
-        let mut files = files.to_vec();
-        files.sort();
-        files
-    };
-    let (a, b) = (sorted(a), sorted(b));
-    a.iter().map(key).eq(b.iter().map(key))
-}
-
 /// `CodeSha256` of a zip: base64 of its SHA-256.
 pub fn code_sha256(zip: &[u8]) -> String {
     STANDARD.encode(Sha256::digest(zip))

@@ -169,12 +169,3 @@ fn a_hostile_zip_is_refused() {
     let many: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), b"".as_slice())).collect();
     assert!(matches!(read_files(&foreign_zip(&many)), Err(PackageError::TooManyFiles)));
 }
-
-/// Without it, code that was uploaded from a console with the same files would count as changed in the file-level comparison.
-#[test]
-fn the_same_content_compares_equal_however_it_was_zipped() {
-    let file = |path: &str, executable| PackagedFile { path: path.into(), sha256: "00".into(), executable };
-    assert!(same_content(&[file("b", true), file("a", false)], &[file("a", false), file("b", false)]));
-    assert!(!same_content(&[file("bootstrap", true)], &[file("bootstrap", false)]));
-    assert!(!same_content(&[file("a", false)], &[]));
-}

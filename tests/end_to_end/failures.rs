@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::support::{World, repository};
+use super::support::{World, prepare_runtime, repository};
 
 fn good_code(world: &World) {
     let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
@@ -30,7 +30,9 @@ secrets:
   bad: {function: SecretsManagerBad}
 ",
     );
-    let output = world.rotator(&["apply", "--auto-approve", "--rotation-timeout", "8s"]).exits(4);
+    // The deadline is for the function that raises, not for the making of its runtime.
+    prepare_runtime();
+    let output = world.rotator(&["apply", "--auto-approve", "--rotation-timeout", "20s"]).exits(4);
     let version = world.version("bad", "AWSPENDING").expect("AWS keeps trying");
     output
         .says("not finished: secret.bad")

@@ -217,6 +217,14 @@ impl Drop for World {
     }
 }
 
+/// Has the sandbox make its Python runtime, which it does once a machine.
+pub fn prepare_runtime() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let example = repository().join("examples/quickstart");
+    let apply = ["apply", "--sandbox", "--auto-approve"];
+    output(scrubbed(rotator_binary()).current_dir(folder.path()).args(apply).arg(example)).exits(0);
+}
+
 /// AWS's CLI and boto3 in a virtual environment of the tests' own, made once, with pinned versions.
 pub fn venv() -> PathBuf {
     static VENV: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
