@@ -151,7 +151,7 @@ impl<'a> Apply<'a> {
             Outcome::Applied { requests } => {
                 let word = match self.steps[step].kind {
                     StepKind::Watch => "rotation finished",
-                    StepKind::WatchTest => "over, and AWS doesn't say how it ended; finished",
+                    StepKind::WatchTest => "over (AWS doesn't say how it ended)",
                     _ => "done",
                 };
                 let ids = if self.verbose && !requests.is_empty() {

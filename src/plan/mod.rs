@@ -392,6 +392,8 @@ pub enum ProblemKind {
     UnscopedPermission {
         /// The statement's id.
         statement: String,
+        /// Whether the function is deployed here, so that a scoped statement follows where this one goes.
+        deployed: bool,
     },
     /// A statement keeps Secrets Manager out.
     InvocationDenied {

@@ -352,7 +352,8 @@ fn note_words(note: &Note) -> String {
         }
         NoteKind::KeepsReference => "rotation is off; AWS keeps the reference to the function".to_owned(),
         NoteKind::SharedWith { secrets } => {
-            format!("shared: {} of other manifests rotate with it", count(*secrets, "secret"))
+            let verb = if *secrets == 1 { "rotates" } else { "rotate" };
+            format!("shared: {} of other manifests {verb} with it", count(*secrets, "secret"))
         }
         NoteKind::NewerVersion { version, newest } => {
             format!("the application has version {}; {} is newer", safe(version), safe(newest))

@@ -119,13 +119,17 @@ pub fn words(problem: &Problem) -> Words {
         ))
         .because("changing it would wipe the variables that can't be read")
         .hint("the reading role needs `kms:Decrypt` on the function's key; or take `environment:` out of the manifest"),
-        ProblemKind::UnscopedPermission { statement } => {
+        ProblemKind::UnscopedPermission { statement, deployed } => {
             let statement = safe(statement);
-            Words::new(format!("statement `{statement}` lets Secrets Manager invoke the function for any account"))
-                .because("AWS recommends a condition on aws:SourceAccount")
-                .hint(format!(
-                    "remove it, and the next apply adds a scoped one:\n    aws lambda remove-permission --function-name '{name}' --statement-id '{statement}'"
-                ))
+            let words =
+                Words::new(format!("statement `{statement}` lets Secrets Manager invoke the function for any account"))
+                    .because("AWS recommends a condition on aws:SourceAccount");
+            if !deployed {
+                return words;
+            }
+            words.hint(format!(
+                "remove it, and the next apply adds a scoped one:\n    aws lambda remove-permission --function-name '{name}' --statement-id '{statement}'"
+            ))
         }
         ProblemKind::InvocationDenied { statement } => {
             Words::new(format!("statement `{}` denies Secrets Manager the invocation", safe(statement)))

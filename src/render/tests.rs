@@ -241,7 +241,7 @@ fn problems(t: Texts) -> Vec<Problem> {
         ProblemKind::KeyWithoutParameter { key: t.of("arn:key") },
         ProblemKind::TemplateCode,
         ProblemKind::UnreadableEnvironment { code: t.of("AccessDeniedException") },
-        ProblemKind::UnscopedPermission { statement: t.of("open") },
+        ProblemKind::UnscopedPermission { statement: t.of("open"), deployed: true },
         ProblemKind::InvocationDenied { statement: t.of("keepout") },
         ProblemKind::NotPermitted,
         ProblemKind::FunctionMissing,

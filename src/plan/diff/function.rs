@@ -303,7 +303,12 @@ impl Differ<'_> {
                 if stack.is_some_and(|stack| statement.starts_with(&stack.name)) {
                     self.note(Some(address.clone()), NoteKind::UnscopedPermission { statement });
                 } else {
-                    self.problem(address, name, Severity::Warning, ProblemKind::UnscopedPermission { statement });
+                    self.problem(
+                        address,
+                        name,
+                        Severity::Warning,
+                        ProblemKind::UnscopedPermission { statement, deployed: stack.is_some() },
+                    );
                 }
             }
         }
