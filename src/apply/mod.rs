@@ -195,6 +195,8 @@ pub enum Failure {
     },
     /// The secret has gone since the plan was made.
     SecretMissing,
+    /// Somebody has switched the secret's rotation, or moved it to another function, since the plan was made.
+    ChangedSincePlan,
     /// A rotation has begun since the plan was made, and isn't finished.
     UnfinishedRotation {
         /// The version that holds `AWSPENDING`.

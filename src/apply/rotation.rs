@@ -39,6 +39,9 @@ impl<E: Execute> Context<'_, E> {
         if is_done(request, &live) {
             return Ok(Outcome::Unchanged);
         }
+        if self.has_changed(step, &live) {
+            return Err(Failure::ChangedSincePlan);
+        }
         if let Some(version) = live.unfinished_rotation() {
             return Err(Failure::UnfinishedRotation { version: version.to_owned() });
         }
@@ -142,6 +145,14 @@ impl<E: Execute> Context<'_, E> {
 }
 
 impl<E> Context<'_, E> {
+    /// Whether somebody has switched a secret's rotation, or moved it to another function, since the plan was made.
+    fn has_changed(&self, step: &Step, now: &LiveSecret) -> bool {
+        let then = self.live.secrets.get(&step.address.handle).and_then(Reading::found);
+        then.is_some_and(|then| {
+            then.arn != now.arn || then.is_on() != now.is_on() || then.function_arn != now.function_arn
+        })
+    }
+
     /// Whether a secret that is switched off for its function's sake rotates with another one by now, or is another secret
     /// of that name. What the manifest itself wants off is off with whatever function.
     fn has_moved_on(&self, step: &Step, change: &Change, now: &LiveSecret) -> bool {

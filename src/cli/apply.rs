@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::apply::{self, Context, Interrupt, Options, Report};
+use crate::aws::Writer;
 use crate::exit;
 use crate::plan::{Purpose, guard, order};
 use crate::render::plan::{Mode, plan as render};
@@ -97,7 +98,7 @@ async fn converge(
     }
     let session = Session::open(global, &common.paths.paths).await?;
     refuse_partial_pruning(&session, purpose == Purpose::Converge { prune: true })?;
-    if session.selected() > 1 && !session.is_filtered() && !common.all_targets {
+    if session.selected() > 1 && !session.names_targets() && !common.all_targets {
         let hints = ["choose with `--target NAME`, or take them all with `--all-targets`".to_owned()];
         let names = session.selected_names();
         return Err(Printed(output::fail(&format!("there are {} targets: {names}", session.selected()), &hints)));
@@ -147,10 +148,11 @@ async fn approved(
         output::say("Cancelled; nothing was changed.");
         return Ok(exit::ERROR);
     }
+    let writers = connect_writers(session, &due).await?;
     let interrupt = watch_interrupts();
     let mut code = if errors { exit::ERROR } else { exit::OK };
-    for (index, one) in due.iter().enumerate() {
-        let report = execute(global, session, one, options, &interrupt).await?;
+    for (index, (one, writer)) in due.iter().zip(&writers).enumerate() {
+        let report = execute(global, session, one, writer, options, &interrupt).await;
         code = worse(code, &report);
         if interrupt.is_pulled() {
             let left: Vec<&str> = due[index + 1..].iter().filter_map(|one| one.plan.target.as_deref()).collect();
@@ -167,15 +169,14 @@ async fn execute(
     global: &Global,
     session: &Session,
     one: &Prepared,
+    writer: &Writer,
     options: &Options,
     interrupt: &Interrupt,
-) -> Result<Report, Printed> {
-    let connection = session.connect_writer(&one.desired.target).await?;
-    let writer = connection.writer();
+) -> Report {
     let steps = order(&one.plan, &one.desired);
     let observer = progress::Apply::new(&steps, global.quiet, global.verbose > 0);
     let context = Context {
-        executor: &writer,
+        executor: writer,
         desired: &one.desired,
         live: &one.live,
         plan: &one.plan,
@@ -190,7 +191,29 @@ async fn execute(
     let target = one.plan.target.as_ref().map(|target| format!("Target {}: ", safe(target))).unwrap_or_default();
     let _ = output::data(&format!("\n{target}{}", if target.is_empty() { text } else { format!("\n{text}") }));
     session.explain(one, &report);
-    Ok(report)
+    report
+}
+
+/// Connects to all targets with their writing roles before the first write. Each must lead to where its plan was made for:
+/// a role of another account would converge that account instead.
+async fn connect_writers(session: &Session, due: &[&Prepared]) -> Result<Vec<Writer>, Printed> {
+    let mut writers = Vec::new();
+    for one in due {
+        let connection = session.connect_writer(&one.desired.target).await?;
+        if connection.account() != one.plan.account || connection.region() != one.plan.region {
+            let summary = format!(
+                "the writing role leads to account {}, region {}, and the plan is for account {}, region {}; nothing was changed",
+                connection.account(),
+                connection.region(),
+                one.plan.account,
+                one.plan.region
+            );
+            let hints = ["`role` and `apply_role` of a target belong to one account; state it as `account`".to_owned()];
+            return Err(Printed(output::fail(&summary, &hints)));
+        }
+        writers.push(connection.writer());
+    }
+    Ok(writers)
 }
 
 /// The exit code after one more report: an interrupt before an error before an unfinished rotation.

@@ -60,9 +60,10 @@ impl Filter {
         Ok(filter)
     }
 
-    /// Whether something is selected at all.
-    pub fn is_given(&self) -> bool {
-        !self.targets.is_empty() || !self.resources.is_empty()
+    /// Whether it says which targets are meant: an address without one, or a label, holds in all of them.
+    pub fn names_targets(&self) -> bool {
+        let named = |resource: &Resource| matches!(resource, Resource::Address { target: Some(_), .. });
+        !self.targets.is_empty() || (!self.resources.is_empty() && self.resources.iter().all(named))
     }
 
     /// Whether resources are selected within targets, so that a plan is partial.

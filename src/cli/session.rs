@@ -97,9 +97,9 @@ impl Session {
         self.pairs().count()
     }
 
-    /// Whether `--target` was given at all.
-    pub fn is_filtered(&self) -> bool {
-        self.filter.is_given()
+    /// Whether `--target` says which targets are meant.
+    pub fn names_targets(&self) -> bool {
+        self.filter.names_targets()
     }
 
     /// Whether resources within targets were selected.

@@ -78,6 +78,16 @@ pub(super) fn root_file(path: &Path) -> PathBuf {
     if path.is_dir() { path.join("rotator.yaml") } else { path.to_path_buf() }
 }
 
+/// Whether a root is a link to a file elsewhere: a pull request could so have any file of the machine read and shown.
+fn leaves_its_folder(root: &Path) -> bool {
+    let folder = super::targets::here(root.parent().unwrap_or(Path::new("")));
+    let is_link = std::fs::symlink_metadata(root).is_ok_and(|found| found.file_type().is_symlink());
+    match (is_link, root.canonicalize(), folder.canonicalize()) {
+        (true, Ok(real), Ok(folder)) => !real.starts_with(folder),
+        _ => false,
+    }
+}
+
 struct Reader {
     sources: Sources,
     found: Vec<Diagnostic>,
@@ -104,13 +114,28 @@ impl Reader {
             }
         };
         let file = self.sources.add(path.to_path_buf(), text, false);
-        let (node, problems) = parse::parse_through(&self.sources, file);
+        let (node, mut problems) = parse::parse_through(&self.sources, file);
+        // Which values are private is known only once a file could be read: until then, what looks like it isn't shown.
+        for problem in &mut problems {
+            for position in problem.position.iter_mut().chain(problem.related.iter_mut().map(|(position, _)| position))
+            {
+                if self.sources.get(file).looks_private(position.line) {
+                    position.text = None;
+                }
+            }
+        }
         self.found.extend(problems);
         node.map(|node| (file, node))
     }
 
     fn root(&mut self, path: &Path) -> Option<Document> {
         let shown = root_file(path);
+        if leaves_its_folder(&shown) {
+            let summary = format!("`{}` is a link that leaves its folder", shown.display());
+            self.found
+                .push(Diagnostic::error("unreadable", summary).hint("copy the manifest in, or name the real one"));
+            return None;
+        }
         let (file, node) = self.file(&shown)?;
         let start = Span { file, line: 1, column: 1, length: 1 };
         let span = node.span;
@@ -227,6 +252,12 @@ impl Reader {
                 [&["environment"][..], &["application", "parameters"]].iter().filter_map(|path| node.find(path))
             {
                 private_spans(private, &mut spans);
+            }
+            // A misspelt key is reported with its line, which holds what it would have held.
+            for entry in node.map().into_iter().flat_map(|map| &map.entries) {
+                if entry.key != "environment" && strsim::jaro_winkler(&entry.key, "environment") > 0.85 {
+                    private_spans(&entry.node, &mut spans);
+                }
             }
         }
         self.sources.mask(&spans);

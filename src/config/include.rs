@@ -34,6 +34,9 @@ pub(super) fn check(pattern: &str) -> Result<GlobMatcher, String> {
         return Err("a pattern stays below the root manifest's folder: no `..`".to_owned());
     }
     let plain = pattern.trim_start_matches("./");
+    if plain.split('/').any(|part| part.starts_with('.')) {
+        return Err("hidden files and folders hold no parts".to_owned());
+    }
     let glob = GlobBuilder::new(plain).literal_separator(true).backslash_escape(false).build();
     glob.map(|glob| glob.compile_matcher()).map_err(|error| error.kind().to_string())
 }

@@ -216,9 +216,12 @@ impl Builder<'_> {
                     Vec::new()
                 }
             };
+            let mut known: HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
             for map in maps {
-                let known: std::collections::HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
-                entries.extend(map.entries.into_iter().filter(|entry| !known.contains(&entry.key)));
+                // Among the keys of one map, those that stand twice are reported elsewhere.
+                let fresh: Vec<Entry> = map.entries.into_iter().filter(|entry| !known.contains(&entry.key)).collect();
+                known.extend(fresh.iter().map(|entry| entry.key.clone()));
+                entries.extend(fresh);
             }
         }
     }
@@ -484,6 +487,8 @@ fn measure(node: &Node) -> (usize, usize) {
     let children: Vec<&Node> = match &node.value {
         Value::List(items) => items.iter().collect(),
         Value::Map(map) => map.entries.iter().map(|entry| &entry.node).collect(),
+        // Long texts count for what they take: a bomb may be one of those, too.
+        Value::String(text) => return (1 + text.len() / 64, 0),
         _ => return (1, 0),
     };
     children.into_iter().map(measure).fold((1, 1), |(size, depth), (more, below)| (size + more, depth.max(below + 1)))

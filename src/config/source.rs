@@ -48,6 +48,29 @@ impl Source {
         source
     }
 
+    /// Whether a line stands under a key like `environment`, `parameters` or `vars`, as far as indentation tells. Errors on the
+    /// safe side: it is asked only where the file couldn't be understood.
+    pub fn looks_private(&self, line: usize) -> bool {
+        const WORDS: [&str; 3] = ["envir", "param", "vars"];
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        let indentation = |text: &str| text.len() - text.trim_start().len();
+        let mut depth = usize::MAX;
+        for number in (1..=line).rev() {
+            let text = self.line(number);
+            if text.trim().is_empty() || indentation(text) >= depth {
+                continue;
+            }
+            if WORDS.iter().any(|word| text.contains(word)) {
+                return true;
+            }
+            depth = indentation(text);
+            if depth == 0 {
+                break;
+            }
+        }
+        false
+    }
+
     /// A line without its end.
     pub fn line(&self, line: u32) -> &str {
         let index = line.saturating_sub(1) as usize;

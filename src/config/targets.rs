@@ -392,6 +392,9 @@ pub(super) fn inside(tree: &Path, folder: &Path, path: &str) -> Result<PathBuf, 
     if Path::new(path).is_absolute() || path.starts_with('~') {
         return Err("a path is relative to the file that states it".to_owned());
     }
+    if Path::new(path).components().any(|part| part.as_os_str() == ".git") {
+        return Err("Git's own folder is no part of a manifest".to_owned());
+    }
     let full = folder.join(path);
     let tree = here(tree).canonicalize().map_err(|error| error.to_string())?;
     // Lexically first: what lies outside is not even looked at.

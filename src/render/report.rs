@@ -244,6 +244,10 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
         Failure::SecretMissing => {
             ("the secret has gone since the plan was made".to_owned(), vec!["plan again".to_owned()])
         }
+        Failure::ChangedSincePlan => (
+            "somebody has switched the secret's rotation, or moved it to another function, since the plan was made".to_owned(),
+            vec!["plan again".to_owned()],
+        ),
         Failure::UnfinishedRotation { version } => (
             format!("a rotation has begun since the plan was made: version {} holds AWSPENDING", safe(version)),
             vec!["wait for it to end, and apply again".to_owned()],

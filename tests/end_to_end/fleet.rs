@@ -114,3 +114,29 @@ fn two_targets_converge_from_one_manifest_with_variables() {
     rotator(&["destroy", "--auto-approve", "--all-targets"]).exits(0);
     rotator(&["destroy", "--auto-approve", "--all-targets"]).exits(0).says("No changes.");
 }
+
+/// Without it a writing role of another account would make there what the plan showed here, and call it applied.
+#[test]
+fn a_writing_role_of_another_account_is_refused_before_the_first_write() {
+    let world = World::new();
+    code(&world);
+    world.write(
+        "rotator.yaml",
+        "version: 1
+project: roles
+targets:
+  dev:
+    region: us-east-1
+    role: arn:aws:iam::111111111111:role/read
+    apply_role: arn:aws:iam::222222222222:role/apply
+functions: {SecretsManagerRoles: {code: code}}
+secrets: {s: {function: SecretsManagerRoles, rotation: {enabled: false}}}
+",
+    );
+    world
+        .rotator(&["apply", "--auto-approve"])
+        .exits(1)
+        .says("the writing role leads to account 222222222222")
+        .says("nothing was changed");
+    assert!(!world.calls().iter().any(|call| call.ends_with("CreateCloudFormationChangeSet")));
+}

@@ -68,7 +68,7 @@ pub fn inspect(zip: &[u8]) -> Result<(), PackageError> {
 
 /// Unpacks a package into a new temporary directory, which goes when the value is dropped.
 pub fn unpack(zip: &[u8]) -> Result<TempDir, PackageError> {
-    let directory = tempfile::Builder::new().prefix("rotator-function-").tempdir()?;
+    let directory = private_folder("rotator-function-")?;
     let mut archive = open(zip)?;
     let mut left = MAX_UNZIPPED_BYTES;
     let mut links = Vec::new();
@@ -158,11 +158,23 @@ fn write_file(entry: &mut impl Read, path: &Path, left: u64) -> Result<u64, Pack
     }
 }
 
+/// A temporary folder that nobody else on the machine looks into.
+pub(super) fn private_folder(prefix: &str) -> io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o700));
+    }
+    builder.tempdir()
+}
+
 #[cfg(unix)]
 fn set_mode(path: &Path, mode: Option<u32>) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     // The owner must be able to read a file, and to remove it again; set-user-id bits have no business here.
-    let mode = mode.map_or(0o644, |mode| mode & 0o777 | 0o600);
+    let mode = mode.map_or(0o644, |mode| mode & 0o755 | 0o600);
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 

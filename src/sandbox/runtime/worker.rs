@@ -76,7 +76,7 @@ impl Worker {
         let failed = |error: std::io::Error| {
             StartError::Unavailable(Unavailable::new(format!("a process of the function can't be started: {error}")))
         };
-        let scratch = tempfile::Builder::new().prefix("rotator-tmp-").tempdir().map_err(failed)?;
+        let scratch = super::package::private_folder("rotator-tmp-").map_err(failed)?;
         let (reader, writer) = std::io::pipe().map_err(failed)?;
         let output = Arc::new(Output::new(reader).map_err(failed)?);
         let link = interface::serve(Arc::clone(&output)).await.map_err(failed)?;
