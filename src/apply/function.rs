@@ -3,8 +3,8 @@
 use crate::aws::ErrorKind;
 use crate::aws::execute::{CodeUpload, ConfigurationChange, Execute};
 use crate::model::live::Configuration;
-use crate::model::{CodeSource, Deployment, PERMISSION_STATEMENT};
-use crate::plan::diff::{configuration_fields, holds_handler, permits, same_code};
+use crate::model::{Code, CodeSource, Deployment, PERMISSION_STATEMENT};
+use crate::plan::diff::{configuration_fields, lacks_handler, permits, same_code};
 use crate::plan::{FieldChange, Step};
 
 use super::wait::Wait;
@@ -88,15 +88,6 @@ impl<E: Execute> Context<'_, E> {
     pub(super) async fn code(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
         let deployment = self.deployment(step)?;
         let code = deployment.code.as_ref().ok_or(Failure::Internal("the function has no code"))?;
-        let upload = match &code.source {
-            CodeSource::Path { .. } => {
-                let zip = self.packages.get(&step.address.handle).ok_or(Failure::Internal("no package was built"))?;
-                CodeUpload::Zip(zip.clone())
-            }
-            CodeSource::S3 { bucket, key, object_version, .. } => {
-                CodeUpload::S3 { bucket: bucket.clone(), key: key.clone(), object_version: object_version.clone() }
-            }
-        };
         for _ in 0..EDITS {
             let (live, revision) = self.editable(index, &step.name).await?;
             let architecture = deployment.architecture.as_deref().filter(|wanted| *wanted != live.architecture);
@@ -104,14 +95,15 @@ impl<E: Execute> Context<'_, E> {
                 return Ok(Outcome::Unchanged);
             }
             // A first deployment's handler is known only now; code that lacks it would fail every rotation.
-            if let (Some(handler), Some(package), Some(runtime), None) =
-                (&live.handler, &code.package, &live.runtime, &deployment.layers)
-                && runtime.starts_with("python")
-                && !holds_handler(&package.files, handler)
-            {
+            let runtime = live.runtime.as_deref();
+            if let Some(handler) = live.handler.as_ref().filter(|handler| lacks_handler(deployment, handler, runtime)) {
                 return Err(Failure::HandlerFileMissing { handler: handler.clone() });
             }
-            match self.executor.update_code(&step.name, upload.clone(), architecture, revision.as_deref()).await {
+            match self
+                .executor
+                .update_code(&step.name, self.upload(step, code)?, architecture, revision.as_deref())
+                .await
+            {
                 Ok(updated) => {
                     let live = self.settled(index, &step.name).await?;
                     if !same_code(code, &live) {
@@ -130,6 +122,19 @@ impl<E: Execute> Context<'_, E> {
             }
         }
         Err(Failure::KeepsChanging { function: step.name.clone() })
+    }
+
+    /// The code as it is sent. A package is copied here, so only where it is.
+    fn upload(&self, step: &Step, code: &Code) -> Result<CodeUpload, Failure> {
+        Ok(match &code.source {
+            CodeSource::Path { .. } => {
+                let zip = self.packages.get(&step.address.handle).ok_or(Failure::Internal("no package was built"))?;
+                CodeUpload::Zip(zip.to_vec())
+            }
+            CodeSource::S3 { bucket, key, object_version, .. } => {
+                CodeUpload::S3 { bucket: bucket.clone(), key: key.clone(), object_version: object_version.clone() }
+            }
+        })
     }
 
     /// Whether a step that only looks again finds the code that the plan found to be the manifest's, in other bytes.

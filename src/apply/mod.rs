@@ -12,7 +12,7 @@ mod tests;
 mod wait;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::aws::AwsError;
@@ -65,7 +65,7 @@ pub struct Context<'a, E> {
     /// The plan.
     pub plan: &'a Plan,
     /// The zips to upload, by function handle.
-    pub packages: &'a BTreeMap<String, Vec<u8>>,
+    pub packages: &'a BTreeMap<String, Arc<[u8]>>,
     /// How it runs.
     pub options: &'a Options,
     /// Who hears of events.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::aws::{SandboxEndpoint, Settings, ambient_region};
+use crate::config::Ambient;
 use crate::model::{Desired, FunctionSource};
 use crate::render::{count, safe, some_of};
 use crate::sandbox::{self, Sandbox};
@@ -43,6 +44,11 @@ impl Rehearsal {
     /// How clients reach it.
     pub fn endpoint(&self) -> SandboxEndpoint {
         SandboxEndpoint { url: self.sandbox.url(), account: None, region: self.region.clone() }
+    }
+
+    /// The account and region of targets that state none.
+    pub fn ambient(&self) -> Ambient {
+        Ambient { region: Some(self.region.clone()), account: Some(ACCOUNT.to_owned()) }
     }
 
     /// Creates what the manifest takes for granted on AWS: its secrets, and the functions that it doesn't deploy.

@@ -10,7 +10,8 @@ use futures::StreamExt;
 use crate::apply::{Outcome, Report};
 use crate::aws::{self, ConnectError, Connection, ObserveOptions, ReadWrite};
 use crate::config::{self, Ambient, Manifest};
-use crate::model::{CodeSource, Desired, FunctionSource, Live, PROJECT_TAG, Target};
+use crate::model::live::LiveStack;
+use crate::model::{CodeSource, Desired, FunctionSource, Live, PROJECT_TAG, PackageSummary, Target};
 use crate::package;
 use crate::plan::{self, Plan, Purpose, Scope};
 use crate::render::safe;
@@ -29,6 +30,7 @@ pub struct Session {
     /// How AWS is reached.
     pub settings: aws::Settings,
     rehearsal: Option<Rehearsal>,
+    packages: Packages,
     quiet: bool,
 }
 
@@ -41,20 +43,17 @@ pub struct Prepared {
     /// The difference.
     pub plan: Plan,
     /// The zips to upload, by function handle.
-    pub packages: BTreeMap<String, Vec<u8>>,
+    pub packages: BTreeMap<String, Arc<[u8]>>,
 }
 
 impl Prepared {
-    /// This project's stacks that AWS is working on, in words.
-    fn busy_stacks(&self) -> Vec<String> {
+    /// This project's stacks that AWS is working on.
+    fn busy_stacks(&self) -> impl Iterator<Item = &LiveStack> {
         let of_functions = self.live.functions.values().filter_map(|live| live.stack.found());
         let orphaned = self.live.orphan_stacks.iter().map(|orphan| &orphan.stack);
         of_functions
             .chain(orphaned)
-            .filter(|stack| stack.status.ends_with("_IN_PROGRESS") && stack.status != "REVIEW_IN_PROGRESS")
-            .filter(|stack| stack.tags.get(PROJECT_TAG) == Some(&self.desired.project))
-            .map(|stack| format!("the stack {} is in {}", safe(&stack.name), safe(&stack.status)))
-            .collect()
+            .filter(|stack| stack.is_busy() && stack.tags.get(PROJECT_TAG) == Some(&self.desired.project))
     }
 }
 
@@ -62,7 +61,7 @@ impl Prepared {
 pub struct Printed(pub u8);
 
 /// What was packaged, by path, or why it couldn't be.
-pub type Packages = Mutex<BTreeMap<PathBuf, Result<Arc<package::Package>, String>>>;
+pub type Packages = Mutex<BTreeMap<PathBuf, Result<(Arc<[u8]>, PackageSummary), String>>>;
 
 impl Session {
     /// Loads manifests and starts the sandbox, where one is asked for.
@@ -89,7 +88,8 @@ impl Session {
                 Some(rehearsal)
             }
         };
-        Ok(Self { manifests: loaded.manifests, filter, settings, rehearsal, quiet: global.quiet })
+        let packages = Packages::default();
+        Ok(Self { manifests: loaded.manifests, filter, settings, rehearsal, packages, quiet: global.quiet })
     }
 
     /// How many targets are selected.
@@ -127,28 +127,46 @@ impl Session {
     /// leaves such stacks behind, and running it again goes on.
     pub async fn prepare_settled(&self, purpose: Purpose, limit: Duration) -> (Vec<Prepared>, Option<Printed>) {
         let began = Instant::now();
-        let mut said = BTreeSet::new();
         loop {
             let (prepared, failed) = self.prepare(purpose).await;
-            let busy: BTreeSet<String> = prepared.iter().flat_map(Prepared::busy_stacks).collect();
-            if busy.is_empty() || failed.is_some() || began.elapsed() >= limit {
+            let busy = prepared.iter().any(|one| one.busy_stacks().next().is_some());
+            if !busy || failed.is_some() || began.elapsed() >= limit {
                 return (prepared, failed);
             }
-            for stack in busy.difference(&said) {
-                output::say(&format!("{stack}; waiting until it is done..."));
+            for one in &prepared {
+                if let Err(printed) = self.rest(one, began, limit).await {
+                    return (prepared, Some(printed));
+                }
             }
-            said.extend(busy);
-            tokio::time::sleep(Duration::from_secs(2)).await;
         }
+    }
+
+    /// Waits until the stacks of one target have come to rest, looking at nothing else.
+    async fn rest(&self, one: &Prepared, began: Instant, limit: Duration) -> Result<(), Printed> {
+        let mut busy = one.busy_stacks().peekable();
+        if busy.peek().is_none() {
+            return Ok(());
+        }
+        let target = &one.desired.target;
+        let reader = aws::connect(&self.settings, target).await.map_err(|error| refused(target, &error))?.reader();
+        for stack in busy {
+            let (name, status) = (safe(&stack.name), safe(&stack.status));
+            output::say(&format!("the stack {name} is in {status}; waiting until it is done..."));
+            // Whatever else is wrong with the stack, the next comparison says.
+            while reader.stack(&stack.id).await.is_ok_and(|now| now.is_busy()) && began.elapsed() < limit {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+        }
+        Ok(())
     }
 
     /// Reads AWS for each selected target, and compares. A target that can't be read doesn't keep others from being shown.
     pub async fn prepare(&self, purpose: Purpose) -> (Vec<Prepared>, Option<Printed>) {
-        let packages = Packages::default();
         let matched = Mutex::new(BTreeSet::new());
+        let deployed = self.deployed_names();
         let reading = progress::Reading::new(self.quiet);
         let results: Vec<Result<Prepared, Printed>> = futures::stream::iter(self.pairs())
-            .map(|(manifest, index)| self.prepare_one(manifest, index, purpose, &packages, &matched, &reading))
+            .map(|(manifest, index)| self.prepare_one(manifest, index, purpose, &deployed, &matched, &reading))
             .buffered(TARGETS)
             .collect()
             .await;
@@ -177,7 +195,7 @@ impl Session {
         manifest: &Manifest,
         index: usize,
         purpose: Purpose,
-        packages: &Packages,
+        deployed: &BTreeSet<String>,
         matched: &Mutex<BTreeSet<String>>,
         reading: &progress::Reading,
     ) -> Result<Prepared, Printed> {
@@ -193,11 +211,11 @@ impl Session {
         if let Ok(mut matched) = matched.lock() {
             matched.extend(found);
         }
-        let zips = build_packages(&mut desired, packages);
+        let zips = build_packages(&mut desired, &self.packages);
         if let Some(rehearsal) = &self.rehearsal {
             // What is being removed isn't made up first.
             if purpose != Purpose::Destroy {
-                rehearsal.seed(&desired, connection.account(), connection.region(), &self.deployed_names(&ambient));
+                rehearsal.seed(&desired, connection.account(), connection.region(), deployed);
             }
         }
         let options = ObserveOptions { orphans: !self.filter.is_partial(), ..ObserveOptions::default() };
@@ -206,9 +224,11 @@ impl Session {
         Ok(Prepared { desired, live, plan, packages: zips })
     }
 
-    /// The names of all functions that the manifests of this run deploy.
-    fn deployed_names(&self, ambient: &Ambient) -> BTreeSet<String> {
-        let desired = self.pairs().filter_map(|(manifest, index)| manifest.resolve(index, ambient).ok());
+    /// The names of all functions that the manifests of a rehearsal deploy: nothing stands in for those. Empty without a sandbox.
+    fn deployed_names(&self) -> BTreeSet<String> {
+        let Some(rehearsal) = &self.rehearsal else { return BTreeSet::new() };
+        let ambient = rehearsal.ambient();
+        let desired = self.pairs().filter_map(|(manifest, index)| manifest.resolve(index, &ambient).ok());
         let deployed =
             |desired: Desired| desired.functions.into_values().filter(|function| function.deployment().is_some());
         desired.flat_map(deployed).map(|function| function.name).collect()
@@ -269,7 +289,7 @@ fn refused(target: &Target, error: &ConnectError) -> Printed {
 }
 
 /// Packages the code of all functions that have some, each path once for all targets. Code that can't be packaged says so.
-pub fn build_packages(desired: &mut Desired, packages: &Packages) -> BTreeMap<String, Vec<u8>> {
+pub fn build_packages(desired: &mut Desired, packages: &Packages) -> BTreeMap<String, Arc<[u8]>> {
     let mut zips = BTreeMap::new();
     for (handle, function) in &mut desired.functions {
         let FunctionSource::Deployed(deployment) = &mut function.source else { continue };
@@ -277,7 +297,8 @@ pub fn build_packages(desired: &mut Desired, packages: &Packages) -> BTreeMap<St
         let CodeSource::Path { path, tree, .. } = &code.source else { continue };
         let known = packages.lock().ok().and_then(|packages| packages.get(path).cloned());
         let built = known.unwrap_or_else(|| {
-            let built = package::build(path, tree).map(Arc::new).map_err(|error| match error.hint() {
+            let built = package::build(path, tree).map(|built| (built.bytes.into(), built.summary));
+            let built = built.map_err(|error| match error.hint() {
                 Some(hint) => format!("{error}; {hint}"),
                 None => error.to_string(),
             });
@@ -287,9 +308,9 @@ pub fn build_packages(desired: &mut Desired, packages: &Packages) -> BTreeMap<St
             built
         });
         match built {
-            Ok(built) => {
-                code.package = Some(built.summary.clone());
-                zips.insert(handle.clone(), built.bytes.clone());
+            Ok((zip, summary)) => {
+                code.package = Some(summary);
+                zips.insert(handle.clone(), zip);
             }
             Err(reason) => code.unusable = Some(reason),
         }

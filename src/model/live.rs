@@ -107,6 +107,13 @@ pub struct LiveStack {
     pub first_failure: Option<String>,
 }
 
+impl LiveStack {
+    /// Whether AWS is working on it. `REVIEW_IN_PROGRESS` is a stack whose change set never ran, and nobody works on that.
+    pub fn is_busy(&self) -> bool {
+        self.status.ends_with("_IN_PROGRESS") && self.status != "REVIEW_IN_PROGRESS"
+    }
+}
+
 /// A function's configuration (Lambda, `FunctionConfiguration`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Configuration {

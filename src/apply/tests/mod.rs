@@ -3,7 +3,7 @@
 mod fake;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{Context, Event, Failure, Interrupt, Observer, Options, Outcome, Report, run};
@@ -63,7 +63,7 @@ impl Run {
         let (pull, interrupt) = Interrupt::new();
         let at = self.interrupt_at.and_then(|kind| steps.iter().position(|step| step.kind == kind));
         let observer = Puller { at, pull, events: Mutex::default() };
-        let packages = self.desired.functions.keys().map(|handle| (handle.clone(), vec![1])).collect();
+        let packages = self.desired.functions.keys().map(|handle| (handle.clone(), Arc::from([1]))).collect();
         let context = Context {
             executor: fake,
             desired: &self.desired,

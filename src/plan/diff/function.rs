@@ -137,17 +137,12 @@ impl Differ<'_> {
         live: &LiveFunction,
         outcome: &mut FunctionOutcome,
     ) {
-        let mut after = outcome.changes.clone();
         let stack_vpc = live.application.found().is_some_and(parameters::declares_vpc);
         let fields = configuration_fields(deployment, None, stack_vpc);
         // What the application's own code runs on is known only once it is there; only that default is certain.
         let other_architecture = deployment.architecture.as_ref().filter(|wanted| *wanted != DEFAULT_ARCHITECTURE);
         let mut follow = |differ: &mut Self, action: Action, fields: Vec<FieldChange>| {
-            let change = differ.change(address.clone(), &function.name, action, Reason::Deployed, fields);
-            differ.plan.changes[change].after.clone_from(&after);
-            after = vec![change];
-            outcome.changes.push(change);
-            change
+            differ.follow(address, function, outcome, action, Reason::Deployed, fields)
         };
         if !fields.is_empty() {
             follow(self, Action::UpdateConfiguration, fields);
@@ -181,14 +176,6 @@ impl Differ<'_> {
     ) {
         self.state(address, configuration);
         let stack_change = outcome.changes.last().copied();
-        let mut after: Vec<usize> = outcome.changes.clone();
-        let mut follow = |differ: &mut Self, action: Action, reason: Reason, fields: Vec<FieldChange>| {
-            let change = differ.change(address.clone(), &function.name, action, reason, fields);
-            differ.plan.changes[change].after.clone_from(&after);
-            after = vec![change];
-            outcome.changes.push(change);
-            change
-        };
         if let (Err(code), false) = (&configuration.environment, deployment.environment.is_empty()) {
             let kind = ProblemKind::UnreadableEnvironment { code: code.clone() };
             self.problem(address, &function.name, Severity::Error, kind);
@@ -198,7 +185,7 @@ impl Differ<'_> {
             stack_change.is_some_and(|change| self.plan.changes[change].fields.iter().any(is_vpc_parameter));
         let fields = configuration_fields(deployment, Some(configuration), stack_carries_vpc);
         if !fields.is_empty() {
-            follow(self, Action::UpdateConfiguration, Reason::Differs, fields);
+            self.follow(address, function, outcome, Action::UpdateConfiguration, Reason::Differs, fields);
         }
         if let Some(code) = &deployment.code {
             let architecture =
@@ -212,7 +199,7 @@ impl Differ<'_> {
                         Shown::text(architecture),
                     ));
                 }
-                let change = follow(self, Action::UpdateCode, Reason::Differs, fields);
+                let change = self.follow(address, function, outcome, Action::UpdateCode, Reason::Differs, fields);
                 self.effect(change, Effect::ReplacesCode);
             }
             self.handler(address, function, deployment, Some(configuration));
@@ -232,7 +219,7 @@ impl Differ<'_> {
                     let fields = permission_fields(&self.live.account, present);
                     let action = Action::AddPermission { replace: present.is_some() };
                     let reason = if present.is_some() { Reason::Differs } else { Reason::Missing };
-                    let change = follow(self, action, reason, fields);
+                    let change = self.follow(address, function, outcome, action, reason, fields);
                     self.effect(change, Effect::OpensPermission);
                     // The statement with our id is replaced, so that it denies nothing any more.
                     denials.retain(|denial| denial.sid != PERMISSION_STATEMENT);
@@ -240,6 +227,22 @@ impl Differ<'_> {
                 outcome.denials = denials;
             }
         }
+    }
+
+    /// A change of a function, after the function's last one: a function takes one edit at a time.
+    fn follow(
+        &mut self,
+        address: &Address,
+        function: &Function,
+        outcome: &mut FunctionOutcome,
+        action: Action,
+        reason: Reason,
+        fields: Vec<FieldChange>,
+    ) -> usize {
+        let change = self.change(address.clone(), &function.name, action, reason, fields);
+        self.plan.changes[change].after.extend(outcome.changes.last());
+        outcome.changes.push(change);
+        change
     }
 
     /// A failed function can't be invoked, whatever else is done.
@@ -259,15 +262,8 @@ impl Differ<'_> {
         live: Option<&Configuration>,
     ) {
         let handler = deployment.handler.as_ref().or_else(|| live.and_then(|live| live.handler.as_ref()));
-        let runtime = deployment.runtime.as_ref().or_else(|| live.and_then(|live| live.runtime.as_ref()));
-        let package = deployment.code.as_ref().and_then(|code| code.package.as_ref());
-        let (Some(handler), Some(package), None) = (handler, package, &deployment.layers) else { return };
-        // The generic application's function is written in Python, whatever version of it.
-        let generic = deployment.application.id.ends_with(GENERIC_APPLICATION);
-        if !runtime.map_or(generic, |runtime| runtime.starts_with("python")) {
-            return;
-        }
-        if !holds_handler(&package.files, handler) {
+        let runtime = deployment.runtime.as_deref().or_else(|| live.and_then(|live| live.runtime.as_deref()));
+        if let Some(handler) = handler.filter(|handler| lacks_handler(deployment, handler, runtime)) {
             let kind = ProblemKind::HandlerFileMissing { handler: handler.clone() };
             self.problem(address, &function.name, Severity::Error, kind);
         }
@@ -433,7 +429,7 @@ impl Differ<'_> {
         stack: &LiveStack,
     ) -> StackOutcome {
         let ours = stack.tags.contains_key(PROJECT_TAG);
-        if stack.status.ends_with("_IN_PROGRESS") {
+        if stack.is_busy() {
             let kind = ProblemKind::StackBusy { status: stack.status.clone() };
             self.problem(address, &function.name, Severity::Error, kind);
             return StackOutcome::Blocked;
@@ -582,12 +578,20 @@ fn same_files(ours: &[PackagedFile], live: &[PackagedFile]) -> bool {
         })
 }
 
-/// Whether a package holds the file that a Python handler names.
-pub fn holds_handler(files: &[PackagedFile], handler: &str) -> bool {
-    let Some((module, _)) = handler.rsplit_once('.') else { return true };
+/// Whether a function's package lacks the file that its Python handler names. A layer may hold that file, so that nothing
+/// is known where the manifest states some.
+pub fn lacks_handler(deployment: &Deployment, handler: &str, runtime: Option<&str>) -> bool {
+    let package = deployment.code.as_ref().and_then(|code| code.package.as_ref());
+    let (Some(package), None) = (package, &deployment.layers) else { return false };
+    // The generic application's function is written in Python, whatever version of it.
+    let generic = deployment.application.id.ends_with(GENERIC_APPLICATION);
+    if !runtime.map_or(generic, |runtime| runtime.starts_with("python")) {
+        return false;
+    }
+    let Some((module, _)) = handler.rsplit_once('.') else { return false };
     let module = module.replace('.', "/");
     let candidates = [format!("{module}.py"), format!("{module}/__init__.py"), format!("{module}.so")];
-    files.iter().any(|file| candidates.contains(&file.path))
+    !package.files.iter().any(|file| candidates.contains(&file.path))
 }
 
 /// What of a function's configuration differs; without a live one, all that is stated.

@@ -7,12 +7,12 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-pub use function::{configuration_fields, holds_handler, permits, same_code, stack_tags};
+pub use function::{configuration_fields, lacks_handler, permits, same_code, stack_tags};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::live::{LiveFunction, Statement};
-use crate::model::{Address, Desired, Function, FunctionSource, Kind, Live};
+use crate::model::{Address, Desired, Function, FunctionSource, Kind, Live, arn};
 
 use super::{Action, Change, Effect, FieldChange, Note, NoteKind, Plan, Problem, ProblemKind, Reason, Severity};
 
@@ -79,6 +79,8 @@ struct Differ<'a> {
     live: &'a Live,
     plan: Plan,
     outcomes: BTreeMap<String, FunctionOutcome>,
+    /// The ARNs of the functions that this manifest deploys, without qualifiers.
+    deployed: BTreeSet<String>,
     /// The changes that take secrets away from a function, by the function's ARN.
     leaving: BTreeMap<String, Vec<(String, usize)>>,
 }
@@ -95,7 +97,11 @@ impl<'a> Differ<'a> {
             secrets: desired.secrets.len(),
             ..Plan::default()
         };
-        Self { desired, live, plan, outcomes: BTreeMap::new(), leaving: BTreeMap::new() }
+        let (outcomes, deployed, leaving) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        let mut differ = Self { desired, live, plan, outcomes, deployed, leaving };
+        let functions = desired.functions.iter().filter(|(_, function)| function.deployment().is_some());
+        differ.deployed = functions.map(|(handle, function)| differ.function_arn(handle, function)).collect();
+        differ
     }
 
     fn address(&self, kind: Kind, handle: &str) -> Address {
@@ -168,10 +174,9 @@ impl<'a> Differ<'a> {
         arn
     }
 
-    /// The ARNs of the functions that this manifest deploys.
-    fn deployed_arns(&self) -> BTreeSet<String> {
-        let deployed = self.desired.functions.iter().filter(|(_, function)| function.deployment().is_some());
-        deployed.map(|(handle, function)| self.function_arn(handle, function)).collect()
+    /// Whether a function is one that this manifest deploys, whatever qualifier its ARN has.
+    fn is_deployed(&self, function_arn: &str) -> bool {
+        self.deployed.contains(arn::unqualified_function_arn(function_arn))
     }
 
     /// Whether the manifest lets go of something that has one of these names, as a handle or on AWS.

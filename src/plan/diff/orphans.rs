@@ -105,8 +105,7 @@ impl Differ<'_> {
     pub(super) fn delete_stack(&mut self, address: &Address, orphan: &OrphanStack, reason: Reason) {
         let name = orphan.stack.name.clone();
         // A deletion that is under way already, perhaps one of ours that was killed, is only waited for.
-        let status = orphan.stack.status.as_str();
-        if status.ends_with("_IN_PROGRESS") && !matches!(status, "REVIEW_IN_PROGRESS" | "DELETE_IN_PROGRESS") {
+        if orphan.stack.is_busy() && orphan.stack.status != "DELETE_IN_PROGRESS" {
             let kind = ProblemKind::StackBusy { status: orphan.stack.status.clone() };
             self.problem(address, &name, Severity::Error, kind);
             return;
@@ -156,13 +155,9 @@ impl Differ<'_> {
 
     /// Secrets that are off and still refer to a function of ours: no ownership, only a note.
     fn kept_references(&mut self) {
-        let deployed = self.deployed_arns();
         for (handle, secret) in &self.desired.secrets {
             let Some(Reading::Found(live)) = self.live.secrets.get(handle) else { continue };
-            let refers = live
-                .function_arn
-                .as_ref()
-                .is_some_and(|function| deployed.iter().any(|deployed| same_function(deployed, function)));
+            let refers = live.function_arn.as_deref().is_some_and(|function| self.is_deployed(function));
             if secret.rotation.enabled == Some(false) && !live.is_on() && refers {
                 let address = self.address(Kind::Secret, handle);
                 self.note(Some(address), NoteKind::KeepsReference);

@@ -4,7 +4,6 @@ use crate::model::live::{LiveSecret, Reading, Statement};
 use crate::model::{Address, Kind, RotationRules, Secret};
 use crate::plan::{Action, Effect, FieldChange, NoteKind, ProblemKind, Reason, RotateSecret, Severity, Shown};
 
-use super::function::same_function;
 use super::{Differ, FunctionOutcome};
 
 impl Differ<'_> {
@@ -122,8 +121,7 @@ impl Differ<'_> {
     /// Whether a secret's live function is one that this manifest deploys.
     fn is_deployed_here(&self, live: &LiveSecret) -> bool {
         let Some(function) = &live.function_arn else { return false };
-        self.deployed_arns().iter().any(|arn| same_function(arn, function))
-            || live.function_project.as_ref().is_some_and(|project| self.is_ours(project))
+        self.is_deployed(function) || live.function_project.as_ref().is_some_and(|project| self.is_ours(project))
     }
 
     fn wanted_function(&self, secret: &Secret) -> Option<String> {
