@@ -1,15 +1,14 @@
 //! Drift by other hands: shown by `plan` with the right action, repaired by `apply`, then an empty plan.
 
 use super::guide::{until_rotated, until_tested};
-use super::support::{ACCOUNT, World, repository};
+use super::support::{ACCOUNT, World, signing_key, zip_of};
 
 const FUNCTION: &str = "SecretsManagerDrift";
 
 fn converged() -> World {
     let world = World::new();
     world.create_secret("prod/key", "first");
-    let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
-    world.write("code/lambda_function.py", &std::fs::read_to_string(code).expect("the example's code"));
+    world.write_signing_key("code/lambda_function.py");
     world.write(
         "rotator.yaml",
         &format!(
@@ -100,7 +99,7 @@ fn each_drift_is_shown_and_repaired() {
 fn a_secret_on_anothers_function_is_taken_back_aloud() {
     let world = converged();
     let role = format!("arn:aws:iam::{ACCOUNT}:role/theirs");
-    std::fs::write(world.path("theirs.zip"), signing_zip()).expect("a zip");
+    std::fs::write(world.path("theirs.zip"), zip_of(&[("lambda_function.py", &signing_key())])).expect("a zip");
     let theirs = world.aws(&[
         "lambda",
         "create-function",
@@ -149,21 +148,6 @@ fn a_secret_on_anothers_function_is_taken_back_aloud() {
     world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.");
 }
 
-fn signing_zip() -> Vec<u8> {
-    let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
-    zip_of(&[("lambda_function.py", &std::fs::read_to_string(code).expect("the example's code"))])
-}
-
 fn other_zip() -> Vec<u8> {
     zip_of(&[("lambda_function.py", "def lambda_handler(event, context): pass\n"), ("extra.py", "\n")])
-}
-
-pub fn zip_of(files: &[(&str, &str)]) -> Vec<u8> {
-    use std::io::Write as _;
-    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (name, text) in files {
-        zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("an entry");
-        zip.write_all(text.as_bytes()).expect("written");
-    }
-    zip.finish().expect("a whole zip").into_inner()
 }

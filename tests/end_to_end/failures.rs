@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::support::{World, prepare_runtime, repository};
+use super::support::{World, prepare_runtime};
 
 fn good_code(world: &World) {
-    let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
-    world.write("good/lambda_function.py", &std::fs::read_to_string(code).expect("the example's code"));
+    world.write_signing_key("good/lambda_function.py");
 }
 
 /// Without it a green apply could hide that rotation fails, which is what hurts most.
@@ -179,8 +178,7 @@ secrets: {s: {function: SecretsManagerGood, rotation: {automatically_after_days:
 fn code_without_the_templates_handler_is_never_uploaded() {
     let world = World::new();
     world.create_secret("s", "first");
-    let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
-    world.write("code/main.py", &std::fs::read_to_string(code).expect("the example's code"));
+    world.write_signing_key("code/main.py");
     let manifest = |handler: &str| {
         format!(
             "version: 1

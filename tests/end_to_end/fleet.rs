@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use super::support::{ACCOUNT, World, output, repository, rotator_binary, scrubbed, venv};
 
 fn code(world: &World) {
-    let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
-    world.write("code/lambda_function.py", &std::fs::read_to_string(code).expect("the example's code"));
+    world.write_signing_key("code/lambda_function.py");
 }
 
 fn fleet(secrets: std::ops::Range<usize>, functions: usize, first_function: usize) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::support::{World, repository};
+use super::support::{World, signing_key, zip_of};
 
 const APPLICATION: &str = "arn:aws:serverlessrepo:us-east-1:297356227824:applications/SecretsManagerRotationTemplate";
 
@@ -56,7 +56,7 @@ fn follow_the_guide(world: &World, function: &str, secret: &str) {
         "SubnetIds=subnet-0a1,subnet-0b2,SecurityGroupIds=sg-0c3",
     ]);
     world.aws(&["lambda", "wait", "function-updated-v2", "--function-name", function]);
-    zip_by_hand(world, "code.zip");
+    std::fs::write(world.path("code.zip"), zip_of(&[("lambda_function.py", &signing_key())])).expect("a zip");
     world.aws(&["lambda", "update-function-code", "--function-name", function, "--zip-file", "fileb://code.zip"]);
     world.aws(&["lambda", "wait", "function-updated-v2", "--function-name", function]);
     world.aws(&[
@@ -69,19 +69,6 @@ fn follow_the_guide(world: &World, function: &str, secret: &str) {
         "--rotation-rules",
         r#"{"AutomaticallyAfterDays":30}"#,
     ]);
-}
-
-/// A zip as a person makes it: other times, other compression, the same file.
-fn zip_by_hand(world: &World, name: &str) {
-    use std::io::Write as _;
-    let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
-    let code = std::fs::read(code).expect("the example's code");
-    let file = std::fs::File::create(world.path(name)).expect("a zip");
-    let mut zip = zip::ZipWriter::new(file);
-    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
-    zip.start_file("lambda_function.py", options).expect("an entry");
-    zip.write_all(&code).expect("written");
-    zip.finish().expect("a whole zip");
 }
 
 /// Waits until a secret has rotated once.
@@ -103,8 +90,7 @@ pub fn until_tested(world: &World, secret: &str) {
 }
 
 fn manifest(world: &World, function: &str, secret: &str) {
-    let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
-    world.write("code/lambda_function.py", &std::fs::read_to_string(code).expect("the example's code"));
+    world.write_signing_key("code/lambda_function.py");
     world.write(
         "rotator.yaml",
         &format!(

@@ -79,6 +79,24 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The code of the quickstart's function.
+pub fn signing_key() -> String {
+    let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
+    std::fs::read_to_string(code).expect("the example's code")
+}
+
+/// A zip as a person makes it: compressed, unlike the tool's own.
+pub fn zip_of(files: &[(&str, &str)]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+    for (name, text) in files {
+        zip.start_file(*name, options).expect("an entry");
+        zip.write_all(text.as_bytes()).expect("written");
+    }
+    zip.finish().expect("a whole zip").into_inner()
+}
+
 /// A served sandbox and a folder for manifests.
 pub struct World {
     server: Child,
@@ -119,6 +137,11 @@ impl World {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().expect("has a parent")).expect("folders can be made");
         std::fs::write(path, text).expect("files can be written");
+    }
+
+    /// Writes the quickstart's function as a file below the folder.
+    pub fn write_signing_key(&self, name: &str) {
+        self.write(name, &signing_key());
     }
 
     fn aws_environment(&self, command: &mut Command) {

@@ -1,6 +1,6 @@
 //! Changes of a stack: code, configuration and rotation stay as the manifest says.
 
-use super::support::{World, repository};
+use super::support::World;
 
 fn manifest(version: &str, exclude: &str) -> String {
     format!(
@@ -24,8 +24,7 @@ secrets:
 fn upgrades_and_parameters_keep_code_configuration_and_rotation() {
     let world = World::new();
     world.create_secret("prod/key", "first");
-    let code = repository().join("examples/quickstart/functions/signing_key/lambda_function.py");
-    world.write("code/lambda_function.py", &std::fs::read_to_string(code).expect("the example's code"));
+    world.write_signing_key("code/lambda_function.py");
     world.write("rotator.yaml", &manifest("1.1.500", "/@"));
     world.rotator(&["apply", "--auto-approve"]).exits(0);
     let configuration =
