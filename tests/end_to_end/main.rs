@@ -4,6 +4,7 @@ mod drift;
 mod failures;
 mod fleet;
 mod guide;
+mod peers;
 mod quickstart;
 mod support;
 mod upgrade;

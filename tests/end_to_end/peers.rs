@@ -1,0 +1,42 @@
+//! The suites of `tests/peers`: AWS's own clients, and what else nobody here wrote, against a served sandbox.
+
+use super::support::{output, repository, rotator_binary, scrubbed, venv};
+
+/// Runs one suite, and shows what it skipped and why.
+fn suite(name: &str) {
+    let file = repository().join("tests/peers").join(format!("test_{name}.py"));
+    let mut command = scrubbed(venv().join("bin/python"));
+    command
+        .args(["-B", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"])
+        .arg(&file)
+        .env("ROTATOR", rotator_binary());
+    let ended = output(&mut command).exits(0);
+    println!("{}", ended.stdout);
+}
+
+macro_rules! suites {
+    ($($name:ident),+ $(,)?) => {
+        $(
+            #[test]
+            fn $name() {
+                suite(stringify!($name));
+            }
+        )+
+
+        /// Without it, a suite could lie in the folder and never run.
+        #[test]
+        fn every_suite_runs() {
+            let mut files: Vec<_> = std::fs::read_dir(repository().join("tests/peers"))
+                .expect("the folder of suites")
+                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                .filter_map(|name| Some(name.strip_prefix("test_")?.strip_suffix(".py")?.to_owned()))
+                .collect();
+            files.sort();
+            assert_eq!(files, [$(stringify!($name)),+]);
+        }
+    };
+}
+
+suites! {
+    clients,
+}
