@@ -210,6 +210,11 @@ impl Manifest {
         &self.document.path
     }
 
+    /// All files that were read, as the user would name them, with their texts: the root, its parts, and the variables' files.
+    pub fn files(&self) -> Vec<(PathBuf, String)> {
+        self.document.sources.all().iter().map(|source| (source.shown.clone(), source.text.clone())).collect()
+    }
+
     /// The project's name.
     pub fn project(&self) -> &str {
         &self.document.head.project

@@ -145,6 +145,11 @@ impl Sources {
         Arc::clone(&files[file as usize])
     }
 
+    /// All files, in the order in which they were read.
+    pub fn all(&self) -> Vec<Arc<Source>> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
     /// The folder of a file, as the user would write it.
     pub fn folder(&self, file: u32) -> PathBuf {
         self.get(file).shown.parent().map(Path::to_path_buf).unwrap_or_default()

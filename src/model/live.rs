@@ -4,10 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{PackagedFile, RotationRules, Sensitive, Vpc};
 
 /// Why something could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Unread {
     /// The credentials may not: the IAM action and the resource that are missing.
     Denied {

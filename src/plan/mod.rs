@@ -5,12 +5,15 @@
 pub mod diff;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod fresh;
 pub mod guard;
 pub mod order;
 pub mod parameters;
 #[cfg(test)]
 mod properties;
+pub mod resources;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -20,9 +23,10 @@ use crate::model::{Address, Kind, RotationRules};
 
 pub use diff::{Purpose, Scope, diff};
 pub use order::{Step, StepKind, order};
+pub use resources::{Resource, resources};
 
 /// What an apply would do to one target.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// The project's name.
     pub project: String,
@@ -329,7 +333,8 @@ impl Shown {
 }
 
 /// How bad a foreseen problem is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// What it concerns, and what depends on that, is left out of an apply.
     Error,
@@ -338,7 +343,7 @@ pub enum Severity {
 }
 
 /// Something that would go wrong, foreseen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// What it concerns.
     pub address: Address,
@@ -351,7 +356,8 @@ pub struct Problem {
 }
 
 /// The problems that a plan foresees.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
 pub enum ProblemKind {
     /// Secrets Manager doesn't know the secret.
     SecretMissing,
@@ -503,14 +509,14 @@ pub enum ProblemKind {
     /// It could not be read.
     Unread {
         /// What: `stack`, `configuration`, `policy`, `application`, `secret`.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// Why.
         unread: Unread,
     },
 }
 
 /// Something worth knowing that is no change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// What it concerns; `None`: the whole target.
     pub address: Option<Address>,
@@ -519,7 +525,8 @@ pub struct Note {
 }
 
 /// The notes of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
 pub enum NoteKind {
     /// A secret that the project owns and no handle names.
     OrphanSecret {

@@ -222,7 +222,7 @@ pub fn words(problem: &Problem) -> Words {
         ProblemKind::UseUnknown => Words::new("whether secrets still rotate with its function can't be known")
             .hint("the reading role needs `secretsmanager:ListSecrets`"),
         ProblemKind::Unread { what, unread } => {
-            Words::new(format!("the {what} can't be read: {}", unread_words(unread)))
+            Words::new(format!("the {} can't be read: {}", safe(what), unread_words(unread)))
         }
         ProblemKind::StillNamed { address } => {
             Words::new(format!("it holds the function that {} uses", safe(&address.to_string())))

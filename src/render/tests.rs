@@ -281,8 +281,8 @@ fn problems(t: Texts) -> Vec<Problem> {
         ProblemKind::PruningRefused,
         ProblemKind::NameNotTaken,
         ProblemKind::BlockedBy { address: t.address(Kind::Function, "f") },
-        ProblemKind::Unread { what: "stack", unread: denied },
-        ProblemKind::Unread { what: "secret", unread: failed },
+        ProblemKind::Unread { what: "stack".into(), unread: denied },
+        ProblemKind::Unread { what: "secret".into(), unread: failed },
     ];
     let one = |(index, kind)| Problem {
         address: t.address(Kind::Secret, &format!("s{index}")),

@@ -17,7 +17,7 @@ impl Differ<'_> {
                     self.release_secret(handle, live);
                 }
                 Some(Reading::Unread(unread)) => {
-                    let kind = ProblemKind::Unread { what: "secret", unread: unread.clone() };
+                    let kind = ProblemKind::Unread { what: "secret".into(), unread: unread.clone() };
                     self.problem(&address, &secret.name, Severity::Error, kind);
                 }
                 _ => {}
@@ -86,7 +86,7 @@ impl Differ<'_> {
             let address = self.address(Kind::Function, handle);
             match &live.stack {
                 Reading::Unread(unread) => {
-                    let kind = ProblemKind::Unread { what: "stack", unread: unread.clone() };
+                    let kind = ProblemKind::Unread { what: "stack".into(), unread: unread.clone() };
                     self.problem(&address, &function.name, Severity::Error, kind);
                 }
                 Reading::Absent => {}

@@ -58,7 +58,7 @@ impl Differ<'_> {
                 return;
             }
             Reading::Unread(unread) => {
-                let kind = ProblemKind::Unread { what: "configuration", unread: unread.clone() };
+                let kind = ProblemKind::Unread { what: "configuration".into(), unread: unread.clone() };
                 self.problem(address, &function.name, Severity::Warning, kind);
                 return;
             }
@@ -83,7 +83,7 @@ impl Differ<'_> {
             }
             Reading::Absent => outcome.not_permitted = true,
             Reading::Unread(unread) => {
-                let kind = ProblemKind::Unread { what: "policy", unread: unread.clone() };
+                let kind = ProblemKind::Unread { what: "policy".into(), unread: unread.clone() };
                 self.problem(address, &function.name, Severity::Warning, kind);
             }
         }
@@ -117,7 +117,7 @@ impl Differ<'_> {
                     // The stack's comparison has spoken of an absent function already.
                     Reading::Absent => {}
                     Reading::Unread(unread) => {
-                        let kind = ProblemKind::Unread { what: "configuration", unread: unread.clone() };
+                        let kind = ProblemKind::Unread { what: "configuration".into(), unread: unread.clone() };
                         self.problem(address, &function.name, Severity::Error, kind);
                     }
                 }
@@ -208,7 +208,7 @@ impl Differ<'_> {
         }
         match &live.policy {
             Reading::Unread(unread) => {
-                let kind = ProblemKind::Unread { what: "policy", unread: unread.clone() };
+                let kind = ProblemKind::Unread { what: "policy".into(), unread: unread.clone() };
                 self.problem(address, &function.name, Severity::Error, kind);
             }
             reading => {
@@ -319,8 +319,8 @@ impl Differ<'_> {
         live: &LiveFunction,
         outcome: &mut FunctionOutcome,
     ) -> StackOutcome {
-        let unread = |differ: &mut Self, what, unread: &crate::model::live::Unread| {
-            let kind = ProblemKind::Unread { what, unread: unread.clone() };
+        let unread = |differ: &mut Self, what: &'static str, unread: &crate::model::live::Unread| {
+            let kind = ProblemKind::Unread { what: what.into(), unread: unread.clone() };
             differ.problem(address, &function.name, Severity::Error, kind);
             StackOutcome::Blocked
         };
@@ -734,7 +734,7 @@ fn stack_name(deployment: &Deployment) -> String {
 }
 
 /// Whether a change is one of the stack's VPC parameters.
-fn is_vpc_parameter(field: &FieldChange) -> bool {
+pub fn is_vpc_parameter(field: &FieldChange) -> bool {
     let name = field.path.strip_prefix("application.parameters.");
     name.is_some_and(|name| name == parameters::SUBNETS || name == parameters::SECURITY_GROUPS)
 }

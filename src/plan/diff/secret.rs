@@ -18,7 +18,7 @@ impl Differ<'_> {
                 return;
             }
             Some(Reading::Unread(unread)) => {
-                let kind = ProblemKind::Unread { what: "secret", unread: unread.clone() };
+                let kind = ProblemKind::Unread { what: "secret".into(), unread: unread.clone() };
                 self.problem(&address, &secret.name, Severity::Error, kind);
                 return;
             }

@@ -1,0 +1,354 @@
+//! Whether a saved plan still holds: it against one that was made a moment ago, from the same files.
+//!
+//! Judged per changed resource, on canonical attributes. Live as it was before: the change is done. Live as it shall be:
+//! done already, so it is skipped. Anything else: the plan is stale, and the attribute is named. What differs beside the
+//! plan isn't done, and is said.
+//!
+//! A sensitive attribute has no value here, so that of those it is only known that they differ.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::Address;
+
+use super::{Action, Change, Effect, FieldChange, Plan, ProblemKind, Severity, Shown};
+
+/// A saved plan that holds.
+#[derive(Debug, Clone)]
+pub struct Confirmed {
+    /// What is left to do.
+    pub plan: Plan,
+    /// How many changes of the saved plan are done already.
+    pub done: usize,
+    /// What differs by now beside the saved plan, and is left as it is.
+    pub beside: BTreeSet<Address>,
+}
+
+/// Why a saved plan doesn't hold any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stale {
+    /// What moved.
+    pub address: Address,
+    /// The name on AWS.
+    pub name: String,
+    /// How.
+    pub kind: StaleKind,
+}
+
+/// The ways in which a plan becomes stale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StaleKind {
+    /// The live value isn't the one that the plan was made for.
+    Moved {
+        /// The attribute.
+        attribute: String,
+        /// What it was.
+        planned: Shown,
+        /// What it is.
+        now: Shown,
+    },
+    /// The plan would now set another value: what it was computed from on AWS has moved.
+    WouldSet {
+        /// The attribute.
+        attribute: String,
+        /// What was planned.
+        planned: Shown,
+        /// What it would be.
+        now: Shown,
+    },
+    /// The change would now be another one: what it concerns was made, replaced or removed by others.
+    OtherAction,
+    /// The change now has an effect that nobody has seen.
+    NewEffect(Effect),
+    /// Something now stands in the way that the plan didn't foresee.
+    Problem(ProblemKind),
+    /// What it waits for differs by now, beside the plan.
+    Beneath(Address),
+}
+
+/// What two changes must share to be the same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Stack,
+    Configuration,
+    Code,
+    Permission,
+    Rotation,
+    Deletion,
+}
+
+fn class(action: &Action) -> Class {
+    match action {
+        Action::DeployStack { .. } | Action::UpdateStack { .. } | Action::TagStack { .. } => Class::Stack,
+        Action::UpdateConfiguration => Class::Configuration,
+        Action::UpdateCode => Class::Code,
+        Action::AddPermission { .. } => Class::Permission,
+        Action::EnableRotation(_) | Action::UpdateRotation(_) | Action::DisableRotation => Class::Rotation,
+        Action::DeleteStack { .. } => Class::Deletion,
+    }
+}
+
+/// Confirms a saved plan by one that was just made for the same target from the same files.
+pub fn confirm(saved: &Plan, now: &Plan) -> Result<Confirmed, Vec<Stale>> {
+    let key = |change: &Change| (change.address.clone(), class(&change.action));
+    let present: BTreeMap<(Address, Class), usize> =
+        now.changes.iter().enumerate().map(|(index, change)| (key(change), index)).collect();
+    let runnable: BTreeMap<(Address, Class), &Change> = saved.runnable().map(|change| (key(change), change)).collect();
+    let mut stale = Vec::new();
+    let mut keep = BTreeSet::new();
+    let mut done = 0;
+    for ((address, class), change) in &runnable {
+        // A stack that this plan has changed already brings its function along, whose changes then start from there.
+        let stack_done = runnable.contains_key(&(address.clone(), Class::Stack))
+            && !present.contains_key(&(address.clone(), Class::Stack));
+        match present.get(&(address.clone(), *class)) {
+            None => match new_problem(saved, now, address) {
+                Some(kind) => stale.push(of(change, StaleKind::Problem(kind))),
+                None => done += 1,
+            },
+            Some(&index) => {
+                let found = &now.changes[index];
+                stale.extend(compare(saved, now, change, found, stack_done).into_iter().map(|kind| of(change, kind)));
+                keep.insert(index);
+            }
+        }
+        if stack_done {
+            // After a stack's change, an apply restores configuration and code; one that goes on does too.
+            let restored = [Class::Configuration, Class::Code].map(|class| present.get(&(address.clone(), class)));
+            keep.extend(restored.into_iter().flatten().filter(|index| !now.changes[**index].blocked));
+        }
+    }
+    for &index in &keep {
+        let change = &now.changes[index];
+        for beneath in change.after.iter().filter(|after| !keep.contains(after)) {
+            stale.push(of(change, StaleKind::Beneath(now.changes[*beneath].address.clone())));
+        }
+    }
+    if !stale.is_empty() {
+        return Err(stale);
+    }
+    let left = now.changes.iter().enumerate().filter(|(index, _)| !keep.contains(index));
+    let beside = left.map(|(_, change)| change.address.clone()).collect();
+    Ok(Confirmed { plan: restrict(now, &keep), done, beside })
+}
+
+fn of(change: &Change, kind: StaleKind) -> Stale {
+    Stale { address: change.address.clone(), name: change.name.clone(), kind }
+}
+
+fn compare(saved: &Plan, now: &Plan, planned: &Change, found: &Change, stack_done: bool) -> Vec<StaleKind> {
+    if found.blocked {
+        let kind = new_problem(saved, now, &found.address);
+        return vec![kind.map_or(StaleKind::OtherAction, StaleKind::Problem)];
+    }
+    if !same_action(&planned.action, &found.action) {
+        let moved = moved_fields(planned, found, stack_done);
+        return if moved.is_empty() { vec![StaleKind::OtherAction] } else { moved };
+    }
+    let mut stale = moved_fields(planned, found, stack_done);
+    // Code that a stack's change put back is replaced again: that is how a deployment goes.
+    let expected = |effect: &Effect| stack_done && *effect == Effect::ReplacesCode;
+    let new = found.effects.difference(&planned.effects).filter(|effect| !expected(effect));
+    stale.extend(new.map(|effect| StaleKind::NewEffect(*effect)));
+    stale
+}
+
+/// Whether two actions are the same one on the same thing; what they set is compared as attributes.
+fn same_action(planned: &Action, found: &Action) -> bool {
+    match (planned, found) {
+        (Action::DeployStack { replaces: one, .. }, Action::DeployStack { replaces: other, .. }) => one == other,
+        (Action::UpdateStack { id: one, .. }, Action::UpdateStack { id: other, .. })
+        | (Action::TagStack { id: one }, Action::TagStack { id: other })
+        | (Action::DeleteStack { id: one, .. }, Action::DeleteStack { id: other, .. }) => one == other,
+        (Action::AddPermission { replace: one }, Action::AddPermission { replace: other }) => one == other,
+        (Action::EnableRotation(one), Action::EnableRotation(other))
+        | (Action::UpdateRotation(one), Action::UpdateRotation(other)) => {
+            one.secret_arn == other.secret_arn && one.rotate_immediately == other.rotate_immediately
+        }
+        (Action::UpdateConfiguration, Action::UpdateConfiguration)
+        | (Action::UpdateCode, Action::UpdateCode)
+        | (Action::DisableRotation, Action::DisableRotation) => true,
+        _ => false,
+    }
+}
+
+fn moved_fields(planned: &Change, found: &Change, stack_done: bool) -> Vec<StaleKind> {
+    let by_path = |change: &Change| -> BTreeMap<String, FieldChange> {
+        change.fields.iter().map(|field| (field.path.clone(), field.clone())).collect()
+    };
+    let (planned, found) = (by_path(planned), by_path(found));
+    let mut stale = Vec::new();
+    for (path, now) in &found {
+        match planned.get(path) {
+            Some(then) if then.after != now.after => stale.push(StaleKind::WouldSet {
+                attribute: path.clone(),
+                planned: then.after.clone(),
+                now: now.after.clone(),
+            }),
+            Some(then) if then.before != now.before && !stack_done => stale.push(StaleKind::Moved {
+                attribute: path.clone(),
+                planned: then.before.clone(),
+                now: now.before.clone(),
+            }),
+            Some(_) => {}
+            // The package's hash, which is an attribute too, speaks for its files.
+            None if stack_done || path.starts_with("code.files.") => {}
+            None => stale.push(StaleKind::Moved {
+                attribute: path.clone(),
+                planned: now.after.clone(),
+                now: now.before.clone(),
+            }),
+        }
+    }
+    stale
+}
+
+/// An error that stands at an address now and didn't when the plan was made.
+fn new_problem(saved: &Plan, now: &Plan, address: &Address) -> Option<ProblemKind> {
+    let errors = |plan: &'_ Plan| -> Vec<ProblemKind> {
+        let at_address = plan.problems.iter().filter(|problem| problem.address == *address);
+        at_address.filter(|problem| problem.severity == Severity::Error).map(|problem| problem.kind.clone()).collect()
+    };
+    let then = errors(saved);
+    errors(now).into_iter().find(|kind| !then.contains(kind))
+}
+
+/// A plan of only some of its changes.
+fn restrict(plan: &Plan, keep: &BTreeSet<usize>) -> Plan {
+    let places: BTreeMap<usize, usize> = keep.iter().enumerate().map(|(new, old)| (*old, new)).collect();
+    let changes = keep.iter().map(|old| {
+        let mut change = plan.changes[*old].clone();
+        change.after = change.after.iter().filter_map(|after| places.get(after).copied()).collect();
+        change
+    });
+    Plan { changes: changes.collect(), ..plan.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::live::Reading;
+    use crate::model::{Desired, Kind, Live};
+    use crate::plan::fixtures::{
+        ACCOUNT, configuration, days, desired, empty_live, live, live_configuration, live_function, live_secret, stack,
+        statement, wanted,
+    };
+    use crate::plan::{Purpose, Scope, diff};
+
+    fn plan(desired: &Desired, live: &Live) -> Plan {
+        diff(desired, live, Scope { purpose: Purpose::Converge { prune: false }, partial: false })
+    }
+
+    /// A plan that changes the timeout and the rotation's days.
+    fn drifted() -> (Desired, Live) {
+        let (mut desired, live) = (desired(), live());
+        wanted(&mut desired).timeout = Some(60);
+        desired.secrets.get_mut("s").expect("built above").rotation.rules = Some(days(7));
+        (desired, live)
+    }
+
+    /// Without it, a plan would be refused although nothing has moved.
+    #[test]
+    fn an_untouched_world_confirms_a_plan() {
+        let (desired, live) = drifted();
+        let saved = plan(&desired, &live);
+        let confirmed = confirm(&saved, &saved).expect("nothing has moved");
+        assert_eq!(confirmed.plan.changes, saved.changes);
+        assert_eq!((confirmed.done, confirmed.beside.len()), (0, 0));
+    }
+
+    /// Without it, a plan that was approved for 30 seconds would overwrite what somebody set to 45 since.
+    #[test]
+    fn a_moved_attribute_is_named_with_both_values() {
+        let (desired, mut live) = drifted();
+        let saved = plan(&desired, &live);
+        live_configuration(&mut live).timeout = 45;
+        let stale = confirm(&saved, &plan(&desired, &live)).expect_err("the timeout has moved");
+        assert_eq!(stale.len(), 1);
+        let kind = StaleKind::Moved { attribute: "timeout".into(), planned: Shown::text(30), now: Shown::text(45) };
+        assert_eq!((&stale[0].kind, stale[0].address.to_string().as_str()), (&kind, "function.f"));
+    }
+
+    /// Without it, a plan file could not be applied again after an apply that was killed.
+    #[test]
+    fn what_is_done_is_skipped() {
+        let (desired, mut live) = drifted();
+        let saved = plan(&desired, &live);
+        live_configuration(&mut live).timeout = 60;
+        let confirmed = confirm(&saved, &plan(&desired, &live)).expect("half of it is done");
+        assert_eq!((confirmed.done, confirmed.plan.changes.len()), (1, 1));
+        assert_eq!(confirmed.plan.changes[0].address.kind, Kind::Secret);
+    }
+
+    /// Without it, an apply that was killed after the stack's creation would be refused by its own work.
+    #[test]
+    fn a_first_deployment_goes_on_after_its_stack() {
+        let (desired, mut live) = (desired(), empty_live());
+        let saved = plan(&desired, &live);
+        assert!(saved.changes.len() >= 5, "{:?}", saved.changes);
+        let function = live_function(&mut live);
+        function.stack = Reading::Found(stack());
+        let template =
+            || crate::model::live::Configuration { timeout: 3, code_sha256: "template".into(), ..configuration() };
+        function.configuration = Reading::Found(template());
+        let now = plan(&desired, &live);
+        let confirmed = confirm(&saved, &now).expect("the stack is this plan's own work");
+        assert_eq!(confirmed.done, 1);
+        assert_eq!(confirmed.plan.changes.len(), now.changes.len());
+        assert!(
+            confirmed.plan.changes.iter().all(|change| change.after.iter().all(|after| *after < now.changes.len()))
+        );
+    }
+
+    /// Without it, drift since the plan was made would be repaired by a plan that nobody has seen it in.
+    #[test]
+    fn drift_beside_the_plan_stays() {
+        let (mut desired, mut live) = (desired(), live());
+        desired.secrets.get_mut("s").expect("built above").rotation.rules = Some(days(7));
+        let saved = plan(&desired, &live);
+        live_function(&mut live).policy = Reading::Found(Vec::new());
+        // The secret's change would now wait for a permission that the plan doesn't have.
+        let stale = confirm(&saved, &plan(&desired, &live)).expect_err("what it stands on has moved");
+        assert!(
+            matches!(&stale[0].kind, StaleKind::Beneath(address) if address.to_string() == "function.f"),
+            "{stale:?}"
+        );
+        // Where nothing of the plan stands on it, it is left alone.
+        live_function(&mut live).policy = Reading::Found(vec![statement()]);
+        let mut desired = crate::plan::fixtures::desired();
+        desired.secrets.insert("other".into(), desired.secrets["s"].clone());
+        desired.secrets.get_mut("s").expect("built above").rotation.rules = Some(days(7));
+        live.secrets.insert("other".into(), live.secrets["s"].clone());
+        let saved = plan(&desired, &live);
+        live_secret(&mut live).rules = Some(days(30));
+        if let Some(Reading::Found(other)) = live.secrets.get_mut("other") {
+            other.rotation_enabled = Some(false);
+        }
+        let confirmed = confirm(&saved, &plan(&desired, &live)).expect("the plan's own secret hasn't moved");
+        assert_eq!(confirmed.beside.iter().map(ToString::to_string).collect::<Vec<_>>(), ["secret.other"]);
+        assert_eq!(confirmed.plan.changes.len(), 1);
+    }
+
+    /// Without it, a secret that was deleted, or switched on by others, would be rotated by an old plan.
+    #[test]
+    fn what_stands_in_the_way_by_now_refuses_the_plan() {
+        let (desired, mut live) = drifted();
+        let saved = plan(&desired, &live);
+        live_secret(&mut live).deleted = true;
+        let stale = confirm(&saved, &plan(&desired, &live)).expect_err("the secret is going");
+        assert!(stale.iter().any(|one| one.kind == StaleKind::Problem(ProblemKind::ScheduledForDeletion)), "{stale:?}");
+        live.secrets.insert("s".into(), Reading::Absent);
+        let stale = confirm(&saved, &plan(&desired, &live)).expect_err("the secret is gone");
+        assert!(stale.iter().any(|one| one.kind == StaleKind::Problem(ProblemKind::SecretMissing)), "{stale:?}");
+        assert_eq!(ACCOUNT, saved.account);
+    }
+
+    /// Without it, a secret of the same name but another identity would be rotated.
+    #[test]
+    fn another_secret_of_the_same_name_is_another_secret() {
+        let (desired, mut live) = drifted();
+        let saved = plan(&desired, &live);
+        live_secret(&mut live).arn.push('2');
+        let stale = confirm(&saved, &plan(&desired, &live)).expect_err("it is another secret");
+        assert_eq!(stale[0].kind, StaleKind::OtherAction);
+    }
+}
