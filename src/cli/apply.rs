@@ -1,6 +1,8 @@
 //! `rotator apply` and `rotator destroy`.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -9,11 +11,13 @@ use clap::Args;
 use crate::apply::{self, Context, Interrupt, Options, Report};
 use crate::aws::Writer;
 use crate::exit;
-use crate::plan::{Purpose, guard, order};
+use crate::plan::{Plan, Purpose, fresh, guard, order};
 use crate::render::plan::{Mode, plan as render};
-use crate::render::{BOLD, count, paint, report, safe};
+use crate::render::stale::stale as stale_text;
+use crate::render::{BOLD, count, paint, report, safe, some_of};
 
 use super::plan::refuse_partial_pruning;
+use super::saved::{self, Saved};
 use super::session::{Prepared, Printed, Session};
 use super::{Global, Paths, logs, output, progress};
 
@@ -22,6 +26,7 @@ use super::{Global, Paths, logs, output, progress};
 #[command(after_help = "Examples:
   rotator apply --sandbox examples/quickstart
   rotator apply --target prod-eu --show-function-logs
+  rotator apply plan.rotator
   rotator apply --auto-approve --max-rotations 100 manifests/payments")]
 pub struct Arguments {
     #[command(flatten)]
@@ -71,9 +76,99 @@ pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
         Options { wait: !arguments.no_wait, rotation_timeout: arguments.rotation_timeout, ..base_options(global) };
     let purpose = Purpose::Converge { prune: arguments.prune };
     let wishes = Wishes { max_rotations: arguments.max_rotations, function_logs: arguments.show_function_logs };
-    match converge(global, &arguments.common, purpose, &options, wishes).await {
+    let result = match &arguments.common.paths.paths[..] {
+        [file] if saved::is_plan(file) => apply_saved(global, file, arguments, &options, wishes).await,
+        _ => converge(global, &arguments.common, purpose, &options, wishes).await,
+    };
+    match result {
         Ok(code) | Err(Printed(code)) => code,
     }
+}
+
+/// Does exactly what a saved plan says, or refuses before anything is changed.
+async fn apply_saved(
+    global: &Global,
+    file: &Path,
+    arguments: &Arguments,
+    options: &Options,
+    wishes: Wishes,
+) -> Result<u8, Printed> {
+    if arguments.prune || !global.target.is_empty() {
+        let hints = ["`--prune` and `--target` go with `rotator plan --out FILE`".to_owned()];
+        return Err(Printed(output::fail("a saved plan is applied as it stands", &hints)));
+    }
+    let saved = saved::read(file)?;
+    saved::check_files(&saved)?;
+    let session = Session::open(global, &saved.paths, &saved.filters).await?;
+    let result = confirmed(global, &session, &saved, options, wishes).await;
+    session.notices();
+    session.close().await?;
+    result
+}
+
+async fn confirmed(
+    global: &Global,
+    session: &Session,
+    saved: &Saved,
+    options: &Options,
+    wishes: Wishes,
+) -> Result<u8, Printed> {
+    let (mut prepared, failed) = session.prepare_settled(saved.purpose, options.stack_timeout).await;
+    session.notices();
+    if let Some(printed) = failed {
+        output::say("Nothing was changed.");
+        return Err(printed);
+    }
+    saved::check_inputs(saved, session.manifests(), &prepared)?;
+    let mut stale = Vec::new();
+    let (mut done, mut beside) = (0, BTreeSet::new());
+    if prepared.len() != saved.plans.len() {
+        return Err(saved::refuse("the manifests have other targets than the plan; nothing was changed", &[]));
+    }
+    for (one, planned) in prepared.iter_mut().zip(&saved.plans) {
+        let place =
+            |plan: &Plan| (plan.project.clone(), plan.target.clone(), plan.account.clone(), plan.region.clone());
+        if place(&one.plan) != place(&planned.plan) {
+            let to =
+                |plan: &Plan| format!("project {} in account {}, region {}", plan.project, plan.account, plan.region);
+            let summary =
+                format!("the plan is for {}, and this is {}; nothing was changed", to(&planned.plan), to(&one.plan));
+            return Err(saved::refuse(&summary, &["use the credentials that the plan was made with".to_owned()]));
+        }
+        match fresh::confirm(&planned.plan, &one.plan) {
+            Ok(confirmed) => {
+                one.plan = confirmed.plan;
+                done += confirmed.done;
+                beside.extend(confirmed.beside);
+            }
+            Err(reasons) => stale.extend(reasons),
+        }
+    }
+    if !stale.is_empty() {
+        let _ = output::data(&stale_text(&stale));
+        let hints = ["make a new plan: `rotator plan --out FILE`".to_owned()];
+        return Err(saved::refuse("the saved plan no longer holds; nothing was changed", &hints));
+    }
+    if done > 0 {
+        output::say(&format!(
+            "{} of the plan {} done already",
+            count(done, "change"),
+            if done == 1 { "is" } else { "are" }
+        ));
+    }
+    if !beside.is_empty() {
+        let names: Vec<String> = beside.iter().map(ToString::to_string).collect();
+        let names = some_of(names.iter().map(String::as_str), 5);
+        output::say(&format!(
+            "beside the plan, something differs by now at {names}: it stays, and the next plan shows it"
+        ));
+    }
+    let errors = saved.plans.iter().any(|one| one.plan.has_errors());
+    let due: Vec<&Prepared> = prepared.iter().filter(|one| one.plan.runnable().next().is_some()).collect();
+    if due.is_empty() {
+        output::say("There is nothing left to do.");
+    }
+    perform(global, session, &due, errors, options, wishes).await
 }
 
 /// Runs `destroy`.
@@ -109,7 +204,7 @@ async fn converge(
         let hints = ["`--auto-approve` applies without asking; `rotator plan` only shows".to_owned()];
         return Err(Printed(output::fail("there is no terminal to ask for approval", &hints)));
     }
-    let session = Session::open(global, &common.paths.paths).await?;
+    let session = Session::open(global, &common.paths.paths, &global.target).await?;
     refuse_partial_pruning(&session, purpose == Purpose::Converge { prune: true })?;
     if session.selected() > 1 && !session.names_targets() && !common.all_targets {
         let hints = ["choose with `--target NAME`, or take them all with `--all-targets`".to_owned()];
@@ -161,7 +256,19 @@ async fn approved(
         output::say("Cancelled; nothing was changed.");
         return Ok(exit::ERROR);
     }
-    let writers = connect_writers(session, &due).await?;
+    perform(global, session, &due, errors, options, wishes).await
+}
+
+/// Runs what was shown and approved.
+async fn perform(
+    global: &Global,
+    session: &Session,
+    due: &[&Prepared],
+    errors: bool,
+    options: &Options,
+    wishes: Wishes,
+) -> Result<u8, Printed> {
+    let writers = connect_writers(session, due).await?;
     let interrupt = watch_interrupts();
     let mut code = if errors { exit::ERROR } else { exit::OK };
     for (index, (one, writer)) in due.iter().zip(&writers).enumerate() {

@@ -8,8 +8,10 @@ mod plan;
 mod progress;
 mod rehearsal;
 mod sandbox;
+mod saved;
 mod schedule;
 mod session;
+mod show;
 mod validate;
 
 use std::path::PathBuf;
@@ -33,7 +35,8 @@ const STYLES: Styles = Styles::styled()
   rotator apply --sandbox examples/quickstart   rehearse without an AWS account
   rotator plan --target prod-eu payments/       one target of the manifest in payments/
 
-Exit codes: 0 done; 1 error; 2 changes pending (with --detailed-exitcode); 4 applied, but a rotation hasn't finished; 130 interrupted")]
+Exit codes: 0 done; 1 error; 2 changes pending (with --detailed-exitcode); 3 a saved plan was refused;
+  4 applied, but a rotation hasn't finished; 130 interrupted")]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -83,6 +86,24 @@ enum Color {
     Never,
 }
 
+/// How plans are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people at a terminal
+    Text,
+    /// For programs: the shape of Terraform's plan representation
+    Json,
+}
+
+/// A published format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Schema {
+    /// Manifests
+    Manifest,
+    /// What `plan --format json` and `show --format json` print
+    Plan,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check manifests offline: syntax, schema, schedules, references, code that exists
@@ -93,10 +114,16 @@ enum Command {
     Apply(apply::Arguments),
     /// Plan and apply the removal of what the manifests own
     Destroy(apply::DestroyArguments),
+    /// Print a saved plan
+    Show(show::Arguments),
     /// Print the coming rotation windows of each secret, offline
     Schedule(schedule::Arguments),
-    /// Print the JSON Schema of manifests
-    Schema,
+    /// Print a JSON Schema: of manifests, or of plans in JSON
+    Schema {
+        /// Of what
+        #[arg(value_name = "WHAT", default_value = "manifest")]
+        what: Schema,
+    },
     /// Serve the AWS that lives in this program
     #[command(subcommand)]
     Sandbox(sandbox::Command),
@@ -140,7 +167,9 @@ async fn run(cli: Cli) -> u8 {
         Command::Apply(arguments) => apply::run(&global, &arguments).await,
         Command::Destroy(arguments) => apply::destroy(&global, &arguments).await,
         Command::Schedule(arguments) => schedule::run(&global, &arguments),
-        Command::Schema => output::data(&crate::config::json_schema()),
+        Command::Show(arguments) => show::run(&arguments),
+        Command::Schema { what: Schema::Manifest } => output::data(&crate::config::json_schema()),
+        Command::Schema { what: Schema::Plan } => output::data(&crate::render::plan_json::plan_schema()),
         Command::Sandbox(command) => sandbox::run(&global, command).await,
     }
 }

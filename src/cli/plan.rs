@@ -1,19 +1,25 @@
 //! `rotator plan`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::exit;
 use crate::plan::Purpose;
-use crate::render::plan::{Mode, plan as render};
+use crate::render::plan::Mode;
+use crate::render::plan_json::Planned;
 
-use super::session::{Printed, Session};
-use super::{Global, Paths, output};
+use super::saved::Saved;
+use super::session::{Prepared, Printed, Session};
+use super::show::formatted;
+use super::{Format, Global, Paths, output};
 
 /// Reads AWS, and prints what `apply` would do.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   rotator plan
   rotator plan --detailed-exitcode manifests/payments
+  rotator plan --out plan.rotator && rotator apply plan.rotator
   rotator plan --target prod-eu/secret.payments/api-key")]
 pub struct Arguments {
     #[command(flatten)]
@@ -21,6 +27,15 @@ pub struct Arguments {
     /// Exit with 2 where changes are pending
     #[arg(long)]
     detailed_exitcode: bool,
+    /// Save the plan: `rotator apply FILE` does exactly that, or refuses
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// How it is printed
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// Plan the removal of what the manifests own, as `destroy` does
+    #[arg(long, conflicts_with = "prune")]
+    destroy: bool,
     /// Plan to end orphans too: what the project owns on AWS and no handle names
     #[arg(long)]
     prune: bool,
@@ -34,18 +49,36 @@ pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
 }
 
 async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
-    let session = Session::open(global, &arguments.paths.paths).await?;
+    let purpose = if arguments.destroy { Purpose::Destroy } else { Purpose::Converge { prune: arguments.prune } };
+    let mode = if arguments.destroy { Mode::Destroy } else { Mode::Plan };
+    let session = Session::open(global, &arguments.paths.paths, &global.target).await?;
     refuse_partial_pruning(&session, arguments.prune)?;
-    let (prepared, failed) = session.prepare(Purpose::Converge { prune: arguments.prune }).await;
-    let mut shown = Ok(());
-    for one in &prepared {
-        shown = shown.and(output::show(&render(&one.plan, Mode::Plan)));
-    }
+    let (prepared, failed) = session.prepare(purpose).await;
+    let resources: Vec<_> = prepared.iter().map(Prepared::resources).collect();
+    let plans: Vec<Planned<'_>> =
+        prepared.iter().zip(&resources).map(|(one, resources)| Planned { plan: &one.plan, resources }).collect();
+    let shown = output::show(&formatted(arguments.format, &plans, mode));
     session.notices();
+    // A plan that lacks a target isn't the plan that was asked for.
+    let saved = match (&arguments.out, &failed) {
+        (Some(file), None) => {
+            let asked = (&arguments.paths.paths[..], &global.target[..]);
+            Saved::new(purpose, asked, session.manifests(), &prepared).write(file)
+        }
+        _ => Ok(()),
+    };
     session.close().await?;
     shown?;
     if let Some(printed) = failed {
         return Err(printed);
+    }
+    saved?;
+    if let Some(file) = &arguments.out {
+        output::say(&format!(
+            "Saved the plan to: {}\nTo do exactly this:\n  rotator apply {}",
+            output::path(file),
+            output::path(file)
+        ));
     }
     if prepared.iter().any(|one| one.plan.has_errors()) {
         return Ok(exit::ERROR);

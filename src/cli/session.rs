@@ -47,6 +47,11 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// The plan's resources, unchanged ones included.
+    pub fn resources(&self) -> Vec<plan::Resource> {
+        plan::resources(&self.desired, &self.live, &self.plan)
+    }
+
     /// This project's stacks that AWS is working on.
     fn busy_stacks(&self) -> impl Iterator<Item = &LiveStack> {
         let of_functions = self.live.functions.values().filter_map(|live| live.stack.found());
@@ -65,8 +70,8 @@ pub type Packages = Mutex<BTreeMap<PathBuf, Result<(Arc<[u8]>, PackageSummary), 
 
 impl Session {
     /// Loads manifests and starts the sandbox, where one is asked for.
-    pub async fn open(global: &Global, paths: &[PathBuf]) -> Result<Self, Printed> {
-        let filter = Filter::new(&global.target).map_err(|(summary, hints)| Printed(output::fail(&summary, &hints)))?;
+    pub async fn open(global: &Global, paths: &[PathBuf], filters: &[String]) -> Result<Self, Printed> {
+        let filter = Filter::new(filters).map_err(|(summary, hints)| Printed(output::fail(&summary, &hints)))?;
         let loaded = config::load(paths).map_err(|problems| {
             output::diagnostics(&problems.0);
             Printed(crate::exit::ERROR)
@@ -90,6 +95,11 @@ impl Session {
         };
         let packages = Packages::default();
         Ok(Self { manifests: loaded.manifests, filter, settings, rehearsal, packages, quiet: global.quiet })
+    }
+
+    /// The manifests.
+    pub fn manifests(&self) -> &[Manifest] {
+        &self.manifests
     }
 
     /// How many targets are selected.

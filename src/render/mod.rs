@@ -3,12 +3,14 @@
 pub mod diagnostics;
 pub mod function_log;
 pub mod plan;
+pub mod plan_json;
 pub mod problem;
 pub mod report;
 pub mod schedule;
 #[cfg(test)]
 #[path = "tests.rs"]
 mod snapshots;
+pub mod stale;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

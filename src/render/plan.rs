@@ -270,7 +270,8 @@ fn diff_lines(out: &mut String, diff: &TextDiff<'_, '_, str>) {
     }
 }
 
-fn value(shown: &Shown) -> String {
+/// A value as a line of text.
+pub fn value(shown: &Shown) -> String {
     match shown {
         Shown::Absent => "(none)".to_owned(),
         Shown::Text(text) if text.parse::<u64>().is_ok() || text == "true" || text == "false" => text.clone(),
@@ -328,7 +329,8 @@ fn notes(out: &mut String, plan: &Plan) {
     }
 }
 
-fn note_words(note: &Note) -> String {
+/// A note in words, without what it concerns.
+pub fn note_words(note: &Note) -> String {
     match &note.kind {
         NoteKind::OrphanSecret { function } => {
             format!("rotates with {} and no handle names it; `--prune` switches its rotation off", safe(function))

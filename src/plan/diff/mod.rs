@@ -11,13 +11,16 @@ pub use function::{configuration_fields, lacks_handler, permits, same_code, stac
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::live::{LiveFunction, Statement};
 use crate::model::{Address, Desired, Function, FunctionSource, Kind, Live, arn};
 
 use super::{Action, Change, Effect, FieldChange, Note, NoteKind, Plan, Problem, ProblemKind, Reason, Severity};
 
 /// What a plan is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// To converge; with `prune`, orphans are ended.
     Converge {

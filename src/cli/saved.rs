@@ -1,0 +1,227 @@
+//! Plans in files: written by `plan --out`, shown by `show`, applied by `apply`.
+//!
+//! Two lines of JSON. The first says what the second is: the format, its version, and its SHA-256, so that an edited or cut
+//! file is noticed. The second holds the plan with its resources, and the names and hashes of what it was made from. No
+//! environment value is in it, nor a hash of one: values and code come from the checked-out tree, which must be the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::config::Manifest;
+use crate::exit;
+use crate::plan::{Plan, Purpose, Resource};
+use crate::render::plan_json::Planned;
+use crate::render::{safe, some_of};
+
+use super::output;
+use super::session::{Prepared, Printed};
+
+/// How the first line begins: no manifest does.
+const MAGIC: &str = r#"{"format":"rotator-plan","#;
+
+/// The format's version. It goes up with every change that an older program would misread.
+const VERSION: u32 = 1;
+
+/// The largest plan file that is read, in bytes: ten times that of 100,000 changes.
+const LARGEST: u64 = 2 * 1024 * 1024 * 1024;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    format: String,
+    version: u32,
+    rotator: String,
+    sha256: String,
+}
+
+/// A plan file's content.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Saved {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The manifests, as they were named on the command line.
+    pub paths: Vec<PathBuf>,
+    /// The filters.
+    pub filters: Vec<String>,
+    /// The SHA-256 of each file that was read: manifests, their parts, the variables' files.
+    pub files: BTreeMap<PathBuf, String>,
+    /// The SHA-256 of each function's package, by address.
+    pub code: BTreeMap<String, String>,
+    /// The plans, one for each target.
+    pub plans: Vec<SavedPlan>,
+}
+
+/// One target's plan.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SavedPlan {
+    /// The plan.
+    pub plan: Plan,
+    /// Its resources.
+    pub resources: Vec<Resource>,
+}
+
+impl SavedPlan {
+    /// As renderers take it.
+    pub fn planned(&self) -> Planned<'_> {
+        Planned { plan: &self.plan, resources: &self.resources }
+    }
+}
+
+impl Saved {
+    /// What a run has prepared.
+    pub fn new(
+        purpose: Purpose,
+        (paths, filters): (&[PathBuf], &[String]),
+        manifests: &[Manifest],
+        prepared: &[Prepared],
+    ) -> Self {
+        let plan = |one: &Prepared| SavedPlan { plan: one.plan.clone(), resources: one.resources() };
+        Self {
+            purpose,
+            paths: paths.to_vec(),
+            filters: filters.to_vec(),
+            files: hashes(manifests),
+            code: packages(prepared),
+            plans: prepared.iter().map(plan).collect(),
+        }
+    }
+
+    /// Writes it, whole or not at all, readable to its owner alone.
+    pub fn write(&self, path: &Path) -> Result<(), Printed> {
+        let failed = |error: &std::io::Error| {
+            Printed(output::fail(&format!("cannot write the plan file `{}`: {error}", path.display()), &[]))
+        };
+        let body = serde_json::to_string(self).map_err(|error| failed(&error.into()))?;
+        let head = Head {
+            format: "rotator-plan".to_owned(),
+            version: VERSION,
+            rotator: env!("CARGO_PKG_VERSION").to_owned(),
+            sha256: hex(body.as_bytes()),
+        };
+        let head = serde_json::to_string(&head).map_err(|error| failed(&error.into()))?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut draft = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
+        writeln!(draft, "{head}\n{body}").map_err(|error| failed(&error))?;
+        draft.persist(path).map_err(|error| failed(&error.error))?;
+        Ok(())
+    }
+}
+
+/// Whether a file is a plan, by its first bytes. What can't be read isn't one: whoever takes it for a manifest says why.
+pub fn is_plan(path: &Path) -> bool {
+    let mut start = vec![0; MAGIC.len()];
+    path.is_file()
+        && std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok()
+        && start == MAGIC.as_bytes()
+}
+
+/// Says why a plan isn't applied.
+pub fn refuse(summary: &str, hints: &[String]) -> Printed {
+    output::fail(summary, hints);
+    Printed(exit::REFUSED)
+}
+
+fn again() -> String {
+    "make a new plan: `rotator plan --out FILE`".to_owned()
+}
+
+/// Reads a plan file.
+pub fn read(path: &Path) -> Result<Saved, Printed> {
+    let shown = path.display();
+    let cannot = |why: &str| Printed(output::fail(&format!("cannot read the plan file `{shown}`: {why}"), &[]));
+    let file = std::fs::File::open(path).map_err(|error| cannot(&error.to_string()))?;
+    let mut text = String::new();
+    file.take(LARGEST).read_to_string(&mut text).map_err(|error| cannot(&error.to_string()))?;
+    if !text.starts_with(MAGIC) {
+        return Err(Printed(output::fail(
+            &format!("`{shown}` is not a plan file"),
+            &["`rotator plan --out FILE` writes one".to_owned()],
+        )));
+    }
+    let (head, body) = text.split_once('\n').unwrap_or((&text, ""));
+    let body = body.trim_end_matches('\n');
+    let edited = || refuse(&format!("the plan file `{shown}` was edited, or is cut short"), &[again()]);
+    let head: Head = serde_json::from_str(head).map_err(|_| edited())?;
+    if head.version != VERSION {
+        let summary = format!(
+            "the plan file `{shown}` has format {}, written by rotator {}; this is rotator {}, which reads format {VERSION}",
+            head.version,
+            safe(&head.rotator),
+            env!("CARGO_PKG_VERSION")
+        );
+        return Err(refuse(&summary, &["apply it with the version that wrote it, or plan again".to_owned()]));
+    }
+    if hex(body.as_bytes()) != head.sha256 {
+        return Err(edited());
+    }
+    serde_json::from_str(body).map_err(|_| edited())
+}
+
+/// Refuses where a file that the plan was made from has changed. Looks at files only.
+pub fn check_files(saved: &Saved) -> Result<(), Printed> {
+    for (path, expected) in &saved.files {
+        let now = std::fs::read(path).map(|bytes| hex(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes)));
+        let what = match now {
+            Ok(now) if now == *expected => continue,
+            Ok(_) => "has changed since the plan was made",
+            Err(_) => "was read by the plan, and can't be read here",
+        };
+        let hint = "apply a plan where it was made, on the same commit".to_owned();
+        return Err(refuse(&format!("`{}` {what}; nothing was changed", path.display()), &[hint, again()]));
+    }
+    Ok(())
+}
+
+/// Refuses where other files are read, or other code is packaged, than the plan was made from.
+pub fn check_inputs(saved: &Saved, manifests: &[Manifest], prepared: &[Prepared]) -> Result<(), Printed> {
+    let files = hashes(manifests);
+    let more: Vec<String> =
+        files.keys().filter(|path| !saved.files.contains_key(*path)).map(|path| path.display().to_string()).collect();
+    if !more.is_empty() {
+        let names = some_of(more.iter().map(String::as_str), 3);
+        return Err(refuse(
+            &format!("the plan didn't read {names}, which the manifest includes; nothing was changed"),
+            &[again()],
+        ));
+    }
+    let code = packages(prepared);
+    let addresses: BTreeSet<&String> = code.keys().chain(saved.code.keys()).collect();
+    let moved: Vec<&str> = addresses
+        .into_iter()
+        .filter(|address| code.get(*address) != saved.code.get(*address))
+        .map(String::as_str)
+        .collect();
+    if !moved.is_empty() {
+        let names = some_of(moved, 3);
+        return Err(refuse(
+            &format!("the code of {names} has changed since the plan was made; nothing was changed"),
+            &[again()],
+        ));
+    }
+    Ok(())
+}
+
+/// The SHA-256 of all files that manifests were read from.
+fn hashes(manifests: &[Manifest]) -> BTreeMap<PathBuf, String> {
+    manifests.iter().flat_map(Manifest::files).map(|(path, text)| (path, hex(text.as_bytes()))).collect()
+}
+
+/// The SHA-256 of all packages, by address.
+fn packages(prepared: &[Prepared]) -> BTreeMap<String, String> {
+    let of_one = |one: &Prepared| -> Vec<(String, String)> {
+        let packaged = one.desired.functions.iter().filter_map(|(handle, function)| {
+            let package = function.deployment()?.code.as_ref()?.package.as_ref()?;
+            let address = one.desired.address(crate::model::Kind::Function, handle);
+            Some((format!("{} of {}", address, one.desired.project), package.sha256.clone()))
+        });
+        packaged.collect()
+    };
+    prepared.iter().flat_map(of_one).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+}

@@ -1,0 +1,47 @@
+//! `rotator show`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::render::plan::{Mode, plan as render};
+use crate::render::plan_json::{Planned, plan_json};
+
+use crate::plan::Purpose;
+
+use super::session::Printed;
+use super::{Format, output, saved};
+
+/// Prints a saved plan.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  rotator plan --out plan.rotator && rotator show plan.rotator
+  rotator show --format json plan.rotator | jq .resource_changes")]
+pub struct Arguments {
+    /// The plan's file
+    #[arg(value_name = "PLAN")]
+    plan: PathBuf,
+    /// How it is printed
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+/// Runs it.
+pub fn run(arguments: &Arguments) -> u8 {
+    match saved::read(&arguments.plan) {
+        Err(Printed(code)) => code,
+        Ok(saved) => {
+            let mode = if saved.purpose == Purpose::Destroy { Mode::Destroy } else { Mode::Plan };
+            let plans: Vec<Planned<'_>> = saved.plans.iter().map(saved::SavedPlan::planned).collect();
+            output::data(&formatted(arguments.format, &plans, mode))
+        }
+    }
+}
+
+/// Plans in a format.
+pub fn formatted(format: Format, plans: &[Planned<'_>], mode: Mode) -> String {
+    match format {
+        Format::Text => plans.iter().map(|one| render(one.plan, mode)).collect(),
+        Format::Json => plan_json(plans),
+    }
+}

@@ -1,0 +1,580 @@
+//! Plans as JSON, in the shape of Terraform's plan representation, so that the tools that people review and judge plans
+//! with understand them.
+//!
+//! These types are the published format: frozen, versioned by `format_version` (Terraform's) and `rotator.version` (of what
+//! is ours alone), described by `schema/plan.schema.json`. A new member may come; none goes, and none changes its meaning
+//! within a version. <https://developer.hashicorp.com/terraform/internals/json-format>
+//!
+//! What has no value here: sensitive values are `null` and marked in `before_sensitive` and `after_sensitive`; what AWS will
+//! decide is absent and marked in `after_unknown`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+use serde_json::{Map, Value as Json, json};
+
+use crate::model::{Address, Kind};
+use crate::plan::resources::{Attributes, Resource, ResourceAction, Value};
+use crate::plan::{Effect, Plan, Reason, Severity};
+
+use super::{plan as text, problem};
+
+/// The version of Terraform's format that this is shaped after.
+const FORMAT_VERSION: &str = "1.2";
+
+/// The version of what is ours in it.
+const OUR_VERSION: u32 = 1;
+
+/// The provider whose resource types and attributes these are, by its source address.
+const PROVIDER: &str = "registry.terraform.io/hashicorp/aws";
+
+/// A plan of one or several targets.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "rotator plan")]
+pub struct Document {
+    /// Terraform's format.
+    format_version: &'static str,
+    /// Whether an apply would do anything.
+    applyable: bool,
+    /// Whether nothing is left out: false where foreseen errors block changes, or filters leave something out.
+    complete: bool,
+    /// Whether an error was foreseen.
+    errored: bool,
+    /// What will be.
+    planned_values: Values,
+    /// Resources that differ on AWS from what the manifest says, `before` as the manifest says and `after` as they are. There is no
+    /// state file: until an apply, an edit of the manifest looks the same as a change by other hands.
+    resource_drift: Vec<ResourceChange>,
+    /// Every resource that the manifest manages, unchanged ones with `no-op`.
+    resource_changes: Vec<ResourceChange>,
+    /// What is.
+    prior_state: State,
+    /// The modules and resources that addresses speak of.
+    configuration: Configuration,
+    /// What has no place in Terraform's format.
+    rotator: Extension,
+}
+
+/// What is, or will be.
+#[derive(Debug, Serialize, JsonSchema)]
+struct State {
+    /// Terraform's format.
+    format_version: &'static str,
+    /// The resources.
+    values: Values,
+}
+
+/// Resources by module.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Values {
+    /// Resources of a manifest without targets stand here; those of targets in modules below.
+    root_module: Module,
+}
+
+/// A module: a target, or a project where there are several.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+struct Module {
+    /// Such as `module.prod-eu`; absent for the root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    /// Its resources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resources: Vec<StateResource>,
+    /// The modules in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    child_modules: Vec<Module>,
+}
+
+/// A resource, as it is or will be.
+#[derive(Debug, Serialize, JsonSchema)]
+struct StateResource {
+    #[serde(flatten)]
+    id: Identity,
+    /// Always 0.
+    schema_version: u32,
+    /// The attributes.
+    values: Map<String, Json>,
+    /// `true` at each sensitive one.
+    sensitive_values: Map<String, Json>,
+}
+
+/// Which resource.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+struct Identity {
+    /// Such as `module.prod-eu.aws_secretsmanager_secret_rotation.this["payments/api-key"]`.
+    address: String,
+    /// `managed`.
+    mode: &'static str,
+    /// The provider's type.
+    #[serde(rename = "type")]
+    resource_type: &'static str,
+    /// `this`; `orphan` for what no handle names.
+    name: &'static str,
+    /// The handle in the manifest; for orphans the name on AWS.
+    index: String,
+    /// The provider.
+    provider_name: &'static str,
+}
+
+/// A resource and what happens to it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+struct ResourceChange {
+    #[serde(flatten)]
+    id: Identity,
+    /// The module, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    module_address: Option<String>,
+    /// What happens.
+    change: Change,
+    /// Terraform's reason, where it has one for this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action_reason: Option<&'static str>,
+    /// Ours.
+    rotator: ChangeExtension,
+}
+
+/// What happens to a resource.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+struct Change {
+    /// `["no-op"]`, `["create"]`, `["update"]`, `["delete"]`, or `["delete", "create"]`.
+    actions: Vec<&'static str>,
+    /// The attributes as they are.
+    before: Option<Map<String, Json>>,
+    /// The attributes as they will be, without what AWS will decide.
+    after: Option<Map<String, Json>>,
+    /// `true` at each attribute that AWS will decide.
+    after_unknown: Map<String, Json>,
+    /// `true` at each sensitive attribute.
+    before_sensitive: Map<String, Json>,
+    /// `true` at each sensitive attribute.
+    after_sensitive: Map<String, Json>,
+}
+
+/// What Terraform's format has no place for, at a resource.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+struct ChangeExtension {
+    /// Our address, such as `prod-eu/secret.payments/api-key`.
+    address: String,
+    /// The name on AWS.
+    aws_name: String,
+    /// Why it changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    /// What people fear about it, such as `rotates-now`.
+    effects: Vec<&'static str>,
+    /// Whether a foreseen error keeps it as it is.
+    blocked: bool,
+}
+
+/// The modules and resources that addresses speak of.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Configuration {
+    /// The provider.
+    provider_config: BTreeMap<&'static str, Json>,
+    /// The root module: its resources, and a call for each target.
+    root_module: Map<String, Json>,
+}
+
+/// What Terraform's format has no place for.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Extension {
+    /// The version of this part.
+    version: u32,
+    /// The program's version.
+    rotator_version: &'static str,
+    /// The targets.
+    targets: Vec<TargetExtension>,
+}
+
+/// One target's plan.
+#[derive(Debug, Serialize, JsonSchema)]
+struct TargetExtension {
+    /// The project.
+    project: String,
+    /// The target's name, where the manifest has targets.
+    target: Option<String>,
+    /// The account: twelve digits.
+    account: String,
+    /// The region.
+    region: String,
+    /// Whether filters left something out.
+    partial: bool,
+    /// How many functions and secrets were compared.
+    functions: usize,
+    /// How many secrets were compared.
+    secrets: usize,
+    /// How many resources each effect concerns.
+    effects: BTreeMap<&'static str, usize>,
+    /// What would go wrong.
+    problems: Vec<ProblemExtension>,
+    /// What is worth knowing.
+    notes: Vec<NoteExtension>,
+}
+
+/// Something that would go wrong.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ProblemExtension {
+    /// Our address.
+    address: String,
+    /// `error` or `warning`.
+    severity: &'static str,
+    /// What it is.
+    summary: String,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// What to do.
+    hints: Vec<String>,
+}
+
+/// Something worth knowing.
+#[derive(Debug, Serialize, JsonSchema)]
+struct NoteExtension {
+    /// Our address; absent where it concerns the whole target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    /// What it is.
+    summary: String,
+}
+
+/// One target's plan, with its resources.
+#[derive(Debug, Clone, Copy)]
+pub struct Planned<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Its resources.
+    pub resources: &'a [Resource],
+}
+
+/// The representation of plans, one for each target: one line, with a final newline.
+pub fn plan_json(plans: &[Planned<'_>]) -> String {
+    let mut text = serde_json::to_string(&document(plans)).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The JSON Schema of the representation.
+pub fn plan_schema() -> String {
+    let schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<Document>();
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn document(plans: &[Planned<'_>]) -> Document {
+    let several: BTreeSet<&str> = plans.iter().map(|one| one.plan.project.as_str()).collect();
+    let modules = Modules { with_projects: several.len() > 1 };
+    let mut changes = Vec::new();
+    let (mut planned, mut prior) = (Module::default(), Module::default());
+    let mut drift = Vec::new();
+    for one in plans {
+        let path = modules.path(one.plan);
+        for resource in one.resources {
+            let change = change(resource, &path);
+            if let Some(after) = &resource.after {
+                place(&mut planned, &path).push(state_resource(&change.id, after));
+            }
+            if let Some(before) = &resource.before {
+                place(&mut prior, &path).push(state_resource(&change.id, before));
+            }
+            if resource.action == ResourceAction::Update && resource.reason == Some(Reason::Differs) {
+                drift.push(reversed(&change, resource));
+            }
+            changes.push(change);
+        }
+    }
+    let plan = |test: fn(&Plan) -> bool| plans.iter().any(|one| test(one.plan));
+    let errored = plan(Plan::has_errors);
+    Document {
+        format_version: FORMAT_VERSION,
+        applyable: plan(|plan| plan.runnable().next().is_some()),
+        complete: !errored && !plan(|plan| plan.partial),
+        errored,
+        configuration: configuration(&planned, &prior),
+        planned_values: Values { root_module: planned },
+        resource_drift: drift,
+        resource_changes: changes,
+        prior_state: State { format_version: "1.0", values: Values { root_module: prior } },
+        rotator: Extension {
+            version: OUR_VERSION,
+            rotator_version: env!("CARGO_PKG_VERSION"),
+            targets: plans.iter().map(|one| target(one.plan)).collect(),
+        },
+    }
+}
+
+/// How targets become modules.
+struct Modules {
+    with_projects: bool,
+}
+
+impl Modules {
+    /// The modules that a plan's resources lie in, outermost first.
+    fn path(&self, plan: &Plan) -> Vec<String> {
+        let project = self.with_projects.then(|| plan.project.clone());
+        project.into_iter().chain(plan.target.clone()).collect()
+    }
+}
+
+/// Terraform's address of a module. Project names may hold what Terraform's module names may not: such are indexes.
+fn module_address(path: &[String]) -> Option<String> {
+    let steps: Vec<String> = path.iter().map(|name| format!("module.{}", identifier(name))).collect();
+    (!steps.is_empty()).then(|| steps.join("."))
+}
+
+/// A name as Terraform writes identifiers: letters, digits, `_` and `-`, not beginning with a digit.
+fn identifier(name: &str) -> String {
+    let clean: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '_' }).collect();
+    if clean.starts_with(|c: char| c.is_ascii_digit() || c == '-') { format!("_{clean}") } else { clean }
+}
+
+/// The place of a module's resources, made where it is missing.
+fn place<'a>(root: &'a mut Module, path: &[String]) -> &'a mut Vec<StateResource> {
+    let mut module = root;
+    for depth in 1..=path.len() {
+        let address = module_address(&path[..depth]);
+        let at = module.child_modules.iter().position(|child| child.address == address).unwrap_or_else(|| {
+            module.child_modules.push(Module { address, ..Module::default() });
+            module.child_modules.len() - 1
+        });
+        module = &mut module.child_modules[at];
+    }
+    &mut module.resources
+}
+
+fn identity(resource: &Resource, path: &[String]) -> Identity {
+    let resource_type = resource.resource_type.word();
+    let name = match resource.address.kind {
+        Kind::Function | Kind::Secret => "this",
+        Kind::OrphanStack | Kind::OrphanSecret => "orphan",
+    };
+    let index = resource.address.handle.clone();
+    let module = module_address(path).map(|module| format!("{module}.")).unwrap_or_default();
+    let address = format!("{module}{resource_type}.{name}[{}]", quoted(&index));
+    Identity { address, mode: "managed", resource_type, name, index, provider_name: PROVIDER }
+}
+
+/// A text as Terraform writes it in an address. <https://developer.hashicorp.com/terraform/language/expressions/strings>
+fn quoted(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\r', "\\r");
+    format!("\"{}\"", text.replace('\t', "\\t").replace("${", "$${").replace("%{", "%%{"))
+}
+
+fn state_resource(id: &Identity, attributes: &Attributes) -> StateResource {
+    let shown = Shown::of(attributes);
+    StateResource { id: id.clone(), schema_version: 0, values: shown.values, sensitive_values: shown.sensitive }
+}
+
+fn change(resource: &Resource, path: &[String]) -> ResourceChange {
+    let before = resource.before.as_ref().map(Shown::of);
+    let after = resource.after.as_ref().map(Shown::of);
+    let (before, before_sensitive) = before.map_or((None, Map::new()), |shown| (Some(shown.values), shown.sensitive));
+    let (after, after_unknown, after_sensitive) =
+        after.map_or((None, Map::new(), Map::new()), |shown| (Some(shown.values), shown.unknown, shown.sensitive));
+    let actions = match resource.action {
+        ResourceAction::NoOp => vec!["no-op"],
+        ResourceAction::Create => vec!["create"],
+        ResourceAction::Update => vec!["update"],
+        ResourceAction::Delete => vec!["delete"],
+        ResourceAction::Replace => vec!["delete", "create"],
+    };
+    let action_reason = match (&resource.action, &resource.reason) {
+        (ResourceAction::Delete, Some(Reason::Orphaned)) => Some("delete_because_no_resource_config"),
+        (ResourceAction::Replace, _) => Some("replace_because_cannot_update"),
+        _ => None,
+    };
+    ResourceChange {
+        id: identity(resource, path),
+        module_address: module_address(path),
+        change: Change { actions, before, after, after_unknown, before_sensitive, after_sensitive },
+        action_reason,
+        rotator: ChangeExtension {
+            address: shown_address(&resource.address),
+            aws_name: resource.name.clone(),
+            reason: resource.reason.as_ref().map(reason_word),
+            effects: resource.effects.iter().map(|effect| effect.word()).collect(),
+            blocked: resource.blocked,
+        },
+    }
+}
+
+/// A change seen from the manifest: what it says, and what is there instead.
+fn reversed(change: &ResourceChange, resource: &Resource) -> ResourceChange {
+    let known = |attributes: &Option<Attributes>| attributes.as_ref().map(Shown::of);
+    let (before, after) = (known(&resource.after), known(&resource.before));
+    let part = |shown: Option<Shown>| shown.map_or((None, Map::new()), |shown| (Some(shown.values), shown.sensitive));
+    let ((before, before_sensitive), (after, after_sensitive)) = (part(before), part(after));
+    let actions = vec!["update"];
+    let mut drift = change.clone();
+    drift.change = Change { actions, before, after, after_unknown: Map::new(), before_sensitive, after_sensitive };
+    drift.action_reason = None;
+    drift
+}
+
+fn shown_address(address: &Address) -> String {
+    address.to_string()
+}
+
+/// The published name of a reason.
+fn reason_word(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::Missing => "missing",
+        Reason::Differs => "differs",
+        Reason::Adopt => "adopt",
+        Reason::Renamed { .. } => "renamed",
+        Reason::FailedStack { .. } => "failed_stack",
+        Reason::FunctionGone => "function_gone",
+        Reason::Deployed => "deployed",
+        Reason::Orphaned => "orphaned",
+        Reason::Removed => "removed",
+        Reason::Destroyed => "destroyed",
+    }
+}
+
+fn target(plan: &Plan) -> TargetExtension {
+    let effects = Effect::ALL.into_iter().map(|effect| (effect.word(), plan.count(effect)));
+    TargetExtension {
+        project: plan.project.clone(),
+        target: plan.target.clone(),
+        account: plan.account.clone(),
+        region: plan.region.clone(),
+        partial: plan.partial,
+        functions: plan.functions,
+        secrets: plan.secrets,
+        effects: effects.filter(|(_, number)| *number > 0).collect(),
+        problems: plan
+            .problems
+            .iter()
+            .map(|found| {
+                let words = problem::words(found);
+                ProblemExtension {
+                    address: shown_address(&found.address),
+                    severity: if found.severity == Severity::Error { "error" } else { "warning" },
+                    summary: words.summary,
+                    detail: words.detail,
+                    hints: words.hints,
+                }
+            })
+            .collect(),
+        notes: plan
+            .notes
+            .iter()
+            .map(|note| NoteExtension {
+                address: note.address.as_ref().map(shown_address),
+                summary: text::note_words(note),
+            })
+            .collect(),
+    }
+}
+
+/// The configuration that a reader of addresses expects: each type once a module, over handles.
+fn configuration(planned: &Module, prior: &Module) -> Configuration {
+    let provider = json!({"name": "aws", "full_name": PROVIDER});
+    Configuration {
+        provider_config: BTreeMap::from([("aws", provider)]),
+        root_module: module_configuration(&[planned, prior]),
+    }
+}
+
+fn module_configuration(modules: &[&Module]) -> Map<String, Json> {
+    let mut resources: BTreeSet<(&str, &str)> = BTreeSet::new();
+    let mut calls: BTreeMap<&str, Vec<&Module>> = BTreeMap::new();
+    for module in modules {
+        resources.extend(module.resources.iter().map(|resource| (resource.id.resource_type, resource.id.name)));
+        for child in &module.child_modules {
+            let address = child.address.as_deref().unwrap_or_default();
+            calls.entry(address.rsplit_once("module.").map_or(address, |(_, name)| name)).or_default().push(child);
+        }
+    }
+    let mut configuration = Map::new();
+    if !resources.is_empty() {
+        let resource = |(resource_type, name): (&str, &str)| {
+            json!({
+                "address": format!("{resource_type}.{name}"),
+                "mode": "managed",
+                "type": resource_type,
+                "name": name,
+                "provider_config_key": "aws",
+                "expressions": {},
+                "schema_version": 0,
+                "for_each_expression": {},
+            })
+        };
+        configuration.insert("resources".to_owned(), resources.into_iter().map(resource).collect());
+    }
+    if !calls.is_empty() {
+        let call = |(name, children): (&str, Vec<&Module>)| {
+            let call = json!({"source": format!("./{name}"), "module": module_configuration(&children)});
+            (name.to_owned(), call)
+        };
+        configuration.insert("module_calls".to_owned(), Json::Object(calls.into_iter().map(call).collect()));
+    }
+    configuration
+}
+
+/// Attributes as JSON, with what isn't shown in masks beside them.
+#[derive(Default)]
+struct Shown {
+    values: Map<String, Json>,
+    unknown: Map<String, Json>,
+    sensitive: Map<String, Json>,
+}
+
+/// A value and its masks; `None` as a mask: nothing of it is masked.
+struct Masked {
+    value: Option<Json>,
+    unknown: Option<Json>,
+    sensitive: Option<Json>,
+}
+
+impl Shown {
+    fn of(attributes: &Attributes) -> Self {
+        let mut shown = Self::default();
+        for (name, value) in attributes {
+            let masked = masked(value);
+            shown.values.extend(masked.value.map(|value| (name.clone(), value)));
+            shown.unknown.extend(masked.unknown.map(|mask| (name.clone(), mask)));
+            shown.sensitive.extend(masked.sensitive.map(|mask| (name.clone(), mask)));
+        }
+        shown
+    }
+}
+
+fn masked(value: &Value) -> Masked {
+    let plain = |value: Json| Masked { value: Some(value), unknown: None, sensitive: None };
+    match value {
+        Value::Null => plain(Json::Null),
+        Value::Bool(truth) => plain(json!(truth)),
+        Value::Number(number) => plain(json!(number)),
+        Value::Text(text) => plain(json!(text)),
+        Value::Sensitive => Masked { value: Some(Json::Null), unknown: None, sensitive: Some(json!(true)) },
+        Value::Unknown => Masked { value: None, unknown: Some(json!(true)), sensitive: None },
+        Value::List(items) => {
+            let items: Vec<Masked> = items.iter().map(masked).collect();
+            // A list keeps its places: what has no value is null there.
+            let mask = |of: fn(&Masked) -> Option<&Json>| {
+                items
+                    .iter()
+                    .any(|item| of(item).is_some())
+                    .then(|| items.iter().map(|item| of(item).cloned().unwrap_or(json!(false))).collect::<Json>())
+            };
+            Masked {
+                unknown: mask(|item| item.unknown.as_ref()),
+                sensitive: mask(|item| item.sensitive.as_ref()),
+                value: Some(items.iter().map(|item| item.value.clone().unwrap_or_default()).collect()),
+            }
+        }
+        Value::Map(attributes) => {
+            let shown = Shown::of(attributes);
+            let mask = |mask: Map<String, Json>| (!mask.is_empty()).then_some(Json::Object(mask));
+            Masked {
+                value: Some(Json::Object(shown.values)),
+                unknown: mask(shown.unknown),
+                sensitive: mask(shown.sensitive),
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Why a saved plan is refused, in words.
+
+use std::fmt::Write as _;
+
+use crate::plan::Problem;
+use crate::plan::Severity;
+use crate::plan::fresh::{Stale, StaleKind};
+
+use super::plan::{effect_words, value};
+use super::{BOLD, DIM, ERROR, paint, problem, safe};
+
+/// All reasons, one message each.
+pub fn stale(reasons: &[Stale]) -> String {
+    let mut out = String::new();
+    for reason in reasons {
+        let address = safe(&reason.address.to_string()).into_owned();
+        let (summary, detail) = words(reason);
+        let _ = writeln!(out, "{} {}", paint(ERROR, "stale:"), paint(BOLD, &format!("{address}: {summary}")));
+        if let Some(detail) = detail {
+            let _ = writeln!(out, "  {}", paint(DIM, &detail));
+        }
+    }
+    out
+}
+
+fn words(reason: &Stale) -> (String, Option<String>) {
+    match &reason.kind {
+        StaleKind::Moved { attribute, planned, now } => (
+            format!("{} has moved since the plan was made", safe(attribute)),
+            Some(format!("it was {}, and is {}", value(planned), value(now))),
+        ),
+        StaleKind::WouldSet { attribute, planned, now } => (
+            format!("{} would be set to another value", safe(attribute)),
+            Some(format!("planned is {}, and it would be {}", value(planned), value(now))),
+        ),
+        StaleKind::OtherAction => {
+            ("it was made, replaced or removed by others since the plan was made".to_owned(), None)
+        }
+        StaleKind::NewEffect(effect) => (
+            format!("it would have an effect that the plan didn't show: {}", effect.word()),
+            Some(effect_words(*effect, 1)),
+        ),
+        StaleKind::Problem(kind) => {
+            let found = Problem {
+                address: reason.address.clone(),
+                name: reason.name.clone(),
+                severity: Severity::Error,
+                kind: kind.clone(),
+            };
+            (problem::words(&found).summary, None)
+        }
+        StaleKind::Beneath(address) => {
+            (format!("{} has changed since the plan was made, and comes first", safe(&address.to_string())), None)
+        }
+    }
+}
