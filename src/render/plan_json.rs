@@ -257,7 +257,7 @@ pub fn plan_json(plans: &[Planned<'_>]) -> String {
 
 /// The JSON Schema of the representation.
 pub fn plan_schema() -> String {
-    let schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<Document>();
+    let schema = SchemaSettings::draft07().for_serialize().into_generator().into_root_schema_for::<Document>();
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text

@@ -6,5 +6,6 @@ mod fleet;
 mod guide;
 mod peers;
 mod quickstart;
+mod saved;
 mod support;
 mod upgrade;

@@ -1,0 +1,153 @@
+//! Saved plans: applied as they stand, or refused with what moved.
+
+use super::support::{World, output, rotator_binary, scrubbed};
+
+const FUNCTION: &str = "SecretsManagerSaved";
+
+fn manifest(timeout: u32) -> String {
+    format!(
+        "version: 1
+project: saved
+functions: {{{FUNCTION}: {{code: code, timeout: {timeout}, environment: {{TOKEN_URL: \"https://marked-value.example\"}}}}}}
+secrets: {{prod/key: {{function: {FUNCTION}, rotation: {{automatically_after_days: 30}}}}}}
+"
+    )
+}
+
+fn world() -> World {
+    let world = World::new();
+    world.create_secret("prod/key", "first");
+    world.write_signing_key("code/lambda_function.py");
+    world.write("rotator.yaml", &manifest(40));
+    world
+}
+
+/// Without it, what was reviewed and what is done could be two things, or a plan be done twice.
+#[test]
+fn a_saved_plan_is_applied_once_and_never_again() {
+    let world = world();
+    world.rotator(&["plan", "--out", "first.plan"]).exits(0).says("2 to add").says("rotator apply first.plan");
+    let file = std::fs::read_to_string(world.path("first.plan")).expect("the plan");
+    assert!(!file.contains("marked-value"), "an environment value is in the plan file");
+    world.rotator(&["show", "first.plan"]).exits(0).says("2 to add").says("TOKEN_URL = (sensitive value)");
+    world.rotator(&["apply", "first.plan"]).exits(0).says("Apply complete! 2 applied.");
+    let rotated = world.version("prod/key", "AWSCURRENT");
+    world.rotator(&["apply", "first.plan"]).exits(0).says("5 changes of the plan are done already");
+    assert_eq!(world.version("prod/key", "AWSCURRENT"), rotated, "the secret rotated again");
+    world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.");
+}
+
+/// Without it, a plan could do what nobody reviewed: after an edit of the manifest, of the code, of the file itself, or in
+/// another account.
+#[test]
+fn a_plan_from_other_inputs_is_refused() {
+    let world = world();
+    world.rotator(&["plan", "--out", "a.plan"]).exits(0);
+    let refused = |words: &str| {
+        world.rotator(&["apply", "a.plan"]).exits(3).says(words);
+        assert!(
+            !world.calls().iter().any(|call| call.ends_with("CreateCloudFormationChangeSet")),
+            "something was written"
+        );
+    };
+
+    world.write("rotator.yaml", &manifest(41));
+    refused("`rotator.yaml` has changed since the plan was made; nothing was changed");
+    world.write("rotator.yaml", &manifest(40));
+
+    let code = std::fs::read_to_string(world.path("code/lambda_function.py")).expect("the code");
+    world.write("code/lambda_function.py", &format!("{code}\n# another line\n"));
+    refused("the code of function.SecretsManagerSaved of saved has changed since the plan was made");
+    world.write("code/lambda_function.py", &code);
+
+    let plan = std::fs::read_to_string(world.path("a.plan")).expect("the plan");
+    world.write("a.plan", &plan.replace("\"timeout\"", "\"memory\""));
+    refused("was edited, or is cut short");
+    world.write("a.plan", &plan[..plan.len() / 2]);
+    refused("was edited, or is cut short");
+    world.write("a.plan", &plan.replacen("\"version\":1", "\"version\":9", 1));
+    refused("has format 9");
+    world.write("a.plan", &plan);
+
+    let mut other = scrubbed(rotator_binary());
+    other.env("AWS_ENDPOINT_URL", &world.url).env("AWS_ACCESS_KEY_ID", "999999999999");
+    other.env("AWS_SECRET_ACCESS_KEY", "sandbox").env("AWS_REGION", "us-east-1").current_dir(world.folder.path());
+    output(other.args(["apply", "a.plan"]))
+        .exits(3)
+        .says("the plan is for project saved in account 123456789012")
+        .says("999999999999");
+
+    world.rotator(&["apply", "a.plan", "--prune"]).exits(1).says("a saved plan is applied as it stands");
+    world.rotator(&["apply", "a.plan"]).exits(0).says("Apply complete!");
+}
+
+/// Without it, a plan that was approved for one state of AWS would be forced on another.
+#[test]
+fn a_plan_whose_world_has_moved_is_refused_by_the_attribute() {
+    let world = world();
+    world.rotator(&["apply", "--auto-approve"]).exits(0);
+    world.write("rotator.yaml", &manifest(60));
+    world.rotator(&["plan", "--out", "b.plan"]).exits(0).says("timeout = 40 -> 60");
+    world.aws(&["lambda", "update-function-configuration", "--function-name", FUNCTION, "--timeout", "50"]);
+    world
+        .rotator(&["apply", "b.plan"])
+        .exits(3)
+        .says("stale: function.SecretsManagerSaved: timeout has moved since the plan was made")
+        .says("it was 40, and is 50")
+        .says("nothing was changed");
+    // What moves beside the plan's own resources doesn't concern it, and is said.
+    world.aws(&["lambda", "update-function-configuration", "--function-name", FUNCTION, "--timeout", "40"]);
+    world.aws(&["secretsmanager", "cancel-rotate-secret", "--secret-id", "prod/key"]);
+    world.rotator(&["apply", "b.plan"]).exits(0).says("something differs by now at secret.prod/key").says("1 applied");
+    world.rotator(&["plan", "--detailed-exitcode"]).exits(2).says("rotation.enabled = false -> true");
+}
+
+/// Without it, a pipeline that was killed would need a new review to go on.
+#[test]
+fn the_same_plan_goes_on_after_a_killed_apply() {
+    let world = world();
+    world.rotator(&["plan", "--out", "c.plan"]).exits(0);
+    world.fault(r#"{"rules": [{"operation": "UpdateFunctionCode", "delay_ms": 600000, "times": 1}]}"#);
+    let mut running = world.spawn(&["apply", "c.plan"]);
+    while !world.calls().iter().any(|call| call.ends_with("ExecuteChangeSet")) {
+        std::thread::yield_now();
+    }
+    running.kill().expect("it runs");
+    running.wait().expect("it ends");
+    world.fault("[]");
+    world.rotator(&["apply", "c.plan"]).exits(0).says("of the plan are done already").says("Apply complete!");
+    world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.");
+}
+
+/// Without it, the published format could drift away from its schema, or show what is private.
+#[test]
+fn plans_in_json_satisfy_their_schema() {
+    let world = world();
+    let schema = std::fs::read_to_string("schema/plan.schema.json").expect("the schema is committed");
+    let printed = world.rotator(&["schema", "plan"]).exits(0).stdout;
+    assert_eq!(schema, printed, "cargo run -- schema plan > schema/plan.schema.json");
+    let validator = jsonschema::draft7::new(&serde_json::from_str(&schema).expect("JSON")).expect("a schema");
+    let check = |world: &World| {
+        let text = world.rotator(&["plan", "--format", "json"]).exits(0).stdout;
+        assert!(!text.contains("marked-value"), "an environment value is in the plan");
+        let plan: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let errors: Vec<String> = validator.iter_errors(&plan).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        plan
+    };
+    let plan = check(&world);
+    assert_eq!((&plan["applyable"], &plan["errored"]), (&true.into(), &false.into()));
+    let changes = plan["resource_changes"].as_array().expect("a list");
+    let addresses: Vec<&str> = changes.iter().filter_map(|change| change["address"].as_str()).collect();
+    assert!(addresses.contains(&"aws_secretsmanager_secret_rotation.this[\"prod/key\"]"), "{addresses:?}");
+    world.rotator(&["apply", "--auto-approve"]).exits(0);
+    let plan = check(&world);
+    let actions: Vec<&serde_json::Value> = plan["resource_changes"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|change| &change["change"]["actions"][0])
+        .collect();
+    assert!(actions.len() >= 3 && actions.iter().all(|action| **action == "no-op"), "{actions:?}");
+    assert_eq!(plan["applyable"], false);
+}
