@@ -93,6 +93,8 @@ enum Format {
     Text,
     /// For programs: the shape of Terraform's plan representation
     Json,
+    /// For a comment on a pull request
+    Markdown,
 }
 
 /// A published format.

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::render::plan::{Mode, plan as render};
 use crate::render::plan_json::{Planned, plan_json};
+use crate::render::plan_markdown::plan_markdown;
 
 use crate::plan::Purpose;
 
@@ -43,5 +44,6 @@ pub fn formatted(format: Format, plans: &[Planned<'_>], mode: Mode) -> String {
     match format {
         Format::Text => plans.iter().map(|one| render(one.plan, mode)).collect(),
         Format::Json => plan_json(plans),
+        Format::Markdown => plan_markdown(&plans.iter().map(|one| one.plan).collect::<Vec<_>>(), mode),
     }
 }

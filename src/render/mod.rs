@@ -2,8 +2,10 @@
 
 pub mod diagnostics;
 pub mod function_log;
+pub mod markdown;
 pub mod plan;
 pub mod plan_json;
+pub mod plan_markdown;
 pub mod problem;
 pub mod report;
 pub mod schedule;

@@ -139,7 +139,7 @@ fn symbol(operation: Operation) -> String {
 }
 
 /// The class of a resource with all its changes: a new function with its code and permission is one addition.
-fn operation(changes: &[&Change]) -> Operation {
+pub(super) fn operation(changes: &[&Change]) -> Operation {
     let all: BTreeSet<Operation> = changes.iter().map(|change| change.action.operation()).collect();
     if all.contains(&Operation::Replace) {
         return Operation::Replace;
@@ -188,7 +188,7 @@ fn resource(out: &mut String, address: &Address, changes: &[&Change]) {
     }
 }
 
-fn action_words(change: &Change) -> String {
+pub(super) fn action_words(change: &Change) -> String {
     match &change.action {
         Action::DeployStack { replaces: Some(_), .. } => "the stack will be deleted and deployed again".to_owned(),
         Action::DeployStack { .. } => "will be deployed from the application".to_owned(),
@@ -220,7 +220,7 @@ fn immediately(now: bool) -> &'static str {
     if now { ", and the secret rotates now" } else { ", and the function's testSecret step runs now" }
 }
 
-fn reason_words(change: &Change) -> String {
+pub(super) fn reason_words(change: &Change) -> String {
     match &change.reason {
         Reason::Orphaned => ": no handle names it any more".to_owned(),
         Reason::FailedStack { status } => format!(": it is in {}", safe(status)),
