@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::config::{self, Ambient, Manifest};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::exit;
-use crate::render::count;
+use crate::render::{annotations, count};
 
 use super::filter::Filter;
 use super::session::{Packages, Printed, build_packages, check_targets};
@@ -16,13 +17,29 @@ use super::{Global, Paths, output};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   rotator validate
-  rotator validate manifests/payments manifests/weather.yaml")]
+  rotator validate manifests/payments manifests/weather.yaml
+  rotator validate --format github              annotations at the lines of a pull request
+  rotator validate --format sarif > rotator.sarif")]
 pub struct Arguments {
     #[command(flatten)]
     paths: Paths,
+    /// How problems are printed; `sarif` and `github` go to stdout
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
     /// Treat warnings as errors
     #[arg(long)]
     strict: bool,
+}
+
+/// How problems are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people at a terminal
+    Text,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Workflow commands, for annotations in GitHub Actions
+    Github,
 }
 
 /// Runs it.
@@ -31,33 +48,39 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
         Ok(filter) => filter,
         Err((summary, hints)) => return output::fail(&summary, &hints),
     };
-    match config::load(&arguments.paths.paths) {
-        Err(problems) => {
-            output::diagnostics(&problems.0);
-            exit::ERROR
+    let (mut found, manifests) = match config::load(&arguments.paths.paths) {
+        Err(problems) => (problems.0, None),
+        Ok(loaded) => (loaded.warnings, Some(loaded.manifests)),
+    };
+    if let Some(manifests) = &manifests {
+        if let Err(Printed(code)) = check_targets(&filter, manifests) {
+            return code;
         }
-        Ok(loaded) => {
-            output::diagnostics(&loaded.warnings);
-            if let Err(Printed(code)) = check_targets(&filter, &loaded.manifests) {
-                return code;
-            }
-            let targets: usize = loaded.manifests.iter().map(|manifest| manifest.targets().len()).sum();
-            let unusable = unusable_code(&loaded.manifests);
-            for (function, reason) in &unusable {
-                output::fail(&format!("{function}: {reason}"), &[]);
-            }
-            if !unusable.is_empty() {
-                return exit::ERROR;
-            }
-            let shown = output::data(&format!(
-                "{} {} valid for {}.\n",
-                count(loaded.manifests.len(), "manifest"),
-                if loaded.manifests.len() == 1 { "is" } else { "are" },
-                count(targets, "target")
-            ));
-            if arguments.strict && !loaded.warnings.is_empty() { exit::ERROR } else { shown }
-        }
+        let unusable = unusable_code(manifests).into_iter();
+        found.extend(unusable.map(|(function, reason)| Diagnostic::error("code", format!("{function}: {reason}"))));
     }
+    let shown = match arguments.format {
+        Format::Text => {
+            output::diagnostics(&found);
+            exit::OK
+        }
+        Format::Sarif => output::data(&annotations::sarif(&found)),
+        Format::Github => output::data(&annotations::github(&found)),
+    };
+    let is_valid = found.iter().all(|problem| problem.severity != Severity::Error);
+    let Some(manifests) = manifests.filter(|_| is_valid) else { return exit::ERROR };
+    let targets: usize = manifests.iter().map(|manifest| manifest.targets().len()).sum();
+    let summary = format!(
+        "{} {} valid for {}.",
+        count(manifests.len(), "manifest"),
+        if manifests.len() == 1 { "is" } else { "are" },
+        count(targets, "target")
+    );
+    let shown = match arguments.format {
+        Format::Text => output::data(&format!("{summary}\n")),
+        Format::Sarif | Format::Github => shown,
+    };
+    if arguments.strict && !found.is_empty() { exit::ERROR } else { shown }
 }
 
 /// The functions whose code can't be packaged, each once for all targets, and why.
