@@ -12,6 +12,7 @@ use crate::apply::{self, Context, Interrupt, Options, Report};
 use crate::aws::Writer;
 use crate::exit;
 use crate::plan::{Plan, Purpose, fresh, guard, order};
+use crate::render::events::{self, Lines};
 use crate::render::plan::{Mode, plan as render};
 use crate::render::stale::stale as stale_text;
 use crate::render::{BOLD, count, paint, report, safe, some_of};
@@ -68,6 +69,9 @@ struct Common {
     /// Take all targets of the manifests
     #[arg(long)]
     all_targets: bool,
+    /// Print what happens as lines of JSON, after Terraform's machine-readable interface
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs `apply`.
@@ -75,7 +79,11 @@ pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
     let options =
         Options { wait: !arguments.no_wait, rotation_timeout: arguments.rotation_timeout, ..base_options(global) };
     let purpose = Purpose::Converge { prune: arguments.prune };
-    let wishes = Wishes { max_rotations: arguments.max_rotations, function_logs: arguments.show_function_logs };
+    let wishes = Wishes {
+        max_rotations: arguments.max_rotations,
+        json: arguments.common.json,
+        function_logs: arguments.show_function_logs,
+    };
     let result = match &arguments.common.paths.paths[..] {
         [file] if saved::is_plan(file) => apply_saved(global, file, arguments, &options, wishes).await,
         _ => converge(global, &arguments.common, purpose, &options, wishes).await,
@@ -163,6 +171,9 @@ async fn confirmed(
             "beside the plan, something differs by now at {names}: it stays, and the next plan shows it"
         ));
     }
+    if wishes.json {
+        show_lines(&prepared)?;
+    }
     let errors = saved.plans.iter().any(|one| one.plan.has_errors());
     let due: Vec<&Prepared> = prepared.iter().filter(|one| one.plan.runnable().next().is_some()).collect();
     if due.is_empty() {
@@ -173,7 +184,8 @@ async fn confirmed(
 
 /// Runs `destroy`.
 pub async fn destroy(global: &Global, arguments: &DestroyArguments) -> u8 {
-    match converge(global, &arguments.common, Purpose::Destroy, &base_options(global), Wishes::default()).await {
+    let wishes = Wishes { json: arguments.common.json, ..Wishes::default() };
+    match converge(global, &arguments.common, Purpose::Destroy, &base_options(global), wishes).await {
         Ok(code) | Err(Printed(code)) => code,
     }
 }
@@ -183,6 +195,8 @@ pub async fn destroy(global: &Global, arguments: &DestroyArguments) -> u8 {
 struct Wishes {
     /// How many secrets may rotate now, where nobody sits at a terminal.
     max_rotations: Option<usize>,
+    /// Whether lines of JSON are printed.
+    json: bool,
     /// Whether the logs of functions whose rotations haven't finished are shown.
     function_logs: bool,
 }
@@ -199,6 +213,10 @@ async fn converge(
     options: &Options,
     wishes: Wishes,
 ) -> Result<u8, Printed> {
+    if common.json && !common.auto_approve {
+        let hints = ["`--json` goes with `--auto-approve`, or with a saved plan".to_owned()];
+        return Err(Printed(output::fail("lines of JSON can't ask for approval", &hints)));
+    }
     // A pipeline that can't answer is told so before AWS is read.
     if !common.auto_approve && !std::io::stdin().is_terminal() {
         let hints = ["`--auto-approve` applies without asking; `rotator plan` only shows".to_owned()];
@@ -229,8 +247,12 @@ async fn approved(
     let (prepared, failed) = session.prepare_settled(purpose, options.stack_timeout).await;
     session.notices();
     // What couldn't be shown isn't done.
-    for one in &prepared {
-        output::show(&render(&one.plan, mode))?;
+    if wishes.json {
+        show_lines(&prepared)?;
+    } else {
+        for one in &prepared {
+            output::show(&render(&one.plan, mode))?;
+        }
     }
     if let Some(printed) = failed {
         output::say("Nothing was changed.");
@@ -270,9 +292,11 @@ async fn perform(
 ) -> Result<u8, Printed> {
     let writers = connect_writers(session, due).await?;
     let interrupt = watch_interrupts();
+    let plans: Vec<&Plan> = due.iter().map(|one| &one.plan).collect();
     let mut code = if errors { exit::ERROR } else { exit::OK };
     for (index, (one, writer)) in due.iter().zip(&writers).enumerate() {
-        let report = execute(global, session, one, writer, options, &interrupt).await;
+        let lines = wishes.json.then(|| Lines::new(&one.plan, &plans));
+        let report = execute(global, session, one, writer, options, (&interrupt, lines)).await;
         code = worse(code, &report);
         if wishes.function_logs || session.is_rehearsal() {
             logs::show(&report, writer.reader()).await;
@@ -295,10 +319,10 @@ async fn execute(
     one: &Prepared,
     writer: &Writer,
     options: &Options,
-    interrupt: &Interrupt,
+    (interrupt, lines): (&Interrupt, Option<Lines>),
 ) -> Report {
     let steps = order(&one.plan, &one.desired);
-    let observer = progress::Apply::new(&steps, global.quiet, global.verbose > 0);
+    let observer = progress::Apply::new(&steps, global.quiet, global.verbose > 0, lines.clone());
     let context = Context {
         executor: writer,
         desired: &one.desired,
@@ -311,10 +335,25 @@ async fn execute(
     };
     let running = apply::run(&context, steps.clone(), interrupt);
     let report = observer.accompany(running, || session.notices()).await;
+    if let Some(lines) = lines {
+        let _ = output::data(&lines.summary(&report, &one.plan, chrono::Utc::now()));
+        return report;
+    }
     let text = report::report(&report, report::left_out(&one.plan), &one.plan.region);
     let target = one.plan.target.as_ref().map(|target| format!("Target {}: ", safe(target))).unwrap_or_default();
     let _ = output::data(&format!("\n{target}{}", if target.is_empty() { text } else { format!("\n{text}") }));
     report
+}
+
+/// Shows plans as lines of JSON.
+fn show_lines(prepared: &[Prepared]) -> Result<(), Printed> {
+    let now = chrono::Utc::now();
+    output::show(&events::version(now))?;
+    let plans: Vec<&Plan> = prepared.iter().map(|one| &one.plan).collect();
+    for one in prepared {
+        output::show(&Lines::new(&one.plan, &plans).planned(&one.plan, &one.resources(), now))?;
+    }
+    Ok(())
 }
 
 /// Connects to all targets with their writing roles before the first write. Each must lead to where its plan was made for:

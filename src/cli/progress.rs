@@ -11,6 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::apply::{Event, Observer, Outcome};
 use crate::aws::Progress;
 use crate::plan::{Step, StepKind};
+use crate::render::events::Lines;
 use crate::render::report::{doing, duration, failure_words};
 use crate::render::safe;
 
@@ -55,6 +56,8 @@ pub struct Apply<'a> {
     live: Option<MultiProgress>,
     quiet: bool,
     verbose: bool,
+    /// Lines of JSON on stdout instead of lines for people.
+    json: Option<Lines>,
     state: Mutex<BTreeMap<usize, Running>>,
 }
 
@@ -68,10 +71,11 @@ struct Running {
 
 impl<'a> Apply<'a> {
     /// A progress for these steps.
-    pub fn new(steps: &'a [Step], quiet: bool, verbose: bool) -> Self {
+    pub fn new(steps: &'a [Step], quiet: bool, verbose: bool, json: Option<Lines>) -> Self {
+        let quiet = quiet || json.is_some();
         let live =
             (!quiet && is_live()).then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8)));
-        Self { steps, live, quiet, verbose, state: Mutex::default() }
+        Self { steps, live, quiet, verbose, json, state: Mutex::default() }
     }
 
     /// Runs an apply to its end, and lets the sandbox speak meanwhile.
@@ -86,6 +90,28 @@ impl<'a> Apply<'a> {
                     None => notices(),
                 },
             }
+        }
+    }
+
+    /// Prints an event as a line of JSON. A wait is worth one as often as it is to people.
+    fn line(&self, lines: &Lines, event: &Event, state: &mut BTreeMap<usize, Running>) {
+        let now = Instant::now();
+        let elapsed = match event {
+            Event::Started { step } => {
+                state.insert(*step, Running { began: now, said: now, bar: None });
+                Duration::ZERO
+            }
+            Event::Waiting { step, .. } => match state.get_mut(step) {
+                Some(running) if running.said.elapsed() >= REMINDER => {
+                    running.said = now;
+                    running.began.elapsed()
+                }
+                _ => return,
+            },
+            Event::Ended { step, .. } => state.remove(step).map(|running| running.began.elapsed()).unwrap_or_default(),
+        };
+        if let Some(line) = lines.event(event, self.steps, elapsed, chrono::Utc::now()) {
+            let _ = output::data(&line);
         }
     }
 
@@ -182,6 +208,10 @@ impl<'a> Apply<'a> {
 impl Observer for Apply<'_> {
     fn event(&self, event: &Event) {
         let Ok(mut state) = self.state.lock() else { return };
+        if let Some(lines) = &self.json {
+            self.line(lines, event, &mut state);
+            return;
+        }
         match event {
             Event::Started { step } => self.started(*step, &mut state),
             Event::Waiting { step, status } => self.waiting(*step, status, &mut state),

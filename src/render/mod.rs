@@ -2,6 +2,7 @@
 
 pub mod annotations;
 pub mod diagnostics;
+pub mod events;
 pub mod function_log;
 pub mod markdown;
 pub mod plan;

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use crate::model::{Address, Kind};
-use crate::plan::resources::{Attributes, Resource, ResourceAction, Value};
+use crate::plan::resources::{Attributes, Resource, ResourceAction, ResourceType, Value};
 use crate::plan::{Effect, Plan, Reason, Severity};
 
 use super::{plan as text, problem};
@@ -102,18 +102,18 @@ struct StateResource {
 
 /// Which resource.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-struct Identity {
+pub(super) struct Identity {
     /// Such as `module.prod-eu.aws_secretsmanager_secret_rotation.this["payments/api-key"]`.
-    address: String,
+    pub address: String,
     /// `managed`.
     mode: &'static str,
     /// The provider's type.
     #[serde(rename = "type")]
-    resource_type: &'static str,
+    pub resource_type: &'static str,
     /// `this`; `orphan` for what no handle names.
-    name: &'static str,
+    pub name: &'static str,
     /// The handle in the manifest; for orphans the name on AWS.
-    index: String,
+    pub index: String,
     /// The provider.
     provider_name: &'static str,
 }
@@ -264,8 +264,7 @@ pub fn plan_schema() -> String {
 }
 
 fn document(plans: &[Planned<'_>]) -> Document {
-    let several: BTreeSet<&str> = plans.iter().map(|one| one.plan.project.as_str()).collect();
-    let modules = Modules { with_projects: several.len() > 1 };
+    let modules = Modules::of(&plans.iter().map(|one| one.plan).collect::<Vec<_>>());
     let mut changes = Vec::new();
     let (mut planned, mut prior) = (Module::default(), Module::default());
     let mut drift = Vec::new();
@@ -306,20 +305,27 @@ fn document(plans: &[Planned<'_>]) -> Document {
 }
 
 /// How targets become modules.
-struct Modules {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Modules {
     with_projects: bool,
 }
 
 impl Modules {
+    /// Of plans that are shown together.
+    pub fn of(plans: &[&Plan]) -> Self {
+        let projects: BTreeSet<&str> = plans.iter().map(|plan| plan.project.as_str()).collect();
+        Self { with_projects: projects.len() > 1 }
+    }
+
     /// The modules that a plan's resources lie in, outermost first.
-    fn path(&self, plan: &Plan) -> Vec<String> {
+    pub fn path(self, plan: &Plan) -> Vec<String> {
         let project = self.with_projects.then(|| plan.project.clone());
         project.into_iter().chain(plan.target.clone()).collect()
     }
 }
 
 /// Terraform's address of a module. Project names may hold what Terraform's module names may not: such are indexes.
-fn module_address(path: &[String]) -> Option<String> {
+pub(super) fn module_address(path: &[String]) -> Option<String> {
     let steps: Vec<String> = path.iter().map(|name| format!("module.{}", identifier(name))).collect();
     (!steps.is_empty()).then(|| steps.join("."))
 }
@@ -345,13 +351,13 @@ fn place<'a>(root: &'a mut Module, path: &[String]) -> &'a mut Vec<StateResource
     &mut module.resources
 }
 
-fn identity(resource: &Resource, path: &[String]) -> Identity {
-    let resource_type = resource.resource_type.word();
-    let name = match resource.address.kind {
+pub(super) fn identity(address: &Address, resource_type: ResourceType, path: &[String]) -> Identity {
+    let resource_type = resource_type.word();
+    let name = match address.kind {
         Kind::Function | Kind::Secret => "this",
         Kind::OrphanStack | Kind::OrphanSecret => "orphan",
     };
-    let index = resource.address.handle.clone();
+    let index = address.handle.clone();
     let module = module_address(path).map(|module| format!("{module}.")).unwrap_or_default();
     let address = format!("{module}{resource_type}.{name}[{}]", quoted(&index));
     Identity { address, mode: "managed", resource_type, name, index, provider_name: PROVIDER }
@@ -387,7 +393,7 @@ fn change(resource: &Resource, path: &[String]) -> ResourceChange {
         _ => None,
     };
     ResourceChange {
-        id: identity(resource, path),
+        id: identity(&resource.address, resource.resource_type, path),
         module_address: module_address(path),
         change: Change { actions, before, after, after_unknown, before_sensitive, after_sensitive },
         action_reason,

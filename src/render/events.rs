@@ -1,0 +1,263 @@
+//! What happens during an apply as lines of JSON, after Terraform's machine-readable user interface.
+//!
+//! Each line has `@level`, `@message`, `@module`, `@timestamp` and `type`. What is ours alone stands under `rotator`.
+//! <https://developer.hashicorp.com/terraform/internals/machine-readable-ui>
+
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
+
+use crate::apply::{Event, Outcome, Report};
+use crate::model::Address;
+use crate::plan::resources::{Resource, ResourceAction, ResourceType};
+use crate::plan::{Operation, Plan, Severity, Step, StepKind};
+
+use super::plan::{counts, effect_words};
+use super::plan_json::{Modules, identity};
+use super::problem;
+use super::report::{Fate, doing, failure_words, fates};
+
+/// The version of Terraform's interface that this is shaped after.
+const UI: &str = "1.2";
+
+/// Writes lines about one target's plan.
+#[derive(Debug, Clone)]
+pub struct Lines {
+    path: Vec<String>,
+    module: Option<String>,
+}
+
+/// A line; `level` is `info`, `warn` or `error`.
+fn line(now: DateTime<Utc>, level: &str, kind: &str, message: &str, members: Value) -> String {
+    let mut line = json!({
+        "@level": level,
+        "@message": message,
+        "@module": "rotator.ui",
+        "@timestamp": now.to_rfc3339_opts(SecondsFormat::Micros, true),
+        "type": kind,
+    });
+    if let (Value::Object(line), Value::Object(members)) = (&mut line, members) {
+        line.extend(members);
+    }
+    format!("{line}\n")
+}
+
+/// The first line.
+pub fn version(now: DateTime<Utc>) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    line(now, "info", "version", &format!("rotator {version}"), json!({"rotator": version, "ui": UI}))
+}
+
+impl Lines {
+    /// For one of several plans that are applied together.
+    pub fn new(plan: &Plan, all: &[&Plan]) -> Self {
+        let path = Modules::of(all).path(plan);
+        let module = super::plan_json::module_address(&path);
+        Self { path, module }
+    }
+
+    fn resource(&self, address: &Address, resource_type: ResourceType) -> Value {
+        let id = identity(address, resource_type, &self.path);
+        let module = self.module.clone().unwrap_or_default();
+        let within = id.address.strip_prefix(&format!("{module}.")).unwrap_or(&id.address).to_owned();
+        json!({
+            "addr": id.address,
+            "module": module,
+            "resource": within,
+            "implied_provider": "aws",
+            "resource_type": id.resource_type,
+            "resource_name": id.name,
+            "resource_key": id.index,
+        })
+    }
+
+    /// What was planned: changes, their effects, problems, and a summary.
+    pub fn planned(&self, plan: &Plan, resources: &[Resource], now: DateTime<Utc>) -> String {
+        let mut out = String::new();
+        for resource in resources.iter().filter(|resource| resource.action != ResourceAction::NoOp) {
+            let action = match resource.action {
+                ResourceAction::NoOp => "noop",
+                ResourceAction::Create => "create",
+                ResourceAction::Update => "update",
+                ResourceAction::Replace => "replace",
+                ResourceAction::Delete => "delete",
+            };
+            let shown = self.resource(&resource.address, resource.resource_type);
+            let effects: Vec<&str> = resource.effects.iter().map(|effect| effect.word()).collect();
+            let message = format!("{}: Plan to {action}", shown["addr"].as_str().unwrap_or_default());
+            let change = json!({"resource": shown, "action": action});
+            let ours =
+                json!({"address": resource.address.to_string(), "effects": effects, "blocked": resource.blocked});
+            out += &line(now, "info", "planned_change", &message, json!({"change": change, "rotator": ours}));
+        }
+        for found in &plan.problems {
+            let words = problem::words(found);
+            let (level, severity) = match found.severity {
+                Severity::Error => ("error", "error"),
+                Severity::Warning => ("warn", "warning"),
+            };
+            let detail: Vec<&str> = words.detail.iter().chain(&words.hints).map(String::as_str).collect();
+            let message = format!("{}: {}: {}", capital(severity), found.address, words.summary);
+            let diagnostic = json!({
+                "severity": severity,
+                "summary": words.summary,
+                "detail": detail.join("\n"),
+                "address": found.address.to_string(),
+            });
+            out += &line(now, level, "diagnostic", &message, json!({"diagnostic": diagnostic}));
+        }
+        let counts = counts(plan);
+        let number = |operation| counts.get(&operation).copied().unwrap_or(0);
+        let replaced = number(Operation::Replace);
+        let (add, change, remove) =
+            (number(Operation::Add) + replaced, number(Operation::Change), number(Operation::Destroy) + replaced);
+        let effects: serde_json::Map<String, Value> = crate::plan::Effect::ALL
+            .into_iter()
+            .map(|effect| (effect, plan.count(effect)))
+            .filter(|(_, number)| *number > 0)
+            .map(|(effect, number)| {
+                (effect.word().to_owned(), json!({"count": number, "words": effect_words(effect, number)}))
+            })
+            .collect();
+        let message = format!("Plan: {add} to add, {change} to change, {remove} to destroy.");
+        let changes = json!({"add": add, "change": change, "import": 0, "remove": remove, "operation": "plan"});
+        out += &line(
+            now,
+            "info",
+            "change_summary",
+            &message,
+            json!({"changes": changes, "rotator": {"effects": effects}}),
+        );
+        out
+    }
+
+    /// An event; `elapsed` is how long its step has been running.
+    pub fn event(&self, event: &Event, steps: &[Step], elapsed: Duration, now: DateTime<Utc>) -> Option<String> {
+        let (Event::Started { step } | Event::Waiting { step, .. } | Event::Ended { step, .. }) = event;
+        let step = steps.get(*step)?;
+        let (resource_type, action) = subject(step.kind);
+        let resource = self.resource(&step.address, resource_type);
+        let address = resource["addr"].as_str().unwrap_or_default().to_owned();
+        let what = doing(step.kind);
+        let ours = json!({"address": step.address.to_string(), "step": what});
+        let mut hook = json!({"resource": resource, "action": action});
+        let seconds = elapsed.as_secs();
+        Some(match event {
+            Event::Started { .. } => {
+                let message = format!("{address}: {}...", capital(what));
+                line(now, "info", "apply_start", &message, json!({"hook": hook, "rotator": ours}))
+            }
+            Event::Waiting { status, .. } => {
+                hook["elapsed_seconds"] = json!(seconds);
+                let message = format!("{address}: {}... [{seconds}s elapsed] {status}", capital(what));
+                let ours = json!({"address": step.address.to_string(), "step": what, "status": status});
+                line(now, "info", "apply_progress", &message, json!({"hook": hook, "rotator": ours}))
+            }
+            Event::Ended { outcome, .. } => {
+                hook["elapsed_seconds"] = json!(seconds);
+                let (level, kind, outcome_word, detail) = match outcome {
+                    Outcome::Applied { .. } => ("info", "apply_complete", "applied", None),
+                    Outcome::Unchanged => ("info", "apply_complete", "unchanged", None),
+                    Outcome::NotFinished(rest) if rest.waited.is_none() => ("info", "apply_complete", "accepted", None),
+                    Outcome::NotFinished(rest) => ("warn", "apply_errored", "not_finished", Some(rest.version.clone())),
+                    Outcome::Failed(failure) => ("error", "apply_errored", "failed", Some(failure_words(failure).0)),
+                    Outcome::NotAttempted { .. } => ("warn", "apply_errored", "not_attempted", None),
+                };
+                let words = outcome_word.replace('_', " ");
+                let message = format!("{address}: {}: {words} after {seconds}s", capital(what));
+                let mut ours = json!({"address": step.address.to_string(), "step": what, "outcome": outcome_word});
+                if let Some(detail) = detail {
+                    let key = if outcome_word == "failed" { "reason" } else { "version" };
+                    ours[key] = json!(detail);
+                }
+                line(now, level, kind, &message, json!({"hook": hook, "rotator": ours}))
+            }
+        })
+    }
+
+    /// How it ended.
+    pub fn summary(&self, report: &Report, plan: &Plan, now: DateTime<Utc>) -> String {
+        let fates = fates(report);
+        let number = |fate: Fate| fates.values().filter(|&&other| other == fate).count();
+        let counts = counts(plan);
+        let planned = |operation| counts.get(&operation).copied().unwrap_or(0);
+        let replaced = planned(Operation::Replace);
+        let ended = json!({
+            "applied": number(Fate::Applied),
+            "unchanged": number(Fate::Unchanged),
+            "not_finished": number(Fate::NotFinished),
+            "failed": number(Fate::Failed),
+            "partly_applied": number(Fate::Partly),
+            "not_attempted": number(Fate::NotAttempted),
+            "interrupted": report.interrupted,
+        });
+        let changes = json!({
+            "add": planned(Operation::Add) + replaced,
+            "change": planned(Operation::Change),
+            "import": 0,
+            "remove": planned(Operation::Destroy) + replaced,
+            "operation": "apply",
+        });
+        let bad = report.has_failed() || report.interrupted;
+        let (level, word) = match (bad, report.has_unfinished()) {
+            (true, _) => ("error", "Apply incomplete"),
+            (false, true) => ("warn", "Apply complete, but not every rotation has finished"),
+            (false, false) => ("info", "Apply complete"),
+        };
+        let message = format!("{word}: {} applied.", number(Fate::Applied));
+        line(now, level, "change_summary", &message, json!({"changes": changes, "rotator": ended}))
+    }
+}
+
+/// Which resource a step works on, and Terraform's word for what it does there.
+fn subject(kind: StepKind) -> (ResourceType, &'static str) {
+    match kind {
+        StepKind::Stack => (ResourceType::Stack, "create"),
+        StepKind::DeleteStack => (ResourceType::Stack, "delete"),
+        StepKind::Configuration | StepKind::Code => (ResourceType::Function, "update"),
+        StepKind::Permission => (ResourceType::Permission, "create"),
+        StepKind::Rotation => (ResourceType::Rotation, "update"),
+        StepKind::Watch | StepKind::WatchTest => (ResourceType::Rotation, "read"),
+        StepKind::Disable => (ResourceType::Rotation, "delete"),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixtures::{desired, empty_live};
+    use crate::plan::{Purpose, Scope, diff, order, resources};
+
+    /// Without it, whoever follows a pipeline by these lines would lose a member that they read.
+    #[test]
+    fn lines_keep_their_shape() {
+        let (mut desired, live) = (desired(), empty_live());
+        desired.target.name = Some("prod-eu".to_owned());
+        let plan = diff(&desired, &live, Scope { purpose: Purpose::Converge { prune: false }, partial: false });
+        let steps = order(&plan, &desired);
+        let lines = Lines::new(&plan, &[&plan]);
+        let now = DateTime::UNIX_EPOCH;
+        let mut text = version(now);
+        text += &lines.planned(&plan, &resources(&desired, &live, &plan), now);
+        let event = |event: &Event| lines.event(event, &steps, Duration::from_secs(3), now).expect("a step");
+        text += &event(&Event::Started { step: 0 });
+        text += &event(&Event::Waiting { step: 0, status: "CREATE_IN_PROGRESS".to_owned() });
+        let failure = crate::apply::Failure::SecretMissing;
+        let outcomes = vec![Outcome::Applied { requests: Vec::new() }, Outcome::Failed(failure)];
+        for (step, outcome) in outcomes.iter().enumerate() {
+            text += &event(&Event::Ended { step, outcome: outcome.clone() });
+        }
+        let report = Report { steps: steps[..2].to_vec(), outcomes, interrupted: false };
+        text += &lines.summary(&report, &plan, now);
+        assert!(
+            text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok_and(|line| line["type"].is_string()))
+        );
+        insta::assert_snapshot!(text);
+    }
+}
