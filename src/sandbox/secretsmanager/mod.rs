@@ -48,7 +48,14 @@ fn perform(shared: &Arc<Shared>, call: &Call, operation: &str, input: &Input) ->
         shared.read(&call.account, &call.region, |region| look(&region.secrets, input))
     };
     let write = |change: fn(&mut State, &Call, &Input) -> Result<Json, ApiError>| {
-        shared.write(&call.account, &call.region, |region| change(&mut region.secrets, call, input))
+        let mut world = shared.world();
+        let answer = change(&mut world.region(&call.account, &call.region).secrets, call, input)?;
+        if let Some(id) = input.text("SecretId") {
+            lifecycle::follow(&mut world, &call.account, &call.region, id);
+        }
+        drop(world);
+        shared.touch();
+        Ok(answer)
     };
     let everywhere = |change: fn(&mut super::state::World, &Call, &Input) -> Result<Json, ApiError>| {
         let result = change(&mut shared.world(), call, input);
