@@ -155,6 +155,11 @@ pub fn user_arn(account: &str, region: &str) -> String {
     format!("arn:{}:iam::{account}:root", arn::partition(region))
 }
 
+/// Whether a caller's ARN is that of a session of a role.
+pub fn is_assumed_role(principal: &str) -> bool {
+    Arn::parse(principal).is_some_and(|arn| arn.service == "sts" && arn.resource.starts_with("assumed-role/"))
+}
+
 fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }

@@ -66,6 +66,7 @@ pub fn rotate(shared: &Arc<Shared>, call: &Call, input: &Input) -> Result<Json, 
         tries: 0,
         at: call.now.plus(delay),
         active: true,
+        proof: None,
     });
     let from = rotation.last.unwrap_or(call.now);
     secret.changed = call.now;
