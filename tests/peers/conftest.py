@@ -85,9 +85,9 @@ class Sandbox:
             service, endpoint_url=self.url, config=botocore.config.Config(**settings)
         )
 
-    def aws(self, *arguments, account=ACCOUNT, region=REGION, exits=0):
+    def aws(self, *arguments, account=ACCOUNT, region=REGION, output="json", exits=0):
         """Runs AWS's CLI; returns its JSON, or its text, or where it is to fail what it says."""
-        command = [str(Path(sys.executable).parent / "aws"), *arguments, "--output", "json"]
+        command = [str(Path(sys.executable).parent / "aws"), *arguments, "--output", output]
         done = subprocess.run(command, env=self.environment(account, region), capture_output=True, text=True)
         assert done.returncode == exits, f"{arguments} ended with {done.returncode}: {done.stdout}{done.stderr}"
         if exits:
