@@ -39,6 +39,7 @@ macro_rules! suites {
 
 suites! {
     clients,
+    cloudformation,
     rotation,
     schedules,
 }
