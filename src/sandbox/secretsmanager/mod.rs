@@ -8,9 +8,11 @@
 //! | [`rotate`] | what a rotation is asked for with |
 //! | [`runner`] | rotations as they happen, schedules |
 //! | [`password`] | made-up passwords |
+//! | [`access`] | who may name another account's secret |
 //!
 //! [`model`] and [`input`] check requests, [`schedule`] reads rotation rules, [`secret`] is the state.
 
+mod access;
 mod describe;
 mod input;
 mod lifecycle;
@@ -39,7 +41,8 @@ pub async fn handle(shared: &Arc<Shared>, call: &Call, request: Map<String, Json
     let operation = call.operation.as_str();
     let members = model::members(operation).ok_or_else(|| ApiError::not_served(call.service, operation))?;
     let input = Input::check(members, request)?;
-    let answer = perform(shared, call, operation, &input)?;
+    let performed = access::in_the_secrets_account(shared, call, &input)?;
+    let answer = perform(shared, &performed, operation, &input)?;
     Ok(json::answer(call, &answer))
 }
 

@@ -239,8 +239,8 @@ pub(super) fn check_primary(secret: &Secret, call: &Call) -> Result<(), ApiError
     }
 }
 
-/// Whoever sets the value of a version that a rotation is making under an assumed role proves with the event's
-/// `RotationToken` that it acts for that rotation ("Required for secret rotations using an IAM assumed role or
+/// Whoever sets the value of a version that a rotation is making, under an assumed role or from another account, proves with
+/// the event's `RotationToken` that it acts for that rotation ("Required for secret rotations using an IAM assumed role or
 /// cross-account rotation", `PutSecretValue` in the API reference). AWS documents no error for it.
 fn check_rotation_token(secret: &Secret, version: &str, call: &Call, input: &Input) -> Result<(), ApiError> {
     let run = secret.rotation.as_ref().and_then(|rotation| rotation.run.as_ref());
@@ -248,9 +248,9 @@ fn check_rotation_token(secret: &Secret, version: &str, call: &Call, input: &Inp
     match input.text("RotationToken") {
         Some(given) if run.proof.as_deref() == Some(given) => Ok(()),
         Some(_) => Err(invalid_request("The RotationToken isn't the one of the rotation that is under way.")),
-        None if sts::is_assumed_role(&call.principal) => {
-            Err(invalid_request("You must provide a RotationToken to rotate a secret under an assumed role."))
-        }
+        None if sts::acts_for_another(&call.principal, &call.account) => Err(invalid_request(
+            "You must provide a RotationToken to rotate a secret under an assumed role or from another account.",
+        )),
         None => Ok(()),
     }
 }
