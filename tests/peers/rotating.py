@@ -53,12 +53,13 @@ def permit(client, name, account=ACCOUNT):
 class Secret:
     """A secret of a test's own."""
 
-    def __init__(self, sandbox, name, **tags):
+    def __init__(self, sandbox, name, key=None, **tags):
         self.name = name
         self.sandbox = sandbox
         self.client = sandbox.client("secretsmanager")
         tags = [{"Key": key, "Value": value} for key, value in tags.items()]
-        made = self.client.create_secret(Name=name, SecretString="first", Tags=tags)
+        encrypted = {"KmsKeyId": key} if key else {}
+        made = self.client.create_secret(Name=name, SecretString="first", Tags=tags, **encrypted)
         self.arn, self.first = made["ARN"], made["VersionId"]
 
     def describe(self):

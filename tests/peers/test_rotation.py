@@ -1,5 +1,6 @@
 """Rotation by functions, as AWS does it: asynchronous, in four steps, with its labels, its refusals and its retries."""
 
+import json
 import uuid
 
 import pytest
@@ -317,3 +318,81 @@ def test_a_function_of_another_account_proves_whom_it_acts_for(sandbox):
     assert said("TAKEN") == []
     assert secret.stages() == {token: ["AWSCURRENT"], secret.first: ["AWSPREVIOUS"]}
     assert secret.client.get_secret_value(SecretId=secret.name)["SecretString"] != "first"
+
+
+def test_a_resource_policy_lets_another_account_in(sandbox):
+    """Without it, the other way across accounts, a function that is named in the secret's policy, couldn't be rehearsed."""
+    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{uuid.uuid4()}"
+    secret = Secret(sandbox, "let-in", key=key)
+    outside = sandbox.client("secretsmanager", account=OTHER_ACCOUNT)
+    read = lambda: outside.get_secret_value(SecretId=secret.arn)
+    denied = (
+        f"User: arn:aws:iam::{OTHER_ACCOUNT}:root is not authorized to perform: secretsmanager:GetSecretValue on resource: "
+        "{} because no resource-based policy allows the secretsmanager:GetSecretValue action"
+    )
+    assert refused(read, "AccessDeniedException") == denied.format(secret.arn)
+    # Whether there is such a secret isn't told.
+    nowhere = secret.arn.replace("let-in", "nowhere")
+    message = refused(lambda: outside.get_secret_value(SecretId=nowhere), "AccessDeniedException")
+    assert message == denied.format(nowhere)
+    # A name is one of the caller's own.
+    refused(lambda: outside.get_secret_value(SecretId="let-in"), "ResourceNotFoundException")
+
+    role = f"arn:aws:iam::{OTHER_ACCOUNT}:role/rotation"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": role},
+        "Action": [
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:PutSecretValue",
+            "secretsmanager:UpdateSecretVersionStage",
+        ],
+        "Resource": "*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    secret.client.put_resource_policy(SecretId=secret.name, ResourcePolicy=policy, BlockPublicPolicy=True)
+    assert read()["SecretString"] == "first"
+    refused(lambda: outside.delete_secret(SecretId=secret.arn), "AccessDeniedException")
+    arn = function(sandbox, "SecretsManagerLetIn", account=OTHER_ACCOUNT)
+    secret.rotated(secret.rotate(RotationLambdaARN=arn)["VersionId"])
+    assert read()["SecretString"] != "first"
+
+    # AWS's own key is nobody else's.
+    secret.client.update_secret(SecretId=secret.name, KmsKeyId="")
+    assert refused(read, "InvalidRequestException") == (
+        "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key."
+    )
+    secret.client.delete_resource_policy(SecretId=secret.name)
+    refused(read, "AccessDeniedException")
+
+
+def test_the_cli_rotates_as_the_guide_does(sandbox, recorder):
+    """Without it, the commands of AWS's user guide could fail here, or mean something else."""
+    secret = Secret(sandbox, "by-cli")
+    secretsmanager = lambda *arguments: sandbox.aws("secretsmanager", *arguments, "--secret-id", secret.name)
+    rules = "ScheduleExpression=cron(0 16 1\\,15 * ? *),Duration=2h"
+    answer = secretsmanager("rotate-secret", "--rotation-lambda-arn", recorder, "--rotation-rules", rules)
+    assert (answer["ARN"], answer["Name"]) == (secret.arn, secret.name)
+    secret.rotated(answer["VersionId"])
+    described = secretsmanager("describe-secret")
+    assert described["RotationRules"]["ScheduleExpression"] == "cron(0 16 1,15 * ? *)"
+    assert described["RotationRules"]["Duration"] == "2h"
+    assert described["VersionIdsToStages"] == {answer["VersionId"]: ["AWSCURRENT"], secret.first: ["AWSPREVIOUS"]}
+
+    json_rules = json.dumps({"AutomaticallyAfterDays": 20, "Duration": "3h"})
+    test = secretsmanager("rotate-secret", "--rotation-rules", json_rules, "--no-rotate-immediately")["VersionId"]
+    until("the test", lambda: test not in secret.stages() and len(secret.events()) == 5)
+    assert secretsmanager("describe-secret")["RotationRules"] == {"AutomaticallyAfterDays": 20, "Duration": "3h"}
+    assert secret.labels(answer["VersionId"]) == ["AWSCURRENT"]
+
+    assert "VersionId" not in secretsmanager("cancel-rotate-secret")
+    assert secretsmanager("describe-secret")["RotationEnabled"] is False
+    said = sandbox.aws(
+        "secretsmanager", "rotate-secret", "--secret-id", secret.name, "--rotation-lambda-arn", f"{recorder}-gone", exits=255
+    )
+    assert "An error occurred (AccessDeniedException) when calling the RotateSecret operation: Secrets Manager cannot" in said
+    group = "/aws/lambda/SecretsManagerRecorder"
+    found = sandbox.aws("logs", "filter-log-events", "--log-group-name", group, "--filter-pattern", answer["VersionId"])
+    steps = [event["message"].split()[1] for event in found["events"] if event["message"].startswith("DONE ")]
+    assert steps == STEPS

@@ -35,7 +35,11 @@ def handler(event, context):
             print(f"EMPTY {error.response['Error']['Code']}")
             value = client.get_random_password(PasswordLength=20)["RandomPassword"]
             client.put_secret_value(
-                SecretId=secret, ClientRequestToken=version, SecretString=value, VersionStages=["AWSPENDING"]
+                SecretId=secret,
+                ClientRequestToken=version,
+                SecretString=value,
+                VersionStages=["AWSPENDING"],
+                RotationToken=event["RotationToken"],
             )
     elif step == "finishSecret":
         current = next((known for known, labels in stages.items() if "AWSCURRENT" in labels), None)
