@@ -43,4 +43,7 @@ macro_rules! suites {
 
 suites! {
     clients,
+    cloudformation,
+    rotation,
+    schedules,
 }
