@@ -20,6 +20,25 @@ pub enum Command {
     Start(Arguments),
 }
 
+/// What `--help` says of scripted failures; [`sandbox::faults`] says it at length.
+const FAULTS: &str = r#"Scripted failures: a JSON array of rules, or one rule a line, such as
+  {"operation": "RotateSecret", "times": 2, "error": {"code": "ThrottlingException"}}
+  {"service": "lambda", "every": 10, "answer": {"status": 502, "body": "<html>…"}}
+
+The first rule that hits a call decides.
+  service, operation, match    which calls; `match`: a text in the request
+  skip, times                  let so many pass first; rest after so many hits
+  every, percent + seed        one in so many; so many in a hundred, the same ones in each run
+  error                        {"code", "status", "message"}: the service's own error
+  answer                       {"status", "content_type", "body"}: a load balancer's
+  reset, close                 true: no answer, the connection is reset or closed
+  when                         "before" the effect, "after" it, or "unread": before the request's body is read
+  delay_ms, slow_body_ms       wait first; let the answer's body trickle
+  break_body                   "reset", "close" or "truncate" in the middle of the answer's body
+  stale_seconds                answer from the state of so many seconds ago (operations that list or describe)
+
+While it serves, `POST /_sandbox/faults` puts another script in its place (header `x-rotator-sandbox: 1`)"#;
+
 /// Serves the sandbox.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -42,8 +61,8 @@ pub struct Arguments {
     /// Whether to throttle as AWS does
     #[arg(long, value_name = "WHICH", default_value = "off")]
     quotas: Quotas,
-    /// Scripted failures
-    #[arg(long, value_name = "FILE")]
+    /// Scripted failures: JSON, one rule a line
+    #[arg(long, value_name = "FILE", long_help = FAULTS)]
     faults: Option<PathBuf>,
     /// Write one JSON line a call to this file: time, service, operation, status, error code
     #[arg(long, value_name = "FILE")]
