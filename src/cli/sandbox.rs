@@ -99,6 +99,8 @@ pub async fn run(global: &Global, command: Command) -> u8 {
         ..sandbox::Options::default()
     };
     let (account, region) = (options.account.clone(), options.region.clone());
+    // Before anybody can know that it runs, so that whoever stops it at once stops it in good order.
+    let mut stopped = std::pin::pin!(output::stop_signal());
     let running = match sandbox::start(options).await {
         Ok(running) => running,
         Err(error) => return fail(&error),
@@ -111,7 +113,6 @@ pub async fn run(global: &Global, command: Command) -> u8 {
         running.url()
     ));
     let mut tick = tokio::time::interval(Duration::from_millis(250));
-    let mut stopped = std::pin::pin!(output::stop_signal());
     loop {
         tokio::select! {
             () = &mut stopped => break,
@@ -124,7 +125,7 @@ pub async fn run(global: &Global, command: Command) -> u8 {
     }
     match running.shutdown().await {
         Ok(()) => exit::OK,
-        Err(error) => output::fail(&error.to_string(), &[]),
+        Err(error) => fail(&StartError::State(error)),
     }
 }
 

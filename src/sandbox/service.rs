@@ -299,11 +299,16 @@ impl Shared {
         self.save_error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Notes how a save went; the user is told when saving starts to fail.
+    /// Notes how a save went; the user is told when saving starts to fail, and when it works again.
     pub(super) fn set_save_error(&self, error: Option<PersistError>) {
         let mut last = self.save_error.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(error), None) = (&error, &*last) {
-            self.notice(format!("{error}: the sandbox goes on, but is not saved"));
+        match (&error, &*last) {
+            (Some(error), None) => {
+                let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                self.notice(format!("{error}{cause}: the sandbox goes on, but is not saved"));
+            }
+            (None, Some(_)) => self.notice("the state is saved again"),
+            _ => {}
         }
         *last = error;
     }

@@ -40,4 +40,5 @@ macro_rules! suites {
 suites! {
     clients,
     faults,
+    persistence,
 }
