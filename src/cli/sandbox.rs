@@ -28,16 +28,16 @@ const FAULTS: &str = r#"Scripted failures: a JSON array of rules, or one rule a 
 The first rule that hits a call decides.
   service, operation, match    which calls; `match`: a text in the request
   skip, times                  let so many pass first; rest after so many hits
-  every, percent + seed        one in so many; so many in a hundred, the same ones in each run
+  every, percent + seed        one in so many; so many in a hundred, the same each run
   error                        {"code", "status", "message"}: the service's own error
   answer                       {"status", "content_type", "body"}: a load balancer's
   reset, close                 true: no answer, the connection is reset or closed
-  when                         "before" the effect, "after" it, or "unread": before the request's body is read
+  when                         "before" the effect, "after" it; "unread": before the body is read
   delay_ms, slow_body_ms       wait first; let the answer's body trickle
-  break_body                   "reset", "close" or "truncate" in the middle of the answer's body
-  stale_seconds                answer from the state of so many seconds ago (operations that list or describe)
+  break_body                   "reset", "close" or "truncate": only half of the body comes
+  stale_seconds                answer a list or a description as of so many seconds ago
 
-While it serves, `POST /_sandbox/faults` puts another script in its place (header `x-rotator-sandbox: 1`)"#;
+`POST /_sandbox/faults`, with the header `x-rotator-sandbox: 1`, puts another script in its place"#;
 
 /// Serves the sandbox.
 #[derive(Debug, Args)]
