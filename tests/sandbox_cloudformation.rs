@@ -202,7 +202,7 @@ impl World {
     }
 
     fn fault(&self, script: &str) {
-        self.sandbox.shared().faults().replace(faults::parse(script).expect("it is a script"));
+        self.sandbox.shared().script(faults::parse(script).expect("it is a script"));
     }
 }
 

@@ -1,24 +1,24 @@
 //! The HTTP server: who may speak to us, which service and operation is meant, and the order of a call:
-//! faults before, quota, the operation, faults after, latency, log.
+//! faults before, quota, the operation, faults after, latency, log, and the answer as faults let it out.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request};
 use axum::response::Response as HttpResponse;
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 
 use super::calls::Entry;
-use super::faults::{Fault, When};
+use super::connection::{self, Line, Lines};
+use super::faults::{Answer, Fault, When};
 use super::service::{Call, Service, Shared};
 use super::wire::query::Query;
 use super::wire::rest::RestRequest;
 use super::wire::{ApiError, Response, json, sigv4};
-use super::{cloudformation, control, lambda, logs, secretsmanager, serverlessrepo, sts};
+use super::{cloudformation, control, history, lambda, logs, secretsmanager, serverlessrepo, sts};
 
 /// The largest body: a direct upload of 50 MB, in base64, with room for the rest.
 const LARGEST_BODY: usize = 80 * 1024 * 1024;
@@ -26,20 +26,26 @@ const LARGEST_BODY: usize = 80 * 1024 * 1024;
 /// Serves until the sandbox stops.
 pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
     let until = Arc::clone(&shared);
-    let router = Router::new().fallback(answer).with_state(shared);
-    // Small answers must not wait for the client's acknowledgement of earlier ones. Where it can't be set, they do.
-    let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move { until.until_stopped().await });
+    let router = Router::new().fallback(answer).with_state(shared).into_make_service_with_connect_info::<Line>();
+    let server =
+        axum::serve(Lines(listener), router).with_graceful_shutdown(async move { until.until_stopped().await });
     // It ends when the sandbox does; errors of single connections stay with them.
     let _ = server.await;
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> HttpResponse {
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    request: Request,
+) -> HttpResponse {
     let (parts, body) = request.into_parts();
     if let Err(why) =
         check_sender(&shared, &parts.headers, parts.uri.authority().map(axum::http::uri::Authority::as_str))
     {
         return http(control::error(403, why));
+    }
+    if let Some(fault) = unread_fault(&shared, &parts).await {
+        return deliver(Reply::None, &fault, &line);
     }
     let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
         return http(control::error(413, "the request's body is too large, or ended early"));
@@ -55,13 +61,67 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> HttpResp
         headers: &parts.headers,
         body,
     };
-    match call(&shared, &request).await {
-        Some(response) => http(response),
-        // Closes the connection: hyper drops the head that it has not sent yet when the body fails at once.
-        None => HttpResponse::new(Body::from_stream(futures::stream::once(async {
-            Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
-        }))),
+    let (reply, fault) = call(&shared, &request).await;
+    deliver(reply, &fault, &line)
+}
+
+/// What a call ends with.
+enum Reply {
+    /// The service's own answer.
+    Service(Response),
+    /// An answer of somebody before the service.
+    Other(Answer),
+    /// None: the connection ends.
+    None,
+}
+
+/// Sends a reply as its fault lets it out.
+fn deliver(reply: Reply, fault: &Fault, line: &Line) -> HttpResponse {
+    let response = match reply {
+        Reply::Service(response) => response,
+        Reply::Other(answer) => {
+            let mut response = Response::empty(answer.status);
+            response.body = Bytes::from(answer.body);
+            response.headers.extend(answer.content_type.map(|content_type| ("content-type", content_type)));
+            response
+        }
+        Reply::None => {
+            if fault.reset {
+                line.reset();
+            }
+            return HttpResponse::new(connection::no_answer());
+        }
+    };
+    if fault.slow_body.is_zero() && fault.break_body.is_none() {
+        return http(response);
     }
+    let (body, claimed) = connection::body(&response.body, fault.slow_body, fault.break_body, line);
+    let mut http = http(response);
+    *http.body_mut() = body;
+    http.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(claimed));
+    http
+}
+
+/// The fault of a request whose body hasn't been read, and isn't going to be.
+async fn unread_fault(shared: &Shared, parts: &request::Parts) -> Option<Fault> {
+    if !shared.faults().any_unread() {
+        return None;
+    }
+    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+    let request = Incoming { method: parts.method.as_str(), path, query, headers: &parts.headers, body: Bytes::new() };
+    let contains = |part: &str| path.contains(part) || query.contains(part);
+    // A request in the Query protocol doesn't say yet what it wants, nor do some malformed ones.
+    let (service, call) = match identify(shared, &request, "") {
+        Ok((call, _)) => (call.service, Some(call)),
+        Err((service, _)) => (service, None),
+    };
+    let operation = call.as_ref().map(|call| call.operation.as_str());
+    let fault = shared.faults().take_unread(service, operation, contains)?;
+    tokio::time::sleep(fault.delay).await;
+    if let Some(call) = call {
+        shared.calls().add(entry(call, 0, Some(ended(&fault).to_owned())));
+    }
+    Some(fault)
 }
 
 /// A web page must not reach the sandbox: not by a name that somebody points at loopback, nor across origins.
@@ -116,12 +176,12 @@ enum Parsed {
     Rest(RestRequest),
 }
 
-/// Answers an API call; `None`: close the connection.
-async fn call(shared: &Arc<Shared>, request: &Incoming<'_>) -> Option<Response> {
+/// Answers an API call. The fault says how the answer goes out.
+async fn call(shared: &Arc<Shared>, request: &Incoming<'_>) -> (Reply, Fault) {
     let request_id = uuid::Uuid::new_v4().to_string();
     let (call, parsed) = match identify(shared, request, &request_id) {
         Ok(identified) => identified,
-        Err((service, error)) => return Some(error.response(service, &request_id)),
+        Err((service, error)) => return (Reply::Service(error.response(service, &request_id)), Fault::default()),
     };
     let contains = |part: &str| {
         find(&request.body, part.as_bytes()) || request.path.contains(part) || request.query.contains(part)
@@ -131,13 +191,26 @@ async fn call(shared: &Arc<Shared>, request: &Incoming<'_>) -> Option<Response> 
     if !shared.options().latency.is_zero() {
         tokio::time::sleep(shared.options().latency).await;
     }
-    let (status, error) = match &result {
-        Some(Ok(response)) => (response.status, None),
-        Some(Err(error)) => (error.status, Some(error.code.clone())),
-        None => (0, Some("ConnectionReset".to_owned())),
+    let (reply, status, error) = match result {
+        Ok(Ok(response)) => {
+            let (status, broken) = (response.status, fault.break_body.map(|_| "BrokenBody".to_owned()));
+            (Reply::Service(response), status, broken)
+        }
+        Ok(Err(error)) => {
+            (Reply::Service(error.response(call.service, &call.request_id)), error.status, Some(error.code))
+        }
+        Err(Broken::Answer(answer)) => {
+            let status = answer.status;
+            (Reply::Other(answer), status, Some("OtherAnswer".to_owned()))
+        }
+        Err(Broken::Connection) => (Reply::None, 0, Some(ended(&fault).to_owned())),
     };
-    let response = result.map(|result| result.unwrap_or_else(|error| error.response(call.service, &call.request_id)));
-    shared.calls().add(Entry {
+    shared.calls().add(entry(call, status, error));
+    (reply, fault)
+}
+
+fn entry(call: Call, status: u16, error: Option<String>) -> Entry {
+    Entry {
         time: call.now.iso8601(),
         service: call.service.name(),
         operation: call.operation,
@@ -145,34 +218,54 @@ async fn call(shared: &Arc<Shared>, request: &Incoming<'_>) -> Option<Response> 
         region: call.region,
         status,
         error,
-    });
-    response
+    }
 }
 
+/// How a connection without an answer ended, for the log of calls.
+fn ended(fault: &Fault) -> &'static str {
+    if fault.reset { "ConnectionReset" } else { "ConnectionClosed" }
+}
+
+/// Why a service's own answer doesn't get through.
+enum Broken {
+    /// Somebody before it answers.
+    Answer(Answer),
+    /// The connection ends.
+    Connection,
+}
+
+/// A service's answer, unless a fault is in its way.
 async fn perform(
     shared: &Arc<Shared>,
     call: &Call,
     request: &Incoming<'_>,
     parsed: Parsed,
     fault: &Fault,
-) -> Option<Result<Response, ApiError>> {
+) -> Result<Result<Response, ApiError>, Broken> {
+    let fail = |when: When| (fault.when == when && fault.is_failure()).then(|| failure(fault));
     if fault.when == When::Before {
         tokio::time::sleep(fault.delay).await;
-        if fault.is_failure() {
-            return fault.error.clone().filter(|_| !fault.reset).map(Err);
-        }
     }
+    if let Some(failure) = fail(When::Before) {
+        return failure;
+    }
+    let past = fault.stale.and_then(|lag| shared.past(lag));
     let result = match shared.quotas().take(call) {
-        Ok(()) => dispatch(shared, call, request, parsed).await,
+        Ok(()) => history::within(past, dispatch(shared, call, request, parsed)).await,
         Err(throttled) => Err(throttled),
     };
     if fault.when == When::After {
         tokio::time::sleep(fault.delay).await;
-        if fault.is_failure() {
-            return fault.error.clone().filter(|_| !fault.reset).map(Err);
-        }
     }
-    Some(result)
+    fail(When::After).unwrap_or(Ok(result))
+}
+
+fn failure(fault: &Fault) -> Result<Result<Response, ApiError>, Broken> {
+    match (&fault.error, &fault.answer) {
+        (Some(error), _) => Ok(Err(error.clone())),
+        (None, Some(answer)) => Err(Broken::Answer(answer.clone())),
+        (None, None) => Err(Broken::Connection),
+    }
 }
 
 async fn dispatch(

@@ -44,6 +44,8 @@ macro_rules! suites {
 suites! {
     clients,
     cloudformation,
+    faults,
+    persistence,
     rotation,
     schedules,
 }

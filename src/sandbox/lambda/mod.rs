@@ -31,6 +31,7 @@ mod versions;
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::sandbox::service::{Call, Service, Shared};
@@ -196,12 +197,14 @@ pub fn permits_secretsmanager(region: &Region, function_arn: &str, account: &str
 }
 
 /// The code that an unguessable URL (`/_sandbox/code/TOKEN`) of `GetFunction` leads to.
-pub fn code(shared: &Arc<Shared>, token: &str) -> Option<Vec<u8>> {
+pub fn code(shared: &Arc<Shared>, token: &str) -> Option<Bytes> {
     let world = shared.world();
     let functions = world.scopes.values().flat_map(|region| region.functions.functions.values());
     let mut versions =
         functions.flat_map(|function| std::iter::once(&function.latest).chain(function.published.values()));
-    versions.find(|version| version.code.token() == token).map(|version| version.code.zip().to_vec())
+    versions
+        .find(|version| version.code.token() == token)
+        .map(|version| Bytes::from_owner(Arc::clone(version.code.zip())))
 }
 
 /// The function that an ARN names, in this account and region.

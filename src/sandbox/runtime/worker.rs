@@ -1,7 +1,7 @@
 //! One process of a function: started, given one invocation after the other, killed with all that it started.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -40,6 +40,8 @@ pub(super) struct Worker {
     child: Child,
     /// The process's group: its own id.
     group: Option<u32>,
+    /// Ends the process where the sandbox is killed and can't.
+    guard: Option<Guard>,
     output: Arc<Output>,
     pump: tokio::task::JoinHandle<()>,
     stream: String,
@@ -54,6 +56,42 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.pump.abort();
         self.kill();
+        drop(self.guard.take());
+    }
+}
+
+/// What the guard runs: it waits until the pipe from the sandbox ends, which it does in whatever way the sandbox does.
+const GUARD: &str = r#"read -r _; kill -s KILL -- "-$1"; shift; rm -rf -- "$@""#;
+
+/// A shell that ends a process's whole group, and removes its folders, once the sandbox is gone without having done so.
+struct Guard {
+    shell: Child,
+    /// The sandbox's end of the pipe. No other process has it.
+    _pipe: std::io::PipeWriter,
+}
+
+impl Guard {
+    fn start(group: u32, folders: &[&Path]) -> std::io::Result<Self> {
+        let (reader, pipe) = std::io::pipe()?;
+        let shell = Command::new("/bin/sh")
+            .args(["-c", GUARD, "guard"])
+            .arg(group.to_string())
+            .args(folders)
+            .stdin(Stdio::from(reader))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Away from the terminal's signals, which are for the sandbox.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Self { shell, _pipe: pipe })
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Before the pipe closes: the folders may be other processes' too, and the group's number may soon be another's.
+        let _ = self.shell.start_kill();
     }
 }
 
@@ -108,12 +146,15 @@ impl Worker {
         // The command holds the writing ends, and the output ends only once they are all closed.
         drop(command);
         let group = child.id();
+        // Without one, a process of a killed sandbox ends once it asks for its next job.
+        let guard = group.and_then(|group| Guard::start(group, &[scratch.path(), code.path()]).ok());
         let reader = Arc::clone(&output);
         let pump = tokio::spawn(async move { reader.pump().await });
         Ok(Self {
             link,
             child,
             group,
+            guard,
             output,
             pump,
             stream,

@@ -97,7 +97,8 @@ fn perform(shared: &Arc<Shared>, call: &Call, operation: &str, input: &Input) ->
         }
         "ListSecretVersionIds" => read(values::list_versions),
         "ListSecrets" => {
-            shared.read(&call.account, &call.region, |region| describe::list(&region.secrets, call, input))
+            let page = shared.read(&call.account, &call.region, |region| describe::page(&region.secrets, input))?;
+            Ok(describe::list(page, call))
         }
         "PutResourcePolicy" => write(lifecycle::put_policy),
         "PutSecretValue" => write(values::put).inspect(|_| shared.reschedule()),

@@ -103,12 +103,16 @@ pub(super) fn error(error: &ApiError, service: Service, request_id: &str) -> Res
         body.insert("errorCode".to_owned(), json!(error.code));
         body.insert("message".to_owned(), json!(error.message));
     }
-    for (name, value) in &error.fields {
+    // The model has one member of an error in a header: how long a throttled caller should wait.
+    let (headers, members): (Vec<_>, Vec<_>) = error.fields.iter().partition(|(name, _)| *name == "retryAfterSeconds");
+    for (name, value) in members {
         body.insert((*name).to_owned(), json!(value));
     }
-    Response::new(error.status, CONTENT_TYPE, Value::Object(body).to_string())
+    let mut response = Response::new(error.status, CONTENT_TYPE, Value::Object(body).to_string())
         .header("x-amzn-requestid", request_id)
-        .header("x-amzn-errortype", error.code.as_str())
+        .header("x-amzn-errortype", error.code.as_str());
+    response.headers.extend(headers.into_iter().map(|(_, value)| ("retry-after", value.clone())));
+    response
 }
 
 #[cfg(test)]
