@@ -53,7 +53,7 @@ pub fn operation(request: &RestRequest) -> Option<&'static str> {
 pub async fn handle(shared: &Arc<Shared>, call: &Call, request: RestRequest) -> Result<Response, ApiError> {
     let request = &request;
     let members = input(call.service, &call.operation)?;
-    check(call.service, members, &routes::members(ROUTES, request, members)?)?;
+    check(call.service, members, &routes::members(call.service, ROUTES, request, members)?)?;
     // What stands third in every path but the shortest: a function, or a function's ARN.
     let name = request.segments.get(2).map_or("", String::as_str);
     match call.operation.as_str() {

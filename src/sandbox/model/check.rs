@@ -25,7 +25,11 @@ struct WrongType {
 }
 
 fn wrong_type(service: Service, WrongType { at, expected }: &WrongType) -> ApiError {
-    let message = format!("The value at '{at}' can not be converted to {expected}");
+    unreadable(service, format!("The value at '{at}' can not be converted to {expected}"))
+}
+
+/// The error that a request can't be read as what the API expects.
+pub fn unreadable(service: Service, message: impl Into<String>) -> ApiError {
     match service {
         Service::CloudFormation | Service::Sts => ApiError::new(400, "MalformedInput", message),
         Service::ServerlessRepo => ApiError::new(400, "BadRequestException", message),
@@ -200,8 +204,9 @@ const WITHOUT_LOOKING_AROUND: [(&str, &str); 4] = [
     (r"((?!\d+$)[0-9a-zA-Z-_]+)", "([a-zA-Z0-9-_]*[a-zA-Z-_][a-zA-Z0-9-_]*)"),
 ];
 
-/// Java's classes are of ASCII, unlike these expressions'.
-const CLASSES: [(&str, &str); 3] = [(r"\d", "[0-9]"), (r"\w", "[0-9A-Za-z_]"), (r"\s", r"[\t\n\x0B\x0C\r ]")];
+/// Java's classes and word boundaries are of ASCII, unlike these expressions'.
+const CLASSES: [(&str, &str); 4] =
+    [(r"\d", "[0-9]"), (r"\w", "[0-9A-Za-z_]"), (r"\s", r"[\t\n\x0B\x0C\r ]"), (r"\b", r"(?-u:\b)")];
 
 /// A model's pattern, compiled to match whole texts.
 fn compile(pattern: &str) -> Result<Regex, regex::Error> {

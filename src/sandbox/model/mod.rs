@@ -7,7 +7,7 @@
 mod check;
 pub mod routes;
 
-pub use check::{check, validation};
+pub use check::{check, unreadable, validation};
 
 use super::service::Service;
 use super::wire::ApiError;

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Kind, Member, Place};
+use super::{Kind, Member, Place, unreadable};
+use crate::sandbox::service::Service;
 use crate::sandbox::wire::ApiError;
 use crate::sandbox::wire::rest::RestRequest;
 
@@ -55,12 +56,14 @@ pub fn find(routes: &'static [Route], request: &RestRequest) -> Option<&'static 
 
 /// A request's members, wherever they stand in it, as one tree. The body is read if a member may stand there.
 pub fn members(
+    service: Service,
     routes: &'static [Route],
     request: &RestRequest,
     members: &[Member],
 ) -> Result<Map<String, Value>, ApiError> {
     let in_body = members.iter().any(|member| member.place == Place::Body);
-    let mut tree = if in_body { request.json()? } else { Map::new() };
+    let body = if in_body { request.json() } else { Ok(Map::new()) };
+    let mut tree = body.map_err(|error| unreadable(service, error.message))?;
     let labels: Vec<(&str, &String)> = find(routes, request)
         .into_iter()
         .flat_map(|route| route.parts().0.zip(&request.segments))
@@ -139,7 +142,7 @@ mod tests {
     fn members_are_found_wherever_they_stand() {
         let table =
             [required("Name", TEXT).label(), optional("MaxItems", NUMBER).query_as("max"), optional("X", TEXT).query()];
-        let tree = members(ROUTES, &request("GET", "/1/things/a%2Fb", "max=7"), &table);
+        let tree = members(Service::Lambda, ROUTES, &request("GET", "/1/things/a%2Fb", "max=7"), &table);
         assert_eq!(tree.map(Value::Object), Ok(json!({"Name": "a/b", "MaxItems": 7})));
     }
 }

@@ -57,15 +57,18 @@ pub fn operation(request: &RestRequest) -> Option<&'static str> {
 #[expect(clippy::unused_async, reason = "every service's handler is asynchronous")]
 pub async fn handle(shared: &Arc<Shared>, call: &Call, request: RestRequest) -> Result<Response, ApiError> {
     let members = input(call.service, &call.operation)?;
-    check(call.service, members, &routes::members(ROUTES, &request, members)?)?;
+    check(call.service, members, &routes::members(call.service, ROUTES, &request, members)?)?;
     let id = request.segments.get(1).map_or("", String::as_str);
     match call.operation.as_str() {
         "ListApplications" => list(call, &request),
         "GetApplication" => get(call, find(call, id)?, request.parameter("semanticVersion")),
         "ListApplicationVersions" => versions(call, find(call, id)?, &request),
-        "CreateCloudFormationChangeSet" => create_change_set(shared, call, find(call, id)?, &request),
+        // Of what isn't there, this operation has no error of its own in the model.
+        "CreateCloudFormationChangeSet" => find(call, id)
+            .and_then(|application| create_change_set(shared, call, application, &request))
+            .map_err(|error| if error.status == 404 { bad_request(error.message) } else { error }),
         "CreateCloudFormationTemplate" => create_template(shared, call, find(call, id)?, &request),
-        "GetCloudFormationTemplate" => get_template(shared, call, &request),
+        "GetCloudFormationTemplate" => get_template(shared, call, find(call, id)?, &request),
         _ => Err(ApiError::not_served(Service::ServerlessRepo, &call.operation)),
     }
 }
@@ -224,7 +227,7 @@ fn create_change_set(
     let body = request.json()?;
     let name = text(&body, "stackName").unwrap_or_default();
     let number = match text(&body, "templateId") {
-        Some(id) => Some(template(shared, call, id)?.version),
+        Some(id) => Some(template(shared, call, application, id)?.version),
         None => text(&body, "semanticVersion").map(str::to_owned),
     };
     let version = version(application, number.as_deref(), call)?;
@@ -320,15 +323,23 @@ fn create_template(
     Ok(rest::answer(call, 201, &describe_template(&id, &template, call)))
 }
 
-fn get_template(shared: &Shared, call: &Call, request: &RestRequest) -> Result<Response, ApiError> {
+fn get_template(
+    shared: &Shared,
+    call: &Call,
+    application: &Application,
+    request: &RestRequest,
+) -> Result<Response, ApiError> {
     let id = request.segments.get(3).map_or("", String::as_str);
-    let template = template(shared, call, id)?;
+    let template = template(shared, call, application, id)?;
     Ok(rest::answer(call, 200, &describe_template(id, &template, call)))
 }
 
-fn template(shared: &Shared, call: &Call, id: &str) -> Result<Template, ApiError> {
+/// A template of an application.
+fn template(shared: &Shared, call: &Call, application: &Application, id: &str) -> Result<Template, ApiError> {
     let found = shared.read(&call.account, &call.region, |region| region.applications.templates.get(id).cloned());
-    found.ok_or_else(|| not_found(format!("Template with id '{id}' does not exist")))
+    found
+        .filter(|template| template.application == arn(application, call))
+        .ok_or_else(|| not_found(format!("Template with id '{id}' does not exist")))
 }
 
 fn describe_template(id: &str, template: &Template, call: &Call) -> Value {
