@@ -46,4 +46,5 @@ suites! {
     cloudformation,
     rotation,
     schedules,
+    walk,
 }
