@@ -3,6 +3,10 @@
 //!
 //! Each service has its own table (its `inputs` module). The facts are those of the public API models; where a service is
 //! known to demand more, or less, the table says so.
+//!
+//! Another operation is served once its input stands in its service's table, its handler in the service's `handle`, its name
+//! in the tables of `README.md`, and a good request of it among the cases of the walk (`tests/peers/walk`), which then tells
+//! what of it isn't as in the model.
 
 mod check;
 pub mod routes;
