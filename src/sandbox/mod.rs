@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`server`], `connection` | HTTP: who may speak to us, which protocol it is, the order of a call; how its answer goes out |
 //! | [`wire`] | AWS's protocols: JSON 1.1, Query with XML, REST with JSON; signatures; times |
+//! | [`model`] | what the API's models say about requests; each service has its table |
 //! | [`service`] | what every handler is given: [`service::Shared`] and [`service::Call`] |
 //! | [`state`] | [`state::World`]: all that is saved, per account and region |
 //! | [`clock`] | service time |
@@ -30,6 +31,7 @@ pub mod control;
 pub mod faults;
 pub mod lambda;
 pub mod logs;
+pub mod model;
 pub mod persist;
 pub mod quotas;
 pub mod runtime;

@@ -305,9 +305,9 @@ fn identify(shared: &Shared, request: &Incoming<'_>, request_id: &str) -> Result
     let Some(signed) = signed else {
         let service = guess(request, target.map(|(service, _)| service));
         let query = (service == Service::Sts).then(form);
-        // The one call that comes without a signature: it is how callers get their first credentials.
+        // The calls that come without a signature: they are how callers get their first credentials.
         return match query {
-            Some(query) if query.action == "AssumeRoleWithWebIdentity" => {
+            Some(query) if matches!(query.action.as_str(), "AssumeRoleWithWebIdentity" | "AssumeRoleWithSAML") => {
                 let account = shared.options().account.clone();
                 let region = shared.options().region.clone();
                 let call = Call {

@@ -48,4 +48,5 @@ suites! {
     persistence,
     rotation,
     schedules,
+    walk,
 }

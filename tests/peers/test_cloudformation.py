@@ -56,7 +56,7 @@ def test_parameters_have_defaults_and_constraints(sandbox):
     )
     # What a version doesn't declare doesn't exist in it.
     assert "[runtime]" in refused(lambda: stack.request(version="1.1.500", runtime="python3.12"), "BadRequestException")
-    refused(lambda: stack.request(version="9.9.9"), "NotFoundException")
+    refused(lambda: stack.request(version="9.9.9"), "BadRequestException")
     # Nothing was made by any of these.
     refused(stack.describe, "ValidationError")
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::reference::{self, Reference};
 use super::state::{Function, LATEST, Phase, Version};
-use super::{InvokeOutcome, simulate, validate, versions};
+use super::{InvokeOutcome, simulate, versions};
 use crate::sandbox::clock::Time;
 use crate::sandbox::logs;
 use crate::sandbox::runtime::{self, Event, Finished, InvokeError, Unavailable};
@@ -50,10 +50,6 @@ pub(super) async fn invoke(
     let reference = reference::resolve(call, name, request.parameter("Qualifier"))?;
     let kind = request.header("x-amz-invocation-type").unwrap_or("RequestResponse");
     let log_type = request.header("x-amz-log-type").unwrap_or("None");
-    validate::all(&[
-        validate::Constraint::optional("invocationType", Some(kind)).one_of(&["Event", "RequestResponse", "DryRun"]),
-        validate::Constraint::optional("logType", Some(log_type)).one_of(&["None", "Tail"]),
-    ])?;
     let limit = if kind == "Event" { MAX_ASYNCHRONOUS_EVENT_BYTES } else { MAX_EVENT_BYTES };
     if request.body.len() > limit {
         return Err(ApiError::new(

@@ -10,13 +10,13 @@
 //! | [`password`] | made-up passwords |
 //! | [`access`] | who may name another account's secret |
 //!
-//! [`model`] and [`input`] check requests, [`schedule`] reads rotation rules, [`secret`] is the state.
+//! [`inputs`] says what requests may hold, [`input`] reads them, [`schedule`] reads rotation rules, [`secret`] is the state.
 
 mod access;
 mod describe;
 mod input;
+pub(super) mod inputs;
 mod lifecycle;
-mod model;
 mod password;
 mod rotate;
 mod runner;
@@ -32,6 +32,7 @@ pub use secret::State;
 
 use self::input::Input;
 use self::secret::{CURRENT, Secret, Value, Version};
+use super::model;
 use super::service::{Call, Shared};
 use super::wire::{ApiError, Response, json};
 
@@ -39,7 +40,7 @@ use super::wire::{ApiError, Response, json};
 #[expect(clippy::unused_async, reason = "every service's handler is asynchronous")]
 pub async fn handle(shared: &Arc<Shared>, call: &Call, request: Map<String, Json>) -> Result<Response, ApiError> {
     let operation = call.operation.as_str();
-    let members = model::members(operation).ok_or_else(|| ApiError::not_served(call.service, operation))?;
+    let members = model::input(call.service, operation)?;
     let input = Input::check(members, request)?;
     let performed = access::in_the_secrets_account(shared, call, &input)?;
     let answer = perform(shared, &performed, operation, &input)?;

@@ -19,7 +19,8 @@ const CONTENT_TYPE: &str = "application/json";
 pub struct RestRequest {
     /// `GET`, `POST`, …
     pub method: String,
-    /// The path's segments, each decoded: a percent-encoded ARN is one segment. A final slash adds none.
+    /// The path's segments, each decoded: a percent-encoded ARN is one segment, and an empty name is one too. A final slash
+    /// adds none.
     pub segments: Vec<String>,
     /// The query string's pairs, decoded.
     pub query: Vec<(String, String)>,
@@ -35,8 +36,8 @@ impl RestRequest {
         Self {
             method: method.to_owned(),
             segments: path
+                .trim_matches('/')
                 .split('/')
-                .filter(|segment| !segment.is_empty())
                 .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
                 .collect(),
             query: form_urlencoded::parse(query.as_bytes()).map(own).collect(),
