@@ -5,6 +5,7 @@ The suites run by `cargo test --test end_to_end peers`, which says in `ROTATOR` 
     ROTATOR=target/debug/rotator target/tmp/peers/bin/python -m pytest tests/peers/test_clients.py
 """
 
+import functools
 import io
 import json
 import os
@@ -47,7 +48,6 @@ class Sandbox:
 
     def __init__(self, folder, *options):
         self.folder = Path(folder)
-        self.clients = {}
         self.log = open(self.folder / "sandbox.log", "ab")
         self.process = subprocess.Popen(
             [rotator_binary(), "sandbox", "start", "--listen", "127.0.0.1:0", *options],
@@ -79,9 +79,14 @@ class Sandbox:
             **more,
         )
 
+    @functools.cached_property
+    def clients(self):
+        """The clients that were made, by what they were made with."""
+        return {}
+
     def client(self, service, account=ACCOUNT, region=REGION, **config):
         """A boto3 client. It tries once: an answer that it would retry is a finding."""
-        known = (service, account, region, *config.items())
+        known = (service, account, region, repr(config))
         if known not in self.clients:
             settings = {"retries": {"total_max_attempts": 1, "mode": "standard"}, "read_timeout": 60, **config}
             # Making a client reads its whole model: one serves for all calls.
