@@ -39,4 +39,5 @@ macro_rules! suites {
 
 suites! {
     clients,
+    services,
 }
