@@ -39,5 +39,6 @@ macro_rules! suites {
 
 suites! {
     clients,
+    functions,
     services,
 }

@@ -7,6 +7,7 @@
 //! | `interface` | Lambda's runtime interface over HTTP |
 //! | `output` | what a process prints, as log lines |
 //! | `worker` | one process |
+//! | `processes` | how a process ends, with all that it started |
 //! | `prepare` | language runtimes: found, or installed once |
 //!
 //! This module knows nothing of Lambda's API, of Secrets Manager, or of where functions and logs are kept.
@@ -20,6 +21,7 @@ mod environment;
 mod interface;
 mod output;
 mod prepare;
+mod processes;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -34,6 +36,9 @@ use tokio::sync::{OnceCell, Semaphore, watch};
 
 use prepare::Prepared;
 use worker::{End, Program, StartError, Worker};
+
+/// How many processes there may be even on a small machine: they mostly wait, for the sandbox or for a service.
+const LEAST_CAPACITY: usize = 4;
 
 /// How long a process stays warm without work.
 const IDLE_LIMIT: Duration = Duration::from_mins(2);
@@ -245,7 +250,8 @@ struct Idle {
 
 impl Default for Runtime {
     fn default() -> Self {
-        let capacity = std::thread::available_parallelism().map_or(2, |cores| cores.get() * 2).max(2);
+        let capacity =
+            std::thread::available_parallelism().map_or(LEAST_CAPACITY, |cores| cores.get() * 2).max(LEAST_CAPACITY);
         Self {
             slots: Arc::new(Semaphore::new(capacity)),
             capacity,
