@@ -40,5 +40,6 @@ macro_rules! suites {
 suites! {
     clients,
     functions,
+    node,
     services,
 }

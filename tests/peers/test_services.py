@@ -28,7 +28,7 @@ class WebService:
     secret, function = "http-login/app", "SecretsManagerHttpLogin"
     service = services.HttpLogin
     # What the function says of a service that doesn't answer.
-    unreachable = "ConnectionError"
+    unreachable, words = "ConnectionError", "can't be reached: [Errno 111] Connection refused"
 
     def write(self, folder):
         copied_example("http-login", folder)
@@ -39,7 +39,7 @@ class PostgreSQL:
 
     secret, function = "postgresql/app", "SecretsManagerPostgreSQLUser"
     service = services.PostgreSQL
-    unreachable = "InterfaceError"
+    unreachable, words = "InterfaceError", "Can't create a connection to host 127.0.0.1"
 
     def write(self, folder):
         copied_example("postgresql", folder)
@@ -53,7 +53,7 @@ class Published:
 
     secret, function = "published/app", "SecretsManagerPublished"
     service = services.MariaDB
-    unreachable = "ValueError"
+    unreachable, words = "ValueError", "Unable to log into database with previous, current, or pending secret"
     manifest = """
 version: 1
 project: published
@@ -230,3 +230,14 @@ def test_a_secret_that_nobody_takes_rotates_nothing(case):
     until("the last try", lambda: len(case.log("REPORT")) == 8)
     assert case.password() == "wrong too"
     assert case.logs_in(FIRST)
+
+
+@kinds(WebService, PostgreSQL, Published)
+def test_apply_shows_why_a_rotation_has_not_finished(case):
+    """Without it, whoever reads a pipeline's output would know that a rotation hangs, and not that the service is down."""
+    case.service.stop()
+    said = case.apply("--rotation-timeout", "5s", "--show-function-logs", exits=4)
+    assert "not finished" in said
+    assert case.kind.unreachable in said and case.kind.words in said, said
+    for stage in ("AWSCURRENT", "AWSPENDING"):
+        assert case.password(stage) not in said

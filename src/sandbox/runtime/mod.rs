@@ -31,9 +31,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
-use tempfile::TempDir;
 use tokio::sync::{OnceCell, Semaphore, watch};
 
+use package::Unpacked;
 use prepare::Prepared;
 use worker::{End, Program, StartError, Worker};
 
@@ -236,7 +236,7 @@ struct Pool {
     /// Counts up, so that a timer knows the rest that it was set for.
     turn: u64,
     /// Unpacked packages, by hash, as long as a process uses them.
-    code: HashMap<String, Weak<TempDir>>,
+    code: HashMap<String, Weak<Unpacked>>,
     /// What the user was told already.
     told: BTreeSet<String>,
 }
@@ -317,7 +317,11 @@ impl Runtime {
         }
         let program = self.program(function, cache, notice).await?;
         let code = self.unpacked(function).await?;
-        let program = program.unwrap_or_else(|| Program { path: code.path().join("bootstrap"), arguments: Vec::new() });
+        let program = program.unwrap_or_else(|| Program {
+            path: code.root().join("bootstrap"),
+            arguments: Vec::new(),
+            modules: None,
+        });
         self.make_room();
         match Worker::start(function, endpoint, &program, code).await {
             Ok(worker) => self
@@ -456,7 +460,7 @@ impl Runtime {
         Ok(Some(prepare::program(family, prepared, function)))
     }
 
-    async fn unpacked(&self, function: &Function) -> Result<Arc<TempDir>, Unavailable> {
+    async fn unpacked(&self, function: &Function) -> Result<Arc<Unpacked>, Unavailable> {
         let known = self.pool().code.get(&function.code_sha256).and_then(Weak::upgrade);
         if let Some(code) = known {
             return Ok(code);

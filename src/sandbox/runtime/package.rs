@@ -88,16 +88,39 @@ fn inspect_within(zip: &[u8], limit: u64) -> Result<(), PackageError> {
     places.check()
 }
 
-/// Unpacks a package into a new temporary directory, which goes when the value is dropped.
-pub fn unpack(zip: &[u8]) -> Result<TempDir, PackageError> {
-    let directory = private_folder("rotator-function-")?;
+/// An unpacked package, which goes when the value is dropped.
+#[derive(Debug)]
+pub struct Unpacked {
+    directory: TempDir,
+}
+
+impl Unpacked {
+    /// The package's own root: Lambda's `/var/task`.
+    pub fn root(&self) -> PathBuf {
+        self.directory.path().join("task")
+    }
+
+    /// Lets Node find modules that the package doesn't bring along: it looks in the folders above it, too.
+    pub(super) fn bring_modules(&self, modules: &Path) -> io::Result<()> {
+        match symlink(modules, &self.directory.path().join("node_modules")) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Unpacks a package into a new temporary directory.
+pub fn unpack(zip: &[u8]) -> Result<Unpacked, PackageError> {
+    let unpacked = Unpacked { directory: private_folder("rotator-function-")? };
+    let root = unpacked.root();
+    fs::create_dir(&root)?;
     let mut archive = open(zip)?;
     let mut left = MAX_UNZIPPED_BYTES;
     let mut links = Vec::new();
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index)?;
         let inner = inner_path(&entry.name()?)?;
-        let path = directory.path().join(&inner);
+        let path = root.join(&inner);
         if entry.is_dir() {
             fs::create_dir_all(&path)?;
             continue;
@@ -115,9 +138,9 @@ pub fn unpack(zip: &[u8]) -> Result<TempDir, PackageError> {
     }
     // Links come last: while files were written, no link could lead one of them elsewhere.
     for (inner, target) in links {
-        link(directory.path(), &inner, &target)?;
+        link(&root, &inner, &target)?;
     }
-    Ok(directory)
+    Ok(unpacked)
 }
 
 /// What an entry is.
@@ -339,7 +362,7 @@ mod tests {
         let zip = package(&[Entry::Link("d/current", "../v1"), Entry::File("v1/file", 0o644, "one")]);
         inspect(&zip).expect("a package with a link inside");
         let directory = unpack(&zip).expect("a package with a link inside");
-        assert_eq!(fs::read_to_string(directory.path().join("d/current/file")).expect("the file"), "one");
+        assert_eq!(fs::read_to_string(directory.root().join("d/current/file")).expect("the file"), "one");
     }
 
     /// Without it, a link through another link could climb out, each looking harmless by itself.
@@ -357,7 +380,7 @@ mod tests {
     fn modes_are_kept() {
         use std::os::unix::fs::PermissionsExt;
         let directory = unpack(&package(&[Entry::File("bootstrap", 0o755, "#!/bin/sh\n")])).expect("a package");
-        let mode = fs::metadata(directory.path().join("bootstrap")).expect("the file").permissions().mode();
+        let mode = fs::metadata(directory.root().join("bootstrap")).expect("the file").permissions().mode();
         assert_eq!(mode & 0o777, 0o755);
     }
 

@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 
 use super::interface::{self, Job, Link, Signal};
 use super::output::Output;
+use super::package::Unpacked;
 use super::{Event, Finished, Function, LogLine, Unavailable, environment, processes};
 
 /// How long a process may take to ask for its first job. Lambda allows 10 s; a small machine that starts several at once needs more, and
@@ -24,6 +25,8 @@ const INITIALIZATION_LIMIT: Duration = Duration::from_mins(1);
 pub(super) struct Program {
     pub path: PathBuf,
     pub arguments: Vec<OsString>,
+    /// Modules that lie above the function's own.
+    pub modules: Option<PathBuf>,
 }
 
 /// How an invocation ended for its process.
@@ -46,7 +49,7 @@ pub(super) struct Worker {
     started: Instant,
     initialized: Option<Duration>,
     served: bool,
-    _code: Arc<TempDir>,
+    _code: Arc<Unpacked>,
     _scratch: TempDir,
 }
 
@@ -71,12 +74,15 @@ impl Worker {
         function: &Function,
         endpoint: &str,
         program: &Program,
-        code: Arc<TempDir>,
+        code: Arc<Unpacked>,
     ) -> Result<Self, StartError> {
         let failed = |error: std::io::Error| {
             StartError::Unavailable(Unavailable::new(format!("a process of the function can't be started: {error}")))
         };
         let scratch = super::package::private_folder("rotator-tmp-").map_err(failed)?;
+        if let Some(modules) = &program.modules {
+            code.bring_modules(modules).map_err(failed)?;
+        }
         let (reader, writer) = std::io::pipe().map_err(failed)?;
         let output = Arc::new(Output::new(reader).map_err(failed)?);
         let link = interface::serve(Arc::clone(&output)).await.map_err(failed)?;
@@ -87,7 +93,7 @@ impl Worker {
             &environment::Surroundings {
                 interface: &link.address,
                 endpoint,
-                task_root: code.path(),
+                task_root: &code.root(),
                 scratch: scratch.path(),
                 stream: &stream,
                 path: path.as_deref(),
@@ -96,7 +102,7 @@ impl Worker {
         let mut command = Command::new(&program.path);
         command
             .args(&program.arguments)
-            .current_dir(code.path())
+            .current_dir(code.root())
             .env_clear()
             .envs(variables)
             .stdin(Stdio::null())
