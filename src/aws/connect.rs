@@ -142,6 +142,7 @@ pub(super) struct Inner {
     pub origin: Option<String>,
     pub http: Arc<Http>,
     pub cloudformation: aws_sdk_cloudformation::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
     pub lambda: aws_sdk_lambda::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
     pub repository: aws_sdk_serverlessrepo::Client,
@@ -275,6 +276,9 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
         http,
         cloudformation: aws_sdk_cloudformation::Client::from_conf(
             aws_sdk_cloudformation::config::Builder::from(&config).retry_partition(partition_of_retries()).build(),
+        ),
+        logs: aws_sdk_cloudwatchlogs::Client::from_conf(
+            aws_sdk_cloudwatchlogs::config::Builder::from(&config).retry_partition(partition_of_retries()).build(),
         ),
         lambda: aws_sdk_lambda::Client::from_conf(
             aws_sdk_lambda::config::Builder::from(&config).retry_partition(partition_of_retries()).build(),

@@ -8,9 +8,18 @@ use super::connect::Inner;
 use super::convert;
 use super::error::{AwsError, ErrorKind, clean, failed};
 use super::execute::PolicyState;
-use crate::model::RotationRules;
 use crate::model::arn::function_name;
 use crate::model::live::{ApplicationVersion, Configuration, LiveSecret, LiveStack, Statement};
+use crate::model::{LogEvent, RotationRules};
+
+/// How many pages of a log are read: `FilterLogEvents` may answer with empty pages while it searches.
+const LOG_PAGES: usize = 50;
+
+/// How many events of a log are kept, the newest.
+const LOG_EVENTS: usize = 5_000;
+
+/// How many pages of a secret's versions are read, 100 versions each: AWS keeps about that many without a staging label.
+const VERSION_PAGES: usize = 5;
 
 /// How many pages of a stack's events are read, 100 events each.
 const EVENT_PAGES: usize = 20;
@@ -246,6 +255,50 @@ impl Reader {
             Some(version) => Ok(convert::application(version, None)),
             None => Err(AwsError::other(ErrorKind::NotFound, ACTION, id, "the application has no version")),
         }
+    }
+
+    /// When a version of a secret was made (`ListSecretVersionIds`), in milliseconds since 1970 by AWS's clock. A rotation's version is
+    /// made when the rotation begins. `None` where the secret hasn't that version.
+    pub async fn version_created(&self, secret: &str, version: &str) -> Result<Option<i64>, AwsError> {
+        let call = self.inner.secrets.list_secret_version_ids().secret_id(secret).max_results(100);
+        let mut pages = call.into_paginator().send();
+        for _ in 0..VERSION_PAGES {
+            let Some(page) = pages.next().await else { break };
+            let page = page.map_err(failed("secretsmanager:ListSecretVersionIds", secret))?;
+            if let Some(found) = page.versions().iter().find(|entry| entry.version_id() == Some(version)) {
+                return Ok(found.created_date().and_then(|date| date.to_millis().ok()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The events of a log group since a moment (`FilterLogEvents`), oldest first; of very many, the newest. A group that doesn't
+    /// exist has none: Lambda makes it with a function's first words.
+    ///
+    /// What a function logs is its author's; it may hold anything, and is for people who asked for it.
+    pub async fn log(&self, group: &str, since: i64) -> Result<Vec<LogEvent>, AwsError> {
+        let call = self.inner.logs.filter_log_events().log_group_name(group).start_time(since);
+        let mut pages = call.into_paginator().send();
+        let mut events = Vec::new();
+        for _ in 0..LOG_PAGES {
+            let Some(page) = pages.next().await else { break };
+            let page = match page.map_err(failed("logs:FilterLogEvents", group)) {
+                Ok(page) => page,
+                Err(error) if error.kind == ErrorKind::NotFound => break,
+                Err(error) => return Err(error),
+            };
+            events.extend(page.events.unwrap_or_default().into_iter().map(|event| LogEvent {
+                stream: event.log_stream_name.unwrap_or_default(),
+                at: event.timestamp.unwrap_or_default(),
+                message: event.message.unwrap_or_default(),
+            }));
+            if events.len() > LOG_EVENTS {
+                events.drain(..events.len() - LOG_EVENTS);
+            }
+        }
+        // Streams are searched side by side; a sort that keeps equal times in order keeps each stream in order.
+        events.sort_by_key(|event| event.at);
+        Ok(events)
     }
 
     /// The package of a function, through the address that `GetFunction` gave. `None` for whatever goes wrong.

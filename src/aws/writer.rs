@@ -50,6 +50,11 @@ impl Writer {
     pub(super) fn new(inner: Arc<Inner>) -> Self {
         Self { reader: Reader::new(Arc::clone(&inner)), inner }
     }
+
+    /// Reads the same target with the same credentials.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
 }
 
 fn done(answer: &impl RequestId) -> Done {

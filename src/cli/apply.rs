@@ -15,13 +15,13 @@ use crate::render::{BOLD, count, paint, report, safe};
 
 use super::plan::refuse_partial_pruning;
 use super::session::{Prepared, Printed, Session};
-use super::{Global, Paths, output, progress};
+use super::{Global, Paths, logs, output, progress};
 
 /// Plans, asks, and converges.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   rotator apply --sandbox examples/quickstart
-  rotator apply --target prod-eu
+  rotator apply --target prod-eu --show-function-logs
   rotator apply --auto-approve --max-rotations 100 manifests/payments")]
 pub struct Arguments {
     #[command(flatten)]
@@ -32,6 +32,9 @@ pub struct Arguments {
     /// Don't wait until rotations have ended
     #[arg(long)]
     no_wait: bool,
+    /// Show what functions logged, where their rotations haven't finished: their authors' words, which may hold anything
+    #[arg(long, conflicts_with = "no_wait")]
+    show_function_logs: bool,
     /// How long to wait for each rotation, such as `90s` or `10m`
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     rotation_timeout: Duration,
@@ -67,16 +70,26 @@ pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
     let options =
         Options { wait: !arguments.no_wait, rotation_timeout: arguments.rotation_timeout, ..base_options(global) };
     let purpose = Purpose::Converge { prune: arguments.prune };
-    match converge(global, &arguments.common, purpose, &options, arguments.max_rotations).await {
+    let wishes = Wishes { max_rotations: arguments.max_rotations, function_logs: arguments.show_function_logs };
+    match converge(global, &arguments.common, purpose, &options, wishes).await {
         Ok(code) | Err(Printed(code)) => code,
     }
 }
 
 /// Runs `destroy`.
 pub async fn destroy(global: &Global, arguments: &DestroyArguments) -> u8 {
-    match converge(global, &arguments.common, Purpose::Destroy, &base_options(global), None).await {
+    match converge(global, &arguments.common, Purpose::Destroy, &base_options(global), Wishes::default()).await {
         Ok(code) | Err(Printed(code)) => code,
     }
+}
+
+/// What concerns the command and not the steps.
+#[derive(Debug, Clone, Copy, Default)]
+struct Wishes {
+    /// How many secrets may rotate now, where nobody sits at a terminal.
+    max_rotations: Option<usize>,
+    /// Whether the logs of functions whose rotations haven't finished are shown.
+    function_logs: bool,
 }
 
 fn base_options(global: &Global) -> Options {
@@ -89,7 +102,7 @@ async fn converge(
     common: &Common,
     purpose: Purpose,
     options: &Options,
-    max_rotations: Option<usize>,
+    wishes: Wishes,
 ) -> Result<u8, Printed> {
     // A pipeline that can't answer is told so before AWS is read.
     if !common.auto_approve && !std::io::stdin().is_terminal() {
@@ -103,7 +116,7 @@ async fn converge(
         let names = session.selected_names();
         return Err(Printed(output::fail(&format!("there are {} targets: {names}", session.selected()), &hints)));
     }
-    let result = approved(global, &session, common, purpose, options, max_rotations).await;
+    let result = approved(global, &session, common, purpose, options, wishes).await;
     session.notices();
     session.close().await?;
     result
@@ -115,7 +128,7 @@ async fn approved(
     common: &Common,
     purpose: Purpose,
     options: &Options,
-    max_rotations: Option<usize>,
+    wishes: Wishes,
 ) -> Result<u8, Printed> {
     let mode = if purpose == Purpose::Destroy { Mode::Destroy } else { Mode::Apply };
     let (prepared, failed) = session.prepare_settled(purpose, options.stack_timeout).await;
@@ -135,7 +148,7 @@ async fn approved(
     }
     if common.auto_approve {
         let watched = std::io::stdin().is_terminal();
-        if let Some(brake) = guard::brake(due.iter().map(|one| &one.plan), max_rotations).filter(|_| !watched) {
+        if let Some(brake) = guard::brake(due.iter().map(|one| &one.plan), wishes.max_rotations).filter(|_| !watched) {
             let hints = [format!("if that is what you want: `--max-rotations {}`", brake.rotations)];
             let secrets = count(brake.rotations, "secret");
             let summary = format!(
@@ -154,6 +167,10 @@ async fn approved(
     for (index, (one, writer)) in due.iter().zip(&writers).enumerate() {
         let report = execute(global, session, one, writer, options, &interrupt).await;
         code = worse(code, &report);
+        if wishes.function_logs || session.is_rehearsal() {
+            logs::show(&report, writer.reader()).await;
+        }
+        session.goes_on(&report);
         if interrupt.is_pulled() {
             let left: Vec<&str> = due[index + 1..].iter().filter_map(|one| one.plan.target.as_deref()).collect();
             if !left.is_empty() {
@@ -190,7 +207,6 @@ async fn execute(
     let text = report::report(&report, report::left_out(&one.plan), &one.plan.region);
     let target = one.plan.target.as_ref().map(|target| format!("Target {}: ", safe(target))).unwrap_or_default();
     let _ = output::data(&format!("\n{target}{}", if target.is_empty() { text } else { format!("\n{text}") }));
-    session.explain(one, &report);
     report
 }
 

@@ -2,6 +2,7 @@
 
 mod apply;
 mod filter;
+mod logs;
 mod output;
 mod plan;
 mod progress;

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::aws::{SandboxEndpoint, Settings, ambient_region};
 use crate::config::Ambient;
 use crate::model::{Desired, FunctionSource};
-use crate::render::{count, safe, some_of};
+use crate::render::{count, some_of};
 use crate::sandbox::{self, Sandbox};
 
 use super::output;
@@ -16,9 +16,6 @@ use super::session::Printed;
 const ACCOUNT: &str = "123456789012";
 /// The region of a sandbox where neither the manifest nor AWS's environment says one.
 const REGION: &str = "us-east-1";
-
-/// How many messages of a function's log are shown.
-const LAST_LINES: usize = 8;
 
 /// A running sandbox.
 pub struct Rehearsal {
@@ -81,16 +78,9 @@ impl Rehearsal {
         }
     }
 
-    /// Says what a function last logged: unlike on AWS, it is at hand.
-    pub fn last_words(&self, account: &str, region: &str, log_group: &str) {
-        let lines = self.sandbox.last_log_lines(account, region, log_group, LAST_LINES);
-        if lines.is_empty() {
-            return;
-        }
-        output::say(&format!("sandbox: the last lines of {}:", safe(log_group)));
-        for line in lines.iter().flat_map(|message| message.lines()) {
-            output::say(&format!("  {}", safe(line)));
-        }
+    /// Says how rotations that haven't finished go on.
+    #[expect(clippy::unused_self, reason = "only whoever runs a sandbox may say it")]
+    pub fn goes_on(&self) {
         output::say(
             "sandbox: rotations go on while a sandbox runs: `rotator sandbox start --state FILE` serves this one",
         );

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 
-use crate::apply::{Outcome, Report};
+use crate::apply::Report;
 use crate::aws::{self, ConnectError, Connection, ObserveOptions, ReadWrite};
 use crate::config::{self, Ambient, Manifest};
 use crate::model::live::LiveStack;
@@ -234,16 +234,15 @@ impl Session {
         desired.flat_map(deployed).map(|function| function.name).collect()
     }
 
-    /// Where the sandbox knows more than AWS says of rotations that haven't finished, says it.
-    pub fn explain(&self, one: &Prepared, report: &Report) {
-        let Some(rehearsal) = &self.rehearsal else { return };
-        let unfinished = report.outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::NotFinished(rest) if rest.waited.is_some() => rest.log_group.as_deref(),
-            _ => None,
-        });
-        let groups: BTreeSet<&str> = unfinished.collect();
-        for group in groups {
-            rehearsal.last_words(&one.plan.account, &one.plan.region, group);
+    /// Whether AWS is the sandbox of this run.
+    pub fn is_rehearsal(&self) -> bool {
+        self.rehearsal.is_some()
+    }
+
+    /// Where a rotation that hasn't finished ends with this run's sandbox, says how it goes on.
+    pub fn goes_on(&self, report: &Report) {
+        if let Some(rehearsal) = self.rehearsal.as_ref().filter(|_| report.has_unfinished()) {
+            rehearsal.goes_on();
         }
     }
 

@@ -6,6 +6,7 @@ pub mod address;
 pub mod arn;
 pub mod desired;
 pub mod live;
+pub mod log;
 pub mod rotation;
 pub mod schedule;
 
@@ -15,6 +16,7 @@ pub use desired::{
     Rotation, Secret, Target, Vpc,
 };
 pub use live::Live;
+pub use log::LogEvent;
 pub use rotation::{RotationRules, Schedule};
 
 use std::fmt;

@@ -1,6 +1,7 @@
 //! Values into text: plans, events, diagnostics, reports. Knows nothing of how they came about.
 
 pub mod diagnostics;
+pub mod function_log;
 pub mod plan;
 pub mod problem;
 pub mod report;

@@ -189,11 +189,6 @@ impl Sandbox {
         lambda::seed(&self.shared, account, region, name)
     }
 
-    /// The last messages of a log group, oldest first; none where there is no such group.
-    pub fn last_log_lines(&self, account: &str, region: &str, group: &str, count: usize) -> Vec<String> {
-        self.shared.read(account, region, |region| logs::last_messages(&region.logs, group, count))
-    }
-
     /// What the user should be told since the last look, such as "preparing the Python runtime…".
     pub fn notices(&self) -> Vec<String> {
         self.shared.take_notices()

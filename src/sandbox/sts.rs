@@ -155,6 +155,11 @@ pub fn user_arn(account: &str, region: &str) -> String {
     format!("arn:{}:iam::{account}:root", arn::partition(region))
 }
 
+/// Whether a caller's ARN is that of a session of a role, or of somebody in another account than this.
+pub fn acts_for_another(principal: &str, account: &str) -> bool {
+    Arn::parse(principal).is_some_and(|arn| arn.resource.starts_with("assumed-role/") || arn.account != account)
+}
+
 fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }

@@ -31,14 +31,17 @@ secrets:
     );
     // The deadline is for the function that raises, not for the making of its runtime.
     prepare_runtime();
-    let output = world.rotator(&["apply", "--auto-approve", "--rotation-timeout", "20s"]).exits(4);
+    let output =
+        world.rotator(&["apply", "--auto-approve", "--rotation-timeout", "20s", "--show-function-logs"]).exits(4);
     let version = world.version("bad", "AWSPENDING").expect("AWS keeps trying");
     output
         .says("not finished: secret.bad")
         .says(&version)
         .says("SecretsManagerBad logs to /aws/lambda/SecretsManagerBad")
         .says("aws logs filter-log-events")
-        .says("not every rotation has finished");
+        .says("not every rotation has finished")
+        .says("the log of SecretsManagerBad, /aws/lambda/SecretsManagerBad")
+        .says("RuntimeError: no login");
     assert!(world.version("good", "AWSPREVIOUS").is_some(), "the other secret has rotated");
     // The command that the report names shows the function's error.
     let events = world.aws(&["logs", "filter-log-events", "--log-group-name", "/aws/lambda/SecretsManagerBad"]);

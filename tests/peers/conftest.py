@@ -49,6 +49,7 @@ class Sandbox:
 
     def __init__(self, folder, *options):
         self.folder = Path(folder)
+        self.clients = {}
         self.log = open(self.folder / "sandbox.log", "ab")
         self.process = subprocess.Popen(
             [rotator_binary(), "sandbox", "start", "--listen", "127.0.0.1:0", *options],
@@ -82,14 +83,18 @@ class Sandbox:
 
     def client(self, service, account=ACCOUNT, region=REGION, **config):
         """A boto3 client. It tries once: an answer that it would retry is a finding."""
-        settings = {"retries": {"total_max_attempts": 1, "mode": "standard"}, "read_timeout": 60, **config}
-        return boto3.session.Session(account, "sandbox", region_name=region).client(
-            service, endpoint_url=self.url, config=botocore.config.Config(**settings)
-        )
+        known = (service, account, region, *config.items())
+        if known not in self.clients:
+            settings = {"retries": {"total_max_attempts": 1, "mode": "standard"}, "read_timeout": 60, **config}
+            # Making a client reads its whole model: one serves for all calls.
+            self.clients[known] = boto3.session.Session(account, "sandbox", region_name=region).client(
+                service, endpoint_url=self.url, config=botocore.config.Config(**settings)
+            )
+        return self.clients[known]
 
-    def aws(self, *arguments, account=ACCOUNT, region=REGION, exits=0):
+    def aws(self, *arguments, account=ACCOUNT, region=REGION, output="json", exits=0):
         """Runs AWS's CLI; returns its JSON, or its text, or where it is to fail what it says."""
-        command = [str(Path(sys.executable).parent / "aws"), *arguments, "--output", "json"]
+        command = [str(Path(sys.executable).parent / "aws"), *arguments, "--output", output]
         done = subprocess.run(command, env=self.environment(account, region), capture_output=True, text=True)
         assert done.returncode == exits, f"{arguments} ended with {done.returncode}: {done.stdout}{done.stderr}"
         if exits:

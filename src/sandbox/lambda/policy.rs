@@ -337,7 +337,7 @@ fn holds(condition: &Map<String, Value>, account: &str, secret_arn: &str) -> boo
 }
 
 /// IAM's patterns: `*` for any characters, `?` for one. Linear but for the last `*`, which alone is tried again.
-fn like(pattern: &str, text: &str) -> bool {
+pub(in crate::sandbox) fn like(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     let mut star = None;

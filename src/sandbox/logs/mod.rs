@@ -53,16 +53,6 @@ struct LogEvent {
     message: String,
 }
 
-/// The last messages of a group that a function itself wrote, oldest first.
-pub fn last_messages(state: &State, group: &str, count: usize) -> Vec<String> {
-    let platform = ["START RequestId", "END RequestId", "REPORT RequestId", "INIT_START"];
-    let Some(group) = state.groups.get(group) else { return Vec::new() };
-    let own = group.events.iter().rev().filter(|event| !platform.iter().any(|word| event.message.starts_with(word)));
-    let mut messages: Vec<String> = own.take(count).map(|event| event.message.clone()).collect();
-    messages.reverse();
-    messages
-}
-
 /// Adds events to a stream, which is made where it is missing; the oldest of its group go where there are too many.
 pub fn append(
     state: &mut State,

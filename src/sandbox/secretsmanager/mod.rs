@@ -8,9 +8,11 @@
 //! | [`rotate`] | what a rotation is asked for with |
 //! | [`runner`] | rotations as they happen, schedules |
 //! | [`password`] | made-up passwords |
+//! | [`access`] | who may name another account's secret |
 //!
 //! [`model`] and [`input`] check requests, [`schedule`] reads rotation rules, [`secret`] is the state.
 
+mod access;
 mod describe;
 mod input;
 mod lifecycle;
@@ -39,7 +41,8 @@ pub async fn handle(shared: &Arc<Shared>, call: &Call, request: Map<String, Json
     let operation = call.operation.as_str();
     let members = model::members(operation).ok_or_else(|| ApiError::not_served(call.service, operation))?;
     let input = Input::check(members, request)?;
-    let answer = perform(shared, call, operation, &input)?;
+    let performed = access::in_the_secrets_account(shared, call, &input)?;
+    let answer = perform(shared, &performed, operation, &input)?;
     Ok(json::answer(call, &answer))
 }
 
@@ -48,7 +51,14 @@ fn perform(shared: &Arc<Shared>, call: &Call, operation: &str, input: &Input) ->
         shared.read(&call.account, &call.region, |region| look(&region.secrets, input))
     };
     let write = |change: fn(&mut State, &Call, &Input) -> Result<Json, ApiError>| {
-        shared.write(&call.account, &call.region, |region| change(&mut region.secrets, call, input))
+        let mut world = shared.world();
+        let answer = change(&mut world.region(&call.account, &call.region).secrets, call, input)?;
+        if let Some(id) = input.text("SecretId") {
+            lifecycle::follow(&mut world, &call.account, &call.region, id);
+        }
+        drop(world);
+        shared.touch();
+        Ok(answer)
     };
     let everywhere = |change: fn(&mut super::state::World, &Call, &Input) -> Result<Json, ApiError>| {
         let result = change(&mut shared.world(), call, input);
