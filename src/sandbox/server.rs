@@ -9,6 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request};
 use axum::response::Response as HttpResponse;
+use futures::StreamExt as _;
 use tokio::net::TcpListener;
 
 use super::calls::Entry;
@@ -22,6 +23,9 @@ use super::{cloudformation, control, history, lambda, logs, secretsmanager, serv
 
 /// The largest body: a direct upload of 50 MB, in base64, with room for the rest.
 const LARGEST_BODY: usize = 80 * 1024 * 1024;
+
+/// How much of a larger one is read and dropped.
+const MOST_DROPPED: usize = 4 * LARGEST_BODY;
 
 /// Serves until the sandbox stops.
 pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
@@ -47,10 +51,10 @@ async fn answer(
     if let Some(fault) = unread_fault(&shared, &parts).await {
         return deliver(Reply::None, &fault, &line);
     }
-    let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
-        return http(control::error(413, "the request's body is too large, or ended early"));
-    };
     let path = parts.uri.path();
+    let Some(body) = receive(body).await else {
+        return http(too_large(&parts.headers, path));
+    };
     if let Some(path) = path.strip_prefix("/_sandbox/") {
         return http(sandbox(&shared, parts.method.as_str(), path, &parts.headers, &body).await);
     }
@@ -122,6 +126,36 @@ async fn unread_fault(shared: &Shared, parts: &request::Parts) -> Option<Fault> 
         shared.calls().add(entry(call, 0, Some(ended(&fault).to_owned())));
     }
     Some(fault)
+}
+
+/// The whole body; `None`: it is too large, or ended early. What is too large is read nevertheless, within limits: a client that is
+/// still sending would see a broken connection, and not the answer.
+async fn receive(body: Body) -> Option<Bytes> {
+    let mut received = Vec::new();
+    let mut dropped = 0;
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.ok()?;
+        if dropped == 0 && received.len() + chunk.len() <= LARGEST_BODY {
+            received.extend_from_slice(&chunk);
+            continue;
+        }
+        received = Vec::new();
+        dropped += chunk.len();
+        if dropped > MOST_DROPPED {
+            return None;
+        }
+    }
+    (dropped == 0).then(|| received.into())
+}
+
+/// What AWS's front end says of a body that no service takes.
+fn too_large(headers: &HeaderMap, path: &str) -> Response {
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).and_then(json::target);
+    let request = Incoming { method: "POST", path, query: "", headers, body: Bytes::new() };
+    let service = guess(&request, target.map(|(service, _)| service));
+    let message = format!("Request must be smaller than {LARGEST_BODY} bytes");
+    ApiError::new(413, "RequestEntityTooLargeException", message).response(service, &uuid::Uuid::new_v4().to_string())
 }
 
 /// A web page must not reach the sandbox: not by a name that somebody points at loopback, nor across origins.

@@ -45,8 +45,11 @@ suites! {
     clients,
     cloudformation,
     faults,
+    functions,
+    node,
     persistence,
     rotation,
     schedules,
+    services,
     walk,
 }
