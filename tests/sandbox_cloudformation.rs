@@ -202,7 +202,7 @@ impl World {
     }
 
     fn fault(&self, script: &str) {
-        self.sandbox.shared().faults().replace(faults::parse(script).expect("it is a script"));
+        self.sandbox.shared().script(faults::parse(script).expect("it is a script"));
     }
 }
 
@@ -342,13 +342,13 @@ async fn bad_requests_are_refused_in_the_words_of_aws() {
             "BadRequestException",
             "Parameter 'runtime' must be one of AllowedValues",
         ),
-        (generic(Some("9.9.9"), &[]), "NotFoundException", "does not have a version 9.9.9"),
+        (generic(Some("9.9.9"), &[]), "BadRequestException", "does not have a version 9.9.9"),
         (
             Deployment {
                 application: "arn:aws:serverlessrepo:us-east-1:297356227824:applications/Unknown",
                 ..generic(None, &[])
             },
-            "NotFoundException",
+            "BadRequestException",
             "does not exist",
         ),
     ] {

@@ -28,8 +28,7 @@ const PRINCIPAL: &str = "secretsmanager.amazonaws.com";
 /// Tags that `CloudFormation` sets by itself and refuses from others.
 const RESERVED_TAGS: &str = "aws:";
 
-/// All that a template can need: a change of tags runs the template that the stack has already. What a stack reports of its
-/// own capabilities isn't enough, since one that was made from a change set doesn't report `CAPABILITY_AUTO_EXPAND`.
+/// All that a template can need, for a stack that doesn't report what it was allowed.
 const CAPABILITIES: [cloudformation::Capability; 3] = [
     cloudformation::Capability::CapabilityIam,
     cloudformation::Capability::CapabilityNamedIam,
@@ -63,6 +62,17 @@ fn done(answer: &impl RequestId) -> Done {
 
 fn incomplete(action: &'static str, resource: &str, what: &str) -> AwsError {
     AwsError::other(ErrorKind::Other, action, resource, &format!("the answer holds no {what}"))
+}
+
+/// What a change of nothing but tags acknowledges: what the stack's template was allowed already, since it runs again as it is.
+///
+/// More would stay on the stack as a change that nobody asked for, and that other tools then show. `CAPABILITY_AUTO_EXPAND`,
+/// which a stack may not report, doesn't apply to change sets (API reference, `CreateChangeSet`, `Capabilities`).
+fn capabilities(stack: &LiveStack) -> Vec<cloudformation::Capability> {
+    if stack.capabilities.is_empty() {
+        return CAPABILITIES.to_vec();
+    }
+    stack.capabilities.iter().map(|capability| capability.as_str().into()).collect()
 }
 
 impl Execute for Writer {
@@ -103,7 +113,7 @@ impl Execute for Writer {
             .change_set_name(format!("rotator-{}", uuid::Uuid::new_v4()))
             .change_set_type(cloudformation::ChangeSetType::Update)
             .use_previous_template(true)
-            .set_capabilities(Some(CAPABILITIES.to_vec()));
+            .set_capabilities(Some(capabilities(stack)));
         for name in stack.parameters.keys() {
             call = call
                 .parameters(cloudformation::Parameter::builder().parameter_key(name).use_previous_value(true).build());

@@ -95,20 +95,28 @@ pub fn stop_at_once(code: u8) -> ! {
     std::process::exit(i32::from(code))
 }
 
-/// Ends with Ctrl-C, or with the signal that services and pipelines' jobs are stopped by.
-pub async fn stop_signal() {
+/// Listens from now on; ends with Ctrl-C, or with the signal that services and pipelines' jobs are stopped by.
+pub fn stop_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+        // Where one can't be listened for, it does what it does by itself.
+        [SignalKind::interrupt(), SignalKind::terminate()].map(signal)
+    };
+    #[cfg(unix)]
+    let received = async move {
+        let waits = signals.into_iter().filter_map(Result::ok).map(|mut signal| async move { signal.recv().await });
+        let waits: Vec<_> = waits.map(Box::pin).collect();
+        if waits.is_empty() {
+            std::future::pending::<()>().await;
         }
-    }
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
+        futures::future::select_all(waits).await;
+    };
+    #[cfg(not(unix))]
+    let received = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    received
 }

@@ -96,6 +96,6 @@ impl Rehearsal {
     /// Ends it, and saves its state.
     pub async fn close(self) -> Result<(), Printed> {
         self.notices();
-        self.sandbox.shutdown().await.map_err(|error| Printed(output::fail(&error.to_string(), &[])))
+        self.sandbox.shutdown().await.map_err(|error| Printed(super::sandbox::fail(&sandbox::StartError::State(error))))
     }
 }

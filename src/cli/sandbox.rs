@@ -20,6 +20,25 @@ pub enum Command {
     Start(Arguments),
 }
 
+/// What `--help` says of scripted failures; [`sandbox::faults`] says it at length.
+const FAULTS: &str = r#"Scripted failures: a JSON array of rules, or one rule a line, such as
+  {"operation": "RotateSecret", "times": 2, "error": {"code": "ThrottlingException"}}
+  {"service": "lambda", "every": 10, "answer": {"status": 502, "body": "<html>…"}}
+
+The first rule that hits a call decides.
+  service, operation, match    which calls; `match`: a text in the request
+  skip, times                  let so many pass first; rest after so many hits
+  every, percent + seed        one in so many; so many in a hundred, the same each run
+  error                        {"code", "status", "message"}: the service's own error
+  answer                       {"status", "content_type", "body"}: a load balancer's
+  reset, close                 true: no answer, the connection is reset or closed
+  when                         "before" the effect, "after" it; "unread": before the body is read
+  delay_ms, slow_body_ms       wait first; let the answer's body trickle
+  break_body                   "reset", "close" or "truncate": only half of the body comes
+  stale_seconds                answer a list or a description as of so many seconds ago
+
+`POST /_sandbox/faults`, with the header `x-rotator-sandbox: 1`, puts another script in its place"#;
+
 /// Serves the sandbox.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -42,8 +61,8 @@ pub struct Arguments {
     /// Whether to throttle as AWS does
     #[arg(long, value_name = "WHICH", default_value = "off")]
     quotas: Quotas,
-    /// Scripted failures
-    #[arg(long, value_name = "FILE")]
+    /// Scripted failures: JSON, one rule a line
+    #[arg(long, value_name = "FILE", long_help = FAULTS)]
     faults: Option<PathBuf>,
     /// Write one JSON line a call to this file: time, service, operation, status, error code
     #[arg(long, value_name = "FILE")]
@@ -80,6 +99,8 @@ pub async fn run(global: &Global, command: Command) -> u8 {
         ..sandbox::Options::default()
     };
     let (account, region) = (options.account.clone(), options.region.clone());
+    // Before anybody can know that it runs, so that whoever stops it at once stops it in good order.
+    let mut stopped = std::pin::pin!(output::stop_signal());
     let running = match sandbox::start(options).await {
         Ok(running) => running,
         Err(error) => return fail(&error),
@@ -92,7 +113,6 @@ pub async fn run(global: &Global, command: Command) -> u8 {
         running.url()
     ));
     let mut tick = tokio::time::interval(Duration::from_millis(250));
-    let mut stopped = std::pin::pin!(output::stop_signal());
     loop {
         tokio::select! {
             () = &mut stopped => break,
@@ -105,7 +125,7 @@ pub async fn run(global: &Global, command: Command) -> u8 {
     }
     match running.shutdown().await {
         Ok(()) => exit::OK,
-        Err(error) => output::fail(&error.to_string(), &[]),
+        Err(error) => fail(&StartError::State(error)),
     }
 }
 

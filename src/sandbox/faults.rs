@@ -1,15 +1,53 @@
-//! Scripted failures: which call, what goes wrong, before or after its effect, how often.
+//! Scripted failures: which call, what goes wrong with it, when, how often.
 //!
-//! A script is a JSON array of rules, an object with `rules`, or one rule a line:
+//! A script is a JSON array of rules, an object with `rules`, or one rule a line. A member that isn't known, or that doesn't
+//! fit the others, is refused: it would be a failure that never happens.
 //!
 //! ```json
 //! {"service": "secretsmanager", "operation": "RotateSecret", "skip": 2, "times": 1,
 //!  "error": {"status": 400, "code": "ThrottlingException", "message": "Rate exceeded"}}
 //! {"operation": "UpdateFunctionCode", "when": "after", "reset": true}
 //! {"operation": "DescribeSecret", "match": "payments/", "delay_ms": 250}
+//! {"service": "lambda", "every": 10, "answer": {"status": 502, "content_type": "text/html", "body": "<html>…"}}
+//! {"operation": "GetFunction", "percent": 5, "seed": 7, "break_body": "reset"}
+//! {"operation": "ListSecrets", "stale_seconds": 300}
 //! ```
+//!
+//! | Which calls | |
+//! |---|---|
+//! | `service` | a service's signing name; absent: every service |
+//! | `operation` | an operation's name; absent: every operation |
+//! | `match` | what the request must contain: its body, or its path and query |
+//!
+//! | Which of those | |
+//! |---|---|
+//! | `skip` | so many pass first |
+//! | `every` | of the rest, every so many'th is hit |
+//! | `percent`, `seed` | of the rest, so many in a hundred are hit, which ones follows from the seed: the same in each run |
+//! | `times` | after so many hits the rule rests; absent: never |
+//!
+//! | What goes wrong | |
+//! |---|---|
+//! | `error` | the service's own error: `code`, `status` (400), `message` |
+//! | `answer` | what a load balancer in front of a service answers: `status`, `content_type`, `body`, all but the status may be absent |
+//! | `reset` | no answer: the connection is reset (`ECONNRESET`) |
+//! | `close` | no answer: the connection is closed in good order |
+//! | `delay_ms` | the call waits first; alone, or before one of the others |
+//! | `slow_body_ms` | the answer's body trickles over this time |
+//! | `break_body` | half of the answer's body comes; then the connection is reset (`"reset"`), or closed (`"close"`), or all seems well, the length included (`"truncate"`) |
+//! | `stale_seconds` | the call is answered as it would have been so many seconds of service time ago: for operations that list or describe |
+//!
+//! | `when` | |
+//! |---|---|
+//! | `"unread"` | once the request's head is read and before its body is: with `reset` and `close`. `match` sees path and query alone, and what `CloudFormation` and STS are asked for isn't known yet |
+//! | `"before"` | before the call's effect; this is where it stands absent |
+//! | `"after"` | after its effect: the call has done what it does, and its answer is lost |
+//!
+//! What AWS's own consistency model does to clients is scripted with these: a permission that still spreads is an `error` of
+//! `RotateSecret` with `times`, lists that lag are `stale_seconds`, a clock that is off is an `error` `SignatureDoesNotMatch`.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,14 +56,22 @@ use serde::Deserialize;
 use super::service::Service;
 use super::wire::ApiError;
 
-/// Whether a failure comes before the call's effect or after it.
+/// The longest of all waits, in milliseconds: an hour.
+const LONGEST_WAIT: u64 = 3_600_000;
+
+/// The furthest look back, in seconds: a day. AWS documents up to five minutes.
+const LONGEST_LAG: u64 = 86_400;
+
+/// When a failure comes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum When {
-    /// The call does nothing.
+    /// Before the request's body is read.
+    Unread,
+    /// Before the effect: the call does nothing.
     #[default]
     Before,
-    /// The call does what it does; its answer is lost.
+    /// After the effect: the call does what it does; its answer is lost.
     After,
 }
 
@@ -47,6 +93,31 @@ fn bad_request() -> u16 {
     400
 }
 
+/// An answer that no service gave: a load balancer's, or a proxy's.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Such as `text/html`; absent: none is said.
+    pub content_type: Option<String>,
+    /// As it is sent; absent: empty.
+    #[serde(default)]
+    pub body: String,
+}
+
+/// How an answer's body ends too early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Break {
+    /// The connection is reset in the middle.
+    Reset,
+    /// The connection is closed in the middle: fewer bytes than `Content-Length` said.
+    Close,
+    /// The text ends in the middle, and `Content-Length` agrees.
+    Truncate,
+}
+
 /// One rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -60,16 +131,110 @@ pub struct Rule {
     pub matches: Option<String>,
     /// Answer with this error.
     pub error: Option<Failure>,
-    /// Close the connection without an answer.
+    /// Answer with this, in no service's words.
+    pub answer: Option<Answer>,
+    /// Reset the connection without an answer.
     pub reset: bool,
-    /// Wait first, in milliseconds.
+    /// Close the connection without an answer.
+    pub close: bool,
+    /// Wait first, in milliseconds: up to an hour.
     pub delay_ms: u64,
-    /// Before the call's effect, or after it.
+    /// The answer's body takes this long, in milliseconds: up to an hour.
+    pub slow_body_ms: u64,
+    /// The answer's body breaks off.
+    pub break_body: Option<Break>,
+    /// Answer from the state of so many seconds ago: 1 to 86,400.
+    pub stale_seconds: Option<u64>,
+    /// When it fails.
     pub when: When,
     /// How many calls it hits; absent: all.
     pub times: Option<u32>,
     /// How many matching calls it lets through first.
     pub skip: u32,
+    /// It hits one call in so many: the last one of each such row. From 1.
+    pub every: Option<u32>,
+    /// It hits so many calls in a hundred: 1 to 100.
+    pub percent: Option<u8>,
+    /// Which calls `percent` hits follows from this; absent: 0.
+    pub seed: Option<u64>,
+}
+
+impl Rule {
+    /// What is wrong with it as a whole, in words for its author.
+    fn problem(&self) -> Option<String> {
+        let failures = [
+            ("error", self.error.is_some()),
+            ("answer", self.answer.is_some()),
+            ("reset", self.reset),
+            ("close", self.close),
+        ];
+        let failures: Vec<&str> = failures.into_iter().filter_map(|(name, given)| given.then_some(name)).collect();
+        let statuses =
+            [self.error.as_ref().map(|error| error.status), self.answer.as_ref().map(|answer| answer.status)];
+        let delivered = [
+            ("slow_body_ms", self.slow_body_ms > 0),
+            ("break_body", self.break_body.is_some()),
+            ("stale_seconds", self.stale_seconds.is_some()),
+        ];
+        let delivered: Vec<&str> = delivered.into_iter().filter_map(|(name, given)| given.then_some(name)).collect();
+        let services = Service::ALL.map(Service::name);
+        let by_query = |name: &str| name == Service::CloudFormation.name() || name == Service::Sts.name();
+        if let Some(unknown) = self.service.as_deref().filter(|name| !services.contains(name)) {
+            Some(format!("`{unknown}` is not served; `service` is one of {}", services.join(", ")))
+        } else if failures.len() > 1 {
+            Some(format!("`{}` and `{}` exclude each other", failures[0], failures[1]))
+        } else if failures.is_empty() && delivered.is_empty() && self.delay_ms == 0 {
+            Some("nothing goes wrong by it: it needs `error`, `answer`, `reset`, `close`, `delay_ms`, `slow_body_ms`, `break_body` or `stale_seconds`".to_owned())
+        } else if let Some(status) = statuses.into_iter().flatten().find(|status| !(200..=599).contains(status)) {
+            Some(format!("{status} is no status of an answer: `status` is from 200 to 599"))
+        } else if self.delay_ms.max(self.slow_body_ms) > LONGEST_WAIT {
+            Some(format!("`delay_ms` and `slow_body_ms` are at most {LONGEST_WAIT}, an hour"))
+        } else if !delivered.is_empty() && (self.reset || self.close) {
+            Some(format!("`{}` needs an answer, and `{}` gives none", delivered[0], failures[0]))
+        } else if self.when == When::Unread && !(self.reset || self.close) {
+            Some("`\"when\": \"unread\"` goes with `reset` or `close`".to_owned())
+        } else if self.when == When::Unread && self.operation.is_some() && self.service.as_deref().is_some_and(by_query)
+        {
+            Some("`\"when\": \"unread\"` takes no `operation` of this service, which names it in the body".to_owned())
+        } else if self.stale_seconds.is_some_and(|seconds| !(1..=LONGEST_LAG).contains(&seconds)) {
+            Some(format!("`stale_seconds` is from 1 to {LONGEST_LAG}"))
+        } else if self.stale_seconds.is_some() && !self.operation.as_deref().is_some_and(only_reads) {
+            Some("`stale_seconds` needs an `operation` that lists or describes, such as `ListSecrets`".to_owned())
+        } else if self.every == Some(0) {
+            Some("`every` is from 1 up".to_owned())
+        } else if self.percent.is_some_and(|percent| !(1..=100).contains(&percent)) {
+            Some("`percent` is from 1 to 100".to_owned())
+        } else if self.every.is_some() && self.percent.is_some() {
+            Some("`every` and `percent` exclude each other".to_owned())
+        } else if self.seed.is_some() && self.percent.is_none() {
+            Some("`seed` goes with `percent`".to_owned())
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether an operation answers from the state alone, so that it can be answered from an older one.
+fn only_reads(operation: &str) -> bool {
+    operation.starts_with("List")
+        || operation.starts_with("Describe")
+        || matches!(operation, "GetFunction" | "GetFunctionConfiguration" | "GetPolicy")
+}
+
+/// Why a text is no script.
+#[derive(Debug, thiserror::Error)]
+pub enum ScriptError {
+    /// It isn't JSON, or has members that no rule has.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// A rule makes no sense.
+    #[error("rule {number}: {problem}")]
+    Rule {
+        /// Which one, from 1.
+        number: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 /// Why a script can't be used.
@@ -89,7 +254,7 @@ pub enum FaultsError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: serde_json::Error,
+        source: ScriptError,
     },
 }
 
@@ -100,20 +265,24 @@ pub fn read(path: &Path) -> Result<Vec<Rule>, FaultsError> {
 }
 
 /// Reads a script: an array, an object with `rules`, or one rule a line.
-pub fn parse(text: &str) -> Result<Vec<Rule>, serde_json::Error> {
+pub fn parse(text: &str) -> Result<Vec<Rule>, ScriptError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Script {
         rules: Vec<Rule>,
     }
     let text = text.trim();
-    if text.starts_with('[') {
-        return serde_json::from_str(text);
-    }
-    if let Ok(script) = serde_json::from_str::<Script>(text) {
-        return Ok(script.rules);
-    }
-    serde_json::Deserializer::from_str(text).into_iter().collect()
+    // Which form it has is settled first, so that an error speaks of the form that was meant.
+    let has_rules = || serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| value.get("rules").is_some());
+    let rules: Vec<Rule> = if text.starts_with('[') {
+        serde_json::from_str(text)?
+    } else if has_rules() {
+        serde_json::from_str::<Script>(text)?.rules
+    } else {
+        serde_json::Deserializer::from_str(text).into_iter().collect::<Result<_, _>>()?
+    };
+    let problem = rules.iter().enumerate().find_map(|(at, rule)| Some((at + 1, rule.problem()?)));
+    problem.map_or(Ok(rules), |(number, problem)| Err(ScriptError::Rule { number, problem }))
 }
 
 /// What is to go wrong with one call.
@@ -123,68 +292,142 @@ pub struct Fault {
     pub delay: Duration,
     /// Then answer with this.
     pub error: Option<ApiError>,
-    /// Or close the connection.
+    /// Or with this.
+    pub answer: Option<Answer>,
+    /// Or reset the connection.
     pub reset: bool,
+    /// Or close it.
+    pub close: bool,
     /// Before the effect, or after it.
     pub when: When,
+    /// How long the answer's body takes.
+    pub slow_body: Duration,
+    /// How the answer's body breaks off.
+    pub break_body: Option<Break>,
+    /// How old the state is that it is answered from.
+    pub stale: Option<Duration>,
 }
 
 impl Fault {
     /// Whether the call gets no answer of its own.
     pub fn is_failure(&self) -> bool {
-        self.reset || self.error.is_some()
+        self.reset || self.close || self.error.is_some() || self.answer.is_some()
+    }
+}
+
+impl From<&Rule> for Fault {
+    fn from(rule: &Rule) -> Self {
+        let error = rule.error.as_ref();
+        Self {
+            delay: Duration::from_millis(rule.delay_ms),
+            error: error.map(|error| ApiError::new(error.status, error.code.as_str(), error.message.as_str())),
+            answer: rule.answer.clone(),
+            reset: rule.reset,
+            close: rule.close,
+            when: rule.when,
+            slow_body: Duration::from_millis(rule.slow_body_ms),
+            break_body: rule.break_body,
+            stale: rule.stale_seconds.map(Duration::from_secs),
+        }
+    }
+}
+
+/// A rule in force.
+#[derive(Debug)]
+struct Active {
+    rule: Rule,
+    /// How many calls it met.
+    met: u64,
+    /// How many it hit.
+    hits: u64,
+    dice: fastrand::Rng,
+}
+
+impl Active {
+    fn new(rule: Rule) -> Self {
+        let dice = fastrand::Rng::with_seed(rule.seed.unwrap_or(0));
+        Self { rule, met: 0, hits: 0, dice }
+    }
+
+    /// Counts a call that it meets; whether it hits it.
+    fn hits(&mut self) -> bool {
+        if self.rule.times.is_some_and(|times| self.hits >= u64::from(times)) {
+            return false;
+        }
+        self.met += 1;
+        let Some(nth) = self.met.checked_sub(u64::from(self.rule.skip)).filter(|nth| *nth > 0) else { return false };
+        let hit = self.rule.every.is_none_or(|every| nth.is_multiple_of(u64::from(every)))
+            && self.rule.percent.is_none_or(|percent| self.dice.u8(..100) < percent);
+        self.hits += u64::from(hit);
+        hit
     }
 }
 
 /// The rules in force.
 #[derive(Debug, Default)]
 pub struct Faults {
-    rules: Mutex<Vec<Rule>>,
+    rules: Mutex<Vec<Active>>,
+    /// Whether any rule is there at all: most sandboxes have none, and then calls don't queue here.
+    any: AtomicBool,
+    /// Whether a rule comes before a request's body.
+    any_unread: AtomicBool,
 }
 
 impl Faults {
-    /// With these rules.
-    pub fn new(rules: Vec<Rule>) -> Self {
-        Self { rules: Mutex::new(rules) }
-    }
-
     /// Puts these rules in place of the old ones.
-    pub fn replace(&self, rules: Vec<Rule>) {
-        *self.lock() = rules;
+    pub(super) fn replace(&self, rules: Vec<Rule>) {
+        let mut active = self.lock();
+        self.any.store(!rules.is_empty(), Ordering::Relaxed);
+        self.any_unread.store(rules.iter().any(|rule| rule.when == When::Unread), Ordering::Relaxed);
+        *active = rules.into_iter().map(Active::new).collect();
     }
 
-    /// What is to go wrong with a call: the first rule that meets it.
+    /// How many calls each rule has hit so far, in the script's order.
+    pub fn hits(&self) -> Vec<u64> {
+        self.lock().iter().map(|active| active.hits).collect()
+    }
+
+    /// What is to go wrong with a call: the first rule that hits it. `request` says whether it contains a text.
     pub fn take(&self, service: Service, operation: &str, request: impl Fn(&str) -> bool) -> Option<Fault> {
-        let mut rules = self.lock();
-        for rule in rules.iter_mut() {
-            let meant = rule.service.as_deref().is_none_or(|name| name == service.name())
-                && rule.operation.as_deref().is_none_or(|name| name == operation)
-                && rule.times != Some(0)
-                && rule.matches.as_deref().is_none_or(&request);
-            if !meant {
-                continue;
-            }
-            if rule.skip > 0 {
-                rule.skip -= 1;
-                continue;
-            }
-            if let Some(times) = &mut rule.times {
-                *times -= 1;
-            }
-            return Some(Fault {
-                delay: Duration::from_millis(rule.delay_ms),
-                error: rule
-                    .error
-                    .as_ref()
-                    .map(|failure| ApiError::new(failure.status, failure.code.as_str(), failure.message.as_str())),
-                reset: rule.reset,
-                when: rule.when,
-            });
+        if !self.any.load(Ordering::Relaxed) {
+            return None;
         }
-        None
+        self.first(service, Some(operation), false, request)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Rule>> {
+    /// The same before its body is read, where the operation may not be known yet.
+    pub(super) fn take_unread(
+        &self,
+        service: Service,
+        operation: Option<&str>,
+        request: impl Fn(&str) -> bool,
+    ) -> Option<Fault> {
+        self.first(service, operation, true, request)
+    }
+
+    /// Whether [`Faults::take_unread`] may have an answer.
+    pub(super) fn any_unread(&self) -> bool {
+        self.any_unread.load(Ordering::Relaxed)
+    }
+
+    fn first(
+        &self,
+        service: Service,
+        operation: Option<&str>,
+        unread: bool,
+        request: impl Fn(&str) -> bool,
+    ) -> Option<Fault> {
+        self.lock().iter_mut().find_map(|active| {
+            let rule = &active.rule;
+            let meant = (rule.when == When::Unread) == unread
+                && rule.service.as_deref().is_none_or(|name| name == service.name())
+                && rule.operation.as_deref().is_none_or(|name| Some(name) == operation)
+                && rule.matches.as_deref().is_none_or(&request);
+            (meant && active.hits()).then(|| Fault::from(&active.rule))
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Active>> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -193,15 +436,19 @@ impl Faults {
 mod tests {
     use super::*;
 
+    fn faults(script: &str) -> Faults {
+        let faults = Faults::default();
+        faults.replace(parse(script).expect("it is a script"));
+        faults
+    }
+
     /// Without it, a script's `skip` and `times` could hit other calls than the ones it counts.
     #[test]
     fn a_rule_skips_then_hits_then_rests() {
-        let rules = parse(
+        let faults = faults(
             r#"{"operation": "RotateSecret", "match": "payments/", "skip": 1, "times": 1, "error": {"code": "X"}}
                {"service": "lambda", "reset": true, "when": "after"}"#,
-        )
-        .expect("it is a script");
-        let faults = Faults::new(rules);
+        );
         let take =
             |body: &'static str| faults.take(Service::SecretsManager, "RotateSecret", |part| body.contains(part));
         assert_eq!(take("other"), None);
@@ -210,12 +457,63 @@ mod tests {
         assert_eq!(take("payments/a"), None);
         let fault = faults.take(Service::Lambda, "Invoke", |_| true).expect("every call to Lambda");
         assert!(fault.reset && fault.when == When::After && fault.is_failure());
+        assert_eq!(faults.hits(), [1, 1]);
     }
 
-    /// Without it, a misspelt member would be a fault that never happens, and its test would pass for nothing.
+    /// Without it, a rare failure could not be scripted, or would come at other calls in each run.
     #[test]
-    fn unknown_members_are_refused() {
-        assert!(parse(r#"[{"operatoin": "RotateSecret"}]"#).is_err());
-        assert!(parse(r#"{"rules": [{"operation": "RotateSecret"}]}"#).is_ok_and(|rules| rules.len() == 1));
+    fn rare_failures_come_at_the_same_calls_in_each_run() {
+        let row = |script: &str| {
+            let faults = faults(script);
+            let hit = |_| faults.take(Service::Sts, "GetCallerIdentity", |_| true).is_some();
+            (0..200).map(hit).collect::<Vec<bool>>()
+        };
+        let every = row(r#"[{"every": 3, "skip": 1, "times": 2, "reset": true}]"#);
+        let hit: Vec<usize> = every.iter().enumerate().filter_map(|(at, hit)| hit.then_some(at)).collect();
+        assert_eq!(hit, [3, 6]);
+        let percent = row(r#"[{"percent": 20, "seed": 1, "reset": true}]"#);
+        assert_eq!(percent, row(r#"[{"percent": 20, "seed": 1, "reset": true}]"#));
+        assert_ne!(percent, row(r#"[{"percent": 20, "seed": 2, "reset": true}]"#));
+        let hits = percent.iter().filter(|hit| **hit).count();
+        assert!((20..=60).contains(&hits), "{hits} of 200");
+    }
+
+    /// Without it, a rule that comes too early would also hit calls after their bodies were read, or none.
+    #[test]
+    fn a_rule_for_unread_requests_hits_no_others() {
+        let faults = faults(r#"[{"service": "lambda", "when": "unread", "close": true}]"#);
+        assert!(faults.any_unread());
+        assert_eq!(faults.take(Service::Lambda, "Invoke", |_| true), None);
+        assert!(faults.take_unread(Service::Lambda, None, |_| true).is_some_and(|fault| fault.close));
+    }
+
+    /// Without it, a misspelt member, or one that means nothing beside the others, would be a fault that never happens, and
+    /// its test would pass for nothing.
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let why = |script: &str| parse(script).map(|_| ()).expect_err(script).to_string();
+        assert!(why(r#"[{"operatoin": "RotateSecret"}]"#).contains("unknown field `operatoin`"));
+        assert!(why(r#"{"rules": [{"operatoin": "RotateSecret"}]}"#).contains("unknown field `operatoin`"));
+        assert!(parse(r#"{"rules": [{"reset": true}]}"#).is_ok_and(|rules| rules.len() == 1));
+        for (script, problem) in [
+            (r#"[{"reset": true}, {"operation": "A"}]"#, "rule 2: nothing goes wrong"),
+            (r#"[{"service": "secretmanager", "reset": true}]"#, "one of secretsmanager, lambda"),
+            (r#"[{"reset": true, "error": {"code": "X"}}]"#, "`error` and `reset` exclude"),
+            (r#"[{"error": {"code": "X", "status": 99}}]"#, "99"),
+            (r#"[{"delay_ms": 3600001}]"#, "an hour"),
+            (r#"[{"reset": true, "break_body": "reset"}]"#, "`break_body` needs an answer"),
+            (r#"[{"when": "unread", "delay_ms": 1}]"#, "`reset` or `close`"),
+            (r#"[{"when": "unread", "reset": true, "service": "sts", "operation": "A"}]"#, "in the body"),
+            (r#"[{"stale_seconds": 5}]"#, "lists or describes"),
+            (r#"[{"stale_seconds": 5, "operation": "GetSecretValue"}]"#, "lists or describes"),
+            (r#"[{"stale_seconds": 0, "operation": "ListSecrets"}]"#, "from 1"),
+            (r#"[{"every": 0, "reset": true}]"#, "from 1"),
+            (r#"[{"percent": 101, "reset": true}]"#, "from 1 to 100"),
+            (r#"[{"percent": 5, "every": 2, "reset": true}]"#, "exclude"),
+            (r#"[{"seed": 5, "reset": true}]"#, "goes with `percent`"),
+        ] {
+            let why = why(script);
+            assert!(why.contains(problem), "{script}: {why}");
+        }
     }
 }

@@ -9,13 +9,15 @@
 //!
 //! | Module | Knows |
 //! |---|---|
-//! | [`server`] | HTTP: who may speak to us, which protocol it is, the order of a call |
+//! | [`server`], `connection` | HTTP: who may speak to us, which protocol it is, the order of a call; how its answer goes out |
 //! | [`wire`] | AWS's protocols: JSON 1.1, Query with XML, REST with JSON; signatures; times |
+//! | [`model`] | what the API's models say about requests; each service has its table |
 //! | [`service`] | what every handler is given: [`service::Shared`] and [`service::Call`] |
 //! | [`state`] | [`state::World`]: all that is saved, per account and region |
 //! | [`clock`] | service time |
 //! | [`persist`] | the state file: lock, load, save |
 //! | [`faults`], [`quotas`], [`calls`] | scripted failures, throttling, the log of calls |
+//! | `history` | what the world was like a while ago, while a scripted failure asks for it |
 //! | [`control`] | `/_sandbox/…`, for tests |
 //! | [`secretsmanager`], [`sts`], [`lambda`], [`logs`], [`cloudformation`], [`serverlessrepo`] | one service each |
 //! | [`runtime`] | runs functions |
@@ -29,6 +31,7 @@ pub mod control;
 pub mod faults;
 pub mod lambda;
 pub mod logs;
+pub mod model;
 pub mod persist;
 pub mod quotas;
 pub mod runtime;
@@ -39,6 +42,9 @@ pub mod service;
 pub mod state;
 pub mod sts;
 pub mod wire;
+
+mod connection;
+mod history;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

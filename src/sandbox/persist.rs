@@ -1,5 +1,8 @@
-//! The state file: one JSON document, written whole to a temporary file beside it and then renamed, so that it is never
-//! half; locked, so that two processes don't overwrite each other's work.
+//! The state file: one JSON document, written whole to a draft beside it and then renamed, so that it is never half; locked, so
+//! that two processes don't overwrite each other's work.
+//!
+//! That holds however the process ends. Against a power cut it is as safe as the file system makes a rename: nothing in it is
+//! real, so no save waits for the disk.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufReader, BufWriter, Write as _};
@@ -99,10 +102,9 @@ impl Store {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(io)?;
         }
-        let mut lock_name = path.as_os_str().to_owned();
-        lock_name.push(".lock");
         // A sibling, since the state file itself is replaced by each save.
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock_name).map_err(io)?;
+        let lock = sibling(path, ".lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock).map_err(io)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(PersistError::Locked(path.to_owned())),
@@ -118,18 +120,39 @@ impl Store {
 
     fn save(&self, time: Time, world: &World) -> Result<(), PersistError> {
         let Some(path) = &self.file else { return Ok(()) };
-        let io = |source| PersistError::Io { path: path.clone(), source };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // Made readable to its owner alone, which suits values that may look like secrets.
-        let mut draft = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
-        let mut writer = BufWriter::new(draft.as_file_mut());
-        serde_json::to_writer(&mut writer, &DocumentRef { version: VERSION, time, world })
-            .map_err(|source| io(source.into()))?;
-        writer.flush().map_err(io)?;
-        drop(writer);
-        draft.persist(path).map_err(|error| io(error.error))?;
-        Ok(())
+        let draft = sibling(path, ".draft");
+        let result = write(&draft, time, world).and_then(|()| std::fs::rename(&draft, path));
+        result.map_err(|source| {
+            // What a full disk left of it only takes room. Where it can't be removed, the next save will try.
+            drop(std::fs::remove_file(&draft));
+            PersistError::Io { path: path.clone(), source }
+        })
     }
+}
+
+/// Writes a document to a new file, which its owner alone can read: its values may look like secrets.
+fn write(draft: &Path, time: Time, world: &World) -> std::io::Result<()> {
+    // The draft of a process that was killed while it saved. It always has this name, so that drafts don't pile up; whoever
+    // saves holds the lock, so that nobody else is writing it.
+    match std::fs::remove_file(draft) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    // Never through a link that somebody put in its place.
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut writer = BufWriter::new(options.open(draft)?);
+    serde_json::to_writer(&mut writer, &DocumentRef { version: VERSION, time, world })?;
+    writer.flush()
+}
+
+/// A file beside another one, named after it.
+fn sibling(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 fn read(path: &Path, file: File) -> Result<Saved, PersistError> {
@@ -145,21 +168,26 @@ fn read(path: &Path, file: File) -> Result<Saved, PersistError> {
     Ok(Saved { time: Some(document.time), world: document.world })
 }
 
-/// Saves soon after each change, and once more when the sandbox has ended.
+/// Saves soon after each change, and once more when the sandbox has ended. A save that failed is tried again.
 pub(super) async fn keep_saved(shared: Arc<Shared>, mut store: Store) {
     if store.file.is_none() {
         return;
     }
     let mut gather = GATHER;
-    while !shared.has_ended() {
-        tokio::select! {
-            () = shared.until_changed() => {}
-            () = shared.until_ended() => {}
+    let mut failed = false;
+    loop {
+        if !failed {
+            tokio::select! {
+                () = shared.until_changed() => {}
+                () = shared.until_ended() => {}
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(gather) => {}
             () = shared.until_ended() => {}
         }
+        // Asked before the world is looked at: if it ends while this save is written, there may be more to save.
+        let is_last = shared.has_ended();
         let started = Instant::now();
         // The clone is cheap (what is big is shared); writing happens without the lock and off the async threads.
         let world = shared.world().clone();
@@ -170,7 +198,11 @@ pub(super) async fn keep_saved(shared: Arc<Shared>, mut store: Store) {
         });
         let Ok((back, result)) = saving.await else { return };
         store = back;
+        failed = result.is_err();
         shared.set_save_error(result.err());
-        gather = (started.elapsed() * 4).clamp(GATHER, LONGEST_GATHER);
+        if is_last {
+            return;
+        }
+        gather = if failed { LONGEST_GATHER } else { (started.elapsed() * 4).clamp(GATHER, LONGEST_GATHER) };
     }
 }

@@ -1,50 +1,60 @@
 //! The HTTP server: who may speak to us, which service and operation is meant, and the order of a call:
-//! faults before, quota, the operation, faults after, latency, log.
+//! faults before, quota, the operation, faults after, latency, log, and the answer as faults let it out.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request};
 use axum::response::Response as HttpResponse;
-use axum::serve::ListenerExt as _;
+use futures::StreamExt as _;
 use tokio::net::TcpListener;
 
 use super::calls::Entry;
-use super::faults::{Fault, When};
+use super::connection::{self, Line, Lines};
+use super::faults::{Answer, Fault, When};
 use super::service::{Call, Service, Shared};
 use super::wire::query::Query;
 use super::wire::rest::RestRequest;
 use super::wire::{ApiError, Response, json, sigv4};
-use super::{cloudformation, control, lambda, logs, secretsmanager, serverlessrepo, sts};
+use super::{cloudformation, control, history, lambda, logs, secretsmanager, serverlessrepo, sts};
 
 /// The largest body: a direct upload of 50 MB, in base64, with room for the rest.
 const LARGEST_BODY: usize = 80 * 1024 * 1024;
 
+/// How much of a larger one is read and dropped.
+const MOST_DROPPED: usize = 4 * LARGEST_BODY;
+
 /// Serves until the sandbox stops.
 pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
     let until = Arc::clone(&shared);
-    let router = Router::new().fallback(answer).with_state(shared);
-    // Small answers must not wait for the client's acknowledgement of earlier ones. Where it can't be set, they do.
-    let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move { until.until_stopped().await });
+    let router = Router::new().fallback(answer).with_state(shared).into_make_service_with_connect_info::<Line>();
+    let server =
+        axum::serve(Lines(listener), router).with_graceful_shutdown(async move { until.until_stopped().await });
     // It ends when the sandbox does; errors of single connections stay with them.
     let _ = server.await;
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> HttpResponse {
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    request: Request,
+) -> HttpResponse {
     let (parts, body) = request.into_parts();
     if let Err(why) =
         check_sender(&shared, &parts.headers, parts.uri.authority().map(axum::http::uri::Authority::as_str))
     {
         return http(control::error(403, why));
     }
-    let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
-        return http(control::error(413, "the request's body is too large, or ended early"));
-    };
+    if let Some(fault) = unread_fault(&shared, &parts).await {
+        return deliver(Reply::None, &fault, &line);
+    }
     let path = parts.uri.path();
+    let Some(body) = receive(body).await else {
+        return http(too_large(&parts.headers, path));
+    };
     if let Some(path) = path.strip_prefix("/_sandbox/") {
         return http(sandbox(&shared, parts.method.as_str(), path, &parts.headers, &body).await);
     }
@@ -55,13 +65,97 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> HttpResp
         headers: &parts.headers,
         body,
     };
-    match call(&shared, &request).await {
-        Some(response) => http(response),
-        // Closes the connection: hyper drops the head that it has not sent yet when the body fails at once.
-        None => HttpResponse::new(Body::from_stream(futures::stream::once(async {
-            Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
-        }))),
+    let (reply, fault) = call(&shared, &request).await;
+    deliver(reply, &fault, &line)
+}
+
+/// What a call ends with.
+enum Reply {
+    /// The service's own answer.
+    Service(Response),
+    /// An answer of somebody before the service.
+    Other(Answer),
+    /// None: the connection ends.
+    None,
+}
+
+/// Sends a reply as its fault lets it out.
+fn deliver(reply: Reply, fault: &Fault, line: &Line) -> HttpResponse {
+    let response = match reply {
+        Reply::Service(response) => response,
+        Reply::Other(answer) => {
+            let mut response = Response::empty(answer.status);
+            response.body = Bytes::from(answer.body);
+            response.headers.extend(answer.content_type.map(|content_type| ("content-type", content_type)));
+            response
+        }
+        Reply::None => {
+            if fault.reset {
+                line.reset();
+            }
+            return HttpResponse::new(connection::no_answer());
+        }
+    };
+    if fault.slow_body.is_zero() && fault.break_body.is_none() {
+        return http(response);
     }
+    let (body, claimed) = connection::body(&response.body, fault.slow_body, fault.break_body, line);
+    let mut http = http(response);
+    *http.body_mut() = body;
+    http.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(claimed));
+    http
+}
+
+/// The fault of a request whose body hasn't been read, and isn't going to be.
+async fn unread_fault(shared: &Shared, parts: &request::Parts) -> Option<Fault> {
+    if !shared.faults().any_unread() {
+        return None;
+    }
+    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+    let request = Incoming { method: parts.method.as_str(), path, query, headers: &parts.headers, body: Bytes::new() };
+    let contains = |part: &str| path.contains(part) || query.contains(part);
+    // A request in the Query protocol doesn't say yet what it wants, nor do some malformed ones.
+    let (service, call) = match identify(shared, &request, "") {
+        Ok((call, _)) => (call.service, Some(call)),
+        Err((service, _)) => (service, None),
+    };
+    let operation = call.as_ref().map(|call| call.operation.as_str());
+    let fault = shared.faults().take_unread(service, operation, contains)?;
+    tokio::time::sleep(fault.delay).await;
+    if let Some(call) = call {
+        shared.calls().add(entry(call, 0, Some(ended(&fault).to_owned())));
+    }
+    Some(fault)
+}
+
+/// The whole body; `None`: it is too large, or ended early. What is too large is read nevertheless, within limits: a client that is
+/// still sending would see a broken connection, and not the answer.
+async fn receive(body: Body) -> Option<Bytes> {
+    let mut received = Vec::new();
+    let mut dropped = 0;
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.ok()?;
+        if dropped == 0 && received.len() + chunk.len() <= LARGEST_BODY {
+            received.extend_from_slice(&chunk);
+            continue;
+        }
+        received = Vec::new();
+        dropped += chunk.len();
+        if dropped > MOST_DROPPED {
+            return None;
+        }
+    }
+    (dropped == 0).then(|| received.into())
+}
+
+/// What AWS's front end says of a body that no service takes.
+fn too_large(headers: &HeaderMap, path: &str) -> Response {
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).and_then(json::target);
+    let request = Incoming { method: "POST", path, query: "", headers, body: Bytes::new() };
+    let service = guess(&request, target.map(|(service, _)| service));
+    let message = format!("Request must be smaller than {LARGEST_BODY} bytes");
+    ApiError::new(413, "RequestEntityTooLargeException", message).response(service, &uuid::Uuid::new_v4().to_string())
 }
 
 /// A web page must not reach the sandbox: not by a name that somebody points at loopback, nor across origins.
@@ -116,12 +210,12 @@ enum Parsed {
     Rest(RestRequest),
 }
 
-/// Answers an API call; `None`: close the connection.
-async fn call(shared: &Arc<Shared>, request: &Incoming<'_>) -> Option<Response> {
+/// Answers an API call. The fault says how the answer goes out.
+async fn call(shared: &Arc<Shared>, request: &Incoming<'_>) -> (Reply, Fault) {
     let request_id = uuid::Uuid::new_v4().to_string();
     let (call, parsed) = match identify(shared, request, &request_id) {
         Ok(identified) => identified,
-        Err((service, error)) => return Some(error.response(service, &request_id)),
+        Err((service, error)) => return (Reply::Service(error.response(service, &request_id)), Fault::default()),
     };
     let contains = |part: &str| {
         find(&request.body, part.as_bytes()) || request.path.contains(part) || request.query.contains(part)
@@ -131,13 +225,26 @@ async fn call(shared: &Arc<Shared>, request: &Incoming<'_>) -> Option<Response> 
     if !shared.options().latency.is_zero() {
         tokio::time::sleep(shared.options().latency).await;
     }
-    let (status, error) = match &result {
-        Some(Ok(response)) => (response.status, None),
-        Some(Err(error)) => (error.status, Some(error.code.clone())),
-        None => (0, Some("ConnectionReset".to_owned())),
+    let (reply, status, error) = match result {
+        Ok(Ok(response)) => {
+            let (status, broken) = (response.status, fault.break_body.map(|_| "BrokenBody".to_owned()));
+            (Reply::Service(response), status, broken)
+        }
+        Ok(Err(error)) => {
+            (Reply::Service(error.response(call.service, &call.request_id)), error.status, Some(error.code))
+        }
+        Err(Broken::Answer(answer)) => {
+            let status = answer.status;
+            (Reply::Other(answer), status, Some("OtherAnswer".to_owned()))
+        }
+        Err(Broken::Connection) => (Reply::None, 0, Some(ended(&fault).to_owned())),
     };
-    let response = result.map(|result| result.unwrap_or_else(|error| error.response(call.service, &call.request_id)));
-    shared.calls().add(Entry {
+    shared.calls().add(entry(call, status, error));
+    (reply, fault)
+}
+
+fn entry(call: Call, status: u16, error: Option<String>) -> Entry {
+    Entry {
         time: call.now.iso8601(),
         service: call.service.name(),
         operation: call.operation,
@@ -145,34 +252,54 @@ async fn call(shared: &Arc<Shared>, request: &Incoming<'_>) -> Option<Response> 
         region: call.region,
         status,
         error,
-    });
-    response
+    }
 }
 
+/// How a connection without an answer ended, for the log of calls.
+fn ended(fault: &Fault) -> &'static str {
+    if fault.reset { "ConnectionReset" } else { "ConnectionClosed" }
+}
+
+/// Why a service's own answer doesn't get through.
+enum Broken {
+    /// Somebody before it answers.
+    Answer(Answer),
+    /// The connection ends.
+    Connection,
+}
+
+/// A service's answer, unless a fault is in its way.
 async fn perform(
     shared: &Arc<Shared>,
     call: &Call,
     request: &Incoming<'_>,
     parsed: Parsed,
     fault: &Fault,
-) -> Option<Result<Response, ApiError>> {
+) -> Result<Result<Response, ApiError>, Broken> {
+    let fail = |when: When| (fault.when == when && fault.is_failure()).then(|| failure(fault));
     if fault.when == When::Before {
         tokio::time::sleep(fault.delay).await;
-        if fault.is_failure() {
-            return fault.error.clone().filter(|_| !fault.reset).map(Err);
-        }
     }
+    if let Some(failure) = fail(When::Before) {
+        return failure;
+    }
+    let past = fault.stale.and_then(|lag| shared.past(lag));
     let result = match shared.quotas().take(call) {
-        Ok(()) => dispatch(shared, call, request, parsed).await,
+        Ok(()) => history::within(past, dispatch(shared, call, request, parsed)).await,
         Err(throttled) => Err(throttled),
     };
     if fault.when == When::After {
         tokio::time::sleep(fault.delay).await;
-        if fault.is_failure() {
-            return fault.error.clone().filter(|_| !fault.reset).map(Err);
-        }
     }
-    Some(result)
+    fail(When::After).unwrap_or(Ok(result))
+}
+
+fn failure(fault: &Fault) -> Result<Result<Response, ApiError>, Broken> {
+    match (&fault.error, &fault.answer) {
+        (Some(error), _) => Ok(Err(error.clone())),
+        (None, Some(answer)) => Err(Broken::Answer(answer.clone())),
+        (None, None) => Err(Broken::Connection),
+    }
 }
 
 async fn dispatch(
@@ -212,9 +339,9 @@ fn identify(shared: &Shared, request: &Incoming<'_>, request_id: &str) -> Result
     let Some(signed) = signed else {
         let service = guess(request, target.map(|(service, _)| service));
         let query = (service == Service::Sts).then(form);
-        // The one call that comes without a signature: it is how callers get their first credentials.
+        // The calls that come without a signature: they are how callers get their first credentials.
         return match query {
-            Some(query) if query.action == "AssumeRoleWithWebIdentity" => {
+            Some(query) if matches!(query.action.as_str(), "AssumeRoleWithWebIdentity" | "AssumeRoleWithSAML") => {
                 let account = shared.options().account.clone();
                 let region = shared.options().region.clone();
                 let call = Call {

@@ -11,6 +11,7 @@ use super::Options;
 use super::calls::Calls;
 use super::clock::{Clock, Time};
 use super::faults::{Faults, Rule};
+use super::history::{self, History};
 use super::persist::{PersistError, Saved};
 use super::quotas::Quotas;
 use super::runtime::Runtime;
@@ -103,6 +104,7 @@ pub struct Shared {
     world: Mutex<World>,
     runtime: Runtime,
     faults: Faults,
+    history: History,
     quotas: Quotas,
     calls: Calls,
     notices: Mutex<VecDeque<String>>,
@@ -122,12 +124,13 @@ impl Shared {
             std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
             std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
         };
-        Self {
+        let shared = Self {
             endpoint: format!("http://{}", SocketAddr::new(ip, addr.port())),
             clock: Clock::new(saved.time),
             world: Mutex::new(saved.world),
             runtime: Runtime::default(),
-            faults: Faults::new(faults),
+            faults: Faults::default(),
+            history: History::default(),
             quotas: Quotas::new(options.quotas),
             calls,
             notices: Mutex::default(),
@@ -137,7 +140,9 @@ impl Shared {
             stopped: watch::Sender::new(false),
             ended: watch::Sender::new(false),
             options,
-        }
+        };
+        shared.script(faults);
+        shared
     }
 
     /// How it was started.
@@ -168,11 +173,15 @@ impl Shared {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at what an account has in a region.
+    /// Looks at what an account has in a region; in a call that is to be answered from an older state, what it had.
     pub fn read<T>(&self, account: &str, region: &str, look: impl FnOnce(&Region) -> T) -> T {
-        match self.world().find(account, region) {
+        let answer = |world: &World| match world.find(account, region) {
             Some(found) => look(found),
             None => look(&Region::default()),
+        };
+        match history::current() {
+            Some(past) => answer(&past),
+            None => answer(&self.world()),
         }
     }
 
@@ -183,8 +192,9 @@ impl Shared {
         result
     }
 
-    /// Says that the world changed: it is saved soon.
+    /// Says that the world changed: it is saved soon. Never called while the world is locked.
     pub fn touch(&self) {
+        self.history.note(self.now(), || self.world().clone());
         self.changed.notify_one();
     }
 
@@ -197,7 +207,7 @@ impl Shared {
     pub async fn reset(&self) {
         self.runtime.reset().await;
         *self.world() = World::default();
-        self.faults.replace(Vec::new());
+        self.script(Vec::new());
         self.quotas.refill();
         self.calls.clear();
         self.touch();
@@ -211,6 +221,18 @@ impl Shared {
     /// The scripted failures.
     pub fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// Puts these scripted failures in place of the old ones.
+    pub fn script(&self, rules: Vec<Rule>) {
+        let lag = rules.iter().filter_map(|rule| rule.stale_seconds).max().map(Duration::from_secs);
+        self.history.start(lag, self.now(), || self.world().clone());
+        self.faults.replace(rules);
+    }
+
+    /// The world as it was some service time ago, where a scripted failure asks for it.
+    pub(super) fn past(&self, lag: Duration) -> Option<Arc<World>> {
+        self.history.at(self.now().minus(lag))
     }
 
     /// The throttles.
@@ -277,11 +299,16 @@ impl Shared {
         self.save_error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Notes how a save went; the user is told when saving starts to fail.
+    /// Notes how a save went; the user is told when saving starts to fail, and when it works again.
     pub(super) fn set_save_error(&self, error: Option<PersistError>) {
         let mut last = self.save_error.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(error), None) = (&error, &*last) {
-            self.notice(format!("{error}: the sandbox goes on, but is not saved"));
+        match (&error, &*last) {
+            (Some(error), None) => {
+                let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                self.notice(format!("{error}{cause}: the sandbox goes on, but is not saved"));
+            }
+            (None, Some(_)) => self.notice("the state is saved again"),
+            _ => {}
         }
         *last = error;
     }

@@ -51,7 +51,7 @@ impl Output {
 pub fn scrubbed(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear();
-    for name in ["PATH", "HOME", "XDG_CACHE_HOME", "TMPDIR", "LANG"] {
+    for name in ["PATH", "HOME", "XDG_CACHE_HOME", "TMPDIR", "LANG", "NODE_EXTRA_CA_CERTS"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }

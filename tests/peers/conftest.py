@@ -5,6 +5,7 @@ The suites run by `cargo test --test end_to_end peers`, which says in `ROTATOR` 
     ROTATOR=target/debug/rotator target/tmp/peers/bin/python -m pytest tests/peers/test_clients.py
 """
 
+import functools
 import io
 import json
 import os
@@ -33,7 +34,9 @@ def rotator_binary():
 
 def scrubbed(**more):
     """An environment without the tester's own profiles and proxies: no suite may reach AWS."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_CACHE_HOME", "TMPDIR", "LANG") if name in os.environ}
+    # What the sandbox installs for functions comes by the machine's own way, certificates included.
+    names = ("PATH", "HOME", "XDG_CACHE_HOME", "TMPDIR", "LANG", "NODE_EXTRA_CA_CERTS")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     nothing = {
         "AWS_CONFIG_FILE": "/nonexistent",
         "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
@@ -78,16 +81,25 @@ class Sandbox:
             **more,
         )
 
+    @functools.cached_property
+    def clients(self):
+        """The clients that were made, by what they were made with."""
+        return {}
+
     def client(self, service, account=ACCOUNT, region=REGION, **config):
         """A boto3 client. It tries once: an answer that it would retry is a finding."""
-        settings = {"retries": {"total_max_attempts": 1, "mode": "standard"}, "read_timeout": 60, **config}
-        return boto3.session.Session(account, "sandbox", region_name=region).client(
-            service, endpoint_url=self.url, config=botocore.config.Config(**settings)
-        )
+        known = (service, account, region, repr(config))
+        if known not in self.clients:
+            settings = {"retries": {"total_max_attempts": 1, "mode": "standard"}, "read_timeout": 60, **config}
+            # Making a client reads its whole model: one serves for all calls.
+            self.clients[known] = boto3.session.Session(account, "sandbox", region_name=region).client(
+                service, endpoint_url=self.url, config=botocore.config.Config(**settings)
+            )
+        return self.clients[known]
 
-    def aws(self, *arguments, account=ACCOUNT, region=REGION, exits=0):
+    def aws(self, *arguments, account=ACCOUNT, region=REGION, output="json", exits=0):
         """Runs AWS's CLI; returns its JSON, or its text, or where it is to fail what it says."""
-        command = [str(Path(sys.executable).parent / "aws"), *arguments, "--output", "json"]
+        command = [str(Path(sys.executable).parent / "aws"), *arguments, "--output", output]
         done = subprocess.run(command, env=self.environment(account, region), capture_output=True, text=True)
         assert done.returncode == exits, f"{arguments} ended with {done.returncode}: {done.stdout}{done.stderr}"
         if exits:

@@ -10,9 +10,10 @@ use super::steps::{self, Asked};
 use super::template::{self, Action, Cause, Change, Definition, Place, Replacement};
 use super::{capabilities, engine, given, invalid, page, place, previous_template, repeated, scope, tags};
 use crate::sandbox::clock::Time;
+use crate::sandbox::model::validation;
 use crate::sandbox::serverlessrepo::parameters;
-use crate::sandbox::service::{Call, Shared};
-use crate::sandbox::wire::query::{self, Query, validation};
+use crate::sandbox::service::{Call, Service, Shared};
+use crate::sandbox::wire::query::{self, Query};
 use crate::sandbox::wire::xml::Xml;
 use crate::sandbox::wire::{ApiError, Response};
 
@@ -104,22 +105,28 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     let well_formed = name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if !well_formed {
-        return Err(validation(&[format!(
-            "Value '{name}' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression \
+        return Err(validation(
+            Service::CloudFormation,
+            &[format!(
+                "Value '{name}' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression \
              pattern: [a-zA-Z][-a-zA-Z0-9]*"
-        )]));
+            )],
+        ));
     }
     if name.len() > 128 {
-        return Err(validation(&[format!(
-            "Value '{name}' at 'stackName' failed to satisfy constraint: Member must have length less than or equal to 128"
-        )]));
+        return Err(validation(
+            Service::CloudFormation,
+            &[format!(
+                "Value '{name}' at 'stackName' failed to satisfy constraint: Member must have length less than or equal to 128"
+            )],
+        ));
     }
     Ok(())
 }
 
 /// What a stack becomes that keeps its template: its parameters and tags are those of the request.
 pub fn redefined(state: &State, request: &Query, call: &Call) -> Result<Definition, ApiError> {
-    let name = request.require("StackName")?;
+    let name = request.required("StackName");
     let stack = state.living(name).ok_or_else(|| invalid(format!("Stack [{name}] does not exist")))?;
     let definition = stack.definition.as_ref();
     let found = definition.and_then(|definition| Some((definition, definition.version(&call.region)?)));
@@ -132,16 +139,7 @@ pub fn redefined(state: &State, request: &Query, call: &Call) -> Result<Definiti
 
 /// `CreateChangeSet`.
 pub(super) fn create(shared: &Arc<Shared>, call: &Call, request: &Query) -> Result<Response, ApiError> {
-    let (stack, name) = (request.require("StackName")?, request.require("ChangeSetName")?);
-    let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name.len() <= 128
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if !is_name {
-        return Err(validation(&[format!(
-            "Value '{name}' at 'changeSetName' failed to satisfy constraint: Member must satisfy regular expression \
-             pattern: [a-zA-Z][-a-zA-Z0-9]*"
-        )]));
-    }
+    let (stack, name) = (request.required("StackName"), request.required("ChangeSetName"));
     match request.get("ChangeSetType") {
         Some("CREATE") => {
             // It has no template but one of its own, which is refused; without one there is nothing to create.
@@ -185,7 +183,7 @@ fn on_failure(text: Option<&str>) -> Option<OnFailure> {
 
 /// The change set that a request names: by ARN, or by name and stack.
 fn find(state: &State, request: &Query) -> Result<String, ApiError> {
-    let name = request.require("ChangeSetName")?;
+    let name = request.required("ChangeSetName");
     if name.starts_with("arn:") {
         let found = state.change_sets.get(name).map(|set| set.id.clone());
         return found.ok_or_else(|| not_found(name));
@@ -416,7 +414,7 @@ pub(super) fn delete(shared: &Shared, call: &Call, request: &Query) -> Result<Re
 
 /// `ListChangeSets`.
 pub(super) fn list(shared: &Shared, call: &Call, request: &Query) -> Result<Response, ApiError> {
-    let name = request.require("StackName")?;
+    let name = request.required("StackName");
     let (sets, stack_name) = shared.read(&call.account, &call.region, |region| {
         let state = &region.stacks;
         let stack = state.stack(name).ok_or_else(|| invalid(format!("Stack [{name}] does not exist")))?;

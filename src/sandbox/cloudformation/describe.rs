@@ -126,7 +126,7 @@ pub(super) fn list_stacks(shared: &Shared, call: &Call, request: &Query) -> Resu
 
 /// `DescribeStackEvents`: newest first.
 pub(super) fn events(shared: &Shared, call: &Call, request: &Query) -> Result<Response, ApiError> {
-    let name = request.require("StackName")?;
+    let name = request.required("StackName");
     look(shared, call, |state| {
         let stack = state.stack(name).ok_or_else(|| invalid(format!("Stack [{name}] does not exist")))?;
         let (events, next) = page(stack.events.iter().rev().collect(), EVENTS, request.get("NextToken"))?;
@@ -178,7 +178,7 @@ pub(super) fn resources(shared: &Shared, call: &Call, request: &Query) -> Result
 
 /// `DescribeStackResource`.
 pub(super) fn resource(shared: &Shared, call: &Call, request: &Query) -> Result<Response, ApiError> {
-    let (name, logical) = (request.require("StackName")?, request.require("LogicalResourceId")?);
+    let (name, logical) = (request.required("StackName"), request.required("LogicalResourceId"));
     look(shared, call, |state| {
         let stack = state.stack(name).ok_or_else(|| invalid(format!("Stack '{name}' does not exist")))?;
         let resource = stack
@@ -196,7 +196,7 @@ pub(super) fn resource(shared: &Shared, call: &Call, request: &Query) -> Result<
 
 /// `ListStackResources`.
 pub(super) fn list_resources(shared: &Shared, call: &Call, request: &Query) -> Result<Response, ApiError> {
-    let name = request.require("StackName")?;
+    let name = request.required("StackName");
     look(shared, call, |state| {
         let stack = state.stack(name).ok_or_else(|| unknown_id(name))?;
         let (found, next) = page(stack.resources.iter().collect(), RESOURCES, request.get("NextToken"))?;
@@ -221,7 +221,7 @@ fn write_resource(xml: &mut Xml, resource: &StackResource, timestamp: &str) {
 
 /// `GetTemplate`: a description of what the stack consists of, since there is no template text.
 pub(super) fn template(shared: &Shared, call: &Call, request: &Query) -> Result<Response, ApiError> {
-    let name = request.require("StackName")?;
+    let name = request.required("StackName");
     look(shared, call, |state| {
         let stack = state.stack(name).ok_or_else(|| unknown_id(name))?;
         let shown = stack.definition.as_ref().map(|definition| definition.shown(&call.region));

@@ -18,6 +18,7 @@
 pub mod change_sets;
 pub mod describe;
 pub mod engine;
+pub(super) mod inputs;
 pub mod operation;
 pub mod provision;
 pub mod stacks;
@@ -35,7 +36,7 @@ pub use state::State;
 use crate::sandbox::serverlessrepo::parameters::Given;
 use crate::sandbox::service::{Call, Service, Shared};
 use crate::sandbox::state::Scope;
-use crate::sandbox::wire::query::{Query, validation};
+use crate::sandbox::wire::query::Query;
 use crate::sandbox::wire::{ApiError, Response};
 use template::Place;
 
@@ -43,6 +44,7 @@ use template::Place;
 #[expect(clippy::unused_async, reason = "every service's handler is asynchronous")]
 pub async fn handle(shared: &Arc<Shared>, call: &Call, request: Query) -> Result<Response, ApiError> {
     let request = &request;
+    request.check(call)?;
     match call.operation.as_str() {
         "CreateChangeSet" => change_sets::create(shared, call, request),
         "DescribeChangeSet" => change_sets::describe(shared, call, request),
@@ -83,14 +85,8 @@ fn scope(call: &Call) -> Scope {
 fn tags(request: &Query) -> Result<Option<BTreeMap<String, String>>, ApiError> {
     let mut tags = BTreeMap::new();
     for prefix in request.members("Tags") {
-        let member = |name: &str| request.get(&format!("{prefix}.{name}"));
-        let (Some(key), Some(value)) = (member("Key"), member("Value")) else {
-            return Err(validation(&[format!(
-                "Value null at '{}' failed to satisfy constraint: Member must not be null",
-                prefix.replacen("Tags", "tags", 1)
-            )]));
-        };
-        tags.insert(key.to_owned(), value.to_owned());
+        let member = |name: &str| request.required(&format!("{prefix}.{name}")).to_owned();
+        tags.insert(member("Key"), member("Value"));
     }
     check_tags(&tags).map_err(invalid)?;
     // Clients write an empty list as an empty member.
@@ -136,15 +132,6 @@ fn given(request: &Query) -> BTreeMap<String, Given> {
 /// The capabilities of a request, once they cover what our applications need: they all make roles.
 fn capabilities(request: &Query) -> Result<Vec<String>, ApiError> {
     let given: Vec<String> = request.texts("Capabilities").into_iter().map(str::to_owned).collect();
-    let known = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"];
-    if given.iter().any(|capability| !known.contains(&capability.as_str())) {
-        return Err(validation(&[format!(
-            "Value '[{}]' at 'capabilities' failed to satisfy constraint: Member must satisfy constraint: \
-             [Member must satisfy enum value set: [{}]]",
-            given.join(", "),
-            known.join(", ")
-        )]));
-    }
     if !given.iter().any(|capability| capability == "CAPABILITY_IAM" || capability == "CAPABILITY_NAMED_IAM") {
         let message = "Requires capabilities : [CAPABILITY_IAM]";
         return Err(ApiError::new(400, "InsufficientCapabilitiesException", message));

@@ -16,7 +16,7 @@ fn does_not_exist(name: &str) -> ApiError {
 
 /// `UpdateStack`.
 pub(super) fn update(shared: &Arc<Shared>, call: &Call, request: &Query) -> Result<Response, ApiError> {
-    let name = request.require("StackName")?;
+    let name = request.required("StackName");
     previous_template(request)?;
     let token = request.get("ClientRequestToken");
     let (stack, started) = shared.write(&call.account, &call.region, |region| {
@@ -54,7 +54,7 @@ pub(super) fn update(shared: &Arc<Shared>, call: &Call, request: &Query) -> Resu
 
 /// `DeleteStack`.
 pub(super) fn delete(shared: &Arc<Shared>, call: &Call, request: &Query) -> Result<Response, ApiError> {
-    let name = request.require("StackName")?;
+    let name = request.required("StackName");
     let token = request.get("ClientRequestToken");
     let retain: Vec<String> = request.texts("RetainResources").into_iter().map(str::to_owned).collect();
     let started = shared.write(&call.account, &call.region, |region| {
@@ -112,7 +112,7 @@ pub(super) fn delete(shared: &Arc<Shared>, call: &Call, request: &Query) -> Resu
 
 /// `ContinueUpdateRollback`.
 pub(super) fn continue_rollback(shared: &Arc<Shared>, call: &Call, request: &Query) -> Result<Response, ApiError> {
-    let name = request.require("StackName")?;
+    let name = request.required("StackName");
     let token = request.get("ClientRequestToken");
     let skip: Vec<String> = request.texts("ResourcesToSkip").into_iter().map(str::to_owned).collect();
     let started = shared.write(&call.account, &call.region, |region| {
@@ -145,7 +145,7 @@ pub(super) fn continue_rollback(shared: &Arc<Shared>, call: &Call, request: &Que
 
 /// `CancelUpdateStack`.
 pub(super) fn cancel_update(shared: &Arc<Shared>, call: &Call, request: &Query) -> Result<Response, ApiError> {
-    let name = request.require("StackName")?;
+    let name = request.required("StackName");
     shared.write(&call.account, &call.region, |region| {
         let id = region.stacks.living_id(name).ok_or_else(|| does_not_exist(name))?;
         let stack = region.stacks.stacks.get_mut(&id).ok_or_else(|| does_not_exist(name))?;
@@ -160,8 +160,8 @@ pub(super) fn cancel_update(shared: &Arc<Shared>, call: &Call, request: &Query) 
 
 /// `UpdateTerminationProtection`.
 pub(super) fn protect(shared: &Shared, call: &Call, request: &Query) -> Result<Response, ApiError> {
-    let name = request.require("StackName")?;
-    request.require("EnableTerminationProtection")?;
+    let name = request.required("StackName");
+    request.required("EnableTerminationProtection");
     let id = shared.write(&call.account, &call.region, |region| {
         let id = region.stacks.living_id(name).ok_or_else(|| does_not_exist(name))?;
         let stack = region.stacks.stacks.get_mut(&id).ok_or_else(|| does_not_exist(name))?;

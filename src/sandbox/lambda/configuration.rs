@@ -1,13 +1,11 @@
-//! A function's configuration: read from requests, with the model's constraints.
+//! A function's configuration: read from requests that satisfy the model, with what the service demands beyond it.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use super::state::{Settings, Vpc};
-use super::validate::{self, Constraint};
 use crate::sandbox::wire::ApiError;
-use crate::sandbox::wire::arn::Arn;
 
 /// The runtimes that a function may have (the model's `Runtime`, without those that Lambda retired years ago).
 const RUNTIMES: [&str; 32] = [
@@ -81,7 +79,6 @@ pub(super) fn invalid(message: impl Into<String>) -> ApiError {
 
 /// Puts what a request states over `settings`. Members that are absent, or null, leave theirs as it is.
 pub(super) fn apply(settings: &mut Settings, body: &Map<String, Value>) -> Result<(), ApiError> {
-    check(body)?;
     let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
     let number = |key: &str| body.get(key).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
     put(&mut settings.role, text("Role"));
@@ -128,64 +125,9 @@ pub(super) fn apply(settings: &mut Settings, body: &Map<String, Value>) -> Resul
 }
 
 /// `Architectures`, which only a request with code has.
-pub(super) fn apply_architecture(settings: &mut Settings, body: &Map<String, Value>) -> Result<(), ApiError> {
-    let Some(given) = body.get("Architectures").and_then(Value::as_array) else { return Ok(()) };
-    match given.as_slice() {
-        [Value::String(one)] if one == "x86_64" || one == "arm64" => {
-            settings.architecture.clone_from(one);
-            Ok(())
-        }
-        _ => Err(validate::failure(
-            "architectures",
-            &Value::Array(given.clone()).to_string(),
-            "Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64]], and have length 1",
-        )),
-    }
-}
-
-/// What the model constrains by itself.
-fn check(body: &Map<String, Value>) -> Result<(), ApiError> {
-    let text = |key: &str| body.get(key).and_then(Value::as_str);
-    let number = |key: &str| body.get(key).and_then(Value::as_i64);
-    let tracing = member(body, "TracingConfig", "Mode");
-    let snap_start = member(body, "SnapStart", "ApplyOn");
-    let storage = body.get("EphemeralStorage").and_then(|storage| storage.get("Size")).and_then(Value::as_i64);
-    let format = member(body, "LoggingConfig", "LogFormat");
-    let application = member(body, "LoggingConfig", "ApplicationLogLevel");
-    let system = member(body, "LoggingConfig", "SystemLogLevel");
-    let group = member(body, "LoggingConfig", "LogGroup");
-    validate::all(&[
-        Constraint::optional("role", text("Role"))
-            .pattern("arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+", is_role),
-        Constraint::optional("handler", text("Handler"))
-            .length(0, 128)
-            .pattern("[^\\s]+", |value| !value.is_empty() && !value.contains(char::is_whitespace)),
-        Constraint::optional("description", text("Description")).length(0, 256),
-        Constraint::number("timeout", number("Timeout")).range(1, 5400),
-        Constraint::number("memorySize", number("MemorySize")).range(128, 32_768),
-        Constraint::number("ephemeralStorage.size", storage).range(512, 32_768),
-        Constraint::optional("tracingConfig.mode", tracing.as_deref()).one_of(&["Active", "PassThrough"]),
-        Constraint::optional("snapStart.applyOn", snap_start.as_deref()).one_of(&["PublishedVersions", "None"]),
-        Constraint::optional("loggingConfig.logFormat", format.as_deref()).one_of(&["JSON", "Text"]),
-        Constraint::optional("loggingConfig.applicationLogLevel", application.as_deref())
-            .one_of(&["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]),
-        Constraint::optional("loggingConfig.systemLogLevel", system.as_deref()).one_of(&["DEBUG", "INFO", "WARN"]),
-        Constraint::optional("loggingConfig.logGroup", group.as_deref())
-            .length(1, 512)
-            .pattern("[\\.\\-_/#A-Za-z0-9]+", |value| {
-                value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/' | b'#'))
-            }),
-    ])
-}
-
-fn is_role(text: &str) -> bool {
-    Arn::parse(text).is_some_and(|arn| {
-        let path = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte);
-        arn.service == "iam"
-            && arn.region.is_empty()
-            && arn.account.len() == 12
-            && arn.resource.strip_prefix("role").is_some_and(|name| name.len() > 1 && name.bytes().all(path))
-    })
+pub(super) fn apply_architecture(settings: &mut Settings, body: &Map<String, Value>) {
+    let one = body.get("Architectures").and_then(|given| given.get(0)).and_then(Value::as_str);
+    put(&mut settings.architecture, one.map(str::to_owned));
 }
 
 fn variables(environment: &Value) -> Result<BTreeMap<String, String>, ApiError> {
@@ -193,26 +135,9 @@ fn variables(environment: &Value) -> Result<BTreeMap<String, String>, ApiError> 
     let mut variables = BTreeMap::new();
     let mut reserved = Vec::new();
     for (name, value) in given {
-        let Some(value) = value.as_str() else {
-            return Err(ApiError::new(
-                400,
-                "SerializationException",
-                format!("The value of the variable {name} is not a string"),
-            ));
-        };
-        let mut bytes = name.bytes();
-        let good = name.len() >= 2
-            && bytes.next().is_some_and(|first| first.is_ascii_alphabetic())
-            && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let value = value.as_str().unwrap_or_default();
         if RESERVED_VARIABLES.contains(&name.as_str()) {
             reserved.push(name.as_str());
-        } else if !good {
-            // Names only: values may look like secrets.
-            return Err(validate::failure(
-                "environment.variables",
-                &format!("{{{name}}}"),
-                "Map keys must satisfy constraint: [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+]",
-            ));
         }
         variables.insert(name.clone(), value.to_owned());
     }
@@ -241,33 +166,6 @@ fn network(settings: &mut Settings, given: &Value) -> Result<(), ApiError> {
         security_groups: list("SecurityGroupIds").unwrap_or(old.security_groups),
         ipv6: given.get("Ipv6AllowedForDualStack").and_then(Value::as_bool).unwrap_or(old.ipv6),
     };
-    let word = |id: &str, prefix: &str| {
-        id.strip_prefix(prefix).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-    };
-    let mut constraints: Vec<Constraint<'_>> = Vec::new();
-    for id in &vpc.subnets {
-        constraints.push(
-            Constraint::optional("vpcConfig.subnetIds", Some(id)).pattern("subnet-[0-9a-z]*", |id| word(id, "subnet-")),
-        );
-    }
-    for id in &vpc.security_groups {
-        constraints.push(
-            Constraint::optional("vpcConfig.securityGroupIds", Some(id))
-                .pattern("sg-[0-9a-zA-Z]*", |id| word(id, "sg-")),
-        );
-    }
-    for (path, items, most) in
-        [("vpcConfig.subnetIds", &vpc.subnets, 16), ("vpcConfig.securityGroupIds", &vpc.security_groups, 5)]
-    {
-        if items.len() > most {
-            return Err(validate::failure(
-                path,
-                &format!("[{}]", items.join(", ")),
-                &format!("Member must have length less than or equal to {most}"),
-            ));
-        }
-    }
-    validate::all(&constraints)?;
     if vpc.subnets.is_empty() != vpc.security_groups.is_empty() {
         return Err(invalid(if vpc.subnets.is_empty() {
             "SubnetIds and SecurityGroupIds must coexist or be both empty list."
@@ -286,20 +184,6 @@ fn layer_arns(given: &[Value]) -> Result<Vec<String>, ApiError> {
     let layers: Vec<String> = given.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     if layers.len() > MAX_LAYERS {
         return Err(invalid(format!("You cannot reference more than {MAX_LAYERS} layers.")));
-    }
-    for layer in &layers {
-        let good = Arn::parse(layer).is_some_and(|arn| {
-            let parts: Vec<&str> = arn.resource.split(':').collect();
-            arn.service == "lambda"
-                && matches!(parts.as_slice(), ["layer", name, version] if !name.is_empty() && version.parse::<u64>().is_ok())
-        });
-        if !good {
-            return Err(validate::failure(
-                "layers",
-                &format!("[{layer}]"),
-                "Member must satisfy constraint: [Member must be a layer version's ARN]",
-            ));
-        }
     }
     Ok(layers)
 }

@@ -12,7 +12,6 @@ use super::configuration::{self, invalid};
 use super::policy::function_arn;
 use super::reference;
 use super::state::{Code, Function, Phase, Settings, Version};
-use super::validate::{self, Constraint};
 use super::{describe, found, found_mut, page, tags, versions};
 use crate::sandbox::runtime::package::{MAX_UNZIPPED_BYTES, PackageError};
 use crate::sandbox::service::{Call, Shared};
@@ -33,11 +32,6 @@ const MAX_ZIPPED_BYTES: usize = 52_428_800;
 pub(super) fn create(shared: &Arc<Shared>, call: &Call, request: &RestRequest) -> Result<Response, ApiError> {
     let body = request.json()?;
     let text = |key: &str| body.get(key).and_then(Value::as_str);
-    validate::all(&[
-        Constraint::required("functionName", text("FunctionName")).length(1, 140),
-        Constraint::required("role", text("Role")),
-        Constraint::required("code", body.get("Code").filter(|code| code.is_object()).map(|_| "code")),
-    ])?;
     let reference = reference::resolve(call, text("FunctionName").unwrap_or_default(), None)?;
     if text("PackageType").is_some_and(|kind| kind != "Zip") {
         return Err(invalid("The sandbox runs functions of zip files, not of container images."));
@@ -49,7 +43,7 @@ pub(super) fn create(shared: &Arc<Shared>, call: &Call, request: &RestRequest) -
     }
     let mut settings = Settings::default();
     configuration::apply(&mut settings, &body)?;
-    configuration::apply_architecture(&mut settings, &body)?;
+    configuration::apply_architecture(&mut settings, &body);
     let code = code_of(body.get("Code").and_then(Value::as_object).unwrap_or(&Map::new()), "CreateFunction")?;
     let tags = tags::read(body.get("Tags"))?;
     let arn = function_arn(&call.account, &call.region, &reference.name);
@@ -119,13 +113,7 @@ pub(super) fn get_configuration(
 
 /// `ListFunctions`.
 pub(super) fn list(shared: &Shared, call: &Call, request: &RestRequest) -> Result<Response, ApiError> {
-    let all = match request.parameter("FunctionVersion") {
-        None => false,
-        Some("ALL") => true,
-        Some(other) => {
-            return Err(validate::failure("functionVersion", other, "Member must satisfy enum value set: [ALL]"));
-        }
-    };
+    let all = request.parameter("FunctionVersion") == Some("ALL");
     let functions: Vec<Value> = shared.read(&call.account, &call.region, |region| {
         region
             .functions
@@ -152,7 +140,7 @@ pub(super) fn update_code(
     let body = request.json()?;
     let code = code_of(&body, "UpdateFunctionCode")?;
     change(shared, call, &body, name, |version| {
-        configuration::apply_architecture(&mut version.settings, &body)?;
+        configuration::apply_architecture(&mut version.settings, &body);
         version.code = code;
         Ok(())
     })
@@ -372,11 +360,6 @@ pub(super) fn reserve(shared: &Shared, call: &Call, request: &RestRequest, name:
     let reserved = if call.operation == "PutFunctionConcurrency" {
         let body = request.json()?;
         let number = body.get("ReservedConcurrentExecutions").and_then(Value::as_i64);
-        validate::all(&[Constraint::required(
-            "reservedConcurrentExecutions",
-            number.map(|number| number.to_string()).as_deref(),
-        )
-        .range(0, i64::from(u32::MAX))])?;
         number.and_then(|number| u32::try_from(number).ok())
     } else {
         None

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`state`] | what is saved of a function |
 //! | `reference` | how requests name a function |
-//! | `validate` | constraints, and Lambda's words for those that aren't met |
+//! | `inputs`, `paths` | what requests may hold, and how they name an operation |
 //! | `configuration`, `describe` | a function's settings, in requests and in answers |
 //! | `functions`, `versions`, [`policy`], `tags` | the operations |
 //! | `invoke` | running a function, for callers and for Secrets Manager |
@@ -19,78 +19,42 @@
 mod configuration;
 mod describe;
 mod functions;
+pub(super) mod inputs;
 mod invoke;
+mod paths;
 pub mod policy;
 mod reference;
 mod seed;
 mod simulate;
 pub mod state;
 mod tags;
-mod validate;
 mod versions;
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 
+use crate::sandbox::model::{check, input, routes};
 use crate::sandbox::service::{Call, Service, Shared};
 use crate::sandbox::state::{Region, Scope};
 use crate::sandbox::wire::rest::{self, RestRequest};
 use crate::sandbox::wire::{ApiError, Response};
+use paths::ROUTES;
 use reference::Reference;
 use state::Function;
 pub use state::State;
 
 /// The operation that a method and path name.
 pub fn operation(request: &RestRequest) -> Option<&'static str> {
-    let (method, segments) = request.route();
-    let operation = match (method, segments.as_slice()) {
-        ("GET", ["2016-08-19", "account-settings"]) => "GetAccountSettings",
-        ("GET", ["2017-03-31", "tags", _]) => "ListTags",
-        ("POST", ["2017-03-31", "tags", _]) => "TagResource",
-        ("DELETE", ["2017-03-31", "tags", _]) => "UntagResource",
-        ("POST", ["2015-03-31", "functions"]) => "CreateFunction",
-        ("GET", ["2015-03-31", "functions"]) => "ListFunctions",
-        ("GET", ["2015-03-31", "functions", _]) => "GetFunction",
-        ("DELETE", ["2015-03-31", "functions", _]) => "DeleteFunction",
-        (_, [date, "functions", _, rest @ ..]) => return operation_on_function(method, date, rest),
-        _ => return None,
-    };
-    Some(operation)
-}
-
-fn operation_on_function(method: &str, date: &str, rest: &[&str]) -> Option<&'static str> {
-    let operation = match (method, date, rest) {
-        ("GET", "2015-03-31", ["configuration"]) => "GetFunctionConfiguration",
-        ("PUT", "2015-03-31", ["configuration"]) => "UpdateFunctionConfiguration",
-        ("PUT", "2015-03-31", ["code"]) => "UpdateFunctionCode",
-        ("GET", "2015-03-31", ["policy"]) => "GetPolicy",
-        ("POST", "2015-03-31", ["policy"]) => "AddPermission",
-        ("DELETE", "2015-03-31", ["policy", _]) => "RemovePermission",
-        ("POST", "2015-03-31", ["invocations"]) => "Invoke",
-        ("GET", "2015-03-31", ["versions"]) => "ListVersionsByFunction",
-        ("POST", "2015-03-31", ["versions"]) => "PublishVersion",
-        ("GET", "2015-03-31", ["aliases"]) => "ListAliases",
-        ("GET", "2015-03-31", ["aliases", _]) => "GetAlias",
-        ("PUT", "2017-10-31", ["concurrency"]) => "PutFunctionConcurrency",
-        ("DELETE", "2017-10-31", ["concurrency"]) => "DeleteFunctionConcurrency",
-        ("GET", "2019-09-30", ["concurrency"]) => "GetFunctionConcurrency",
-        ("GET", "2019-09-30", ["provisioned-concurrency"]) => "GetProvisionedConcurrencyConfig",
-        ("GET", "2019-09-25", ["event-invoke-config"]) => "GetFunctionEventInvokeConfig",
-        ("GET", "2019-09-25", ["event-invoke-config", "list"]) => "ListFunctionEventInvokeConfigs",
-        ("GET", "2020-06-30", ["code-signing-config"]) => "GetFunctionCodeSigningConfig",
-        ("GET", "2021-07-20", ["runtime-management-config"]) => "GetRuntimeManagementConfig",
-        ("GET", "2021-10-31", ["url"]) => "GetFunctionUrlConfig",
-        ("GET", "2021-10-31", ["urls"]) => "ListFunctionUrlConfigs",
-        ("GET", "2024-08-31", ["recursion-config"]) => "GetFunctionRecursionConfig",
-        _ => return None,
-    };
-    Some(operation)
+    routes::find(ROUTES, request).map(|route| route.operation)
 }
 
 /// Answers a call.
 pub async fn handle(shared: &Arc<Shared>, call: &Call, request: RestRequest) -> Result<Response, ApiError> {
     let request = &request;
+    let members = input(call.service, &call.operation)?;
+    check(call.service, members, &routes::members(call.service, ROUTES, request, members)?)?;
     // What stands third in every path but the shortest: a function, or a function's ARN.
     let name = request.segments.get(2).map_or("", String::as_str);
     match call.operation.as_str() {
@@ -196,12 +160,14 @@ pub fn permits_secretsmanager(region: &Region, function_arn: &str, account: &str
 }
 
 /// The code that an unguessable URL (`/_sandbox/code/TOKEN`) of `GetFunction` leads to.
-pub fn code(shared: &Arc<Shared>, token: &str) -> Option<Vec<u8>> {
+pub fn code(shared: &Arc<Shared>, token: &str) -> Option<Bytes> {
     let world = shared.world();
     let functions = world.scopes.values().flat_map(|region| region.functions.functions.values());
     let mut versions =
         functions.flat_map(|function| std::iter::once(&function.latest).chain(function.published.values()));
-    versions.find(|version| version.code.token() == token).map(|version| version.code.zip().to_vec())
+    versions
+        .find(|version| version.code.token() == token)
+        .map(|version| Bytes::from_owner(Arc::clone(version.code.zip())))
 }
 
 /// The function that an ARN names, in this account and region.
@@ -233,10 +199,10 @@ fn page(
     items: Vec<Value>,
     most: usize,
 ) -> Result<Response, ApiError> {
-    let limit = request.parameter("MaxItems").map(str::parse::<i64>).transpose();
-    let limit = limit.map_err(|_| ApiError::new(400, "SerializationException", "MaxItems is not a number"))?;
-    validate::all(&[validate::Constraint::number("maxItems", limit).range(1, 10_000)])?;
-    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).map_or(most, |limit| limit.min(most));
+    let limit = request
+        .parameter("MaxItems")
+        .and_then(|limit| limit.parse::<usize>().ok())
+        .map_or(most, |limit| limit.min(most));
     let start = match request.parameter("Marker") {
         None | Some("") => 0,
         Some(marker) => marker

@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 
 use super::reference::{self, Reference};
 use super::state::new_revision;
-use super::validate::{self, Constraint};
 use super::{found, found_mut};
 use crate::sandbox::service::{Call, Shared};
 use crate::sandbox::state::Region;
@@ -184,26 +183,6 @@ impl Policy {
 pub(super) fn add(shared: &Shared, call: &Call, request: &RestRequest, name: &str) -> Result<Response, ApiError> {
     let body = request.json()?;
     let text = |key: &str| body.get(key).and_then(Value::as_str);
-    let action = |value: &str| {
-        value == "*"
-            || value
-                .strip_prefix("lambda:")
-                .is_some_and(|rest| rest == "*" || (!rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphabetic())))
-    };
-    let word = |value: &str| value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    let digits = |value: &str| value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit());
-    validate::all(&[
-        Constraint::required("statementId", text("StatementId")).length(1, 100).pattern("([a-zA-Z0-9-_]+)", word),
-        Constraint::required("action", text("Action")).pattern("(lambda:[*]|lambda:[a-zA-Z]+|[*])", action),
-        Constraint::required("principal", text("Principal")).pattern("[^\\s]+", |value| {
-            !value.is_empty() && !value.contains(char::is_whitespace)
-        }),
-        Constraint::optional("sourceAccount", text("SourceAccount")).pattern("\\d{12}", digits),
-        Constraint::optional("sourceArn", text("SourceArn"))
-            .pattern("arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)", |value| {
-                value.starts_with("arn:aws") && value.split(':').count() >= 6
-            }),
-    ])?;
     let owned = |key: &str| text(key).map(str::to_owned);
     let permission = Permission {
         statement_id: owned("StatementId").unwrap_or_default(),
@@ -337,7 +316,7 @@ fn holds(condition: &Map<String, Value>, account: &str, secret_arn: &str) -> boo
 }
 
 /// IAM's patterns: `*` for any characters, `?` for one. Linear but for the last `*`, which alone is tried again.
-fn like(pattern: &str, text: &str) -> bool {
+pub(in crate::sandbox) fn like(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     let mut star = None;

@@ -2,8 +2,8 @@
 
 use super::policy::function_arn;
 use super::state::LATEST;
-use super::validate;
-use crate::sandbox::service::Call;
+use crate::sandbox::model::validation;
+use crate::sandbox::service::{Call, Service};
 use crate::sandbox::wire::ApiError;
 
 /// The model's pattern of a function reference, for error messages.
@@ -27,13 +27,14 @@ pub(super) struct Reference {
 
 /// A reference in the caller's account and region.
 pub(super) fn resolve(call: &Call, text: &str, qualifier: Option<&str>) -> Result<Reference, ApiError> {
-    let parts = Parts::parse(text).ok_or_else(|| validate::mismatch("functionName", text, PATTERN))?;
+    let refused = |value: &str, constraint: &str| {
+        let problem = format!("Value '{value}' at 'functionName' failed to satisfy constraint: {constraint}");
+        validation(Service::Lambda, &[problem])
+    };
+    let parts = Parts::parse(text)
+        .ok_or_else(|| refused(text, &format!("Member must satisfy regular expression pattern: {PATTERN}")))?;
     if parts.name.len() > MAX_NAME {
-        return Err(validate::failure(
-            "functionName",
-            parts.name,
-            &format!("Member must have length less than or equal to {MAX_NAME}"),
-        ));
+        return Err(refused(parts.name, &format!("Member must have length less than or equal to {MAX_NAME}")));
     }
     if let Some(region) = parts.region.filter(|region| *region != call.region) {
         return Err(ApiError::new(

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::configuration::invalid;
 use super::reference;
-use super::validate::{self, Constraint};
 use super::{found, found_mut};
 use crate::sandbox::service::{Call, Shared};
 use crate::sandbox::wire::rest::{self, RestRequest};
@@ -20,10 +19,6 @@ pub(super) fn read(value: Option<&Value>) -> Result<BTreeMap<String, String>, Ap
     let mut tags = BTreeMap::new();
     for (key, value) in value.and_then(Value::as_object).into_iter().flatten() {
         let value = value.as_str().unwrap_or_default();
-        validate::all(&[
-            Constraint::optional("tags", Some(key)).length(1, 128),
-            Constraint::optional("tags", Some(value)).length(0, 256),
-        ])?;
         tags.insert(key.clone(), value.to_owned());
     }
     check_count(&tags)?;

@@ -3,6 +3,7 @@
 //! Only reading is served: functions write through [`append`]. Old events make room for new ones, since all of it is part of the
 //! sandbox's state.
 
+pub(super) mod inputs;
 mod read;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::sandbox::clock::Time;
+use crate::sandbox::model::{check, input};
 use crate::sandbox::service::{Call, Service, Shared};
 use crate::sandbox::wire::{ApiError, Response, json};
 
@@ -85,6 +87,7 @@ pub fn append(
 /// Answers a call.
 #[expect(clippy::unused_async, reason = "every service is asked in the same way")]
 pub async fn handle(shared: &Arc<Shared>, call: &Call, request: Map<String, Value>) -> Result<Response, ApiError> {
+    check(call.service, input(call.service, &call.operation)?, &request)?;
     let state = shared.read(&call.account, &call.region, |region| region.logs.clone());
     let answer = match call.operation.as_str() {
         "FilterLogEvents" => read::filter(&state, &request)?,

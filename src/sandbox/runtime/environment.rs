@@ -46,6 +46,9 @@ const REMOVED: [&str; 18] = [
     "BOTO_CONFIG",
 ];
 
+/// Says the log stream, which no other process has.
+pub(super) const LOG_STREAM: &str = "AWS_LAMBDA_LOG_STREAM_NAME";
+
 /// All variables of a function's process.
 pub(super) fn variables(function: &Function, surroundings: &Surroundings<'_>) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
@@ -75,7 +78,7 @@ pub(super) fn variables(function: &Function, surroundings: &Surroundings<'_>) ->
     set("AWS_LAMBDA_FUNCTION_VERSION", &function.version);
     set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &function.memory.to_string());
     set("AWS_LAMBDA_LOG_GROUP_NAME", &function.log_group);
-    set("AWS_LAMBDA_LOG_STREAM_NAME", surroundings.stream);
+    set(LOG_STREAM, surroundings.stream);
     set("AWS_LAMBDA_LOG_FORMAT", &function.log_format);
     if let Some(level) = &function.log_level {
         set("AWS_LAMBDA_LOG_LEVEL", level);

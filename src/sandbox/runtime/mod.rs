@@ -7,6 +7,7 @@
 //! | `interface` | Lambda's runtime interface over HTTP |
 //! | `output` | what a process prints, as log lines |
 //! | `worker` | one process |
+//! | `processes` | how a process ends, with all that it started |
 //! | `prepare` | language runtimes: found, or installed once |
 //!
 //! This module knows nothing of Lambda's API, of Secrets Manager, or of where functions and logs are kept.
@@ -20,6 +21,7 @@ mod environment;
 mod interface;
 mod output;
 mod prepare;
+mod processes;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -29,11 +31,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
-use tempfile::TempDir;
 use tokio::sync::{OnceCell, Semaphore, watch};
 
+use package::Unpacked;
 use prepare::Prepared;
 use worker::{End, Program, StartError, Worker};
+
+/// How many processes there may be even on a small machine: they mostly wait, for the sandbox or for a service.
+const LEAST_CAPACITY: usize = 4;
 
 /// How long a process stays warm without work.
 const IDLE_LIMIT: Duration = Duration::from_mins(2);
@@ -231,7 +236,7 @@ struct Pool {
     /// Counts up, so that a timer knows the rest that it was set for.
     turn: u64,
     /// Unpacked packages, by hash, as long as a process uses them.
-    code: HashMap<String, Weak<TempDir>>,
+    code: HashMap<String, Weak<Unpacked>>,
     /// What the user was told already.
     told: BTreeSet<String>,
 }
@@ -245,7 +250,8 @@ struct Idle {
 
 impl Default for Runtime {
     fn default() -> Self {
-        let capacity = std::thread::available_parallelism().map_or(2, |cores| cores.get() * 2).max(2);
+        let capacity =
+            std::thread::available_parallelism().map_or(LEAST_CAPACITY, |cores| cores.get() * 2).max(LEAST_CAPACITY);
         Self {
             slots: Arc::new(Semaphore::new(capacity)),
             capacity,
@@ -311,7 +317,11 @@ impl Runtime {
         }
         let program = self.program(function, cache, notice).await?;
         let code = self.unpacked(function).await?;
-        let program = program.unwrap_or_else(|| Program { path: code.path().join("bootstrap"), arguments: Vec::new() });
+        let program = program.unwrap_or_else(|| Program {
+            path: code.root().join("bootstrap"),
+            arguments: Vec::new(),
+            modules: None,
+        });
         self.make_room();
         match Worker::start(function, endpoint, &program, code).await {
             Ok(worker) => self
@@ -450,7 +460,7 @@ impl Runtime {
         Ok(Some(prepare::program(family, prepared, function)))
     }
 
-    async fn unpacked(&self, function: &Function) -> Result<Arc<TempDir>, Unavailable> {
+    async fn unpacked(&self, function: &Function) -> Result<Arc<Unpacked>, Unavailable> {
         let known = self.pool().code.get(&function.code_sha256).and_then(Weak::upgrade);
         if let Some(code) = known {
             return Ok(code);

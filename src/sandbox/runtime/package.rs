@@ -2,6 +2,7 @@
 //!
 //! Packages come from outside: nothing in one may be written, or point, outside the directory that it is unpacked into.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read, Write};
 use std::path::{Component, Path, PathBuf};
@@ -48,35 +49,83 @@ impl From<ZipError> for PackageError {
     }
 }
 
-/// Looks at a package's directory as Lambda does when it is uploaded; nothing is unpacked.
+/// Checks a package as Lambda does when it is uploaded: reads all of it, and writes nothing. What passes can be unpacked.
 pub fn inspect(zip: &[u8]) -> Result<(), PackageError> {
+    inspect_within(zip, MAX_UNZIPPED_BYTES)
+}
+
+fn inspect_within(zip: &[u8], limit: u64) -> Result<(), PackageError> {
     let mut archive = open(zip)?;
-    let mut total: u64 = 0;
+    // Before anything is unpacked: what the headers claim is at least what an honest package holds.
+    let mut claimed: u64 = 0;
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index)?;
         if entry.encrypted() {
             return Err(PackageError::Unreadable("it is encrypted".to_owned()));
         }
-        inner_path(&entry.name()?)?;
-        total = total.saturating_add(entry.size());
-        if total > MAX_UNZIPPED_BYTES {
-            return Err(PackageError::TooLarge(format!("over {MAX_UNZIPPED_BYTES} bytes unzipped")));
+        claimed = claimed.saturating_add(entry.size());
+    }
+    if claimed > limit {
+        return Err(too_large(limit));
+    }
+    let mut left = limit;
+    let mut places = Places::default();
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index)?;
+        let name = entry.name()?.into_owned();
+        let inner = inner_path(&name)?;
+        if entry.is_dir() {
+            places.add(&name, inner, What::Folder)?;
+        } else if entry.is_symlink() {
+            let target = link_target(&mut entry)?;
+            check_link(&inner, &target)?;
+            places.add(&name, inner, What::Link)?;
+        } else {
+            left = copy(&mut entry, &mut io::sink(), left, limit)?;
+            places.add(&name, inner, What::File)?;
         }
     }
-    Ok(())
+    places.check()
 }
 
-/// Unpacks a package into a new temporary directory, which goes when the value is dropped.
-pub fn unpack(zip: &[u8]) -> Result<TempDir, PackageError> {
-    let directory = private_folder("rotator-function-")?;
+/// An unpacked package, which goes when the value is dropped.
+#[derive(Debug)]
+pub struct Unpacked {
+    directory: TempDir,
+}
+
+impl Unpacked {
+    /// The folder that goes with the value.
+    pub fn folder(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The package's own root: Lambda's `/var/task`.
+    pub fn root(&self) -> PathBuf {
+        self.directory.path().join("task")
+    }
+
+    /// Lets Node find modules that the package doesn't bring along: it looks in the folders above it, too.
+    pub(super) fn bring_modules(&self, modules: &Path) -> io::Result<()> {
+        match symlink(modules, &self.directory.path().join("node_modules")) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Unpacks a package into a new temporary directory.
+pub fn unpack(zip: &[u8]) -> Result<Unpacked, PackageError> {
+    let unpacked = Unpacked { directory: private_folder("rotator-function-")? };
+    let root = unpacked.root();
+    fs::create_dir(&root)?;
     let mut archive = open(zip)?;
     let mut left = MAX_UNZIPPED_BYTES;
     let mut links = Vec::new();
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index)?;
-        let name = entry.name()?.into_owned();
-        let inner = inner_path(&name)?;
-        let path = directory.path().join(&inner);
+        let inner = inner_path(&entry.name()?)?;
+        let path = root.join(&inner);
         if entry.is_dir() {
             fs::create_dir_all(&path)?;
             continue;
@@ -85,27 +134,74 @@ pub fn unpack(zip: &[u8]) -> Result<TempDir, PackageError> {
             fs::create_dir_all(parent)?;
         }
         if entry.is_symlink() {
-            let mut target = String::new();
-            entry
-                .by_ref()
-                .take(MAX_LINK_BYTES)
-                .read_to_string(&mut target)
-                .map_err(|error| PackageError::Unreadable(error.to_string()))?;
-            links.push((name, inner, PathBuf::from(target)));
+            links.push((inner, link_target(&mut entry)?));
             continue;
         }
         let mode = entry.unix_mode();
-        left = write_file(&mut entry, &path, left)?;
+        left = copy(&mut entry, &mut File::create(&path)?, left, MAX_UNZIPPED_BYTES)?;
         set_mode(&path, mode)?;
     }
     // Links come last: while files were written, no link could lead one of them elsewhere.
-    for (name, inner, target) in links {
-        link(directory.path(), &inner, &target).map_err(|error| match error {
-            PackageError::Escapes(_) => PackageError::Escapes(name),
-            other => other,
-        })?;
+    for (inner, target) in links {
+        link(&root, &inner, &target)?;
     }
-    Ok(directory)
+    Ok(unpacked)
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    File,
+    Folder,
+    Link,
+}
+
+/// The entries of a package by the place where each would be written.
+#[derive(Default)]
+struct Places(BTreeMap<PathBuf, What>);
+
+impl Places {
+    /// Two entries can't be in one place; a folder may be named twice.
+    fn add(&mut self, name: &str, inner: PathBuf, what: What) -> Result<(), PackageError> {
+        if inner.as_os_str().is_empty() && what == What::Folder {
+            return Ok(());
+        }
+        match self.0.insert(inner, what) {
+            Some(before) if before != What::Folder || what != What::Folder => {
+                Err(PackageError::Unreadable(format!("`{}` is there twice", name.escape_default())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Nothing lies below a file, nor below a link: it would be written wherever the link leads.
+    fn check(&self) -> Result<(), PackageError> {
+        for inner in self.0.keys() {
+            for parent in inner.ancestors().skip(1) {
+                match self.0.get(parent) {
+                    Some(What::Link) => return Err(PackageError::Escapes(inner.display().to_string())),
+                    Some(What::File) => {
+                        let parent = parent.display();
+                        return Err(PackageError::Unreadable(format!("`{parent}` is a file and a folder")));
+                    }
+                    Some(What::Folder) | None => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn too_large(limit: u64) -> PackageError {
+    PackageError::TooLarge(format!("over {limit} bytes unzipped"))
+}
+
+/// Where a symbolic link leads.
+fn link_target(entry: &mut impl Read) -> Result<PathBuf, PackageError> {
+    let mut target = String::new();
+    let unreadable = |error: io::Error| PackageError::Unreadable(error.to_string());
+    entry.by_ref().take(MAX_LINK_BYTES).read_to_string(&mut target).map_err(unreadable)?;
+    Ok(PathBuf::from(target))
 }
 
 fn open(zip: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, PackageError> {
@@ -140,9 +236,8 @@ fn inner_path(name: &str) -> Result<PathBuf, PackageError> {
     Ok(inner)
 }
 
-/// Writes one file; what a header claims of its size isn't believed. Returns how many bytes the package may still have.
-fn write_file(entry: &mut impl Read, path: &Path, left: u64) -> Result<u64, PackageError> {
-    let mut file = File::create(path)?;
+/// Copies one file's content; what a header claims of its size isn't believed. Returns how many bytes the package may still have.
+fn copy(entry: &mut impl Read, to: &mut impl Write, left: u64, limit: u64) -> Result<u64, PackageError> {
     let mut buffer = vec![0; 64 * 1024];
     let mut left = left;
     loop {
@@ -151,10 +246,8 @@ fn write_file(entry: &mut impl Read, path: &Path, left: u64) -> Result<u64, Pack
         if read == 0 {
             return Ok(left);
         }
-        left = left
-            .checked_sub(read as u64)
-            .ok_or_else(|| PackageError::TooLarge(format!("over {MAX_UNZIPPED_BYTES} bytes unzipped")))?;
-        file.write_all(&buffer[..read])?;
+        left = left.checked_sub(read as u64).ok_or_else(|| too_large(limit))?;
+        to.write_all(&buffer[..read])?;
     }
 }
 
@@ -183,11 +276,11 @@ fn set_mode(_path: &Path, _mode: Option<u32>) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a symbolic link whose target stays below `root`.
+/// Refuses a symbolic link whose target could lie outside of the package.
 ///
 /// The link's own directory is a real one, so that each leading `..` goes up to a real directory below the root; a `..` after a
 /// name is refused, since that name could itself be a link.
-fn link(root: &Path, inner: &Path, target: &Path) -> Result<(), PackageError> {
+fn check_link(inner: &Path, target: &Path) -> Result<(), PackageError> {
     let escapes = || PackageError::Escapes(inner.display().to_string());
     let mut depth = inner.components().count().saturating_sub(1);
     let mut named = false;
@@ -199,11 +292,17 @@ fn link(root: &Path, inner: &Path, target: &Path) -> Result<(), PackageError> {
             Component::ParentDir | Component::RootDir | Component::Prefix(_) => return Err(escapes()),
         }
     }
+    Ok(())
+}
+
+/// Makes a symbolic link whose target stays below `root`.
+fn link(root: &Path, inner: &Path, target: &Path) -> Result<(), PackageError> {
+    check_link(inner, target)?;
     let mut directory = root.to_path_buf();
     for part in inner.parent().into_iter().flat_map(Path::components) {
         directory.push(part);
         if fs::symlink_metadata(&directory)?.is_symlink() {
-            return Err(escapes());
+            return Err(PackageError::Escapes(inner.display().to_string()));
         }
     }
     symlink(target, &root.join(inner))?;
@@ -262,11 +361,13 @@ mod tests {
     fn links_stay_inside() {
         for (name, target) in [("a", "/etc/passwd"), ("a", ".."), ("d/a", "../../x"), ("a", "d/../../x")] {
             let zip = package(&[Entry::File("d/file", 0o644, "x"), Entry::Link(name, target)]);
+            assert!(matches!(inspect(&zip), Err(PackageError::Escapes(_))), "{name} -> {target}");
             assert!(matches!(unpack(&zip), Err(PackageError::Escapes(_))), "{name} -> {target}");
         }
         let zip = package(&[Entry::Link("d/current", "../v1"), Entry::File("v1/file", 0o644, "one")]);
+        inspect(&zip).expect("a package with a link inside");
         let directory = unpack(&zip).expect("a package with a link inside");
-        assert_eq!(fs::read_to_string(directory.path().join("d/current/file")).expect("the file"), "one");
+        assert_eq!(fs::read_to_string(directory.root().join("d/current/file")).expect("the file"), "one");
     }
 
     /// Without it, a link through another link could climb out, each looking harmless by itself.
@@ -274,6 +375,7 @@ mod tests {
     #[test]
     fn links_below_links_are_refused() {
         let zip = package(&[Entry::File("d/file", 0o644, "x"), Entry::Link("l", "d"), Entry::Link("l/m", "file")]);
+        assert!(matches!(inspect(&zip), Err(PackageError::Escapes(_))));
         assert!(unpack(&zip).is_err());
     }
 
@@ -283,7 +385,7 @@ mod tests {
     fn modes_are_kept() {
         use std::os::unix::fs::PermissionsExt;
         let directory = unpack(&package(&[Entry::File("bootstrap", 0o755, "#!/bin/sh\n")])).expect("a package");
-        let mode = fs::metadata(directory.path().join("bootstrap")).expect("the file").permissions().mode();
+        let mode = fs::metadata(directory.root().join("bootstrap")).expect("the file").permissions().mode();
         assert_eq!(mode & 0o777, 0o755);
     }
 
@@ -294,12 +396,36 @@ mod tests {
         assert!(matches!(inspect(b"no zip at all"), Err(PackageError::Unreadable(_))));
     }
 
+    /// Without it, what a package's files overwrite would depend on their order, and a machine would be blamed for it.
+    #[test]
+    fn two_entries_can_not_be_in_one_place() {
+        let zip = package(&[Entry::File("a", 0o644, "x"), Entry::File("a/b", 0o644, "x")]);
+        assert!(matches!(inspect(&zip), Err(PackageError::Unreadable(_))));
+        let zip = package(&[Entry::File("a", 0o644, "x"), Entry::File("./a", 0o644, "y")]);
+        assert!(matches!(inspect(&zip), Err(PackageError::Unreadable(_))));
+    }
+
+    /// Without it, a package that was damaged on its way would be taken, and fail when it is needed.
+    #[test]
+    fn a_damaged_file_is_noticed() {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let plain = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        zip.start_file("a", plain).expect("an entry");
+        zip.write_all(b"the content").expect("its text");
+        let mut zip = zip.finish().expect("a zip").into_inner();
+        inspect(&zip).expect("whole as yet");
+        let at = zip.windows(11).position(|window| window == b"the content").expect("stored as it is");
+        zip[at] ^= 1;
+        assert!(matches!(inspect(&zip), Err(PackageError::Unreadable(_))));
+    }
+
     /// Without it, a small package could fill the disk.
     #[test]
     fn a_bomb_is_stopped_by_what_it_holds_and_not_by_what_it_says() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let mut endless = io::repeat(0);
-        let result = write_file(&mut endless, &directory.path().join("file"), 100_000);
+        let result = copy(&mut io::repeat(0), &mut io::sink(), 100_000, 100_000);
         assert!(matches!(result, Err(PackageError::TooLarge(_))));
+        let zip = package(&[Entry::File("a", 0o644, &"x".repeat(1000)), Entry::File("b", 0o644, &"x".repeat(1000))]);
+        inspect_within(&zip, 2000).expect("just fits");
+        assert!(matches!(inspect_within(&zip, 1999), Err(PackageError::TooLarge(_))));
     }
 }

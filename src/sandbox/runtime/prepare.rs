@@ -18,11 +18,27 @@ use super::{Family, Function, Notice, Unavailable};
 /// What a Python environment holds: AWS's runtime client, and the SDK that Lambda's Python runtimes bring along.
 const PYTHON_PINS: [&str; 2] = ["awslambdaric==4.2.2", "boto3==1.44.5"];
 
-/// AWS's runtime client for Node; the SDK isn't brought along, since a package that uses version 3 of it usually bundles it.
-const NODE_PINS: [&str; 2] = ["aws-lambda-ric@4.0.2", "@aws-sdk/client-secrets-manager@3"];
+/// AWS's runtime clients for Node, the newest first. Each is built where it is installed.
+const NODE_CLIENTS: [NodeClient; 2] = [
+    NodeClient { oldest: 22, pin: "aws-lambda-ric@4.0.2", tools: &["cmake", "c++", "make", "python3", "tar", "xz"] },
+    NodeClient {
+        oldest: 20,
+        pin: "aws-lambda-ric@3.3.0",
+        tools: &["cmake", "c++", "make", "python3", "tar", "autoreconf", "libtoolize"],
+    },
+];
 
-/// The oldest Node that its client runs on.
-const OLDEST_NODE: u32 = 22;
+/// The SDK, of which Lambda's Node runtimes bring all clients along: here it is the one that rotation functions call.
+const NODE_SDK: &str = "@aws-sdk/client-secrets-manager@3.1162.0";
+
+/// A version of AWS's runtime client for Node.
+struct NodeClient {
+    /// The oldest Node that it, or the SDK beside it, runs on.
+    oldest: u32,
+    pin: &'static str,
+    /// What its build calls.
+    tools: &'static [&'static str],
+}
 
 /// The oldest Python that its client and SDK run on, as minor version of 3.
 const OLDEST_PYTHON: u32 = 10;
@@ -43,6 +59,8 @@ pub(super) struct Prepared {
     pub program: PathBuf,
     /// Such as `3.11.7`.
     pub version: String,
+    /// A folder of modules that functions find beside their own, as they do on Lambda.
+    pub modules: Option<PathBuf>,
 }
 
 /// Finds or makes what a family of runtimes needs.
@@ -69,7 +87,7 @@ pub(super) fn program(family: Family, prepared: &Prepared, function: &Function) 
         Family::Python => vec!["-m".into(), "awslambdaric".into(), function.handler.clone().into()],
         Family::Node | Family::Provided => vec![function.handler.clone().into()],
     };
-    Program { path: prepared.program.clone(), arguments }
+    Program { path: prepared.program.clone(), arguments, modules: prepared.modules.clone() }
 }
 
 /// `$XDG_CACHE_HOME/rotator`, or `~/.cache/rotator`.
@@ -103,30 +121,52 @@ async fn python(cache: &Path, notice: &Notice<'_>) -> Result<Prepared, Unavailab
         run(&python, ["-c", "import awslambdaric.bootstrap, runtime_client, boto3"]).await
     })
     .await?;
-    Ok(Prepared { program: python, version })
+    Ok(Prepared { program: python, version, modules: None })
 }
 
 async fn node(cache: &Path, notice: &Notice<'_>) -> Result<Prepared, Unavailable> {
     let version = ask("node", ["--version"]).await?.trim().trim_start_matches('v').to_owned();
-    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    if major.is_none_or(|major| major < OLDEST_NODE) {
-        return Err(Unavailable::new(format!(
-            "`node` is {version} here, and AWS's runtime client needs {OLDEST_NODE}"
-        )));
-    }
-    let directory = cache.join(format!("node-{}", fingerprint(&[&version], &NODE_PINS)));
-    let program = directory.join("node_modules").join(".bin").join("aws-lambda-ric");
+    let client = node_client(&version)?;
+    let directory = cache.join(format!("node-{}", fingerprint(&[&version], &[client.pin, NODE_SDK])));
+    let modules = directory.join("node_modules");
+    let program = modules.join(".bin").join("aws-lambda-ric");
     once(&directory, "Node", notice, async || {
-        let mut install: Vec<&OsStr> =
-            ["install", "--no-audit", "--no-fund", "--engine-strict", "--loglevel=error", "--prefix"]
-                .map(OsStr::new)
-                .to_vec();
-        install.push(directory.as_os_str());
-        install.extend(NODE_PINS.map(OsStr::new));
+        if std::env::consts::OS != "linux" {
+            return Err(Unavailable::new("AWS's runtime client for Node is built on Linux alone"));
+        }
+        let missing: Vec<String> =
+            client.tools.iter().filter(|tool| !is_on_path(tool)).map(|tool| format!("`{tool}`")).collect();
+        if !missing.is_empty() {
+            return Err(Unavailable::new(format!(
+                "AWS's runtime client for Node is built with {}, which this machine lacks",
+                missing.join(", ")
+            )));
+        }
+        // A registry that can't be reached is soon given up: somebody waits for a function.
+        let options = ["--no-audit", "--no-fund", "--engine-strict", "--loglevel=error", "--fetch-retries=1"];
+        let mut install: Vec<&OsStr> = vec![OsStr::new("install")];
+        install.extend(options.map(OsStr::new));
+        install.extend([OsStr::new("--fetch-retry-mintimeout=1000"), OsStr::new("--prefix"), directory.as_os_str()]);
+        install.extend([client.pin, NODE_SDK].map(OsStr::new));
         run("npm", install).await
     })
     .await?;
-    Ok(Prepared { program, version })
+    Ok(Prepared { program, version, modules: Some(modules) })
+}
+
+/// The runtime client for a version of Node.
+fn node_client(version: &str) -> Result<&'static NodeClient, Unavailable> {
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok()).unwrap_or_default();
+    NODE_CLIENTS.iter().find(|client| major >= client.oldest).ok_or_else(|| {
+        let oldest = NODE_CLIENTS.iter().map(|client| client.oldest).min().unwrap_or_default();
+        Unavailable::new(format!("`node` is {version} here, and AWS's runtime client and SDK need {oldest}"))
+    })
+}
+
+/// Whether the machine has a program.
+fn is_on_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
 /// Makes a directory's content unless it is complete; one process at a time.
@@ -199,6 +239,10 @@ async fn output(
 ) -> Result<Output, Unavailable> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    if let Ok(cores) = std::thread::available_parallelism() {
+        // Whatever is built on the way is built with all of the machine.
+        command.env("MAKEFLAGS", format!("-j{cores}")).env("JOBS", cores.to_string());
+    }
     let name = program.file_name().unwrap_or(program.as_os_str()).display();
     let output = match tokio::time::timeout(limit, command.output()).await {
         Ok(Ok(output)) => output,
@@ -244,6 +288,20 @@ mod tests {
         once(&directory, "Python", &notice, async || Ok(())).await.expect("made");
         once(&directory, "Python", &notice, async || Err(Unavailable::new("made twice"))).await.expect("kept");
         assert_eq!(said.load(Ordering::Relaxed), 2, "the user hears of each preparation, and of nothing else");
+    }
+
+    /// Without it, Node would be given a client that it can't run, or none where there is one.
+    #[test]
+    fn each_node_gets_a_client_that_it_runs() {
+        let pin = |version: &str| node_client(version).map(|client| client.pin);
+        assert_eq!(pin("24.1.0"), Ok("aws-lambda-ric@4.0.2"));
+        assert_eq!(pin("22.0.0"), Ok("aws-lambda-ric@4.0.2"));
+        assert_eq!(pin("20.20.2"), Ok("aws-lambda-ric@3.3.0"));
+        assert_eq!(
+            pin("18.19.0").expect_err("too old").to_string(),
+            "`node` is 18.19.0 here, and AWS's runtime client and SDK need 20"
+        );
+        assert!(pin("nonsense").is_err());
     }
 
     /// Without it, a runtime whose installation failed would say nothing of why.

@@ -1,7 +1,7 @@
 //! One process of a function: started, given one invocation after the other, killed with all that it started.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,7 +13,8 @@ use tokio::process::{Child, Command};
 
 use super::interface::{self, Job, Link, Signal};
 use super::output::Output;
-use super::{Event, Finished, Function, LogLine, Unavailable, environment};
+use super::package::Unpacked;
+use super::{Event, Finished, Function, LogLine, Unavailable, environment, processes};
 
 /// How long a process may take to ask for its first job. Lambda allows 10 s; a small machine that starts several at once needs more, and
 /// a slow machine is no error of the function.
@@ -24,6 +25,8 @@ const INITIALIZATION_LIMIT: Duration = Duration::from_mins(1);
 pub(super) struct Program {
     pub path: PathBuf,
     pub arguments: Vec<OsString>,
+    /// Modules that lie above the function's own.
+    pub modules: Option<PathBuf>,
 }
 
 /// How an invocation ended for its process.
@@ -40,13 +43,15 @@ pub(super) struct Worker {
     child: Child,
     /// The process's group: its own id.
     group: Option<u32>,
+    /// Ends the process where the sandbox is killed and can't.
+    guard: Option<Guard>,
     output: Arc<Output>,
     pump: tokio::task::JoinHandle<()>,
     stream: String,
     started: Instant,
     initialized: Option<Duration>,
     served: bool,
-    _code: Arc<TempDir>,
+    _code: Arc<Unpacked>,
     _scratch: TempDir,
 }
 
@@ -54,6 +59,42 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.pump.abort();
         self.kill();
+        drop(self.guard.take());
+    }
+}
+
+/// What the guard runs: it waits until the pipe from the sandbox ends, which it does in whatever way the sandbox does.
+const GUARD: &str = r#"read -r _; kill -s KILL -- "-$1"; shift; rm -rf -- "$@""#;
+
+/// A shell that ends a process's whole group, and removes its folders, once the sandbox is gone without having done so.
+struct Guard {
+    shell: Child,
+    /// The sandbox's end of the pipe. No other process has it.
+    _pipe: std::io::PipeWriter,
+}
+
+impl Guard {
+    fn start(group: u32, folders: &[&Path]) -> std::io::Result<Self> {
+        let (reader, pipe) = std::io::pipe()?;
+        let shell = Command::new("/bin/sh")
+            .args(["-c", GUARD, "guard"])
+            .arg(group.to_string())
+            .args(folders)
+            .stdin(Stdio::from(reader))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Away from the terminal's signals, which are for the sandbox.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Self { shell, _pipe: pipe })
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Before the pipe closes: the folders may be other processes' too, and the group's number may soon be another's.
+        let _ = self.shell.start_kill();
     }
 }
 
@@ -71,12 +112,15 @@ impl Worker {
         function: &Function,
         endpoint: &str,
         program: &Program,
-        code: Arc<TempDir>,
+        code: Arc<Unpacked>,
     ) -> Result<Self, StartError> {
         let failed = |error: std::io::Error| {
             StartError::Unavailable(Unavailable::new(format!("a process of the function can't be started: {error}")))
         };
         let scratch = super::package::private_folder("rotator-tmp-").map_err(failed)?;
+        if let Some(modules) = &program.modules {
+            code.bring_modules(modules).map_err(failed)?;
+        }
         let (reader, writer) = std::io::pipe().map_err(failed)?;
         let output = Arc::new(Output::new(reader).map_err(failed)?);
         let link = interface::serve(Arc::clone(&output)).await.map_err(failed)?;
@@ -87,7 +131,7 @@ impl Worker {
             &environment::Surroundings {
                 interface: &link.address,
                 endpoint,
-                task_root: code.path(),
+                task_root: &code.root(),
                 scratch: scratch.path(),
                 stream: &stream,
                 path: path.as_deref(),
@@ -96,7 +140,7 @@ impl Worker {
         let mut command = Command::new(&program.path);
         command
             .args(&program.arguments)
-            .current_dir(code.path())
+            .current_dir(code.root())
             .env_clear()
             .envs(variables)
             .stdin(Stdio::null())
@@ -108,12 +152,15 @@ impl Worker {
         // The command holds the writing ends, and the output ends only once they are all closed.
         drop(command);
         let group = child.id();
+        // Without one, a process of a killed sandbox ends once it asks for its next job.
+        let guard = group.and_then(|group| Guard::start(group, &[scratch.path(), code.folder()]).ok());
         let reader = Arc::clone(&output);
         let pump = tokio::spawn(async move { reader.pump().await });
         Ok(Self {
             link,
             child,
             group,
+            guard,
             output,
             pump,
             stream,
@@ -148,28 +195,35 @@ impl Worker {
         // A process that has ended takes nothing: the wait below notices.
         let _ = self.link.jobs.try_send(job);
         let outcome = self.wait(function.timeout).await;
-        let (payload, failed, reusable, taken) = match outcome {
-            Outcome::Answered { payload, failed, taken } => (payload, failed, true, Some(taken)),
-            Outcome::InitializationFailed(payload) => (payload, true, false, None),
-            Outcome::TimedOut { limit, taken } => (timed_out(&event.request_id, limit), true, false, taken),
+        let ending = match outcome {
             Outcome::Exited { taken: None, .. } if !cold => return End::NotTaken,
-            Outcome::Exited { status, taken } => (exited(&event.request_id, status), true, false, taken),
+            Outcome::Answered { payload, failed, taken } => Ending::answered(payload, failed, taken),
+            Outcome::InitializationFailed(payload) => Ending::not_initialized(payload),
+            Outcome::TimedOut { limit, taken } => Ending::timed_out(&event.request_id, limit, taken),
+            Outcome::Exited { status, taken } => Ending::exited(&event.request_id, status, taken),
         };
-        if !reusable {
+        let memory = peak_memory_mb(self.child.id());
+        if !ending.reusable {
             self.kill();
         }
-        let memory = peak_memory_mb(self.child.id());
         log.append(&mut self.output.take());
-        if !reusable && let Some(message) = message_of(&payload) {
-            log.push(LogLine::now(format!("{message}\n")));
-        }
+        log.extend(ending.message.map(|message| LogLine::now(format!("{message}\n"))));
         log.push(LogLine::now(format!("END RequestId: {}\n", event.request_id)));
-        let duration = taken.map_or(Duration::ZERO, |taken| taken.elapsed());
-        let initialization = self.initialized.filter(|_| cold);
-        log.push(LogLine::now(report(function, &event.request_id, duration, initialization, memory)));
-        let finished =
-            Finished { payload, failed, log_group: function.log_group.clone(), log_stream: self.stream.clone(), log };
-        End::Finished { finished, reusable }
+        let figures = Figures {
+            duration: ending.taken.map_or(Duration::ZERO, |taken| taken.elapsed()),
+            initialization: self.initialized.filter(|_| cold),
+            memory,
+            status: ending.status,
+        };
+        log.push(LogLine::now(report(function, &event.request_id, &figures)));
+        let finished = Finished {
+            payload: ending.payload,
+            failed: ending.failed,
+            log_group: function.log_group.clone(),
+            log_stream: self.stream.clone(),
+            log,
+        };
+        End::Finished { finished, reusable: ending.reusable }
     }
 
     async fn wait(&mut self, timeout: Duration) -> Outcome {
@@ -202,10 +256,10 @@ impl Worker {
 
     /// Ends the process and everything that it started.
     fn kill(&mut self) {
-        let group = self.group.take().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-        if let Some(group) = group {
-            // A group that is gone already needs no end.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        if let Some(group) = self.group.take() {
+            processes::kill_group(group);
+            // Each process has a stream of its own, which its children are told of.
+            processes::kill_heirs(environment::LOG_STREAM, &self.stream);
         }
         let _ = self.child.start_kill();
     }
@@ -249,31 +303,89 @@ pub(super) fn invalid_entrypoint(request_id: &str, message: &str) -> Bytes {
     document("Runtime.InvalidEntrypoint", &format!("RequestId: {request_id} Error: {message}"))
 }
 
-fn timed_out(request_id: &str, limit: Duration) -> Bytes {
-    let now = chrono::DateTime::<chrono::Utc>::from(SystemTime::now()).format("%Y-%m-%dT%H:%M:%S%.3fZ");
-    let seconds = limit.as_secs_f64();
-    document("Sandbox.Timedout", &format!("{now} {request_id} Task timed out after {seconds:.2} seconds"))
+/// What an outcome means for the caller, for the log and for the process.
+struct Ending {
+    payload: Bytes,
+    failed: bool,
+    /// Whether the process can take another job.
+    reusable: bool,
+    taken: Option<Instant>,
+    /// What Lambda itself says in the log.
+    message: Option<String>,
+    /// The end of the report line: its status, where it isn't a success.
+    status: &'static str,
 }
 
-fn exited(request_id: &str, status: Option<ExitStatus>) -> Bytes {
-    let how = match status {
-        Some(status) if status.success() => "Runtime exited without providing a reason".to_owned(),
-        // `exit status: 1` reads `exit status 1` on Lambda, which is written in Go.
-        Some(status) => {
-            format!("Runtime exited with error: {}", status.to_string().replacen("exit status: ", "exit status ", 1))
+impl Ending {
+    fn answered(payload: Bytes, failed: bool, taken: Instant) -> Self {
+        Self { payload, failed, reusable: true, taken: Some(taken), message: None, status: "" }
+    }
+
+    /// The client has printed what it has reported.
+    fn not_initialized(payload: Bytes) -> Self {
+        Self { payload, failed: true, reusable: false, taken: None, message: None, status: "" }
+    }
+
+    fn timed_out(request_id: &str, limit: Duration, taken: Option<Instant>) -> Self {
+        let now = chrono::DateTime::<chrono::Utc>::from(SystemTime::now()).format("%Y-%m-%dT%H:%M:%S%.3fZ");
+        let what = format!("Task timed out after {:.2} seconds", limit.as_secs_f64());
+        Self {
+            payload: document("Sandbox.Timedout", &format!("RequestId: {request_id} Error: {what}")),
+            failed: true,
+            reusable: false,
+            taken,
+            message: Some(format!("{now} {request_id} {what}\n")),
+            status: "\tStatus: timeout",
         }
-        None => "Runtime exited".to_owned(),
+    }
+
+    fn exited(request_id: &str, status: Option<ExitStatus>, taken: Option<Instant>) -> Self {
+        let message = format!("RequestId: {request_id} Error: {}", how_it_exited(status));
+        Self {
+            payload: document("Runtime.ExitError", &message),
+            failed: true,
+            reusable: false,
+            taken,
+            message: Some(format!("{message}\nRuntime.ExitError")),
+            status: "\tStatus: error\tError Type: Runtime.ExitError",
+        }
+    }
+}
+
+/// The end of a process in the words of Lambda, which is written in Go.
+fn how_it_exited(status: Option<ExitStatus>) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    let Some(status) = status else { return "Runtime exited".to_owned() };
+    let how = match (status.code(), status.signal()) {
+        (Some(0), _) => return "Runtime exited without providing a reason".to_owned(),
+        (Some(code), _) => format!("exit status {code}"),
+        (None, signal) => format!("signal: {}", signal.map_or("unknown", signal_name)),
     };
-    document("Runtime.ExitError", &format!("RequestId: {request_id} Error: {how}"))
+    format!("Runtime exited with error: {how}")
+}
+
+/// Go's words for the signals that end processes.
+fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        1 => "hangup",
+        2 => "interrupt",
+        3 => "quit",
+        4 => "illegal instruction",
+        5 => "trace/breakpoint trap",
+        6 => "aborted",
+        7 => "bus error",
+        8 => "floating point exception",
+        9 => "killed",
+        11 => "segmentation fault",
+        13 => "broken pipe",
+        14 => "alarm clock",
+        15 => "terminated",
+        _ => "unknown",
+    }
 }
 
 fn document(kind: &str, message: &str) -> Bytes {
     Bytes::from(json!({ "errorType": kind, "errorMessage": message }).to_string())
-}
-
-fn message_of(payload: &[u8]) -> Option<String> {
-    let document: serde_json::Value = serde_json::from_slice(payload).ok()?;
-    document.get("errorMessage")?.as_str().map(str::to_owned)
 }
 
 /// `2024/01/31/[$LATEST]` and 32 hexadecimal digits: one stream a process, as on Lambda.
@@ -282,22 +394,28 @@ pub(super) fn stream_name(version: &str) -> String {
     format!("{date}/[{version}]{:032x}", fastrand::u128(..))
 }
 
-fn report(
-    function: &Function,
-    request_id: &str,
+/// What an invocation took.
+struct Figures {
     duration: Duration,
     initialization: Option<Duration>,
+    /// MB.
     memory: Option<u64>,
-) -> String {
+    status: &'static str,
+}
+
+fn report(function: &Function, request_id: &str, figures: &Figures) -> String {
     let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
-    let memory = memory.map(|memory| format!("\tMax Memory Used: {memory} MB")).unwrap_or_default();
-    let initialization =
-        initialization.map(|duration| format!("\tInit Duration: {:.2} ms", milliseconds(duration))).unwrap_or_default();
+    let memory = figures.memory.map(|memory| format!("\tMax Memory Used: {memory} MB")).unwrap_or_default();
+    let initialization = figures
+        .initialization
+        .map(|duration| format!("\tInit Duration: {:.2} ms", milliseconds(duration)))
+        .unwrap_or_default();
     format!(
-        "REPORT RequestId: {request_id}\tDuration: {:.2} ms\tBilled Duration: {} ms\tMemory Size: {} MB{memory}{initialization}\n",
-        milliseconds(duration),
-        milliseconds(duration).ceil(),
+        "REPORT RequestId: {request_id}\tDuration: {:.2} ms\tBilled Duration: {} ms\tMemory Size: {} MB{memory}{initialization}{}\n",
+        milliseconds(figures.duration),
+        milliseconds(figures.duration).ceil(),
         function.memory,
+        figures.status,
     )
 }
 

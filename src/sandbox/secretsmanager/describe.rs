@@ -33,11 +33,16 @@ pub fn look_up(state: &State, input: &Input) -> Result<Arc<Secret>, ApiError> {
     find(state, input.required("SecretId")).map(Arc::clone)
 }
 
-/// `ListSecrets`.
-pub fn list(state: &State, call: &Call, input: &Input) -> Result<Json, ApiError> {
+/// Looks a page of secrets up for [`list`]: the secrets, and the token of the next page.
+pub fn page(state: &State, input: &Input) -> Result<(Vec<Arc<Secret>>, Option<String>), ApiError> {
     let (secrets, next) = select(state, input, 100)?;
+    Ok((secrets.into_iter().map(Arc::clone).collect(), next))
+}
+
+/// `ListSecrets`, of a page that has been looked up.
+pub fn list((secrets, next): (Vec<Arc<Secret>>, Option<String>), call: &Call) -> Json {
     let entries: Vec<Json> = secrets
-        .into_iter()
+        .iter()
         .map(|secret| {
             let mut entry = common(secret, call.now);
             insert_stages(&mut entry, "SecretVersionsToStages", secret);
@@ -48,7 +53,7 @@ pub fn list(state: &State, call: &Call, input: &Input) -> Result<Json, ApiError>
     if let Some(next) = next {
         answer["NextToken"] = json!(next);
     }
-    Ok(answer)
+    answer
 }
 
 /// The secrets of a page, and the token of the next.
@@ -80,9 +85,14 @@ pub(super) fn select<'a>(
             after.as_ref().is_none_or(|(last, name)| order(&(*key, &secret.name), &(*last, name)) == Ordering::Greater)
         })
         .collect();
-    found.sort_unstable_by(|a, b| order(&(a.0, &a.1.name), &(b.0, &b.1.name)));
+    let by_place = |a: &(i64, &Arc<Secret>), b: &(i64, &Arc<Secret>)| order(&(a.0, &a.1.name), &(b.0, &b.1.name));
     let more = found.len() > most;
-    found.truncate(most);
+    if more {
+        // The page first, and only the page in order: whoever lists thousands asks for them a hundred at a time.
+        found.select_nth_unstable_by(most, by_place);
+        found.truncate(most);
+    }
+    found.sort_unstable_by(by_place);
     let next = found.last().filter(|_| more).map(|(key, secret)| write_token(*key, &secret.name));
     Ok((found.into_iter().map(|(_, secret)| secret).collect(), next))
 }

@@ -1,5 +1,6 @@
 //! Deleting, restoring, tags, resource policies, replicas.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -190,7 +191,33 @@ fn is_public(policy: &Json) -> bool {
     })
 }
 
-/// `ReplicateSecretToRegions`. A replica holds what its primary held at that moment; later values don't follow.
+/// A replica of a primary, in a region of the same account.
+fn replica_of(primary: &Secret, from: &str, to: &str) -> Secret {
+    let mut replica = primary.clone();
+    replica.arn = primary.arn.replacen(&format!(":{from}:"), &format!(":{to}:"), 1);
+    replica.primary_region = Some(from.to_owned());
+    replica.replicas.clear();
+    // The primary rotates; a replica shows how, and never does itself.
+    if let Some(rotation) = &mut replica.rotation {
+        rotation.run = None;
+        rotation.next = None;
+    }
+    replica
+}
+
+/// Brings the replicas of a secret up to date, where it is a primary: values, labels and metadata follow at once.
+pub(super) fn follow(world: &mut World, account: &str, region: &str, id: &str) {
+    let found = world.find(account, region).and_then(|found| found.secrets.find(id));
+    let Some(primary) = found.filter(|secret| !secret.replicas.is_empty()).map(Arc::clone) else { return };
+    for to in &primary.replicas {
+        let replicas = &mut world.region(account, to).secrets;
+        // When a replica was read last is its own.
+        let accessed = replicas.find(&primary.name).and_then(|replica| replica.accessed);
+        replicas.insert(Secret { accessed, ..replica_of(&primary, region, to) });
+    }
+}
+
+/// `ReplicateSecretToRegions`.
 pub fn replicate(world: &mut World, call: &Call, input: &Input) -> Result<Json, ApiError> {
     let force = input.flag("ForceOverwriteReplicaSecret").unwrap_or(false);
     let regions: Vec<String> = input
@@ -218,17 +245,8 @@ pub fn replicate(world: &mut World, call: &Call, input: &Input) -> Result<Json, 
             ));
         }
     }
-    let own = format!(":{}:", call.region);
     for region in &regions {
-        let mut replica = primary.clone();
-        replica.arn = primary.arn.replacen(&own, &format!(":{region}:"), 1);
-        replica.primary_region = Some(call.region.clone());
-        replica.replicas.clear();
-        // The primary rotates; a replica shows how, and never does itself.
-        if let Some(rotation) = &mut replica.rotation {
-            rotation.run = None;
-            rotation.next = None;
-        }
+        let replica = replica_of(&primary, &call.region, region);
         world.region(&call.account, region).secrets.insert(replica);
     }
     let secret = edit_live(&mut world.region(&call.account, &call.region).secrets, input.required("SecretId"))?;

@@ -8,13 +8,15 @@
 //! | [`rotate`] | what a rotation is asked for with |
 //! | [`runner`] | rotations as they happen, schedules |
 //! | [`password`] | made-up passwords |
+//! | [`access`] | who may name another account's secret |
 //!
-//! [`model`] and [`input`] check requests, [`schedule`] reads rotation rules, [`secret`] is the state.
+//! [`inputs`] says what requests may hold, [`input`] reads them, [`schedule`] reads rotation rules, [`secret`] is the state.
 
+mod access;
 mod describe;
 mod input;
+pub(super) mod inputs;
 mod lifecycle;
-mod model;
 mod password;
 mod rotate;
 mod runner;
@@ -30,6 +32,7 @@ pub use secret::State;
 
 use self::input::Input;
 use self::secret::{CURRENT, Secret, Value, Version};
+use super::model;
 use super::service::{Call, Shared};
 use super::wire::{ApiError, Response, json};
 
@@ -37,9 +40,10 @@ use super::wire::{ApiError, Response, json};
 #[expect(clippy::unused_async, reason = "every service's handler is asynchronous")]
 pub async fn handle(shared: &Arc<Shared>, call: &Call, request: Map<String, Json>) -> Result<Response, ApiError> {
     let operation = call.operation.as_str();
-    let members = model::members(operation).ok_or_else(|| ApiError::not_served(call.service, operation))?;
+    let members = model::input(call.service, operation)?;
     let input = Input::check(members, request)?;
-    let answer = perform(shared, call, operation, &input)?;
+    let performed = access::in_the_secrets_account(shared, call, &input)?;
+    let answer = perform(shared, &performed, operation, &input)?;
     Ok(json::answer(call, &answer))
 }
 
@@ -48,7 +52,14 @@ fn perform(shared: &Arc<Shared>, call: &Call, operation: &str, input: &Input) ->
         shared.read(&call.account, &call.region, |region| look(&region.secrets, input))
     };
     let write = |change: fn(&mut State, &Call, &Input) -> Result<Json, ApiError>| {
-        shared.write(&call.account, &call.region, |region| change(&mut region.secrets, call, input))
+        let mut world = shared.world();
+        let answer = change(&mut world.region(&call.account, &call.region).secrets, call, input)?;
+        if let Some(id) = input.text("SecretId") {
+            lifecycle::follow(&mut world, &call.account, &call.region, id);
+        }
+        drop(world);
+        shared.touch();
+        Ok(answer)
     };
     let everywhere = |change: fn(&mut super::state::World, &Call, &Input) -> Result<Json, ApiError>| {
         let result = change(&mut shared.world(), call, input);
@@ -87,7 +98,8 @@ fn perform(shared: &Arc<Shared>, call: &Call, operation: &str, input: &Input) ->
         }
         "ListSecretVersionIds" => read(values::list_versions),
         "ListSecrets" => {
-            shared.read(&call.account, &call.region, |region| describe::list(&region.secrets, call, input))
+            let page = shared.read(&call.account, &call.region, |region| describe::page(&region.secrets, input))?;
+            Ok(describe::list(page, call))
         }
         "PutResourcePolicy" => write(lifecycle::put_policy),
         "PutSecretValue" => write(values::put).inspect(|_| shared.reschedule()),

@@ -63,10 +63,11 @@ fn pick(from: &[char]) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::secretsmanager::model;
+    use crate::sandbox::model;
+    use crate::sandbox::service::Service;
 
     fn password(request: &Value) -> Result<String, ApiError> {
-        let members = model::members("GetRandomPassword").expect("it is served");
+        let members = model::input(Service::SecretsManager, "GetRandomPassword")?;
         let input = Input::check(members, request.as_object().cloned().unwrap_or_default())?;
         get(&input).map(|answer| answer["RandomPassword"].as_str().unwrap_or_default().to_owned())
     }

@@ -9,7 +9,7 @@ use super::runner;
 use super::schedule::Rules;
 use super::secret::{External, Run, Secret, State};
 use super::values::{TOKEN_MISSING, check_primary};
-use super::{edit_live, invalid_request, live};
+use super::{edit_live, invalid_request, lifecycle, live};
 use crate::sandbox::lambda;
 use crate::sandbox::service::{Call, Shared};
 use crate::sandbox::state::World;
@@ -66,10 +66,12 @@ pub fn rotate(shared: &Arc<Shared>, call: &Call, input: &Input) -> Result<Json, 
         tries: 0,
         at: call.now.plus(delay),
         active: true,
+        proof: None,
     });
     let from = rotation.last.unwrap_or(call.now);
     secret.changed = call.now;
     secret.plan_next(from, call.now);
+    lifecycle::follow(&mut world, &call.account, &call.region, id);
     drop(world);
     shared.touch();
     shared.reschedule();

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::password;
 use super::rotate::{is_managed, may_invoke};
 use super::secret::{CURRENT, PENDING, Run, Secret, Value, Version};
+use super::{lifecycle, password};
 use crate::sandbox::clock::Time;
 use crate::sandbox::lambda::{self, InvokeOutcome};
 use crate::sandbox::service::Shared;
@@ -102,7 +102,7 @@ fn due(shared: &Shared) -> (Vec<Job>, Option<Time>) {
             rotation.next = None;
             // A rotation that never finished is attempted again, as its own version.
             let token = stuck.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-            Run { token, test: false, tries: 0, at: now, active: false }
+            Run { token, test: false, tries: 0, at: now, active: false, proof: None }
         });
         run.active = true;
         jobs.push(Job { account: scope.account, region: scope.region, name, token: run.token.clone() });
@@ -143,6 +143,7 @@ struct Attempt {
     arn: String,
     function: Option<String>,
     test: bool,
+    proof: String,
 }
 
 async fn attempt(shared: &Arc<Shared>, job: &Job) -> Outcome {
@@ -157,7 +158,13 @@ async fn attempt(shared: &Arc<Shared>, job: &Job) -> Outcome {
         if !may_invoke(&shared.world(), &job.account, &job.region, function, &attempt.arn) {
             return Outcome::Failed;
         }
-        let event = json!({"Step": step, "SecretId": attempt.arn, "ClientRequestToken": job.token});
+        let event = json!({
+            "Step": step,
+            "SecretId": attempt.arn,
+            "ClientRequestToken": job.token,
+            // Every function gets it: which of them assumes a role can't be known beforehand.
+            "RotationToken": attempt.proof,
+        });
         let (account, region) =
             Arn::parse(function).map_or((job.account.as_str(), job.region.as_str()), |arn| (arn.account, arn.region));
         let payload = event.to_string().into_bytes();
@@ -175,6 +182,10 @@ async fn attempt(shared: &Arc<Shared>, job: &Job) -> Outcome {
 fn begin(shared: &Shared, job: &Job) -> Option<Attempt> {
     with_run(shared, job, |secret| {
         let now = shared.now();
+        let proof = uuid::Uuid::new_v4().to_string();
+        if let Some(run) = secret.rotation.as_mut().and_then(|rotation| rotation.run.as_mut()) {
+            run.proof = Some(proof.clone());
+        }
         let rotation = secret.rotation.clone().unwrap_or_default();
         let test = rotation.run.is_some_and(|run| run.test);
         // The published functions' testSecret logs in with the pending value: for a test, that is a copy of the current one.
@@ -185,7 +196,7 @@ fn begin(shared: &Shared, job: &Job) -> Option<Attempt> {
         if is_managed(secret) && !test {
             rotate_managed(secret, &job.token);
         }
-        Attempt { arn: secret.arn.clone(), function: rotation.function, test }
+        Attempt { arn: secret.arn.clone(), function: rotation.function, test, proof }
     })
 }
 
@@ -261,6 +272,7 @@ fn with_run<T>(shared: &Shared, job: &Job, change: impl FnOnce(&mut Secret) -> T
     let mut world = shared.world();
     let secret = world.region(&job.account, &job.region).secrets.edit(&job.name).filter(|secret| runs(secret, job))?;
     let result = change(secret);
+    lifecycle::follow(&mut world, &job.account, &job.region, &job.name);
     drop(world);
     shared.touch();
     Some(result)
@@ -289,7 +301,7 @@ mod tests {
             function: Some("arn:aws:lambda:eu-west-1:111111111111:function:gone".to_owned()),
             rules: Some(Rules { days: Some(1), ..Rules::default() }),
             latest,
-            run: Some(Run { token: TOKEN.to_owned(), test: false, tries: 0, at: now, active: false }),
+            run: Some(Run { token: TOKEN.to_owned(), test: false, tries: 0, at: now, active: false, proof: None }),
             ..Rotation::default()
         });
         shared.write(account, region, |region| region.secrets.insert(secret));

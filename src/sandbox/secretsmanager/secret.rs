@@ -203,6 +203,9 @@ pub struct Run {
     /// Whether this process is trying it now.
     #[serde(skip)]
     pub active: bool,
+    /// What the function proves with that it acts for this try: the event's `RotationToken`.
+    #[serde(skip)]
+    pub proof: Option<String>,
 }
 
 impl Secret {

@@ -7,6 +7,7 @@ use super::secret::{CURRENT, Secret, State, Value, Version};
 use super::{edit_live, find, invalid_request, live, not_found_value};
 use crate::sandbox::clock::Time;
 use crate::sandbox::service::Call;
+use crate::sandbox::sts;
 use crate::sandbox::wire::ApiError;
 
 /// What a raw request without a token is answered with; SDKs fill it in.
@@ -59,6 +60,7 @@ pub fn put(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiErr
     let token = input.text("ClientRequestToken").ok_or_else(|| invalid(TOKEN_MISSING))?;
     let secret = edit_live(state, input.required("SecretId"))?;
     check_primary(secret, call)?;
+    check_rotation_token(secret, token, call, input)?;
     let stages = input.texts("VersionStages").unwrap_or_else(|| vec![CURRENT]);
     add_version(secret, token, value, &stages, call.now)?;
     let stages = secret.versions.get(token).map(|version| version.stages.clone()).unwrap_or_default();
@@ -234,6 +236,22 @@ pub(super) fn check_primary(secret: &Secret, call: &Call) -> Result<(), ApiError
             "Operation not permitted on a replica secret. Call must be made in primary secret's region.",
         )),
         _ => Ok(()),
+    }
+}
+
+/// Whoever sets the value of a version that a rotation is making, under an assumed role or from another account, proves with
+/// the event's `RotationToken` that it acts for that rotation ("Required for secret rotations using an IAM assumed role or
+/// cross-account rotation", `PutSecretValue` in the API reference). AWS documents no error for it.
+fn check_rotation_token(secret: &Secret, version: &str, call: &Call, input: &Input) -> Result<(), ApiError> {
+    let run = secret.rotation.as_ref().and_then(|rotation| rotation.run.as_ref());
+    let Some(run) = run.filter(|run| run.token == version) else { return Ok(()) };
+    match input.text("RotationToken") {
+        Some(given) if run.proof.as_deref() == Some(given) => Ok(()),
+        Some(_) => Err(invalid_request("The RotationToken isn't the one of the rotation that is under way.")),
+        None if sts::acts_for_another(&call.principal, &call.account) => Err(invalid_request(
+            "You must provide a RotationToken to rotate a secret under an assumed role or from another account.",
+        )),
+        None => Ok(()),
     }
 }
 

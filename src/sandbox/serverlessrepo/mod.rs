@@ -2,7 +2,9 @@
 //! sets that deploy them.
 
 pub mod catalogue;
+pub(super) mod inputs;
 pub mod parameters;
+mod paths;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,12 +17,14 @@ use crate::sandbox::cloudformation::change_sets::{self, Wanted};
 use crate::sandbox::cloudformation::status::StackStatus;
 use crate::sandbox::cloudformation::template::{Definition, Place};
 use crate::sandbox::cloudformation::{check_tags, engine};
+use crate::sandbox::model::{check, input, routes};
 use crate::sandbox::service::{Call, Service, Shared};
 use crate::sandbox::state::Scope;
 use crate::sandbox::wire::rest::{self, RestRequest};
 use crate::sandbox::wire::{ApiError, Response};
 use catalogue::{Application, Parameter, Version};
 use parameters::Given;
+use paths::ROUTES;
 
 /// How long a template can be used to make change sets from.
 const TEMPLATE_LIFE: std::time::Duration = std::time::Duration::from_hours(6);
@@ -46,29 +50,25 @@ pub struct Template {
 
 /// The operation that a method and path name.
 pub fn operation(request: &RestRequest) -> Option<&'static str> {
-    let (method, segments) = request.route();
-    match (method, segments.as_slice()) {
-        ("GET", ["applications"]) => Some("ListApplications"),
-        ("GET", ["applications", _]) => Some("GetApplication"),
-        ("GET", ["applications", _, "versions"]) => Some("ListApplicationVersions"),
-        ("POST", ["applications", _, "changesets"]) => Some("CreateCloudFormationChangeSet"),
-        ("POST", ["applications", _, "templates"]) => Some("CreateCloudFormationTemplate"),
-        ("GET", ["applications", _, "templates", _]) => Some("GetCloudFormationTemplate"),
-        _ => None,
-    }
+    routes::find(ROUTES, request).map(|route| route.operation)
 }
 
 /// Answers a call.
 #[expect(clippy::unused_async, reason = "every service's handler is asynchronous")]
 pub async fn handle(shared: &Arc<Shared>, call: &Call, request: RestRequest) -> Result<Response, ApiError> {
+    let members = input(call.service, &call.operation)?;
+    check(call.service, members, &routes::members(call.service, ROUTES, &request, members)?)?;
     let id = request.segments.get(1).map_or("", String::as_str);
     match call.operation.as_str() {
         "ListApplications" => list(call, &request),
         "GetApplication" => get(call, find(call, id)?, request.parameter("semanticVersion")),
         "ListApplicationVersions" => versions(call, find(call, id)?, &request),
-        "CreateCloudFormationChangeSet" => create_change_set(shared, call, find(call, id)?, &request),
+        // Of what isn't there, this operation has no error of its own in the model.
+        "CreateCloudFormationChangeSet" => find(call, id)
+            .and_then(|application| create_change_set(shared, call, application, &request))
+            .map_err(|error| if error.status == 404 { bad_request(error.message) } else { error }),
         "CreateCloudFormationTemplate" => create_template(shared, call, find(call, id)?, &request),
-        "GetCloudFormationTemplate" => get_template(shared, call, &request),
+        "GetCloudFormationTemplate" => get_template(shared, call, find(call, id)?, &request),
         _ => Err(ApiError::not_served(Service::ServerlessRepo, &call.operation)),
     }
 }
@@ -102,14 +102,7 @@ fn arn(application: &Application, call: &Call) -> String {
 
 /// The items of a page, and the token of the next.
 fn page<T>(items: Vec<T>, request: &RestRequest) -> Result<(Vec<T>, Option<String>), ApiError> {
-    let size = match request.parameter("maxItems") {
-        Some(text) => text
-            .parse::<usize>()
-            .ok()
-            .filter(|size| (1..=100).contains(size))
-            .ok_or_else(|| bad_request("maxItems must be a number between 1 and 100"))?,
-        None => 100,
-    };
+    let size = request.parameter("maxItems").and_then(|size| size.parse().ok()).unwrap_or(100);
     let start = match request.parameter("nextToken") {
         Some(token) => token
             .strip_prefix("from-")
@@ -217,15 +210,12 @@ fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
 }
 
 /// A list of pairs, such as `[{"key": …, "value": …}]`.
-fn pairs(body: &Map<String, Value>, list: &str, names: [&str; 2]) -> Result<BTreeMap<String, String>, ApiError> {
-    let mut pairs = BTreeMap::new();
-    for item in body.get(list).and_then(Value::as_array).into_iter().flatten() {
-        let [Some(key), Some(value)] = names.map(|name| item.get(name).and_then(Value::as_str)) else {
-            return Err(bad_request(format!("Each of {list} needs {} and {}", names[0], names[1])));
-        };
-        pairs.insert(key.to_owned(), value.to_owned());
-    }
-    Ok(pairs)
+fn pairs(body: &Map<String, Value>, list: &str, names: [&str; 2]) -> BTreeMap<String, String> {
+    let items = body.get(list).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
+    items
+        .map(|item| names.map(|name| text(item, name).unwrap_or_default().to_owned()))
+        .map(|[key, value]| (key, value))
+        .collect()
 }
 
 fn create_change_set(
@@ -235,19 +225,19 @@ fn create_change_set(
     request: &RestRequest,
 ) -> Result<Response, ApiError> {
     let body = request.json()?;
-    let name = text(&body, "stackName").ok_or_else(|| bad_request("stackName is required"))?;
+    let name = text(&body, "stackName").unwrap_or_default();
     let number = match text(&body, "templateId") {
-        Some(id) => Some(template(shared, call, id)?.version),
+        Some(id) => Some(template(shared, call, application, id)?.version),
         None => text(&body, "semanticVersion").map(str::to_owned),
     };
     let version = version(application, number.as_deref(), call)?;
     let capabilities = capabilities(&body, version)?;
 
-    let given = pairs(&body, "parameterOverrides", ["name", "value"])?;
+    let given = pairs(&body, "parameterOverrides", ["name", "value"]);
     let given = given.into_iter().map(|(name, value)| (name, Given::Value(value))).collect();
     let parameters = parameters::resolve(version, &given, &BTreeMap::new()).map_err(bad_request)?;
 
-    let mut tags = pairs(&body, "tags", ["key", "value"])?;
+    let mut tags = pairs(&body, "tags", ["key", "value"]);
     check_tags(&tags).map_err(bad_request)?;
     let id = arn(application, call);
     tags.insert("serverlessrepo:applicationId".to_owned(), id.clone());
@@ -333,15 +323,23 @@ fn create_template(
     Ok(rest::answer(call, 201, &describe_template(&id, &template, call)))
 }
 
-fn get_template(shared: &Shared, call: &Call, request: &RestRequest) -> Result<Response, ApiError> {
+fn get_template(
+    shared: &Shared,
+    call: &Call,
+    application: &Application,
+    request: &RestRequest,
+) -> Result<Response, ApiError> {
     let id = request.segments.get(3).map_or("", String::as_str);
-    let template = template(shared, call, id)?;
+    let template = template(shared, call, application, id)?;
     Ok(rest::answer(call, 200, &describe_template(id, &template, call)))
 }
 
-fn template(shared: &Shared, call: &Call, id: &str) -> Result<Template, ApiError> {
+/// A template of an application.
+fn template(shared: &Shared, call: &Call, application: &Application, id: &str) -> Result<Template, ApiError> {
     let found = shared.read(&call.account, &call.region, |region| region.applications.templates.get(id).cloned());
-    found.ok_or_else(|| not_found(format!("Template with id '{id}' does not exist")))
+    found
+        .filter(|template| template.application == arn(application, call))
+        .ok_or_else(|| not_found(format!("Template with id '{id}' does not exist")))
 }
 
 fn describe_template(id: &str, template: &Template, call: &Call) -> Value {

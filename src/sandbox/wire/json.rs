@@ -59,6 +59,7 @@ fn is_framework(code: &str) -> bool {
     matches!(
         code,
         "SerializationException"
+            | "ValidationException"
             | "UnknownOperationException"
             | "MissingAuthenticationTokenException"
             | "ExpiredTokenException"

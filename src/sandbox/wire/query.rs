@@ -4,8 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
 use super::xml::Xml;
 use super::{ApiError, Response};
+use crate::sandbox::model::routes::typed;
+use crate::sandbox::model::{Kind, Member, check, input};
 use crate::sandbox::service::{Call, Service};
 
 const CONTENT_TYPE: &str = "text/xml";
@@ -41,16 +45,61 @@ impl Query {
         self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
-    /// A parameter, or the error that it is missing.
-    pub fn require(&self, name: &str) -> Result<&str, ApiError> {
-        self.get(name).ok_or_else(|| {
-            // Query services name members with a small first letter in these messages.
-            let mut member = name.to_owned();
-            if let Some(first) = member.get_mut(..1) {
-                first.make_ascii_lowercase();
+    /// A required parameter: it is there, since the request has been checked.
+    pub fn required(&self, name: &str) -> &str {
+        self.get(name).unwrap_or_default()
+    }
+
+    /// Checks the request against its service's table.
+    pub fn check(&self, call: &Call) -> Result<(), ApiError> {
+        let members = input(call.service, &call.operation)?;
+        check(call.service, members, &self.structure("", members))
+    }
+
+    /// The parameters of a structure as a tree; `prefix` ends in a dot, or is empty.
+    fn structure(&self, prefix: &str, members: &[Member]) -> Map<String, Value> {
+        let found = |member: &Member| {
+            Some((member.name.to_owned(), self.value(&format!("{prefix}{}", member.name), &member.kind)?))
+        };
+        members.iter().filter_map(found).collect()
+    }
+
+    fn value(&self, name: &str, kind: &Kind) -> Option<Value> {
+        let whole = self.get(name).map(|text| typed(kind, text));
+        // Clients write an empty list as an empty parameter; any other text in a list's place stays one, which the
+        // validator then refuses.
+        let whole_or = |empty: Value| match whole.clone() {
+            Some(Value::String(text)) if text.is_empty() => Some(empty),
+            whole => whole,
+        };
+        match kind {
+            Kind::Secret(kind) => self.value(name, kind),
+            Kind::List(_, _, of) => match self.members(name) {
+                none if none.is_empty() => whole_or(Value::Array(Vec::new())),
+                items => Some(items.iter().map(|item| self.value(item, of).unwrap_or(Value::Null)).collect()),
+            },
+            Kind::Map(_, _, keys, values) => {
+                let entry = |entry: &String| {
+                    let key = self.value(&format!("{entry}.key"), keys)?.as_str()?.to_owned();
+                    Some((key, self.value(&format!("{entry}.value"), values).unwrap_or(Value::Null)))
+                };
+                match self.numbered(&format!("{name}.entry.")) {
+                    none if none.is_empty() => whole_or(Value::Object(Map::new())),
+                    entries => Some(Value::Object(entries.iter().filter_map(entry).collect())),
+                }
             }
-            validation(&[format!("Value null at '{member}' failed to satisfy constraint: Member must not be null")])
-        })
+            Kind::Structure(members) => {
+                let prefix = format!("{name}.");
+                let spoken_of =
+                    self.parameters.range(prefix.clone()..).next().is_some_and(|(key, _)| key.starts_with(&prefix));
+                if spoken_of {
+                    Some(Value::Object(self.structure(&prefix, members)))
+                } else {
+                    whole_or(Value::Object(Map::new()))
+                }
+            }
+            _ => whole,
+        }
     }
 
     /// The texts of a list, in order: `NAME.member.1`, `NAME.member.2`, …
@@ -60,24 +109,21 @@ impl Query {
 
     /// The prefixes of a list's members, in order: for structures, `get(&format!("{prefix}.Key"))`.
     pub fn members(&self, name: &str) -> Vec<String> {
-        let start = format!("{name}.member.");
+        self.numbered(&format!("{name}.member."))
+    }
+
+    /// The numbered prefixes that start with a text, in the order of their numbers.
+    fn numbered(&self, start: &str) -> Vec<String> {
         let mut numbers: Vec<u32> = self
             .parameters
-            .range(start.clone()..)
-            .take_while(|(key, _)| key.starts_with(&start))
+            .range(start.to_owned()..)
+            .take_while(|(key, _)| key.starts_with(start))
             .filter_map(|(key, _)| key.get(start.len()..)?.split('.').next()?.parse().ok())
             .collect();
         numbers.sort_unstable();
         numbers.dedup();
         numbers.into_iter().map(|number| format!("{start}{number}")).collect()
     }
-}
-
-/// The error that parameters don't satisfy the model; each problem as AWS words it: `Value '…' at '…' failed to satisfy constraint: …`.
-pub fn validation(problems: &[String]) -> ApiError {
-    let count = problems.len();
-    let noun = if count == 1 { "error" } else { "errors" };
-    ApiError::new(400, "ValidationError", format!("{count} validation {noun} detected: {}", problems.join("; ")))
 }
 
 /// The XML namespace of a service's answers.

@@ -19,7 +19,8 @@ const CONTENT_TYPE: &str = "application/json";
 pub struct RestRequest {
     /// `GET`, `POST`, …
     pub method: String,
-    /// The path's segments, each decoded: a percent-encoded ARN is one segment. A final slash adds none.
+    /// The path's segments, each decoded: a percent-encoded ARN is one segment, and an empty name is one too. A final slash
+    /// adds none.
     pub segments: Vec<String>,
     /// The query string's pairs, decoded.
     pub query: Vec<(String, String)>,
@@ -35,8 +36,8 @@ impl RestRequest {
         Self {
             method: method.to_owned(),
             segments: path
+                .trim_matches('/')
                 .split('/')
-                .filter(|segment| !segment.is_empty())
                 .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
                 .collect(),
             query: form_urlencoded::parse(query.as_bytes()).map(own).collect(),
@@ -103,12 +104,16 @@ pub(super) fn error(error: &ApiError, service: Service, request_id: &str) -> Res
         body.insert("errorCode".to_owned(), json!(error.code));
         body.insert("message".to_owned(), json!(error.message));
     }
-    for (name, value) in &error.fields {
+    // The model has one member of an error in a header: how long a throttled caller should wait.
+    let (headers, members): (Vec<_>, Vec<_>) = error.fields.iter().partition(|(name, _)| *name == "retryAfterSeconds");
+    for (name, value) in members {
         body.insert((*name).to_owned(), json!(value));
     }
-    Response::new(error.status, CONTENT_TYPE, Value::Object(body).to_string())
+    let mut response = Response::new(error.status, CONTENT_TYPE, Value::Object(body).to_string())
         .header("x-amzn-requestid", request_id)
-        .header("x-amzn-errortype", error.code.as_str())
+        .header("x-amzn-errortype", error.code.as_str());
+    response.headers.extend(headers.into_iter().map(|(_, value)| ("retry-after", value.clone())));
+    response
 }
 
 #[cfg(test)]

@@ -33,9 +33,13 @@ impl Xml {
         self.put(Event::End(BytesEnd::new(tag)));
     }
 
-    /// `<tag>text</tag>`, escaped.
+    /// `<tag>text</tag>`, escaped. Characters that XML can't hold at all are replaced: they come back from requests in
+    /// messages, and would make an error unreadable.
     pub fn text(&mut self, tag: &str, text: &str) {
-        self.element(tag, |xml| xml.put(Event::Text(BytesText::new(text))));
+        let held =
+            |c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
+        let text: String = text.chars().map(|c| if held(c) { c } else { char::REPLACEMENT_CHARACTER }).collect();
+        self.element(tag, |xml| xml.put(Event::Text(BytesText::new(&text))));
     }
 
     /// `<tag>text</tag>`, where there is one.
@@ -91,10 +95,10 @@ mod tests {
     #[test]
     fn text_is_escaped() {
         let mut xml = Xml::default();
-        xml.element("A", |xml| xml.texts("B", ["<&>", "c"]));
+        xml.element("A", |xml| xml.texts("B", ["<&>", "c\u{1}"]));
         assert_eq!(
             String::from_utf8_lossy(&xml.finish()),
-            "<A><B><member>&lt;&amp;&gt;</member><member>c</member></B></A>"
+            "<A><B><member>&lt;&amp;&gt;</member><member>c\u{FFFD}</member></B></A>"
         );
     }
 }

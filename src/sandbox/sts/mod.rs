@@ -1,5 +1,7 @@
 //! AWS Security Token Service: who calls, and temporary credentials of roles (any role: there is no IAM here).
 
+pub(super) mod inputs;
+
 use std::time::Duration;
 
 use super::service::{Call, Credentials, Shared};
@@ -17,6 +19,7 @@ const KEPT_SESSIONS: usize = 1_000;
 
 /// Answers a call.
 pub fn handle(shared: &Shared, call: &Call, request: &Query) -> Result<Response, ApiError> {
+    request.check(call)?;
     match call.operation.as_str() {
         "GetCallerIdentity" => Ok(identity(shared, call)),
         "AssumeRole" => {
@@ -24,7 +27,6 @@ pub fn handle(shared: &Shared, call: &Call, request: &Query) -> Result<Response,
             Ok(query::answer(call, |xml| write(xml, &credentials)))
         }
         "AssumeRoleWithWebIdentity" => {
-            bounded(request, "WebIdentityToken", 4, 20_000)?;
             let credentials = assume(shared, request)?;
             Ok(query::answer(call, |xml| {
                 write(xml, &credentials);
@@ -33,8 +35,7 @@ pub fn handle(shared: &Shared, call: &Call, request: &Query) -> Result<Response,
             }))
         }
         "GetAccessKeyInfo" => {
-            let key = bounded(request, "AccessKeyId", 16, 128)?;
-            let account = account_of(shared, key);
+            let account = account_of(shared, request.required("AccessKeyId"));
             Ok(query::answer(call, |xml| xml.text("Account", &account)))
         }
         other => Err(ApiError::not_served(call.service, other)),
@@ -95,28 +96,12 @@ fn identity(shared: &Shared, call: &Call) -> Response {
 }
 
 fn assume(shared: &Shared, request: &Query) -> Result<Credentials, ApiError> {
-    let role = bounded(request, "RoleArn", 20, 2048)?;
-    let session = bounded(request, "RoleSessionName", 2, 64)?;
-    if !session.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b)) {
-        return Err(query::validation(&[format!(
-            "Value '{session}' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*"
-        )]));
-    }
+    let (role, session) = (request.required("RoleArn"), request.required("RoleSessionName"));
     let account = Arn::parse(role)
         .filter(|arn| arn.service == "iam" && arn.resource.starts_with("role/") && is_account(arn.account))
         .map(|arn| arn.account)
         .ok_or_else(|| ApiError::new(400, "ValidationError", format!("{role} is invalid")))?;
-    let lasts = match request.get("DurationSeconds") {
-        None => HOUR,
-        Some(text) => match text.parse::<u64>() {
-            Ok(seconds @ 900..=43_200) => Duration::from_secs(seconds),
-            _ => {
-                return Err(query::validation(&[format!(
-                    "Value '{text}' at 'durationSeconds' failed to satisfy constraint: Member must have value between 900 and 43200"
-                )]));
-            }
-        },
-    };
+    let lasts = request.get("DurationSeconds").and_then(|text| text.parse().ok()).map_or(HOUR, Duration::from_secs);
     Ok(issue(shared, account, role, session, lasts))
 }
 
@@ -133,26 +118,14 @@ fn write(xml: &mut Xml, credentials: &Credentials) {
     });
 }
 
-fn bounded<'a>(request: &'a Query, name: &str, min: usize, max: usize) -> Result<&'a str, ApiError> {
-    let value = request.require(name)?;
-    let length = value.chars().count();
-    let problem = if length < min {
-        format!("Member must have length greater than or equal to {min}")
-    } else if length > max {
-        format!("Member must have length less than or equal to {max}")
-    } else {
-        return Ok(value);
-    };
-    let mut member = name.to_owned();
-    if let Some(first) = member.get_mut(..1) {
-        first.make_ascii_lowercase();
-    }
-    Err(query::validation(&[format!("Value at '{member}' failed to satisfy constraint: {problem}")]))
-}
-
 /// The ARN of a caller whose key isn't a session's.
 pub fn user_arn(account: &str, region: &str) -> String {
     format!("arn:{}:iam::{account}:root", arn::partition(region))
+}
+
+/// Whether a caller's ARN is that of a session of a role, or of somebody in another account than this.
+pub fn acts_for_another(principal: &str, account: &str) -> bool {
+    Arn::parse(principal).is_some_and(|arn| arn.resource.starts_with("assumed-role/") || arn.account != account)
 }
 
 fn is_account(text: &str) -> bool {

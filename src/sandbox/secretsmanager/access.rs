@@ -1,0 +1,203 @@
+//! Access across accounts: whoever names another account's secret by its ARN may do what the secret's resource policy allows.
+//!
+//! There is no IAM here: within an account everything is allowed, and a key that is no session's stands for everybody in its
+//! account. Conditions aren't evaluated: a statement that has one neither allows nor denies.
+//!
+//! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html>
+
+use std::borrow::Cow;
+
+use serde_json::Value as Json;
+
+use super::input::Input;
+use super::invalid_request;
+use super::secret::Secret;
+use crate::sandbox::lambda::policy::like;
+use crate::sandbox::service::{Call, Shared};
+use crate::sandbox::wire::ApiError;
+use crate::sandbox::wire::arn::Arn;
+
+/// What a policy says to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Allowed,
+    /// No statement is about it.
+    Silent,
+    Denied,
+}
+
+/// The call as it is to be performed: in the account of the secret that it names, where its policy allows that.
+pub(super) fn in_the_secrets_account<'a>(
+    shared: &Shared,
+    call: &'a Call,
+    input: &Input,
+) -> Result<Cow<'a, Call>, ApiError> {
+    let id = input.text("SecretId").unwrap_or_default();
+    let Some(arn) = Arn::parse(id).filter(|arn| is_elsewhere(arn, call)) else { return Ok(Cow::Borrowed(call)) };
+    let secret = shared.read(arn.account, &call.region, |region| region.secrets.find(id).cloned());
+    let verdict = secret.as_deref().map_or(Verdict::Silent, |secret| judge(secret, call));
+    let because = match verdict {
+        Verdict::Allowed => None,
+        // Whether there is such a secret isn't told either.
+        Verdict::Silent => Some("because no resource-based policy allows the"),
+        Verdict::Denied => Some("with an explicit deny in a resource-based policy for the"),
+    };
+    if let Some(because) = because {
+        let action = action(call);
+        let message = format!(
+            "User: {} is not authorized to perform: {action} on resource: {id} {because} {action} action",
+            call.principal
+        );
+        return Err(ApiError::new(400, "AccessDeniedException", message));
+    }
+    if secret.is_some_and(|secret| secret.kms_key.as_deref().is_none_or(|key| key == "alias/aws/secretsmanager"))
+        && touches_value(call, input)
+    {
+        return Err(invalid_request(
+            "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.",
+        ));
+    }
+    Ok(Cow::Owned(Call { account: arn.account.to_owned(), ..call.clone() }))
+}
+
+/// Whether an ARN is that of another account's secret in the region of the call: other regions' aren't found at all.
+fn is_elsewhere(arn: &Arn<'_>, call: &Call) -> bool {
+    arn.service == "secretsmanager" && arn.region == call.region && arn.account != call.account
+}
+
+fn action(call: &Call) -> String {
+    format!("secretsmanager:{}", call.operation)
+}
+
+fn touches_value(call: &Call, input: &Input) -> bool {
+    match call.operation.as_str() {
+        "GetSecretValue" | "PutSecretValue" => true,
+        "UpdateSecret" => input.text("SecretString").is_some() || input.text("SecretBinary").is_some(),
+        _ => false,
+    }
+}
+
+/// What a secret's policy says: a denial outweighs everything.
+fn judge(secret: &Secret, call: &Call) -> Verdict {
+    let policy: Json = secret.policy.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let statements = several(&policy["Statement"]);
+    let about = |effect: &str| {
+        statements.iter().any(|statement| {
+            statement["Effect"] == effect
+                && statement["Condition"].is_null()
+                && names(&statement["Principal"], call)
+                && any_like(&statement["Action"], &action(call), true)
+                && any_like(&statement["Resource"], &secret.arn, false)
+        })
+    };
+    if about("Deny") {
+        Verdict::Denied
+    } else if about("Allow") {
+        Verdict::Allowed
+    } else {
+        Verdict::Silent
+    }
+}
+
+/// One or several: policies leave the brackets out around one.
+fn several(value: &Json) -> Vec<&Json> {
+    match value {
+        Json::Array(items) => items.iter().collect(),
+        Json::Null => Vec::new(),
+        one => vec![one],
+    }
+}
+
+/// Whether one of the patterns is met. The names of actions are the same in any case.
+fn any_like(patterns: &Json, text: &str, any_case: bool) -> bool {
+    several(patterns).into_iter().filter_map(Json::as_str).any(|pattern| {
+        if any_case { like(&pattern.to_ascii_lowercase(), &text.to_ascii_lowercase()) } else { like(pattern, text) }
+    })
+}
+
+/// Whether a statement's principals name the caller.
+fn names(principal: &Json, call: &Call) -> bool {
+    let listed = if principal.is_string() { several(principal) } else { several(&principal["AWS"]) };
+    listed.into_iter().filter_map(Json::as_str).any(|principal| is_caller(principal, call))
+}
+
+/// Whether a principal is the caller: everybody, the caller's account, its role, its session.
+fn is_caller(principal: &str, call: &Call) -> bool {
+    if principal == "*" || principal == call.account {
+        return true;
+    }
+    let (Some(named), Some(caller)) = (Arn::parse(principal), Arn::parse(&call.principal)) else { return false };
+    if named.account != caller.account {
+        return false;
+    }
+    // `assumed-role/ROLE/SESSION` comes from `role/PATH/ROLE`.
+    let role = caller.resource.strip_prefix("assumed-role/").and_then(|session| session.split('/').next());
+    match role {
+        None => true,
+        Some(role) => {
+            named.resource == "root"
+                || principal == call.principal
+                || named.resource.strip_prefix("role/").and_then(|path| path.rsplit('/').next()) == Some(role)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::sandbox::clock::Time;
+    use crate::sandbox::service::Service;
+
+    fn verdict(policy: &Json, principal: &str) -> Verdict {
+        let mut secret = Secret::new("111111111111", "eu-west-1", "a", Time(0));
+        secret.policy = Some(policy.to_string());
+        let call = Call {
+            service: Service::SecretsManager,
+            operation: "GetSecretValue".to_owned(),
+            account: "222222222222".to_owned(),
+            region: "eu-west-1".to_owned(),
+            request_id: String::new(),
+            access_key: String::new(),
+            principal: principal.to_owned(),
+            now: Time(0),
+        };
+        judge(&secret, &call)
+    }
+
+    fn statement(effect: &str, principal: &Json, action: &str) -> Json {
+        json!({"Effect": effect, "Principal": principal, "Action": action, "Resource": "*"})
+    }
+
+    /// Without it, a policy could let in whom it doesn't name, or keep out whom it does.
+    #[test]
+    fn policies_are_read_as_iam_reads_them() {
+        let session = "arn:aws:sts::222222222222:assumed-role/rotation/session";
+        let allow = |principal: Json| json!({"Statement": statement("Allow", &principal, "secretsmanager:Get*")});
+        for principal in [
+            json!("*"),
+            json!({"AWS": "222222222222"}),
+            json!({"AWS": ["arn:aws:iam::222222222222:root"]}),
+            json!({"AWS": "arn:aws:iam::222222222222:role/path/rotation"}),
+            json!({"AWS": session}),
+        ] {
+            assert_eq!(verdict(&allow(principal.clone()), session), Verdict::Allowed, "{principal}");
+        }
+        for principal in [
+            json!({"AWS": "arn:aws:iam::333333333333:root"}),
+            json!({"AWS": "arn:aws:iam::222222222222:role/other"}),
+            json!({"Service": "lambda.amazonaws.com"}),
+        ] {
+            assert_eq!(verdict(&allow(principal.clone()), session), Verdict::Silent, "{principal}");
+        }
+        let everybody = json!("*");
+        let put = json!({"Statement": [statement("Allow", &everybody, "secretsmanager:PutSecretValue")]});
+        assert_eq!(verdict(&put, session), Verdict::Silent);
+        let both = [
+            statement("Allow", &everybody, "secretsmanager:*"),
+            statement("Deny", &everybody, "secretsmanager:getsecretvalue"),
+        ];
+        assert_eq!(verdict(&json!({"Statement": both}), session), Verdict::Denied);
+    }
+}

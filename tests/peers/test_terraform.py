@@ -1,0 +1,490 @@
+"""Terraform and its AWS provider: applied, planned empty, changed, planned empty, destroyed; and beside `rotator`.
+
+Terraform comes from the `PATH`, and the provider from a mirror on this machine, since nothing is fetched. A folder that holds
+`registry.terraform.io` is looked for where Terraform looks by itself, and in what people choose for it;
+`ROTATOR_TERRAFORM_MIRROR` names another. The suite is skipped where either is missing.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ACCOUNT, OTHER_ACCOUNT, REPOSITORY, scrubbed, until, zipped
+
+CONFIGURATIONS = Path(__file__).parent / "terraform"
+SIGNING_KEY = (REPOSITORY / "examples/quickstart/functions/signing_key/lambda_function.py").read_text()
+APPLICATION = "arn:aws:serverlessrepo:us-east-1:297356227824:applications/SecretsManagerRotationTemplate"
+OLD, NEW = "1.1.500", "1.1.618"
+NOTHING = {"add": 0, "change": 0, "remove": 0, "import": 0}
+
+
+def find_mirror(platform):
+    """A folder with the AWS provider in it, as `terraform providers mirror` lays it out, or unpacked; none: `None`."""
+    home = Path.home()
+    usual = [
+        *map(Path, filter(None, [os.environ.get("ROTATOR_TERRAFORM_MIRROR")])),
+        home / ".terraform.d/plugins",
+        Path(os.environ.get("XDG_DATA_HOME", home / ".local/share")) / "terraform/plugins",
+        Path("/usr/local/share/terraform/plugins"),
+        Path("/usr/share/terraform/plugins"),
+        Path("/usr/share/terraform"),
+        *sorted(Path("/opt").glob("*")),
+        *sorted(Path("/usr/local").glob("*")),
+    ]
+    for folder in usual:
+        provider = folder / "registry.terraform.io/hashicorp/aws"
+        if any(provider.glob(f"*/{platform}")) or any(provider.glob(f"*_{platform}.zip")):
+            return folder.resolve()
+    return None
+
+
+class Terraform:
+    """One configuration in a folder of its own, with one state."""
+
+    def __init__(self, folder, environment, sandbox):
+        self.folder = folder
+        self.sandbox = sandbox
+        self.environment = environment | {"AWS_ENDPOINT_URL": sandbox.url, "TF_VAR_account": ACCOUNT}
+
+    def run(self, command, *options, exits=0, **variables):
+        """Runs a command; returns what it says, line by line."""
+        # A number or a string stands for itself on the command line; null is the absence of a value.
+        given = {name: value for name, value in variables.items() if value is not None}
+        given = [f"-var={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in given.items()]
+        done = subprocess.run(
+            ["terraform", command, "-json", "-input=false", "-no-color", *options, *given],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        if done.returncode != exits:
+            why = self.explain(command, lines) + done.stderr
+            raise AssertionError(f"terraform {command} ended with {done.returncode} instead of {exits}: {why}")
+        return lines
+
+    def explain(self, command, lines):
+        """What went wrong, for people: errors, or the plan that is another than it should be."""
+        said = [line["@message"] + " " + line["diagnostic"]["detail"] for line in lines if line["type"] == "diagnostic"]
+        if command == "plan" and not said:
+            show = ["terraform", "show", "-no-color", "saved.plan"]
+            said = [subprocess.run(show, cwd=self.folder, env=self.environment, capture_output=True, text=True).stdout]
+        return "\n".join(said)
+
+    def apply(self, *options, **variables):
+        """Plans and applies; returns how much was added, changed, removed and imported."""
+        return self.counts(self.run("apply", "-auto-approve", *options, **variables), "apply")
+
+    def plan(self, *options, exits=0, **variables):
+        """Plans; returns how much is to be added, changed, removed and imported."""
+        options = ["-detailed-exitcode", "-out=saved.plan", *options]
+        return self.counts(self.run("plan", *options, exits=exits, **variables), "plan")
+
+    def destroy(self, **variables):
+        """Destroys everything; returns how many were removed."""
+        return self.counts(self.run("destroy", "-auto-approve", **variables), "destroy")["remove"]
+
+    @staticmethod
+    def counts(lines, operation):
+        summaries = [line["changes"] for line in lines if line["type"] == "change_summary"]
+        (found,) = [summary for summary in summaries if summary.pop("operation") == operation]
+        return found
+
+    def write(self, name, content):
+        """Writes a file beside the configuration; returns its name."""
+        (self.folder / name).write_bytes(content)
+        return name
+
+    def outputs(self):
+        """The outputs of the last apply."""
+        state = json.loads((self.folder / "terraform.tfstate").read_text())
+        return {name: output["value"] for name, output in state["outputs"].items()}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A folder that is initialised once, and the environment for Terraform."""
+    if shutil.which("terraform") is None:
+        pytest.skip("terraform is not on the PATH")
+    folder = tmp_path_factory.mktemp("terraform")
+    command = ["terraform", "version", "-json"]
+    version = subprocess.run(command, env=scrubbed(CHECKPOINT_DISABLE="1"), cwd=folder, capture_output=True, check=True)
+    mirror = find_mirror(json.loads(version.stdout)["platform"])
+    if mirror is None:
+        pytest.skip(
+            "no mirror with Terraform's AWS provider for this platform: "
+            "let ROTATOR_TERRAFORM_MIRROR name a folder that holds registry.terraform.io"
+        )
+    settings = folder / "cli.tfrc"
+    settings.write_text(
+        "disable_checkpoint = true\n"
+        f"provider_installation {{\n  filesystem_mirror {{\n    path = {json.dumps(str(mirror))}\n  }}\n}}\n"
+    )
+    environment = scrubbed(
+        TF_CLI_CONFIG_FILE=str(settings),
+        TF_DATA_DIR=str(folder / "data"),
+        TF_IN_AUTOMATION="1",
+        # The provider spends half of its time on collecting the garbage of its own schemas.
+        GOGC="400",
+    )
+    shutil.copy(CONFIGURATIONS / "provider.tf", folder)
+    command = ["terraform", "init", "-input=false", "-no-color"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # With a hash in the lock file, every command would read the provider's 600 MB to compare it.
+    lock = folder / ".terraform.lock.hcl"
+    lock.write_text(re.sub(r"\n +hashes = \[.*?\]", "", lock.read_text(), flags=re.DOTALL))
+    return folder, environment
+
+
+@pytest.fixture
+def terraform(prepared, sandbox, tmp_path):
+    """Makes a folder with one of the configurations, and looks afterwards whether all that was called is served.
+
+    The provider passes over some refusals in silence, as it must for regions without every feature.
+    """
+    initialised, environment = prepared
+
+    def terraform(name):
+        folder = tmp_path / name
+        shutil.copytree(CONFIGURATIONS / name, folder)
+        for shared in ("provider.tf", ".terraform.lock.hcl"):
+            shutil.copy(initialised / shared, folder)
+        return Terraform(folder, environment, sandbox)
+
+    yield terraform
+    not_served = {"UnknownOperationException", "InvalidAction"}
+    calls = sandbox.control("GET", "calls")["calls"]
+    assert {call["operation"] for call in calls if call.get("error") in not_served} == set()
+
+
+def settled(sandbox, secret):
+    """Waits until no rotation is under way that has begun; returns the current version."""
+    client = sandbox.client("secretsmanager")
+
+    def look():
+        versions = client.describe_secret(SecretId=secret)["VersionIdsToStages"]
+        current = [version for version, stages in versions.items() if "AWSCURRENT" in stages]
+        return current if not any("AWSPENDING" in stages for stages in versions.values()) else None
+
+    (current,) = until(f"{secret} to settle", look)
+    return current
+
+
+def invoked(sandbox, function, times):
+    """Waits until a function has been invoked so often: a test of a rotation leaves no other trace."""
+    client = sandbox.client("logs")
+    pages = client.get_paginator("filter_log_events")
+
+    def look():
+        try:
+            found = list(pages.paginate(logGroupName=f"/aws/lambda/{function}", filterPattern="REPORT").search("events"))
+        except client.exceptions.ResourceNotFoundException:
+            return False
+        assert len(found) <= times, f"{function} was invoked {len(found)} times instead of {times}"
+        return len(found) == times
+
+    until(f"{times} invocations of {function}", look)
+
+
+def test_secrets_and_their_rotation(sandbox, terraform):
+    """Without it, a team with Terraform could not keep secrets and schedules in it: each plan would find something to do."""
+    client = sandbox.client("secretsmanager")
+    secrets = terraform("secrets")
+    package = secrets.write("code.zip", zipped({"lambda_function.py": SIGNING_KEY}))
+    names = ["days", "paused"]
+
+    def rules(name):
+        return client.describe_secret(SecretId=f"terraform/rotated/{name}")["RotationRules"]
+
+    first = {
+        "package": package,
+        "description": "A secret with everything",
+        "kms_key": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/3f8a2a4e-0b7c-4f0f-9c5f-0a3d8f6f2b11",
+        "tags": {"team": "payments", "stage": "test"},
+        "principal": f"arn:aws:iam::{ACCOUNT}:role/reader",
+        "rotations": {"days": {"days": 30}, "paused": {"days": 7, "duration": "2h", "immediately": False}},
+    }
+    # AWS doesn't know a new permission at once; the provider waits for it by this error's code.
+    sandbox.faults({
+        "operation": "RotateSecret",
+        "times": 1,
+        "error": {"code": "AccessDeniedException", "message": "Secrets Manager cannot invoke the specified Lambda function."},
+    })
+    assert secrets.apply(**first) == NOTHING | {"add": 13}
+    full = client.describe_secret(SecretId="terraform/full")
+    assert (full["Description"], full["KmsKeyId"]) == (first["description"], first["kms_key"])
+    assert {tag["Key"]: tag["Value"] for tag in full["Tags"]} == first["tags"]
+    assert client.get_secret_value(SecretId="terraform/full")["SecretString"] == "first"
+    for name in ("full", "binary"):
+        policy = json.loads(client.get_resource_policy(SecretId=f"terraform/{name}")["ResourcePolicy"])
+        assert policy["Statement"][0]["Principal"] == {"AWS": first["principal"]}
+    binary = client.get_secret_value(SecretId="terraform/binary", VersionStage="terraform")
+    assert (binary["SecretBinary"], binary["VersionStages"]) == (b"first", ["AWSCURRENT", "terraform"])
+    # Four steps of a rotation at once, and one test.
+    invoked(sandbox, "terraform-secrets", 5)
+    versions = {name: settled(sandbox, f"terraform/rotated/{name}") for name in names}
+    assert not client.get_secret_value(SecretId="terraform/rotated/days")["SecretString"].startswith("before")
+    assert client.get_secret_value(SecretId="terraform/rotated/paused")["SecretString"] == "before paused"
+    assert rules("days") == {"AutomaticallyAfterDays": 30}
+    assert secrets.plan(**first) == NOTHING
+
+    # From days to expressions, and the other way round with `rotate_immediately`; everything else changes too.
+    second = first | {
+        "description": "Another description",
+        "kms_key": "alias/secrets",
+        "tags": {"team": "billing", "owner": "ana"},
+        "principal": f"arn:aws:iam::{ACCOUNT}:role/auditor",
+        "value": "second",
+        "rotations": {
+            "days": {"expression": "cron(0 2 ? * SUN#1 *)", "duration": "3h", "immediately": False},
+            "paused": {"expression": "rate(12 hours)", "immediately": True},
+        },
+    }
+    assert secrets.apply(**second) == NOTHING | {"add": 2, "change": 5, "remove": 2}
+    full = client.describe_secret(SecretId="terraform/full")
+    assert (full["Description"], full["KmsKeyId"]) == (second["description"], second["kms_key"])
+    assert {tag["Key"]: tag["Value"] for tag in full["Tags"]} == second["tags"]
+    assert client.get_secret_value(SecretId="terraform/full")["SecretString"] == "second"
+    policy = json.loads(client.get_resource_policy(SecretId="terraform/full")["ResourcePolicy"])
+    assert policy["Statement"][0]["Principal"] == {"AWS": second["principal"]}
+    invoked(sandbox, "terraform-secrets", 10)
+    assert settled(sandbox, "terraform/rotated/days") == versions["days"]
+    assert settled(sandbox, "terraform/rotated/paused") != versions["paused"]
+    assert rules("paused")["ScheduleExpression"] == "rate(12 hours)"
+    assert (rules("days")["ScheduleExpression"], rules("days")["Duration"]) == ("cron(0 2 ? * SUN#1 *)", "3h")
+    assert secrets.plan(**second) == NOTHING
+
+    third = second | {"tags": {}, "principal": None, "rotations": first["rotations"] | {"paused": {"days": 7}}}
+    assert secrets.apply(**third) == NOTHING | {"change": 4, "remove": 1}
+    invoked(sandbox, "terraform-secrets", 18)
+    assert settled(sandbox, "terraform/rotated/days") != versions["days"]
+    assert (rules("days"), rules("paused")) == ({"AutomaticallyAfterDays": 30}, {"AutomaticallyAfterDays": 7})
+    assert "Tags" not in client.describe_secret(SecretId="terraform/full")
+    for name in ("full", "binary"):
+        assert "ResourcePolicy" not in client.get_resource_policy(SecretId=f"terraform/{name}")
+    assert secrets.plan(**third) == NOTHING
+
+    assert secrets.destroy(**third) == 12
+    named = {"Filters": [{"Key": "name", "Values": ["terraform/"]}]}
+    (full,) = client.list_secrets(IncludePlannedDeletion=True, **named)["SecretList"]
+    assert (full["Name"], (full["DeletedDate"] - full["LastChangedDate"]).days) == ("terraform/full", 7)
+    assert functions_left(sandbox) == []
+
+
+def functions_left(sandbox):
+    """The names of all functions."""
+    return [function["FunctionName"] for function in sandbox.client("lambda").list_functions()["Functions"]]
+
+
+def test_functions_of_ones_own_and_from_the_template(sandbox, terraform):
+    """Without it, a team that has its rotation functions and their stacks in Terraform would see drift that nobody made."""
+    functions = terraform("functions")
+    first = {
+        "package": functions.write("first.zip", zipped({"lambda_function.py": SIGNING_KEY})),
+        "settings": {
+            "timeout": 30,
+            "memory": 256,
+            "environment": {"KEY_LENGTH": "64", "STAGE": "test"},
+            "subnets": ["subnet-0a1b2c", "subnet-3d4e5f"],
+            "groups": ["sg-0d4e5f"],
+            "tags": {"team": "payments"},
+            "publish": True,
+        },
+        "accounts": {"SecretsManagerAccess": ACCOUNT},
+        "stack_version": OLD,
+        "stack_parameters": {"excludeCharacters": "/@"},
+        "stack_tags": {"team": "payments"},
+    }
+    assert functions.apply(**first) == NOTHING | {"add": 3}
+    check_first_function(sandbox, functions.outputs()["function"])
+    client = sandbox.client("lambda")
+    arn = functions.outputs()["stack_function"]
+    assert arn == f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:terraform-stack"
+    configuration = client.get_function(FunctionName=arn)["Configuration"]
+    assert configuration["Runtime"] == "python3.9"
+    assert configuration["Environment"]["Variables"]["EXCLUDE_CHARACTERS"] == "/@"
+    assert functions.plan(**first) == NOTHING
+
+    # The newest version, with a parameter that the old one doesn't have, and another that goes back to its default.
+    stack = {"stack_parameters": {"runtime": "python3.13"}, "stack_tags": {"owner": "ana"}}
+    second = {
+        "package": functions.write("second.zip", zipped({"lambda_function.py": SIGNING_KEY + "\n# Another edition.\n"})),
+        "settings": {
+            "description": "Rotates signing keys",
+            "timeout": 45,
+            "environment": {"KEY_LENGTH": "96"},
+            "subnets": [],
+            "groups": [],
+            "tags": {"team": "billing", "owner": "ana"},
+            "reserved": 5,
+            "json_logs": True,
+            "tracing": "Active",
+            "storage": 1024,
+            "kms_key": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/3f8a2a4e-0b7c-4f0f-9c5f-0a3d8f6f2b11",
+            "layers": [f"arn:aws:lambda:us-east-1:{ACCOUNT}:layer:shared:3"],
+            "publish": True,
+        },
+        "accounts": {"SecretsManagerAccess": ACCOUNT, "Neighbour": OTHER_ACCOUNT},
+        **stack,
+    }
+    assert functions.apply(**second) == NOTHING | {"add": 1, "change": 2}
+    check_second_function(sandbox, second["settings"], functions.outputs()["function"])
+    check_upgraded_stack(sandbox, arn)
+    assert functions.plan(**second) == NOTHING
+
+    # What isn't said any more goes, or goes back to Lambda's default.
+    third = {"package": second["package"], "settings": {}, "accounts": {"Neighbour": OTHER_ACCOUNT}, **stack}
+    assert functions.apply(**third) == NOTHING | {"change": 1, "remove": 1}
+    live = client.get_function(FunctionName="terraform-function")
+    assert "Concurrency" not in live and "Tags" not in live
+    assert not {"Environment", "Layers", "KMSKeyArn"} & set(live["Configuration"])
+    statements = json.loads(client.get_policy(FunctionName="terraform-function")["Policy"])["Statement"]
+    assert [statement["Sid"] for statement in statements] == ["Neighbour"]
+    assert functions.plan(**third) == NOTHING
+
+    assert functions.destroy(**third) == 3
+    assert functions_left(sandbox) == []
+    (stack,) = [
+        stack
+        for stack in sandbox.client("cloudformation").list_stacks()["StackSummaries"]
+        if stack["StackName"] == "serverlessrepo-terraform-stack"
+    ]
+    assert stack["StackStatus"] == "DELETE_COMPLETE"
+
+
+def check_first_function(sandbox, output):
+    live = sandbox.client("lambda").get_function(FunctionName="terraform-function")
+    configuration = live["Configuration"]
+    assert (configuration["Timeout"], configuration["MemorySize"]) == (30, 256)
+    assert configuration["Environment"]["Variables"] == {"KEY_LENGTH": "64", "STAGE": "test"}
+    assert sorted(configuration["VpcConfig"]["SubnetIds"]) == ["subnet-0a1b2c", "subnet-3d4e5f"]
+    assert live["Tags"] == {"team": "payments"}
+    assert (output["version"], output["environment"]) == ("1", [{"variables": {"KEY_LENGTH": "64", "STAGE": "test"}}])
+
+
+def check_second_function(sandbox, settings, output):
+    client = sandbox.client("lambda")
+    live = client.get_function(FunctionName="terraform-function")
+    configuration = live["Configuration"]
+    assert (configuration["Description"], configuration["Timeout"]) == (settings["description"], 45)
+    # It wasn't said any more.
+    assert configuration["MemorySize"] == 128
+    assert configuration["Environment"]["Variables"] == {"KEY_LENGTH": "96"}
+    assert configuration["VpcConfig"]["SubnetIds"] == []
+    assert configuration["LoggingConfig"] == {
+        "LogFormat": "JSON",
+        "ApplicationLogLevel": "DEBUG",
+        "SystemLogLevel": "WARN",
+        "LogGroup": "/rotation/terraform",
+    }
+    assert (configuration["TracingConfig"], configuration["EphemeralStorage"]) == ({"Mode": "Active"}, {"Size": 1024})
+    assert (configuration["KMSKeyArn"], configuration["Layers"][0]["Arn"]) == (settings["kms_key"], settings["layers"][0])
+    assert (live["Tags"], live["Concurrency"]) == (settings["tags"], {"ReservedConcurrentExecutions": 5})
+    first = client.get_function(FunctionName="terraform-function:1")["Configuration"]
+    assert configuration["CodeSha256"] != first["CodeSha256"]
+    assert output["version"] == "2"
+    statements = json.loads(client.get_policy(FunctionName="terraform-function")["Policy"])["Statement"]
+    assert sorted(statement["Sid"] for statement in statements) == ["Neighbour", "SecretsManagerAccess"]
+
+
+def check_upgraded_stack(sandbox, arn):
+    function = sandbox.client("lambda").get_function(FunctionName=arn)
+    assert function["Configuration"]["Runtime"] == "python3.13"
+    assert function["Configuration"]["Environment"]["Variables"]["EXCLUDE_CHARACTERS"] == ":/@\"'\\"
+    stacks = sandbox.client("cloudformation").describe_stacks(StackName="serverlessrepo-terraform-stack")["Stacks"]
+    tags = {tag["Key"]: tag["Value"] for tag in stacks[0]["Tags"]}
+    assert tags == {"owner": "ana", "serverlessrepo:applicationId": APPLICATION, "serverlessrepo:semanticVersion": NEW}
+
+
+def test_rotator_beside_what_terraform_made(sandbox, terraform):
+    """Without it, a team could not bring its Terraform estate under `rotator`: each tool would undo the other."""
+    client = sandbox.client("secretsmanager")
+    whole = terraform("whole")
+    (whole.folder / "rotate").mkdir()
+    (whole.folder / "rotate/lambda_function.py").write_text(SIGNING_KEY)
+    given = {
+        "package": whole.write("code.zip", zipped({"lambda_function.py": SIGNING_KEY})),
+        "aws": str(Path(sys.executable).parent / "aws"),
+        "days": 30,
+    }
+
+    def manifest(days):
+        rotation = f"{{automatically_after_days: {days}, duration: 4h}}"
+        (whole.folder / "rotator.yaml").write_text(
+            f"""\
+version: 1
+project: whole
+functions:
+  SecretsManagerWhole: {{code: rotate}}
+  own: {{existing: SecretsManagerOwn}}
+secrets:
+  whole/template: {{function: SecretsManagerWhole, rotation: {rotation}}}
+  whole/own: {{function: own, rotation: {rotation}}}
+"""
+        )
+
+    assert whole.apply(**given) == NOTHING | {"add": 11}
+    for name in ("template", "own"):
+        until(
+            f"{name} to rotate",
+            lambda: not client.get_secret_value(SecretId=f"whole/{name}")["SecretString"].startswith("before"),
+        )
+        settled(sandbox, f"whole/{name}")
+    assert whole.plan(**given) == NOTHING
+
+    # All that there is to do is to mark the stack, once; Terraform has to know of the mark, or it would take it away.
+    manifest(30)
+    said = sandbox.rotator("plan", "--detailed-exitcode", folder=whole.folder, exits=2)
+    assert "Plan: 0 to add, 1 to change, 0 to destroy." in said and "rotator:project" in said
+    sandbox.rotator("apply", "--auto-approve", folder=whole.folder)
+    sandbox.rotator("plan", "--detailed-exitcode", folder=whole.folder)
+    given["stack_tags"] = {"rotator:project": "whole"}
+    assert whole.plan(**given) == NOTHING
+
+    # What one of them changed is what the other finds, once it is told.
+    manifest(60)
+    sandbox.rotator("apply", "--auto-approve", folder=whole.folder)
+    given["days"] = 60
+    assert whole.plan(**given) == NOTHING
+
+    assert whole.destroy(**given) == 11
+    assert functions_left(sandbox) == []
+    assert client.list_secrets(Filters=[{"Key": "name", "Values": ["whole/"]}])["SecretList"] == []
+
+
+def test_terraform_beside_what_rotator_made(sandbox, terraform):
+    """Without it, a team that moves to Terraform, or shares an account with it, could not import what `rotator` made."""
+    imported = terraform("imported")
+    (imported.folder / "rotate").mkdir()
+    (imported.folder / "rotate/lambda_function.py").write_text(SIGNING_KEY)
+    # This version's stack has no permission of its own, so that `rotator` adds one.
+    (imported.folder / "rotator.yaml").write_text(
+        f"""\
+version: 1
+project: imported
+functions:
+  SecretsManagerImported: {{code: rotate, timeout: 30, application: {{version: {OLD}}}}}
+secrets:
+  imported/key: {{function: SecretsManagerImported, rotation: {{automatically_after_days: 30, duration: 4h}}}}
+"""
+    )
+    secret = sandbox.client("secretsmanager").create_secret(Name="imported/key", SecretString="before")["ARN"]
+    sandbox.rotator("apply", "--auto-approve", folder=imported.folder)
+    current = settled(sandbox, secret)
+    given = {
+        "package": imported.write("code.zip", zipped({"lambda_function.py": SIGNING_KEY})),
+        "role": sandbox.client("lambda").get_function(FunctionName="SecretsManagerImported")["Configuration"]["Role"],
+        "secret": secret,
+    }
+    assert imported.apply(**given) == NOTHING | {"import": 5}
+    assert imported.plan(**given) == NOTHING
+    assert settled(sandbox, secret) == current
+    sandbox.rotator("plan", "--detailed-exitcode", folder=imported.folder)
+    sandbox.rotator("destroy", "--auto-approve", folder=imported.folder)
