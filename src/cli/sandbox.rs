@@ -44,7 +44,7 @@ The first rule that hits a call decides.
 #[command(after_help = "Examples:
   rotator sandbox start
   AWS_ENDPOINT_URL=http://127.0.0.1:4570 AWS_ACCESS_KEY_ID=123456789012 AWS_SECRET_ACCESS_KEY=any \\
-    AWS_REGION=us-east-1 aws secretsmanager list-secrets")]
+    AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 aws secretsmanager list-secrets")]
 pub struct Arguments {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4570")]
@@ -109,7 +109,7 @@ pub async fn run(global: &Global, command: Command) -> u8 {
     output::data(&format!("{}\n", running.url()));
     output::say(&format!(
         "sandbox: listening; nothing in it is real. For AWS's clients:
-  export AWS_ENDPOINT_URL={} AWS_ACCESS_KEY_ID={account} AWS_SECRET_ACCESS_KEY=sandbox AWS_REGION={region}",
+  export AWS_ENDPOINT_URL={} AWS_ACCESS_KEY_ID={account} AWS_SECRET_ACCESS_KEY=sandbox AWS_REGION={region} AWS_DEFAULT_REGION={region}",
         running.url()
     ));
     let mut tick = tokio::time::interval(Duration::from_millis(250));
