@@ -11,6 +11,7 @@ mod sandbox;
 mod saved;
 mod schedule;
 mod session;
+mod shell;
 mod show;
 mod validate;
 
@@ -35,8 +36,8 @@ const STYLES: Styles = Styles::styled()
   rotator apply --sandbox examples/quickstart   rehearse without an AWS account
   rotator plan --target prod-eu payments/       one target of the manifest in payments/
 
-Exit codes: 0 done; 1 error; 2 changes pending (with --detailed-exitcode); 3 a saved plan was refused;
-  4 applied, but a rotation hasn't finished; 130 interrupted")]
+Exit codes: 0 done; 1 error; 2 changes pending (with --detailed-exitcode);
+  3 a saved plan was refused; 4 applied, but a rotation hasn't finished; 130 interrupted")]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -126,6 +127,10 @@ enum Command {
         #[arg(value_name = "WHAT", default_value = "manifest")]
         what: Schema,
     },
+    /// Print completions for a shell
+    Completions(shell::Completions),
+    /// Write man pages
+    Man(shell::Man),
     /// Serve the AWS that lives in this program
     #[command(subcommand)]
     Sandbox(sandbox::Command),
@@ -172,6 +177,8 @@ async fn run(cli: Cli) -> u8 {
         Command::Show(arguments) => show::run(&arguments),
         Command::Schema { what: Schema::Manifest } => output::data(&crate::config::json_schema()),
         Command::Schema { what: Schema::Plan } => output::data(&crate::render::plan_json::plan_schema()),
+        Command::Completions(arguments) => shell::completions(&arguments),
+        Command::Man(arguments) => shell::man(&arguments),
         Command::Sandbox(command) => sandbox::run(&global, command).await,
     }
 }
