@@ -8,7 +8,8 @@ const END: &str = "<!-- end of help -->\n";
 
 fn help(arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rotator"));
-    let output = command.args(arguments).arg("--help").env_clear().env("COLUMNS", "100").output().expect("the binary runs");
+    let output =
+        command.args(arguments).arg("--help").env_clear().env("COLUMNS", "100").output().expect("the binary runs");
     assert!(output.status.success(), "{arguments:?}");
     let text = String::from_utf8(output.stdout).expect("help is UTF-8");
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
@@ -24,7 +25,8 @@ fn commands(help: &str) -> Vec<String> {
 /// A command's help without the options that all commands share, which the first one shows.
 fn own(help: &str) -> String {
     let (before, rest) = help.split_once("\nGlobal options:").unwrap_or((help, ""));
-    let after = rest.split_once("\n\nExamples:").map_or(String::new(), |(_, examples)| format!("\n\nExamples:{examples}"));
+    let after =
+        rest.split_once("\n\nExamples:").map_or(String::new(), |(_, examples)| format!("\n\nExamples:{examples}"));
     format!("{}{after}", before.trim_end())
 }
 
@@ -34,7 +36,8 @@ fn generated() -> String {
     for name in commands(&main) {
         let text = help(&[&name]);
         let within = commands(&text);
-        let _ = write!(out, "\n<details><summary><code>rotator {name}</code></summary>\n\n```text\n{}\n```\n", own(&text));
+        let _ =
+            write!(out, "\n<details><summary><code>rotator {name}</code></summary>\n\n```text\n{}\n```\n", own(&text));
         for inner in within {
             let _ = write!(out, "\n```text\n{}\n```\n", own(&help(&[&name, &inner])));
         }

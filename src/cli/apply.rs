@@ -20,6 +20,7 @@ use crate::render::{BOLD, count, paint, report, safe, some_of};
 use super::plan::refuse_partial_pruning;
 use super::saved::{self, Saved};
 use super::session::{Prepared, Printed, Session};
+use super::show::detail;
 use super::{Global, Paths, logs, output, progress};
 
 /// Plans, asks, and converges.
@@ -69,6 +70,9 @@ struct Common {
     /// Take all targets of the manifests
     #[arg(long)]
     all_targets: bool,
+    /// Show one line for each kind of change; with `--verbose`, the other way round, each resource by itself
+    #[arg(long)]
+    compact: bool,
     /// Print what happens as lines of JSON, after Terraform's machine-readable interface
     #[arg(long)]
     json: bool,
@@ -251,7 +255,7 @@ async fn approved(
         show_lines(&prepared)?;
     } else {
         for one in &prepared {
-            output::show(&render(&one.plan, mode))?;
+            output::show(&render(&one.plan, mode, detail(global, common.compact)))?;
         }
     }
     if let Some(printed) = failed {

@@ -174,7 +174,7 @@ async fn run(cli: Cli) -> u8 {
         Command::Apply(arguments) => apply::run(&global, &arguments).await,
         Command::Destroy(arguments) => apply::destroy(&global, &arguments).await,
         Command::Schedule(arguments) => schedule::run(&global, &arguments),
-        Command::Show(arguments) => show::run(&arguments),
+        Command::Show(arguments) => show::run(&global, &arguments),
         Command::Schema { what: Schema::Manifest } => output::data(&crate::config::json_schema()),
         Command::Schema { what: Schema::Plan } => output::data(&crate::render::plan_json::plan_schema()),
         Command::Completions(arguments) => shell::completions(&arguments),

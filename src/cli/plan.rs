@@ -11,7 +11,7 @@ use crate::render::plan_json::Planned;
 
 use super::saved::Saved;
 use super::session::{Prepared, Printed, Session};
-use super::show::formatted;
+use super::show::{detail, formatted};
 use super::{Format, Global, Paths, output};
 
 /// Reads AWS, and prints what `apply` would do.
@@ -33,6 +33,9 @@ pub struct Arguments {
     /// How it is printed
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    /// One line for each kind of change; with `--verbose`, the other way round, each resource by itself
+    #[arg(long)]
+    compact: bool,
     /// Plan the removal of what the manifests own, as `destroy` does
     #[arg(long, conflicts_with = "prune")]
     destroy: bool,
@@ -57,7 +60,7 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     let resources: Vec<_> = prepared.iter().map(Prepared::resources).collect();
     let plans: Vec<Planned<'_>> =
         prepared.iter().zip(&resources).map(|(one, resources)| Planned { plan: &one.plan, resources }).collect();
-    let shown = output::show(&formatted(arguments.format, &plans, mode));
+    let shown = output::show(&formatted(arguments.format, &plans, mode, detail(global, arguments.compact)));
     session.notices();
     // A plan that lacks a target isn't the plan that was asked for.
     let saved = match (&arguments.out, &failed) {

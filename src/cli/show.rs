@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::render::plan::{Mode, plan as render};
+use crate::render::plan::{Detail, Mode, plan as render};
 use crate::render::plan_json::{Planned, plan_json};
 use crate::render::plan_markdown::plan_markdown;
 
 use crate::plan::Purpose;
 
 use super::session::Printed;
-use super::{Format, output, saved};
+use super::{Format, Global, output, saved};
 
 /// Prints a saved plan.
 #[derive(Debug, Args)]
@@ -25,24 +25,36 @@ pub struct Arguments {
     /// How it is printed
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    /// One line for each kind of change; with `--verbose`, the other way round, each resource by itself
+    #[arg(long)]
+    compact: bool,
 }
 
 /// Runs it.
-pub fn run(arguments: &Arguments) -> u8 {
+pub fn run(global: &Global, arguments: &Arguments) -> u8 {
     match saved::read(&arguments.plan) {
         Err(Printed(code)) => code,
         Ok(saved) => {
             let mode = if saved.purpose == Purpose::Destroy { Mode::Destroy } else { Mode::Plan };
             let plans: Vec<Planned<'_>> = saved.plans.iter().map(saved::SavedPlan::planned).collect();
-            output::data(&formatted(arguments.format, &plans, mode))
+            output::data(&formatted(arguments.format, &plans, mode, detail(global, arguments.compact)))
         }
     }
 }
 
+/// How much of each change a text shows.
+pub fn detail(global: &Global, compact: bool) -> Detail {
+    match (compact, global.verbose) {
+        (true, _) => Detail::Compact,
+        (false, 0) => Detail::Grouped,
+        (false, _) => Detail::Full,
+    }
+}
+
 /// Plans in a format.
-pub fn formatted(format: Format, plans: &[Planned<'_>], mode: Mode) -> String {
+pub fn formatted(format: Format, plans: &[Planned<'_>], mode: Mode, detail: Detail) -> String {
     match format {
-        Format::Text => plans.iter().map(|one| render(one.plan, mode)).collect(),
+        Format::Text => plans.iter().map(|one| render(one.plan, mode, detail)).collect(),
         Format::Json => plan_json(plans),
         Format::Markdown => plan_markdown(&plans.iter().map(|one| one.plan).collect::<Vec<_>>(), mode),
     }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use similar::{ChangeTag, TextDiff};
 
-use crate::model::Address;
+use crate::model::{Address, Kind};
 use crate::plan::{Action, Change, Effect, FieldChange, Note, NoteKind, Operation, Plan, Reason, Severity, Shown};
 
 use super::{ADD, BOLD, CHANGE, DESTROY, DIM, WARNING, count, paint, problem, safe, some_of};
@@ -25,8 +25,25 @@ pub enum Mode {
     Destroy,
 }
 
+/// How much of each change is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// One line for each kind of change, however many resources it concerns.
+    Compact,
+    /// All attributes; many resources that change in the same way are shown once.
+    Grouped,
+    /// All attributes of each resource.
+    Full,
+}
+
+/// From how many resources on that change in the same way they are shown once.
+const MANY: usize = 4;
+
+/// How many names of such resources are shown.
+const NAMES: usize = 8;
+
 /// A whole plan.
-pub fn plan(plan: &Plan, mode: Mode) -> String {
+pub fn plan(plan: &Plan, mode: Mode, detail: Detail) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", paint(BOLD, &heading(plan)));
     if plan.partial {
@@ -36,9 +53,7 @@ pub fn plan(plan: &Plan, mode: Mode) -> String {
     effects(&mut out, plan);
     if !plan.changes.is_empty() {
         legend(&mut out, plan);
-        for (address, changes) in by_address(plan) {
-            resource(&mut out, &address, &changes);
-        }
+        resources(&mut out, plan, detail);
     }
     problems(&mut out, plan);
     notes(&mut out, plan);
@@ -166,6 +181,80 @@ fn by_address(plan: &Plan) -> Vec<(Address, Vec<&Change>)> {
         order[place].1.push(change);
     }
     order
+}
+
+/// All resources that change, those that change in the same way once, at the place of the first.
+fn resources(out: &mut String, plan: &Plan, detail: Detail) {
+    let mut order: Vec<String> = Vec::new();
+    let mut groups: BTreeMap<String, Vec<(Address, Vec<&Change>)>> = BTreeMap::new();
+    for (address, changes) in by_address(plan) {
+        let key = match detail {
+            Detail::Compact => sentence(&changes),
+            Detail::Grouped => body(&changes),
+            Detail::Full => address.to_string(),
+        };
+        let key = format!("{:?} {key}", address.kind);
+        if !groups.contains_key(&key) {
+            order.push(key.clone());
+        }
+        groups.entry(key).or_default().push((address, changes));
+    }
+    if detail == Detail::Compact {
+        out.push('\n');
+    }
+    for group in order.iter().filter_map(|key| groups.get(key)) {
+        let Some((first, changes)) = group.first() else { continue };
+        let names = || some_of(group.iter().map(|(address, _)| address.handle.as_str()), NAMES);
+        match detail {
+            Detail::Compact => {
+                let who = if let [(address, _)] = &group[..] {
+                    safe(&address.to_string()).into_owned()
+                } else {
+                    format!("{} ({})", count(group.len(), noun(first)), names())
+                };
+                let _ = writeln!(out, "  {} {}: {}", symbol(operation(changes)), paint(BOLD, &who), sentence(changes));
+            }
+            _ if group.len() < MANY => group.iter().for_each(|(address, changes)| resource(out, address, changes)),
+            _ => {
+                let title = format!("{}: {}", count(group.len(), noun(first)), names());
+                let _ = writeln!(out, "\n  {} {}", paint(DIM, "#"), paint(BOLD, &title));
+                let _ = writeln!(out, "  {} {}", symbol(operation(changes)), paint(BOLD, "each of them"));
+                out.push_str(&body(changes));
+            }
+        }
+    }
+}
+
+fn noun(address: &Address) -> &'static str {
+    match address.kind {
+        Kind::Function => "function",
+        Kind::Secret => "secret",
+        Kind::OrphanStack => "orphaned stack",
+        Kind::OrphanSecret => "orphaned secret",
+    }
+}
+
+/// All that is done to a resource, in one line.
+fn sentence(changes: &[&Change]) -> String {
+    let parts: Vec<String> =
+        changes.iter().map(|change| format!("{}{}", action_words(change), reason_words(change))).collect();
+    let blocked = if changes.iter().all(|change| change.blocked) { " (left out of an apply)" } else { "" };
+    format!("{}{blocked}", parts.join("; "))
+}
+
+/// What is done to a resource, without its name.
+fn body(changes: &[&Change]) -> String {
+    let mut out = String::new();
+    for change in changes {
+        let _ = writeln!(out, "  {} {}{}", paint(DIM, "#"), action_words(change), reason_words(change));
+    }
+    if changes.iter().all(|change| change.blocked) {
+        let _ = writeln!(out, "  {} {}", paint(DIM, "#"), paint(DESTROY, "left out of an apply: see the error below"));
+    }
+    for field in changes.iter().flat_map(|change| &change.fields) {
+        field_lines(&mut out, field);
+    }
+    out
 }
 
 fn resource(out: &mut String, address: &Address, changes: &[&Change]) {

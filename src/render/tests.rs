@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::plan::{Mode, plan as plan_text};
+use super::plan::{Detail, Mode, plan as plan_text};
 use super::report::{left_out, report};
 use crate::apply::{Failure, NotFinished, Outcome, Report};
 use crate::aws::{AwsError, ErrorKind};
@@ -405,7 +405,7 @@ fn plain(text: &str) -> String {
 /// Without it a word, a symbol or a count could change unseen, and a new kind be left without words.
 #[test]
 fn a_plan_with_everything() {
-    insta::assert_snapshot!("plan", plain(&plan_text(&whole_plan(Texts(false)), Mode::Plan)));
+    insta::assert_snapshot!("plan", plain(&plan_text(&whole_plan(Texts(false)), Mode::Plan, Detail::Grouped)));
 }
 
 /// Without it the last thing that people read of an apply could change unseen.
@@ -430,7 +430,9 @@ fn what_has_an_error_counts_as_left_out() {
 fn control_characters_never_get_through() {
     let t = Texts(true);
     for mode in [Mode::Plan, Mode::Apply, Mode::Destroy] {
-        assert_harmless(&plan_text(&whole_plan(t), mode));
+        for detail in [Detail::Compact, Detail::Grouped, Detail::Full] {
+            assert_harmless(&plan_text(&whole_plan(t), mode, detail));
+        }
     }
     assert_harmless(&report(&whole_report(t), 2, EVIL));
     let row = |windows| super::schedule::Row { address: EVIL.to_owned(), rules: Some(t.rules()), off: false, windows };
@@ -449,4 +451,29 @@ fn assert_harmless(text: &str) {
     let harmful = |c: char| (c.is_control() && c != '\n' && c != '\u{1b}') || matches!(c, '\u{202e}' | '\u{2028}');
     assert_eq!(text.find(harmful), None);
     assert!(!text.lines().any(|line| line.starts_with('y')), "a line was forged");
+}
+
+/// Without it, a plan of a whole fleet would be thousands of lines in which the one different change is lost.
+#[test]
+fn a_plan_of_five_hundred_changes_stays_readable() {
+    let t = Texts(false);
+    let mut plan = Plan { project: "payments".to_owned(), secrets: 500, ..Plan::default() };
+    for number in 0..500 {
+        let days = |days: &str| Shown::text(days);
+        let odd = number == 250;
+        plan.changes.push(Change {
+            address: t.address(Kind::Secret, &format!("s{number:03}")),
+            name: format!("prod/s{number:03}"),
+            action: Action::UpdateRotation(t.request(odd)),
+            reason: Reason::Differs,
+            fields: vec![FieldChange::new("rotation.rules", days("every 60 days"), days("every 30 days"))],
+            effects: BTreeSet::from([if odd { Effect::RotatesNow } else { Effect::TestsNow }]),
+            after: Vec::new(),
+            blocked: false,
+        });
+    }
+    let text = |detail| plain(&plan_text(&plan, Mode::Plan, detail));
+    insta::assert_snapshot!("many-grouped", text(Detail::Grouped));
+    insta::assert_snapshot!("many-compact", text(Detail::Compact));
+    assert!(text(Detail::Full).lines().count() > 2000);
 }
