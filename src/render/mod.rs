@@ -2,6 +2,7 @@
 
 pub mod diagnostics;
 pub mod function_log;
+pub mod markdown;
 pub mod plan;
 pub mod plan_json;
 pub mod problem;
