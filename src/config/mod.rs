@@ -33,8 +33,10 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use schema::json_schema;
+pub use source::Fetch;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{self, Desired};
@@ -97,6 +99,15 @@ impl fmt::Debug for Manifest {
 /// A folder means its `rotator.yaml`; no path at all means `rotator.yaml` in the working directory. Region, account and
 /// partition have placeholder values where only AWS's environment knows them.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded, Problems> {
+    load_with(paths, None)
+}
+
+/// As [`load`], of files that `fetch` brings to these paths before they are read.
+pub fn load_fetched(paths: &[PathBuf], fetch: &Arc<dyn Fetch>) -> Result<Loaded, Problems> {
+    load_with(paths, Some(fetch))
+}
+
+fn load_with(paths: &[PathBuf], fetch: Option<&Arc<dyn Fetch>>) -> Result<Loaded, Problems> {
     let default = [PathBuf::from("rotator.yaml")];
     let paths = if paths.is_empty() { &default[..] } else { paths };
     let mut found = Vec::new();
@@ -107,7 +118,7 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, Problems> {
         if !seen.insert(file.canonicalize().unwrap_or(file)) {
             continue;
         }
-        let (document, problems) = document::read(path);
+        let (document, problems) = document::read(path, fetch.cloned());
         found.extend(problems);
         let Some(document) = document else { continue };
         let mut resolution = resolve::resolve(&document, None, None);
@@ -201,6 +212,13 @@ fn redact(text: &mut String) {
     if credentials::kind_of(text).is_some() {
         let parts = text.split('`').map(|part| if credentials::kind_of(part).is_some() { "…" } else { part });
         *text = parts.collect::<Vec<_>>().join("`");
+    }
+}
+
+impl Ambient {
+    /// What stands for an account and a region that only AWS's environment knows, where nobody asks it.
+    pub fn placeholders() -> Self {
+        Self { region: Some(targets::ANY_REGION.to_owned()), account: Some(targets::ANY_ACCOUNT.to_owned()) }
     }
 }
 

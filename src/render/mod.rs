@@ -1,5 +1,6 @@
 //! Values into text: plans, events, diagnostics, reports. Knows nothing of how they came about.
 
+pub mod compare;
 pub mod diagnostics;
 pub mod function_log;
 pub mod markdown;

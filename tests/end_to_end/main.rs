@@ -6,5 +6,6 @@ mod fleet;
 mod guide;
 mod peers;
 mod quickstart;
+mod review;
 mod support;
 mod upgrade;
