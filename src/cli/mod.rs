@@ -2,6 +2,7 @@
 
 mod apply;
 mod diff;
+mod explain;
 mod filter;
 mod logs;
 mod output;
@@ -114,6 +115,8 @@ enum Command {
     Plan(plan::Arguments),
     /// Say what a change of the manifests means after expansion, offline
     Diff(diff::Arguments),
+    /// Show where each effective value of a function or secret came from, offline
+    Explain(explain::Arguments),
     /// Plan, ask, and converge
     Apply(apply::Arguments),
     /// Plan and apply the removal of what the manifests own
@@ -169,6 +172,7 @@ async fn run(cli: Cli) -> u8 {
         Command::Validate(arguments) => validate::run(&global, &arguments),
         Command::Plan(arguments) => plan::run(&global, &arguments).await,
         Command::Diff(arguments) => diff::run(&global, &arguments),
+        Command::Explain(arguments) => explain::run(&global, &arguments),
         Command::Apply(arguments) => apply::run(&global, &arguments).await,
         Command::Destroy(arguments) => apply::destroy(&global, &arguments).await,
         Command::Schedule(arguments) => schedule::run(&global, &arguments),

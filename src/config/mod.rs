@@ -10,6 +10,7 @@
 mod code;
 mod credentials;
 mod document;
+mod explain;
 mod functions;
 mod include;
 mod merge;
@@ -39,6 +40,7 @@ pub use schema::json_schema;
 pub use source::Fetch;
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::explanation::Explanation;
 use crate::model::{self, Desired};
 use document::Document;
 use resolve::Resolution;
@@ -243,6 +245,19 @@ impl Manifest {
     /// Region and account are those that the manifest states.
     pub fn targets(&self) -> &[model::Target] {
         &self.targets
+    }
+
+    /// Where each effective value of a function or secret of one target came from; `None` where the target doesn't have it.
+    pub fn explain(
+        &self,
+        target: usize,
+        ambient: &Ambient,
+        kind: model::Kind,
+        handle: &str,
+    ) -> Result<Option<Explanation>, Problems> {
+        let desired = self.resolve(target, ambient)?;
+        let (places, _) = targets::places(&self.document, Some(ambient), Some(target));
+        Ok(places.first().and_then(|place| explain::explain(&self.document, place, &desired, kind, handle)))
     }
 
     /// The desired state of one target. What AWS's environment says fills `${region}` and `${account}` where the manifest

@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod diagnostics;
+pub mod explain;
 pub mod function_log;
 pub mod markdown;
 pub mod plan;

@@ -1,4 +1,4 @@
-//! `rotator diff` in a Git repository, as a reviewer or a pipeline runs them: offline.
+//! `rotator diff` and `rotator explain` in a Git repository, as a reviewer or a pipeline runs them: offline.
 
 use std::path::Path;
 use std::process::Command;
@@ -350,4 +350,48 @@ fn hostile_names_are_shown_as_names() {
     assert!(markdown.contains("`` `@org`[x](http:y).py ``"), "{markdown}");
     assert!(markdown.contains("`labels.<img>@org`"), "{markdown}");
     assert!(markdown.contains("``` `a` | @b ```") || markdown.contains("`` `a` | @b ``"), "{markdown}");
+}
+
+/// Without it, nobody could tell which of four places a value came from.
+#[test]
+fn explain_names_the_place_of_each_value() {
+    let repository = Repository::new();
+    repository.edit("rotator.yaml", "automatically_after_days: 60", "automatically_after_days: \"${days}\"");
+    repository.edit("rotator.yaml", "{env: prod,", "{env: prod, days: 30,");
+    repository.edit("rotator.yaml", "{env: us,", "{env: us, days: 90,");
+    repository
+        .rotator(&["explain", "secret.payments/key-07"])
+        .exits(0)
+        .says("secret.payments/key-07  declared in services/payments.yaml:9:3")
+        .says("prod-eu: prod/payments/key-07")
+        .says("prod-us: us/payments/key-07")
+        .says("${env} in rotator.yaml:7:11: prod in the target's vars, rotator.yaml:10:69")
+        .says("the root's defaults, rotator.yaml:8:42")
+        .says("${days} in rotator.yaml:8:43: 30 in the target's vars, rotator.yaml:10:81")
+        .says("its own entry, services/payments.yaml:9:31")
+        .says("default: rotation is on where a schedule is given");
+    repository
+        .rotator(&["explain", "prod-eu/function.stripe"])
+        .exits(0)
+        .says("${timeout} in rotator.yaml:13:22: 60 from vars_from, prod.json:1:13")
+        .says("${key} in rotator.yaml:5:37: stripe, the entry's key")
+        .says("${token} in rotator.yaml:5:111: (sensitive) in the target's vars")
+        .says("default: AWS's generic rotation template")
+        .says("not managed, AWS keeps what it has: runtime, handler")
+        .keeps_silent_about("hush")
+        .keeps_silent_about("prod-us");
+    let json = repository.json(&["explain", "--format", "json", "prod-us/secret.us/mail/smtp"]);
+    let entry = &json["entries"][0];
+    assert_eq!((&entry["address"], &entry["name"]), (&"prod-us/secret.mail/smtp".into(), &"us/mail/smtp".into()));
+    let value = |path: &str| {
+        let values = entry["values"].as_array().expect("values");
+        values.iter().find(|value| value["path"] == path).cloned().unwrap_or_else(|| panic!("{path}: {entry}"))
+    };
+    assert_eq!(value("rotation.enabled")["origin"], "entry");
+    assert_eq!(value("rotation.duration")["origin"], "root-defaults");
+    assert_eq!(value("rotation.automatically_after_days")["variables"][0]["set_at"]["file"], "rotator.yaml");
+    repository.rotator(&["explain", "payments/key-07"]).exits(0).says("secret.payments/key-07");
+    repository.rotator(&["explain", "secret.payments/key-7"]).exits(1).says("did you mean `secret.payments/key-07`");
+    repository.rotator(&["explain", "prod-uk/secret.mail/smtp"]).exits(1).says("did you mean `prod-us`?");
+    repository.rotator(&["explain", "secret.*"]).exits(1).says("is a pattern");
 }
