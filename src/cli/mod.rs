@@ -1,12 +1,15 @@
 //! The command line: the only place that builds clients, prints, or exits.
 
 mod apply;
+mod diff;
+mod explain;
 mod filter;
 mod logs;
 mod output;
 mod plan;
 mod progress;
 mod rehearsal;
+mod revision;
 mod sandbox;
 mod saved;
 mod schedule;
@@ -113,6 +116,10 @@ enum Command {
     Validate(validate::Arguments),
     /// Read AWS, and print what `apply` would do
     Plan(plan::Arguments),
+    /// Say what a change of the manifests means after expansion, offline
+    Diff(diff::Arguments),
+    /// Show where each effective value of a function or secret came from, offline
+    Explain(explain::Arguments),
     /// Plan, ask, and converge
     Apply(apply::Arguments),
     /// Plan and apply the removal of what the manifests own
@@ -171,6 +178,8 @@ async fn run(cli: Cli) -> u8 {
     match cli.command {
         Command::Validate(arguments) => validate::run(&global, &arguments),
         Command::Plan(arguments) => plan::run(&global, &arguments).await,
+        Command::Diff(arguments) => diff::run(&global, &arguments),
+        Command::Explain(arguments) => explain::run(&global, &arguments),
         Command::Apply(arguments) => apply::run(&global, &arguments).await,
         Command::Destroy(arguments) => apply::destroy(&global, &arguments).await,
         Command::Schedule(arguments) => schedule::run(&global, &arguments),

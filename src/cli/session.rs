@@ -278,9 +278,9 @@ impl Session {
 }
 
 /// Refuses names of targets that no manifest has.
-pub fn check_targets(filter: &Filter, manifests: &[Manifest]) -> Result<(), Printed> {
+pub fn check_targets<'a>(filter: &Filter, manifests: impl IntoIterator<Item = &'a Manifest>) -> Result<(), Printed> {
     let known: BTreeSet<&str> =
-        manifests.iter().flat_map(Manifest::targets).filter_map(|target| target.name.as_deref()).collect();
+        manifests.into_iter().flat_map(Manifest::targets).filter_map(|target| target.name.as_deref()).collect();
     let unknown = filter.unknown_targets(&known);
     let Some(unknown) = unknown.first() else { return Ok(()) };
     let hint = if known.is_empty() {

@@ -33,6 +33,7 @@ pub(super) fn read(
         CodeFile::Path(shown) => {
             let stated_in = scene.merged.child("code").map_or(scene.at.file, |node| node.span.file);
             let folder = document.sources.folder(stated_in);
+            document.sources.fetch(&folder.join(shown));
             let path = match targets::inside(&document.tree, &folder, shown) {
                 Ok(path) => path,
                 Err(reason) => {

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::merge::merge;
 use super::node::{Entry, Map, Node, Value};
 use super::raw::{DefaultsFile, RootFile};
 use super::scene::{unknown_field, wrong_type};
-use super::source::{self, Sources, Span};
+use super::source::{self, Fetch, Sources, Span};
 use super::typed::{self, Kind};
 use super::{include, names, parse, roots, suggest};
 use crate::diagnostic::Diagnostic;
@@ -61,8 +62,8 @@ pub(super) struct Part {
 }
 
 /// Reads a root and all its parts. Problems of the files come beside what could be read.
-pub(super) fn read(path: &Path) -> (Option<Document>, Vec<Diagnostic>) {
-    let mut reader = Reader { sources: Sources::default(), found: Vec::new() };
+pub(super) fn read(path: &Path, fetch: Option<Arc<dyn Fetch>>) -> (Option<Document>, Vec<Diagnostic>) {
+    let mut reader = Reader { sources: Sources::fetched_by(fetch), found: Vec::new() };
     let document = reader.root(path);
     let mut found = reader.found;
     let document = document.map(|mut document| {
@@ -100,6 +101,7 @@ impl Reader {
 
     /// Reads and parses a file; `None` once its problems are noted.
     fn file(&mut self, path: &Path) -> Option<(u32, Node)> {
+        self.sources.fetch(path);
         let text = match source::read(path) {
             Ok(text) => text,
             Err(reason) => {
@@ -130,6 +132,7 @@ impl Reader {
 
     fn root(&mut self, path: &Path) -> Option<Document> {
         let shown = root_file(path);
+        self.sources.fetch(&shown);
         if leaves_its_folder(&shown) {
             let summary = format!("`{}` is a link that leaves its folder", shown.display());
             self.found
@@ -456,7 +459,7 @@ impl Reader {
                     continue;
                 }
             };
-            let found = include::find(&folder, pattern, &matcher);
+            let found = include::find(&folder, pattern, &matcher, &|folder| self.sources.list(folder));
             for link in &found.links {
                 self.at(
                     *at,

@@ -41,19 +41,22 @@ pub(super) fn check(pattern: &str) -> Result<GlobMatcher, String> {
     glob.map(|glob| glob.compile_matcher()).map_err(|error| error.kind().to_string())
 }
 
-/// The files below `folder` that a checked pattern matches.
-pub(super) fn find(folder: &Path, pattern: &str, matcher: &GlobMatcher) -> Found {
+/// The files below `folder` that a checked pattern matches. `list` is told each folder before it is looked at.
+pub(super) fn find(folder: &Path, pattern: &str, matcher: &GlobMatcher, list: &dyn Fn(&Path)) -> Found {
     let parts: Vec<&str> = pattern.trim_start_matches("./").split('/').collect();
     let literal = parts.iter().take(parts.len() - 1).take_while(|part| !part.contains(['*', '?', '[', '{'])).count();
     let start: PathBuf = parts[..literal].iter().collect();
     let deepest = if pattern.contains("**") { MAX_DEPTH } else { parts.len() - literal };
     let mut found = Found::default();
     // A folder on the way may be a link too.
-    let linked =
-        (1..=literal).map(|count| parts[..count].iter().collect::<PathBuf>()).find(|path| is_link(&folder.join(path)));
+    let on_the_way = |count: usize| parts[..count].iter().collect::<PathBuf>();
+    let linked = (1..=literal).map(on_the_way).find(|path| {
+        list(&folder.join(path.parent().unwrap_or(Path::new(""))));
+        is_link(&folder.join(path))
+    });
     match linked {
         Some(link) => found.links.push(link),
-        None => walk(folder, &start, deepest, matcher, &mut found),
+        None => Walk { folder, matcher, list }.below(&start, deepest, &mut found),
     }
     let bytes = |path: &PathBuf| path.as_os_str().as_encoded_bytes().to_vec();
     found.files.sort_by_key(bytes);
@@ -65,18 +68,28 @@ fn is_link(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
 }
 
-fn walk(folder: &Path, below: &Path, depth: usize, matcher: &GlobMatcher, found: &mut Found) {
-    let Ok(entries) = std::fs::read_dir(folder.join(below)) else { return };
-    for entry in entries.flatten() {
-        let path = below.join(entry.file_name());
-        let Ok(kind) = entry.file_type() else { continue };
-        let wanted = matcher.is_match(&path);
-        if kind.is_symlink() && wanted {
-            found.links.push(path);
-        } else if kind.is_file() && wanted {
-            found.files.push(path);
-        } else if kind.is_dir() && depth > 1 && !entry.file_name().as_encoded_bytes().starts_with(b".") {
-            walk(folder, &path, depth - 1, matcher, found);
+struct Walk<'a> {
+    folder: &'a Path,
+    matcher: &'a GlobMatcher,
+    list: &'a dyn Fn(&Path),
+}
+
+impl Walk<'_> {
+    fn below(&self, below: &Path, depth: usize, found: &mut Found) {
+        let folder = self.folder.join(below);
+        (self.list)(&folder);
+        let Ok(entries) = std::fs::read_dir(folder) else { return };
+        for entry in entries.flatten() {
+            let path = below.join(entry.file_name());
+            let Ok(kind) = entry.file_type() else { continue };
+            let wanted = self.matcher.is_match(&path);
+            if kind.is_symlink() && wanted {
+                found.links.push(path);
+            } else if kind.is_file() && wanted {
+                found.files.push(path);
+            } else if kind.is_dir() && depth > 1 && !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                self.below(&path, depth - 1, found);
+            }
         }
     }
 }

@@ -10,6 +10,7 @@
 mod code;
 mod credentials;
 mod document;
+mod explain;
 mod functions;
 mod include;
 mod merge;
@@ -33,10 +34,13 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use schema::json_schema;
+pub use source::Fetch;
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::explanation::Explanation;
 use crate::model::{self, Desired};
 use document::Document;
 use resolve::Resolution;
@@ -97,6 +101,15 @@ impl fmt::Debug for Manifest {
 /// A folder means its `rotator.yaml`; no path at all means `rotator.yaml` in the working directory. Region, account and
 /// partition have placeholder values where only AWS's environment knows them.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded, Problems> {
+    load_with(paths, None)
+}
+
+/// As [`load`], of files that `fetch` brings to these paths before they are read.
+pub fn load_fetched(paths: &[PathBuf], fetch: &Arc<dyn Fetch>) -> Result<Loaded, Problems> {
+    load_with(paths, Some(fetch))
+}
+
+fn load_with(paths: &[PathBuf], fetch: Option<&Arc<dyn Fetch>>) -> Result<Loaded, Problems> {
     let default = [PathBuf::from("rotator.yaml")];
     let paths = if paths.is_empty() { &default[..] } else { paths };
     let mut found = Vec::new();
@@ -107,7 +120,7 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, Problems> {
         if !seen.insert(file.canonicalize().unwrap_or(file)) {
             continue;
         }
-        let (document, problems) = document::read(path);
+        let (document, problems) = document::read(path, fetch.cloned());
         found.extend(problems);
         let Some(document) = document else { continue };
         let mut resolution = resolve::resolve(&document, None, None);
@@ -204,6 +217,13 @@ fn redact(text: &mut String) {
     }
 }
 
+impl Ambient {
+    /// What stands for an account and a region that only AWS's environment knows, where nobody asks it.
+    pub fn placeholders() -> Self {
+        Self { region: Some(targets::ANY_REGION.to_owned()), account: Some(targets::ANY_ACCOUNT.to_owned()) }
+    }
+}
+
 impl Manifest {
     /// The root file, as the user gave it.
     pub fn path(&self) -> &Path {
@@ -225,6 +245,19 @@ impl Manifest {
     /// Region and account are those that the manifest states.
     pub fn targets(&self) -> &[model::Target] {
         &self.targets
+    }
+
+    /// Where each effective value of a function or secret of one target came from; `None` where the target doesn't have it.
+    pub fn explain(
+        &self,
+        target: usize,
+        ambient: &Ambient,
+        kind: model::Kind,
+        handle: &str,
+    ) -> Result<Option<Explanation>, Problems> {
+        let desired = self.resolve(target, ambient)?;
+        let (places, _) = targets::places(&self.document, Some(ambient), Some(target));
+        Ok(places.first().and_then(|place| explain::explain(&self.document, place, &desired, kind, handle)))
     }
 
     /// The desired state of one target. What AWS's environment says fills `${region}` and `${account}` where the manifest

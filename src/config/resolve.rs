@@ -124,6 +124,17 @@ fn names_of_removed(document: &Document, place: &Place, removed: &super::documen
     names
 }
 
+/// An entry over what it inherits: an `existing` function inherits nothing.
+pub(super) fn inherited(part: &Part, entry: &Entry, kind: model::Kind) -> Node {
+    let existing = || entry.node.child("existing").is_some_and(|node| !node.is_null());
+    let defaults = match kind {
+        model::Kind::Secret => part.secret_defaults.as_ref(),
+        _ if existing() => None,
+        _ => part.function_defaults.as_ref(),
+    };
+    merge(defaults, &entry.node)
+}
+
 struct Resolver<'a> {
     document: &'a Document,
     /// The names of all targets, also where only one is resolved.
@@ -181,8 +192,9 @@ impl<'a> Resolver<'a> {
     }
 
     /// The entry over its defaults, and the targets that it is in.
-    fn prepare(&mut self, entry: &Entry, defaults: Option<&Node>, kind: &'static str) -> (Node, Vec<usize>) {
-        let merged = merge(defaults, &entry.node);
+    fn prepare(&mut self, part: &Part, entry: &Entry, kind: model::Kind) -> (Node, Vec<usize>) {
+        let merged = inherited(part, entry, kind);
+        let kind = kind.word();
         let end = entry.node.map().map_or(entry.at.line, |map| map.end).max(entry.at.line);
         let Some(Value::List(patterns)) = merged.child("targets").map(|node| &node.value) else {
             return (merged, (0..self.count()).collect());
@@ -296,9 +308,7 @@ impl<'a> Resolver<'a> {
 
     fn functions(&mut self, part: &'a Part) {
         for entry in &part.functions {
-            let existing = entry.node.child("existing").is_some_and(|node| !node.is_null());
-            let defaults = if existing { None } else { part.function_defaults.as_ref() };
-            let (merged, targets) = self.prepare(entry, defaults, "function");
+            let (merged, targets) = self.prepare(part, entry, model::Kind::Function);
             self.functions.entry(&entry.key).or_insert_with(|| targets.clone());
             self.each(
                 entry,
@@ -328,7 +338,7 @@ impl<'a> Resolver<'a> {
 
     fn secrets(&mut self, part: &'a Part) {
         for entry in &part.secrets {
-            let (merged, targets) = self.prepare(entry, part.secret_defaults.as_ref(), "secret");
+            let (merged, targets) = self.prepare(part, entry, model::Kind::Secret);
             self.each(
                 entry,
                 merged,

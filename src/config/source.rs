@@ -127,27 +127,60 @@ fn line_starts(text: &str) -> Vec<u32> {
     starts
 }
 
+/// Brings files to where they are read, before they are: a manifest of another revision isn't in the working tree.
+///
+/// What isn't there, or can't be brought, stays away, and reading says so.
+pub trait Fetch: Send + Sync {
+    /// Brings the file at a path, or the folder with all that is in it; links with what they lead to.
+    fn fetch(&self, path: &Path);
+
+    /// Brings the names in one folder: its files may stay empty until they are fetched.
+    fn list(&self, folder: &Path);
+}
+
 /// All files of a manifest.
 #[derive(Default)]
-pub(super) struct Sources(RwLock<Vec<Arc<Source>>>);
+pub(super) struct Sources {
+    files: RwLock<Vec<Arc<Source>>>,
+    fetch: Option<Arc<dyn Fetch>>,
+}
 
 impl Sources {
+    /// No files yet; with `fetch`, each is brought before it is read.
+    pub fn fetched_by(fetch: Option<Arc<dyn Fetch>>) -> Self {
+        Self { files: RwLock::default(), fetch }
+    }
+
+    /// Brings what is read next.
+    pub fn fetch(&self, path: &Path) {
+        if let Some(fetch) = &self.fetch {
+            fetch.fetch(path);
+        }
+    }
+
+    /// Brings the names of a folder that is searched next.
+    pub fn list(&self, folder: &Path) {
+        if let Some(fetch) = &self.fetch {
+            fetch.list(folder);
+        }
+    }
+
     /// Adds a file and returns its number. No line of a `private` one is ever shown.
     pub fn add(&self, shown: PathBuf, text: String, private: bool) -> u32 {
-        let mut files = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut files = self.files.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         files.push(Arc::new(Source::new(shown, text, private)));
         u32::try_from(files.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// A file by its number.
     pub fn get(&self, file: u32) -> Arc<Source> {
-        let files = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let files = self.files.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         Arc::clone(&files[file as usize])
     }
 
     /// All files, in the order in which they were read.
     pub fn all(&self) -> Vec<Arc<Source>> {
-        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.files.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// The folder of a file, as the user would write it.
@@ -157,7 +190,7 @@ impl Sources {
 
     /// Covers environment values wherever their lines are shown.
     pub fn mask(&self, spans: &[Span]) {
-        let mut files = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut files = self.files.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         for span in spans {
             // No one else holds the file while it is being loaded; if someone does, a copy takes its place.
             let source = &mut files[span.file as usize];

@@ -14,10 +14,10 @@ use crate::diagnostic::Diagnostic;
 use crate::model;
 
 /// Stands for the region while only the manifest is looked at.
-const ANY_REGION: &str = "us-east-1";
+pub(super) const ANY_REGION: &str = "us-east-1";
 
 /// Stands for the account while only the manifest is looked at.
-const ANY_ACCOUNT: &str = "000000000000";
+pub(super) const ANY_ACCOUNT: &str = "000000000000";
 
 /// A target with its variables.
 pub(super) struct Place {
@@ -347,7 +347,9 @@ impl VariableReader<'_> {
     }
 
     fn open(&self, at: Span, path: &str) -> Result<(PathBuf, String), String> {
-        let path = inside(&self.document.tree, &self.document.sources.folder(at.file), path)?;
+        let folder = self.document.sources.folder(at.file);
+        self.document.sources.fetch(&folder.join(path));
+        let path = inside(&self.document.tree, &folder, path)?;
         source::read(&path).map(|text| (path, text))
     }
 }

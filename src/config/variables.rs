@@ -58,6 +58,24 @@ impl Scope {
         self.used_ambient.get()
     }
 
+    /// What a name stands for.
+    pub fn variable(&self, name: &str) -> Option<&Variable> {
+        self.variables.get(name)
+    }
+
+    /// The value that a name stands for, where one is known.
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        match self.variable(name) {
+            Some(Variable::Value(node)) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// Whether a built-in's value came from AWS's environment, or stands for it.
+    pub fn is_ambient(&self, name: &str) -> bool {
+        self.ambient.contains(&name)
+    }
+
     /// Notes that something depends on AWS's environment otherwise.
     pub fn uses_ambient(&self, name: &str) {
         if self.ambient.contains(&name) {
@@ -87,7 +105,7 @@ pub(super) struct Substitution<'a> {
 }
 
 /// A piece of a text.
-enum Piece<'t> {
+pub(super) enum Piece<'t> {
     Text(&'t str),
     Variable(&'t str),
 }
@@ -255,7 +273,7 @@ impl Substitution<'_> {
 }
 
 /// Divides a text at its variables; `$${` is a literal `${`. The error comes with the part that it is about.
-fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Box<(String, Diagnostic)>> {
+pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Box<(String, Diagnostic)>> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {

@@ -5,6 +5,7 @@
 pub mod address;
 pub mod arn;
 pub mod desired;
+pub mod explanation;
 pub mod live;
 pub mod log;
 pub mod rotation;

@@ -4,9 +4,11 @@
 //! `RotationRulesType`; calendar arithmetic is croner's.
 
 mod cron;
+mod gap;
 mod windows;
 
 pub use cron::{Cron, Days};
+pub use gap::worst_gap_hours;
 pub use windows::{Window, windows};
 
 use super::rotation::Schedule;

@@ -2,6 +2,7 @@
 //!
 //! This folder knows no client, no clock, no file system and no environment. It holds no prose: [`crate::render`] words it.
 
+pub mod compare;
 pub mod diff;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -286,7 +287,7 @@ impl Effect {
 }
 
 /// One attribute that changes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FieldChange {
     /// Such as `timeout`, `environment.API_URL`, `rotation.rules`.
     pub path: String,
@@ -304,7 +305,7 @@ impl FieldChange {
 }
 
 /// A value as a plan may show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shown {
     /// There is none.

@@ -1,19 +1,36 @@
-//! Text from outside inside Markdown: shown as it is, and never obeyed.
+//! Texts from outside inside Markdown: names, paths and values that can't become links, mentions, HTML or structure.
+//!
+//! A code span is the one place where GitHub, GitLab and Bitbucket neither interpret nor link anything. Its fence is
+//! chosen longer than any run of backticks in the text, so that nothing in it can end it.
 
 use super::safe;
 
-/// A text as inline code: neither mentions, links, HTML nor other markup work in it.
+/// A text as a code span, for prose, headings and lists. Control characters and line ends are escaped, not obeyed.
 pub fn code_span(text: &str) -> String {
     let text = safe(text);
-    // Code ends with as many backticks as it began with: one more than stand anywhere in the text.
+    if text.is_empty() {
+        // There is no empty code span: two backticks would begin a longer fence.
+        return "*(empty)*".to_owned();
+    }
     let fence = "`".repeat(longest_run(&text) + 1);
-    let pad = if text.starts_with('`') || text.ends_with('`') || text.trim().is_empty() { " " } else { "" };
-    format!("{fence}{pad}{text}{pad}{fence}")
+    // One space on each side is stripped by renderers: it keeps backticks at the ends, and a text of spaces, apart.
+    let only_spaces = text.chars().all(|c| c == ' ');
+    let pads = text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
+    if pads && !only_spaces { format!("{fence} {text} {fence}") } else { format!("{fence}{text}{fence}") }
 }
 
-/// A text as inline code within a cell of a table, where a bar would end the cell even inside code.
+/// A text as a code span inside a cell of a table, where a pipe divides cells even within code.
 pub fn cell(text: &str) -> String {
-    code_span(text).replace('|', "\\|")
+    let mut escaped = String::with_capacity(text.len() + 4);
+    for c in text.chars() {
+        match c {
+            // Renderers disagree about what a backslash before the escaped pipe means.
+            '|' if escaped.ends_with('\\') => escaped.push_str("\\u{7c}"),
+            '|' => escaped.push_str("\\|"),
+            c => escaped.push(c),
+        }
+    }
+    code_span(&escaped)
 }
 
 /// Lines as a block of code in a language; a text without lines is an empty block.
@@ -36,14 +53,29 @@ fn longest_run(text: &str) -> usize {
 mod tests {
     use super::*;
 
-    /// Without it, the name of a secret could mention people, make links, or end the code that it stands in.
+    /// Without it, a secret's name could mention people, link elsewhere, or write the rest of a comment.
     #[test]
-    fn names_stay_names() {
+    fn nothing_leaves_its_code_span() {
         assert_eq!(code_span("a/b"), "`a/b`");
-        assert_eq!(code_span("`@all` ``x"), "``` `@all` ``x ```");
-        assert_eq!(code_span("a\nb"), "`a\\u{a}b`");
+        assert_eq!(code_span("@org/team [x](http://y) <img src=x>"), "`@org/team [x](http://y) <img src=x>`");
+        assert_eq!(code_span("a`b``c"), "```a`b``c```");
+        assert_eq!(code_span("`"), "`` ` ``");
+        assert_eq!(code_span("a\n\n# b\r\u{202e}"), "`a\\u{a}\\u{a}# b\\u{d}\\u{202e}`");
+        assert_eq!(code_span(""), "*(empty)*");
+        assert_eq!(code_span(" a"), "`  a `");
+    }
+
+    /// Without it, a name with a pipe could move what stands in the columns after it.
+    #[test]
+    fn a_cell_stays_one_cell() {
         assert_eq!(cell("a|b"), "`a\\|b`");
-        assert_eq!(html_code("</code><img src=x>"), "<code>&lt;/code&gt;&lt;img src=x&gt;</code>");
+        assert_eq!(cell("a\\|b"), "`a\\\\u{7c}b`");
+    }
+
+    /// Without it, a value could end the block that it stands in, or a name be read as HTML.
+    #[test]
+    fn blocks_and_html_hold_what_they_hold() {
         assert_eq!(code_block("diff", "+ ````\n"), "`````diff\n+ ````\n`````\n");
+        assert_eq!(html_code("</code><img src=x>"), "<code>&lt;/code&gt;&lt;img src=x&gt;</code>");
     }
 }

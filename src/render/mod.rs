@@ -1,8 +1,10 @@
 //! Values into text: plans, events, diagnostics, reports. Knows nothing of how they came about.
 
 pub mod annotations;
+pub mod compare;
 pub mod diagnostics;
 pub mod events;
+pub mod explain;
 pub mod function_log;
 pub mod markdown;
 pub mod plan;

@@ -6,6 +6,7 @@ mod fleet;
 mod guide;
 mod peers;
 mod quickstart;
+mod review;
 mod saved;
 mod support;
 mod upgrade;

@@ -1,0 +1,505 @@
+//! Two desired states of one manifest, compared: what a change of its files means after expansion.
+//!
+//! AWS isn't looked at. Consequences are those that follow from the manifests alone, where AWS is as the earlier one says;
+//! only a plan knows whether it is.
+
+mod group;
+mod values;
+
+use std::collections::BTreeMap;
+
+use crate::model::schedule::worst_gap_hours;
+use crate::model::{Address, CodeSource, Deployment, Desired, Function, Kind, Secret};
+
+use super::{FieldChange, Shown};
+
+pub use group::{Group, Member, group};
+use values::{function_values, secret_values, target_values};
+
+/// What a difference is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// A target: where it is, and what holds in all of it.
+    Target,
+    /// A rotation function.
+    Function,
+    /// A secret's rotation.
+    Secret,
+}
+
+impl Subject {
+    /// The word for one of it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Target => "target",
+            Self::Function => "function",
+            Self::Secret => "secret",
+        }
+    }
+}
+
+/// One difference, in one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// What it is about.
+    pub subject: Subject,
+    /// The target's name, where the manifest has named targets; of two, the later one.
+    pub target: Option<String>,
+    /// The handle, the later one of two; empty for targets.
+    pub handle: String,
+    /// The name on AWS, the later one of two; empty for targets.
+    pub name: String,
+    /// What differs.
+    pub finding: Finding,
+    /// What follows from it.
+    pub consequences: Vec<Consequence>,
+}
+
+/// What differs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Finding {
+    /// It is declared now.
+    Added {
+        /// With these values, each from absent.
+        values: Vec<FieldChange>,
+    },
+    /// It is declared no more.
+    Removed {
+        /// What becomes of what is on AWS.
+        fate: Fate,
+    },
+    /// The same thing on AWS has another handle; of a target, another name.
+    Renamed {
+        /// The earlier handle or name.
+        from: String,
+    },
+    /// One attribute has another value.
+    Changed(FieldChange),
+    /// The files of a function's package differ.
+    Code {
+        /// Each of them, by path.
+        files: Vec<CodeFile>,
+    },
+    /// Code that can't be packaged isn't compared.
+    CodeUnknown {
+        /// Whether that was so before the change.
+        before: bool,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A file of a package that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CodeFile {
+    /// The path inside the package.
+    pub path: String,
+    /// How it differs.
+    pub change: FileChange,
+}
+
+/// How a file of a package differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FileChange {
+    /// It is there now.
+    Added,
+    /// It is there no more.
+    Removed,
+    /// Its content differs.
+    Edited,
+    /// Only whether it can be executed differs.
+    Mode,
+}
+
+/// What becomes of something on AWS that is declared no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fate {
+    /// It becomes an orphan: noted in every plan, ended only by pruning.
+    Orphan,
+    /// It becomes an orphan, and the manifest prunes: an apply ends it.
+    Pruned,
+    /// The manifest lets go of it, as `removed` says.
+    LetGo,
+    /// It isn't the project's own: it stays as it is, and nobody manages it.
+    Unmanaged,
+    /// No plan looks at its target any more: it stays as it is.
+    Unseen,
+}
+
+/// What follows from a difference, where AWS is as the earlier manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Consequence {
+    /// Rotation is switched on.
+    SwitchesOn {
+        /// Whether the secret then rotates now; else the function's `testSecret` runs.
+        now: bool,
+    },
+    /// Rotation is switched off.
+    StopsRotation,
+    /// The secret rotates now.
+    RotatesNow,
+    /// The function's `testSecret` runs now.
+    TestsNow,
+    /// The rotation that the earlier schedule planned may still happen.
+    MayRotateOnOldSchedule,
+    /// The longest time between two rotations changes.
+    WorstGap {
+        /// Hours, as far as they can be known.
+        before: Option<u32>,
+        /// Hours, as far as they can be known.
+        after: Option<u32>,
+    },
+    /// The attribute is managed no more: AWS keeps what it has.
+    NoLongerManaged,
+    /// The live function's code is replaced.
+    ReplacesCode,
+    /// It is another secret on AWS; the earlier one has this fate.
+    AnotherSecret(Fate),
+    /// A new stack is deployed; the earlier one has this fate.
+    AnotherStack(Fate),
+    /// The stack keeps its function under the earlier name, and a plan refuses to replace it.
+    NameRefused,
+    /// The stack that was deployed has this fate.
+    LeavesStack(Fate),
+    /// The environment variable is deleted on AWS.
+    DeletesVariable,
+    /// It changes nothing by itself: it is sent with the next change of the secret's rotation.
+    InstructionOnly,
+    /// What the earlier project owns stays, and isn't this project's.
+    AnotherProject,
+    /// What the earlier project owns is taken over.
+    TakesOverProject,
+    /// Every apply ends orphans.
+    PrunesOrphans,
+}
+
+/// Compares the targets of one manifest before and after a change. Either side is empty where there is no manifest.
+///
+/// A target, function or secret that has another handle and is the same on AWS counts as renamed.
+pub fn compare(before: &[Desired], after: &[Desired]) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let pairs = pair_targets(before, after);
+    for (old, new) in pairs {
+        match (old, new) {
+            (Some(old), Some(new)) => Pair { old, new }.compare(&mut found),
+            (Some(old), None) => gone(old, &mut found),
+            (None, Some(new)) => Pair { old: &Desired::default(), new }.arrive(&mut found),
+            (None, None) => {}
+        }
+    }
+    found
+}
+
+type Sides<'a> = (Option<&'a Desired>, Option<&'a Desired>);
+
+/// Targets by name; of the others, those that are one account and region; a single one is the single one.
+fn pair_targets<'a>(before: &'a [Desired], after: &'a [Desired]) -> Vec<Sides<'a>> {
+    let mut left: Vec<&Desired> = before.iter().collect();
+    let mut pairs: Vec<Sides<'a>> = after
+        .iter()
+        .map(|new| {
+            let same = left.iter().position(|old| old.target.name == new.target.name);
+            (same.map(|at| left.remove(at)), Some(new))
+        })
+        .collect();
+    let place = |desired: &Desired| {
+        let target = &desired.target;
+        target.account.clone().map(|account| (account, target.region.clone()))
+    };
+    for (old, new) in pairs.iter_mut().filter(|(old, _)| old.is_none()) {
+        let wanted = new.and_then(place);
+        if let Some(at) = left.iter().position(|other| wanted.is_some() && place(other) == wanted) {
+            *old = Some(left.remove(at));
+        }
+    }
+    // A manifest that names its only target, or stops doing so, goes where it went as far as anyone can tell.
+    let unnamed = |desired: &[Desired]| desired.len() == 1 && desired[0].target.name.is_none();
+    if before.len() == 1 && after.len() == 1 && (unnamed(before) || unnamed(after)) {
+        return vec![(before.first(), after.first())];
+    }
+    pairs.extend(left.into_iter().map(|old| (Some(old), None)));
+    pairs
+}
+
+/// A target that no plan looks at any more.
+fn gone(old: &Desired, found: &mut Vec<Difference>) {
+    let difference = |subject, handle: &str, name: &str| Difference {
+        subject,
+        target: old.target.name.clone(),
+        handle: handle.to_owned(),
+        name: name.to_owned(),
+        finding: Finding::Removed { fate: Fate::Unseen },
+        consequences: Vec::new(),
+    };
+    found.push(difference(Subject::Target, "", ""));
+    found.extend(old.functions.iter().map(|(handle, f)| difference(Subject::Function, handle, &f.name)));
+    found.extend(old.secrets.iter().map(|(handle, s)| difference(Subject::Secret, handle, &s.name)));
+}
+
+/// One target, before and after.
+#[derive(Clone, Copy)]
+struct Pair<'a> {
+    old: &'a Desired,
+    new: &'a Desired,
+}
+
+impl Pair<'_> {
+    fn difference(&self, subject: Subject, handle: &str, name: &str, finding: Finding) -> Difference {
+        Difference {
+            subject,
+            target: self.new.target.name.clone(),
+            handle: handle.to_owned(),
+            name: name.to_owned(),
+            finding,
+            consequences: Vec::new(),
+        }
+    }
+
+    fn arrive(&self, found: &mut Vec<Difference>) {
+        let values = target_values(self.new).added();
+        found.push(self.difference(Subject::Target, "", "", Finding::Added { values }));
+        self.functions(found);
+        self.secrets(found);
+    }
+
+    fn compare(&self, found: &mut Vec<Difference>) {
+        self.target(found);
+        self.functions(found);
+        self.secrets(found);
+    }
+
+    fn target(&self, found: &mut Vec<Difference>) {
+        if let (Some(old), Some(new)) = (&self.old.target.name, &self.new.target.name)
+            && old != new
+        {
+            found.push(self.difference(Subject::Target, "", "", Finding::Renamed { from: old.clone() }));
+        }
+        let values = (target_values(self.old), target_values(self.new));
+        for change in values.0.changes(&values.1) {
+            let consequences = match change.path.as_str() {
+                "project" if self.new.renamed_from.as_deref() == Some(&self.old.project) => {
+                    vec![Consequence::TakesOverProject]
+                }
+                "project" => vec![Consequence::AnotherProject],
+                "prune" if self.new.prune => vec![Consequence::PrunesOrphans],
+                _ => Vec::new(),
+            };
+            let difference = self.difference(Subject::Target, "", "", Finding::Changed(change));
+            found.push(Difference { consequences, ..difference });
+        }
+    }
+
+    fn functions(&self, found: &mut Vec<Difference>) {
+        let (old, new) = (&self.old.functions, &self.new.functions);
+        let mut gone: Vec<&String> = old.keys().filter(|handle| !new.contains_key(*handle)).collect();
+        for (handle, function) in new {
+            if let Some(before) = old.get(handle) {
+                self.function(handle, before, function, found);
+                continue;
+            }
+            let is_it = |former: &&String| old[*former].name == function.name;
+            if let Some(at) = gone.iter().position(is_it) {
+                let former = gone.remove(at);
+                let finding = Finding::Renamed { from: former.clone() };
+                found.push(self.difference(Subject::Function, handle, &function.name, finding));
+                self.function(handle, &old[former], function, found);
+                continue;
+            }
+            let values = function_values(function).added();
+            found.push(self.difference(Subject::Function, handle, &function.name, Finding::Added { values }));
+        }
+        for handle in gone {
+            let fate = self.fate_of_function(handle, &old[handle]);
+            let difference = self.difference(Subject::Function, handle, &old[handle].name, Finding::Removed { fate });
+            found.push(difference);
+        }
+    }
+
+    fn function(&self, handle: &str, old: &Function, new: &Function, found: &mut Vec<Difference>) {
+        let values = (function_values(old), function_values(new));
+        for change in values.0.changes(&values.1) {
+            let consequences = self.of_function(handle, (old, new), &change);
+            let difference = self.difference(Subject::Function, handle, &new.name, Finding::Changed(change));
+            found.push(Difference { consequences, ..difference });
+        }
+        let (Some(old), Some(deployed)) = (old.deployment(), new.deployment()) else { return };
+        if let Some(finding) = code_difference(old, deployed) {
+            let replaced = matches!(finding, Finding::Code { .. });
+            let consequences = if replaced { vec![Consequence::ReplacesCode] } else { Vec::new() };
+            let difference = self.difference(Subject::Function, handle, &new.name, finding);
+            found.push(Difference { consequences, ..difference });
+        }
+    }
+
+    fn of_function(&self, handle: &str, sides: (&Function, &Function), change: &FieldChange) -> Vec<Consequence> {
+        let (old, new) = (sides.0.deployment(), sides.1.deployment());
+        let same_stack = matches!((old, new), (Some(old), Some(new)) if old.stack == new.stack);
+        match change.path.as_str() {
+            "existing" if old.is_some() => {
+                vec![Consequence::LeavesStack(self.fate_of_function(handle, sides.0))]
+            }
+            "stack" if old.is_some() && new.is_some() => {
+                vec![Consequence::AnotherStack(self.fate_of_function(handle, sides.0))]
+            }
+            "name" if same_stack => vec![Consequence::NameRefused],
+            "code.sha256" if change.before != Shown::Absent && change.after != Shown::Absent => {
+                vec![Consequence::ReplacesCode]
+            }
+            path if change.after == Shown::Absent && new.is_some() && old.is_some() && stays(path) => {
+                vec![Consequence::NoLongerManaged]
+            }
+            path if path.starts_with("environment.") && change.after == values::deleted() => {
+                vec![Consequence::DeletesVariable]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn secrets(&self, found: &mut Vec<Difference>) {
+        let (old, new) = (&self.old.secrets, &self.new.secrets);
+        // By name on AWS: a fleet that gets other handles is paired in one pass.
+        let gone = old.iter().filter(|(handle, _)| !new.contains_key(*handle));
+        let mut gone: BTreeMap<&str, &String> = gone.map(|(handle, secret)| (secret.name.as_str(), handle)).collect();
+        for (handle, secret) in new {
+            if let Some(before) = old.get(handle) {
+                self.secret(handle, before, secret, found);
+                continue;
+            }
+            if let Some(from) = gone.remove(secret.name.as_str()) {
+                let finding = Finding::Renamed { from: from.clone() };
+                found.push(self.difference(Subject::Secret, handle, &secret.name, finding));
+                self.secret(handle, &old[from], secret, found);
+                continue;
+            }
+            let values = secret_values(secret).added();
+            let difference = self.difference(Subject::Secret, handle, &secret.name, Finding::Added { values });
+            let on = secret.rotation.enabled == Some(true);
+            let now = secret.rotation.rotate_immediately.unwrap_or(true);
+            let consequences = if on { vec![Consequence::SwitchesOn { now }] } else { Vec::new() };
+            found.push(Difference { consequences, ..difference });
+        }
+        for handle in gone.into_values() {
+            let fate = self.fate_of_secret(handle, &old[handle]);
+            found.push(self.difference(Subject::Secret, handle, &old[handle].name, Finding::Removed { fate }));
+        }
+    }
+
+    fn secret(&self, handle: &str, old: &Secret, new: &Secret, found: &mut Vec<Difference>) {
+        let values = (secret_values(old), secret_values(new));
+        for change in values.0.changes(&values.1) {
+            if change.path == "function" && self.same_function(old, new) {
+                continue;
+            }
+            let consequences = self.of_secret(handle, old, new, &change);
+            let difference = self.difference(Subject::Secret, handle, &new.name, Finding::Changed(change));
+            found.push(Difference { consequences, ..difference });
+        }
+    }
+
+    /// Whether two handles are one function on AWS: then only the function's handle changed, which is said there.
+    fn same_function(&self, old: &Secret, new: &Secret) -> bool {
+        let name = |desired: &Desired, secret: &Secret| {
+            secret.function.as_ref().and_then(|handle| desired.functions.get(handle)).map(|f| f.name.clone())
+        };
+        let (old, new) = (name(self.old, old), name(self.new, new));
+        old.is_some() && old == new
+    }
+
+    fn of_secret(&self, handle: &str, old: &Secret, new: &Secret, change: &FieldChange) -> Vec<Consequence> {
+        let on = new.rotation.enabled == Some(true);
+        let stays_on = on && old.rotation.enabled == Some(true);
+        let now = new.rotation.rotate_immediately;
+        let sent = if now == Some(true) { Consequence::RotatesNow } else { Consequence::TestsNow };
+        match change.path.as_str() {
+            "name" => vec![Consequence::AnotherSecret(self.fate_of_secret(handle, old))],
+            "function" if stays_on && new.function.is_some() => vec![sent],
+            "rotation.enabled" => match new.rotation.enabled {
+                Some(true) => vec![Consequence::SwitchesOn { now: now.unwrap_or(true) }],
+                Some(false) => vec![Consequence::StopsRotation],
+                None => vec![Consequence::NoLongerManaged],
+            },
+            "rotation.rules" => {
+                let (Some(before), Some(after)) = (&old.rotation.rules, &new.rotation.rules) else {
+                    let gone = new.rotation.rules.is_none() && new.rotation.enabled != Some(false);
+                    return if gone { vec![Consequence::NoLongerManaged] } else { Vec::new() };
+                };
+                let gap = Consequence::WorstGap { before: worst_gap_hours(before), after: worst_gap_hours(after) };
+                let mut consequences = vec![gap];
+                if stays_on {
+                    if sent == Consequence::TestsNow && !before.schedule.is_cron() {
+                        consequences.push(Consequence::MayRotateOnOldSchedule);
+                    }
+                    consequences.push(sent);
+                }
+                consequences
+            }
+            "rotation.rotate_immediately" => vec![Consequence::InstructionOnly],
+            _ => Vec::new(),
+        }
+    }
+
+    fn fate_of_function(&self, handle: &str, old: &Function) -> Fate {
+        if self.lets_go(Kind::Function, handle, &old.name) {
+            Fate::LetGo
+        } else if old.deployment().is_none() {
+            Fate::Unmanaged
+        } else if self.new.prune {
+            Fate::Pruned
+        } else {
+            Fate::Orphan
+        }
+    }
+
+    /// Orphans are secrets that rotate with a function of the project's own that isn't shared.
+    fn fate_of_secret(&self, handle: &str, old: &Secret) -> Fate {
+        if self.lets_go(Kind::Secret, handle, &old.name) {
+            return Fate::LetGo;
+        }
+        let function = old.function.as_ref().and_then(|function| self.old.functions.get(function));
+        let own = function.and_then(Function::deployment).is_some_and(|deployment| !deployment.shared);
+        match (own && old.rotation.enabled != Some(false), self.new.prune) {
+            (false, _) => Fate::Unmanaged,
+            (true, true) => Fate::Pruned,
+            (true, false) => Fate::Orphan,
+        }
+    }
+
+    fn lets_go(&self, kind: Kind, handle: &str, name: &str) -> bool {
+        let named = |removed: &Address| removed.kind == kind && (removed.handle == handle || removed.handle == name);
+        self.new.removed.iter().any(named)
+    }
+}
+
+/// Whether AWS keeps the attribute's value once the manifest states none.
+fn stays(path: &str) -> bool {
+    let managed = ["runtime", "handler", "architecture", "layers", "timeout", "memory", "description"];
+    managed.contains(&path)
+        || ["environment.", "vpc.", "application.parameters."].iter().any(|start| path.starts_with(start))
+        || ["application.version", "code", "code.sha256"].contains(&path)
+}
+
+fn code_difference(old: &Deployment, new: &Deployment) -> Option<Finding> {
+    let (old, new) = (old.code.as_ref()?, new.code.as_ref()?);
+    let unusable =
+        |before, reason: &Option<String>| reason.clone().map(|reason| Finding::CodeUnknown { before, reason });
+    if let Some(finding) = unusable(false, &new.unusable).or_else(|| unusable(true, &old.unusable)) {
+        return Some(finding);
+    }
+    let (CodeSource::Path { .. }, CodeSource::Path { .. }) = (&old.source, &new.source) else { return None };
+    let (before, after) = (old.package.as_ref()?, new.package.as_ref()?);
+    let files = values::file_changes(&before.files, &after.files);
+    (!files.is_empty()).then_some(Finding::Code { files })
+}
+
+impl Finding {
+    /// The attribute that differs, where it is one.
+    pub fn field(&self) -> Option<&FieldChange> {
+        match self {
+            Self::Changed(change) => Some(change),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

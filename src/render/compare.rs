@@ -1,0 +1,522 @@
+//! What a change of the manifests means, as text, Markdown and JSON.
+
+mod json;
+mod markdown;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
+
+use crate::plan::compare::{CodeFile, Consequence, Fate, FileChange, Finding, Group, Member, Subject};
+use crate::plan::{FieldChange, Shown};
+
+use super::plan::value;
+use super::{ADD, BOLD, CHANGE, DESTROY, DIM, count, paint, safe};
+
+pub use json::comparison as json;
+pub use markdown::comparison as markdown;
+
+/// How many names of a group are shown.
+const MOST_NAMES: usize = 10;
+
+/// Two revisions of some manifests, compared.
+#[derive(Debug, Clone, Default)]
+pub struct Comparison {
+    /// The earlier side, as the user would call it: a revision.
+    pub before: String,
+    /// The later side: a revision, or `working tree`.
+    pub after: String,
+    /// The files of the manifests whose text differs.
+    pub files: Vec<ChangedFile>,
+    /// The manifests that differ in meaning.
+    pub manifests: Vec<ComparedManifest>,
+    /// What stands for a region and an account that only AWS's environment knows, where one plays a part.
+    pub placeholders: Option<(String, String)>,
+}
+
+/// A file whose text differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedFile {
+    /// Relative to the repository's root.
+    pub path: String,
+    /// How many lines differ: of replaced ones, the greater number of both sides.
+    pub lines: usize,
+}
+
+/// One manifest, compared.
+#[derive(Debug, Clone)]
+pub struct ComparedManifest {
+    /// The root file, relative to the repository's root; the later one of two.
+    pub path: String,
+    /// The project; the later one of two.
+    pub project: String,
+    /// Whether it is there on both sides.
+    pub presence: Presence,
+    /// What differs.
+    pub groups: Vec<Group>,
+}
+
+/// On which sides a manifest is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presence {
+    /// On both.
+    Both,
+    /// On both, in another file before.
+    Moved {
+        /// The earlier file, relative to the repository's root.
+        from: String,
+    },
+    /// On the later side only.
+    New,
+    /// On the earlier side only.
+    Gone,
+}
+
+impl Comparison {
+    /// Whether the manifests mean the same on both sides.
+    pub fn is_empty(&self) -> bool {
+        self.manifests.is_empty()
+    }
+}
+
+impl ComparedManifest {
+    /// How many of a kind differ, each counted once in each target.
+    fn concerned(&self, subject: Subject) -> usize {
+        let groups = self.groups.iter().filter(|group| group.subject == subject);
+        let members = groups.flat_map(|group| &group.members);
+        members.map(|member| (&member.target, &member.handle)).collect::<BTreeSet<_>>().len()
+    }
+
+    /// `80 secrets and 1 function`.
+    fn totals(&self) -> String {
+        let counts: Vec<String> = [Subject::Secret, Subject::Function, Subject::Target]
+            .into_iter()
+            .map(|subject| (self.concerned(subject), subject))
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, subject)| count(number, subject.word()))
+            .collect();
+        and(&counts)
+    }
+
+    fn targets(&self) -> Vec<&str> {
+        let mut targets = Vec::new();
+        for (target, _) in self.groups.iter().flat_map(Group::targets) {
+            if let Some(target) = target.filter(|target| !targets.contains(target)) {
+                targets.push(target);
+            }
+        }
+        targets
+    }
+}
+
+/// The whole comparison as text.
+pub fn text(comparison: &Comparison) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}", paint(BOLD, &heading(comparison, |text| safe(text).into_owned())));
+    if comparison.is_empty() {
+        let _ = writeln!(out, "\n{} {}", paint(ADD.bold(), "No difference."), SAME);
+        return out;
+    }
+    for manifest in &comparison.manifests {
+        let _ = writeln!(out, "\n{}", paint(BOLD, &title(manifest, |text| safe(text).into_owned())));
+        if let Some(note) = presence_words(&manifest.presence, |text| safe(text).into_owned()) {
+            let _ = writeln!(out, "  {note}");
+        }
+        for block in blocks(&manifest.groups) {
+            out.push('\n');
+            block_text(&mut out, &block);
+        }
+    }
+    for note in notes(comparison, |text| safe(text).into_owned()) {
+        let _ = write!(out, "\n{} {note}", paint(BOLD, "note:"));
+    }
+    out.push('\n');
+    out
+}
+
+const SAME: &str = "The manifests mean the same.";
+
+/// Where, and how much text: `HEAD -> working tree: 1 line in rotator.yaml`.
+fn heading(comparison: &Comparison, name: impl Fn(&str) -> String) -> String {
+    let files: Vec<String> = comparison
+        .files
+        .iter()
+        .take(MOST_NAMES)
+        .map(|file| format!("{} in {}", count(file.lines, "line"), name(&file.path)))
+        .collect();
+    let more = comparison.files.len().saturating_sub(MOST_NAMES);
+    let files = match (files.is_empty(), more) {
+        (true, _) => "no line of the manifests differs".to_owned(),
+        (false, 0) => and(&files),
+        (false, more) => format!("{} and {}", files.join(", "), count(more, "more file")),
+    };
+    format!("{} -> {}: {files}", name(&comparison.before), name(&comparison.after))
+}
+
+/// `Project fleet in rotator.yaml: 80 secrets in prod-eu and prod-us`.
+fn title(manifest: &ComparedManifest, name: impl Fn(&str) -> String) -> String {
+    let targets: Vec<String> = manifest.targets().into_iter().map(&name).collect();
+    let targets = match targets.len() {
+        0 => String::new(),
+        1..=4 => format!(" in {}", and(&targets)),
+        many => format!(" in {}", count(many, "target")),
+    };
+    format!("Project {} in {}: {}{targets}", name(&manifest.project), name(&manifest.path), manifest.totals())
+}
+
+fn presence_words(presence: &Presence, name: impl Fn(&str) -> String) -> Option<String> {
+    match presence {
+        Presence::Both => None,
+        Presence::Moved { from } => Some(format!("The manifest was {} before; that changes nothing.", name(from))),
+        Presence::New => Some("The manifest is new.".to_owned()),
+        Presence::Gone => Some(
+            "The manifest is gone: everything stays on AWS as it is, and no plan looks at it any more. To remove it, run \
+             `rotator destroy` where the manifest still is."
+                .to_owned(),
+        ),
+    }
+}
+
+fn notes(comparison: &Comparison, name: impl Fn(&str) -> String) -> Vec<String> {
+    let mut notes = vec![
+        "effects hold where AWS is as the earlier manifest says; `rotator plan` looks, and says what an apply would do"
+            .to_owned(),
+    ];
+    if let Some((region, account)) = &comparison.placeholders {
+        notes.push(format!(
+            "{} and {} stand for the region and the account that AWS's environment will say",
+            name(region),
+            name(account)
+        ));
+    }
+    notes
+}
+
+/// Groups of the same members stand together, as one entry's changes do.
+fn blocks(groups: &[Group]) -> Vec<Vec<&Group>> {
+    let is_change = |group: &Group| {
+        matches!(group.finding, Finding::Changed(_) | Finding::Code { .. } | Finding::CodeUnknown { .. })
+    };
+    let mut blocks: Vec<Vec<&Group>> = Vec::new();
+    let mut places = HashMap::new();
+    for group in groups {
+        let members: Vec<_> = group.members.iter().map(|member| (&member.handle, &member.target)).collect();
+        let place = *places.entry((group.subject, members)).or_insert(blocks.len());
+        match blocks.get_mut(place).filter(|block| is_change(group) && block.iter().all(|other| is_change(other))) {
+            Some(block) => block.push(group),
+            None => blocks.push(vec![group]),
+        }
+    }
+    blocks
+}
+
+/// How a block is introduced.
+fn verb(finding: &Finding) -> &'static str {
+    match finding {
+        Finding::Added { .. } => " added",
+        Finding::Removed { .. } => " removed from the manifest",
+        Finding::Renamed { .. } => " renamed: the same on AWS",
+        _ => "",
+    }
+}
+
+fn block_text(out: &mut String, block: &[&Group]) {
+    let Some(first) = block.first() else { return };
+    let (style, symbol) = match &first.finding {
+        Finding::Added { .. } => (ADD, "+"),
+        Finding::Removed { .. } => (DESTROY, "-"),
+        Finding::Renamed { .. } => (CHANGE, ">"),
+        _ => (CHANGE, "~"),
+    };
+    let who = who(first, |text| safe(text).into_owned());
+    let _ = writeln!(out, "  {} {}{}", paint(style, symbol), paint(BOLD, &who), verb(&first.finding));
+    for group in block {
+        for line in finding_lines(&group.finding, &Plain) {
+            let _ = writeln!(out, "      {line}");
+        }
+        for line in own_lines(group, &Plain) {
+            let _ = writeln!(out, "        {line}");
+        }
+        for consequence in &group.consequences {
+            let Some(words) = counted_words(consequence, group.members.len()) else { continue };
+            if is_feared(&consequence.0) {
+                let _ = writeln!(out, "      {} {}", paint(CHANGE.bold(), "!"), paint(CHANGE.bold(), &words));
+            } else {
+                let _ = writeln!(out, "      {} {words}", paint(DIM, "="));
+            }
+        }
+    }
+    if let Some(line) = name_line(first, &Plain) {
+        let _ = writeln!(out, "      {}", paint(DIM, &line));
+    }
+}
+
+/// A consequence, with for how many it holds where that isn't all.
+fn counted_words((consequence, number): &(Consequence, usize), of: usize) -> Option<String> {
+    let words = consequence_words(consequence)?;
+    Some(if *number < of { format!("{words} ({number} of {of})") } else { words })
+}
+
+/// `80 secrets, 40 in each of prod-eu and prod-us`; a single one by its name.
+fn who(group: &Group, name: impl Fn(&str) -> String) -> String {
+    let targets: Vec<(Option<&str>, usize)> = group.targets();
+    let named: Vec<String> = targets.iter().filter_map(|(target, _)| target.map(&name)).collect();
+    let handles = group.handles();
+    let everywhere = handles.values().all(|members| members.len() == targets.len());
+    let number = group.members.len();
+    if group.subject == Subject::Target {
+        return match named.len() {
+            0 => "the manifest".to_owned(),
+            1..=4 => and(&named),
+            many => count(many, "target"),
+        };
+    }
+    let what = match (handles.len(), handles.keys().next()) {
+        (1, Some(handle)) => format!("{} {}", group.subject.word(), name(handle)),
+        _ => count(number, group.subject.word()),
+    };
+    match (named.len(), everywhere && handles.len() > 1) {
+        (0, _) => what,
+        (1, _) => format!("{what} in {}", named[0]),
+        (2..=4, true) => format!("{what}, the same {} in {}", handles.len(), and(&named)),
+        (many, true) => format!("{what}, the same {} in {}", handles.len(), count(many, "target")),
+        (2..=4, false) => format!("{what} in {}", and(&named)),
+        (many, false) => format!("{what} in {}", count(many, "target")),
+    }
+}
+
+/// How names and values are written in one format.
+trait Style {
+    fn name(&self, text: &str) -> String;
+    fn value(&self, shown: &Shown) -> String;
+    fn arrow(&self) -> &'static str;
+}
+
+/// For terminals.
+struct Plain;
+
+impl Style for Plain {
+    fn name(&self, text: &str) -> String {
+        safe(text).into_owned()
+    }
+
+    fn value(&self, shown: &Shown) -> String {
+        match shown {
+            // Rules read better without quotes.
+            Shown::Text(text) if !text.is_empty() && !text.contains('"') && !text.ends_with(' ') => {
+                safe(text).into_owned()
+            }
+            other => value(other),
+        }
+    }
+
+    fn arrow(&self) -> &'static str {
+        "->"
+    }
+}
+
+fn change_words(change: &FieldChange, style: &impl Style) -> String {
+    match (&change.before, &change.after) {
+        (Shown::Absent, after) => format!("{} (was not stated)", style.value(after)),
+        (before, Shown::Absent) => format!("not stated (was {})", style.value(before)),
+        (Shown::Sensitive, Shown::Sensitive) => "another value (sensitive)".to_owned(),
+        (before, after) => format!("{} {} {}", style.value(before), style.arrow(), style.value(after)),
+    }
+}
+
+/// What differs, in lines.
+fn finding_lines(finding: &Finding, style: &impl Style) -> Vec<String> {
+    match finding {
+        Finding::Added { values } => values
+            .iter()
+            .filter(|change| !matches!(&change.after, Shown::Text(text) if text == "false"))
+            .map(|change| format!("{}: {}", style.name(&change.path), style.value(&change.after)))
+            .collect(),
+        Finding::Removed { fate } => vec![fate_words(*fate).to_owned()],
+        Finding::Renamed { .. } => Vec::new(),
+        // The values are those of each member.
+        Finding::Changed(change) if change.before == Shown::Unknown || change.after == Shown::Unknown => {
+            vec![format!("{}:", style.name(&change.path))]
+        }
+        Finding::Changed(change) => vec![format!("{}: {}", style.name(&change.path), change_words(change, style))],
+        Finding::Code { files } => {
+            let mut lines: Vec<String> = vec![format!("{} of the code:", count(files.len(), "file"))];
+            lines.extend(files.iter().take(MOST_NAMES).map(|file| file_words(file, style)));
+            if files.len() > MOST_NAMES {
+                lines.push(format!("  and {}", count(files.len() - MOST_NAMES, "more file")));
+            }
+            lines
+        }
+        Finding::CodeUnknown { before, reason } => {
+            let when = if *before { "was not" } else { "isn't" };
+            vec![format!("the code {when} usable, and wasn't compared: {}", style.name(reason))]
+        }
+    }
+}
+
+fn file_words(file: &CodeFile, style: &impl Style) -> String {
+    let words = match file.change {
+        FileChange::Added => "added",
+        FileChange::Removed => "removed",
+        FileChange::Edited => "edited",
+        FileChange::Mode => "executable or not",
+    };
+    format!("  {} {words}", style.name(&file.path))
+}
+
+/// Who has it, by name; `None` where one has it alone, or each stands with its own values.
+fn name_line(group: &Group, style: &impl Style) -> Option<String> {
+    let handles = group.handles();
+    if handles.len() < 2 || !own_members(group).is_empty() {
+        return None;
+    }
+    let all = group.targets().len();
+    let names: Vec<String> = handles
+        .iter()
+        .take(MOST_NAMES)
+        .map(|(handle, members)| {
+            let targets: Vec<String> =
+                members.iter().filter_map(|member| member.target.as_deref().map(|target| style.name(target))).collect();
+            let partly = members.len() < all && !targets.is_empty();
+            if partly { format!("{} (in {})", style.name(handle), and(&targets)) } else { style.name(handle) }
+        })
+        .collect();
+    let more = handles.len() - names.len();
+    Some(if more > 0 { format!("{} and {more} more", names.join(", ")) } else { and(&names) })
+}
+
+fn own_members(group: &Group) -> Vec<&Member> {
+    group.members.iter().filter(|member| member.own.is_some() || member.from.is_some()).collect()
+}
+
+/// Members that differ in their values, those with the same values in several targets on one line.
+fn own_lines(group: &Group, style: &impl Style) -> Vec<String> {
+    let members = own_members(group);
+    let mut by_words: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
+    for member in &members {
+        let words = match (&member.own, &member.from) {
+            (Some(change), _) => change_words(change, style),
+            (None, Some(from)) => format!("was {}", style.name(from)),
+            (None, None) => continue,
+        };
+        by_words.entry((&member.handle, words)).or_default().extend(member.target.as_deref());
+    }
+    let targets = group.targets().len();
+    let alone = group.handles().len() == 1;
+    let mut lines: Vec<String> = by_words
+        .iter()
+        .take(MOST_NAMES)
+        .map(|((handle, words), inside)| {
+            let place: Vec<String> = inside.iter().map(|target| style.name(target)).collect();
+            let place = if place.len() < targets { and(&place) } else { String::new() };
+            match (alone, place.is_empty()) {
+                (true, true) => words.clone(),
+                (true, false) => format!("{place}: {words}"),
+                (false, true) => format!("{}: {words}", style.name(handle)),
+                (false, false) => format!("{} in {place}: {words}", style.name(handle)),
+            }
+        })
+        .collect();
+    if by_words.len() > MOST_NAMES {
+        lines.push(format!("and {} more", by_words.len() - MOST_NAMES));
+    }
+    lines
+}
+
+fn fate_words(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Orphan => "becomes an orphan: it stays on AWS as it is, noted in every plan, until it is pruned",
+        Fate::Pruned => "becomes an orphan, and the next apply ends it: the manifest prunes",
+        Fate::LetGo => "is let go: it stays on AWS as it is",
+        Fate::Unmanaged => "stays on AWS as it is, and this manifest manages it no more",
+        Fate::Unseen => "stays on AWS as it is, and no plan looks at it any more",
+    }
+}
+
+/// A consequence as a sentence; `None` where nothing is worth saying.
+fn consequence_words(consequence: &Consequence) -> Option<String> {
+    let words = match consequence {
+        Consequence::SwitchesOn { now: true } => {
+            "rotation is switched on: rotates now, unless it rotates already".to_owned()
+        }
+        Consequence::SwitchesOn { now: false } => {
+            "rotation is switched on: the function's testSecret step runs now, unless it rotates already".to_owned()
+        }
+        Consequence::StopsRotation => "rotation stops".to_owned(),
+        Consequence::RotatesNow => "rotates now: `rotate_immediately` is set".to_owned(),
+        Consequence::TestsNow => "the function's testSecret step runs now".to_owned(),
+        Consequence::MayRotateOnOldSchedule => "may still rotate once on the old schedule".to_owned(),
+        Consequence::WorstGap { before, after } => return gap_words(*before, *after),
+        Consequence::NoLongerManaged => "no longer managed: AWS keeps what it has".to_owned(),
+        Consequence::ReplacesCode => "the live function's code is replaced".to_owned(),
+        Consequence::AnotherSecret(fate) => {
+            format!("that is another secret on AWS; the earlier one {}", fate_words(*fate))
+        }
+        Consequence::AnotherStack(fate) => {
+            format!("a new stack is deployed; the earlier one {}", fate_words(*fate))
+        }
+        Consequence::NameRefused => {
+            "a plan refuses it: the stack keeps its function's name, and another name needs another `stack`".to_owned()
+        }
+        Consequence::LeavesStack(fate) => format!("the stack that was deployed {}", fate_words(*fate)),
+        Consequence::DeletesVariable => "the variable is deleted on AWS".to_owned(),
+        Consequence::InstructionOnly => {
+            "changes nothing by itself: it is sent with the next change of the rotation".to_owned()
+        }
+        Consequence::AnotherProject => {
+            "what the earlier project owns stays on AWS, and isn't this project's; `renamed_from` would take it over"
+                .to_owned()
+        }
+        Consequence::TakesOverProject => "what the earlier project owns is taken over".to_owned(),
+        Consequence::PrunesOrphans => "every apply ends orphans".to_owned(),
+    };
+    Some(words)
+}
+
+fn gap_words(before: Option<u32>, after: Option<u32>) -> Option<String> {
+    let (before, after) = (before?, after?);
+    let direction = match after.cmp(&before) {
+        std::cmp::Ordering::Less => "more often",
+        std::cmp::Ordering::Greater => "less often",
+        std::cmp::Ordering::Equal => return None,
+    };
+    Some(format!("{direction}: at most {} between two rotations, was {}", span(after), span(before)))
+}
+
+/// Hours as days and hours.
+fn span(hours: u32) -> String {
+    let number = |value: u32, noun: &str| format!("{value} {noun}{}", if value == 1 { "" } else { "s" });
+    match (hours / 24, hours % 24) {
+        (0, hours) => number(hours, "hour"),
+        (days, 0) => number(days, "day"),
+        (days, hours) => format!("{} {}", number(days, "day"), number(hours, "hour")),
+    }
+}
+
+/// What a reviewer must not overlook.
+fn is_feared(consequence: &Consequence) -> bool {
+    matches!(
+        consequence,
+        Consequence::SwitchesOn { .. }
+            | Consequence::StopsRotation
+            | Consequence::RotatesNow
+            | Consequence::ReplacesCode
+            | Consequence::AnotherSecret(_)
+            | Consequence::AnotherStack(_)
+            | Consequence::LeavesStack(_)
+            | Consequence::NameRefused
+            | Consequence::DeletesVariable
+            | Consequence::AnotherProject
+            | Consequence::PrunesOrphans
+    )
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn and(words: &[String]) -> String {
+    match words.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, first)) => format!("{} and {last}", first.join(", ")),
+    }
+}

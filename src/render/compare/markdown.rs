@@ -1,0 +1,101 @@
+//! A comparison as Markdown, for a comment on a pull request.
+
+use std::fmt::Write as _;
+
+use crate::plan::Shown;
+use crate::plan::compare::Group;
+use crate::render::markdown::code_span;
+
+use super::{
+    Comparison, SAME, Style, blocks, counted_words, finding_lines, heading, is_feared, name_line, notes, own_lines,
+    presence_words, title, verb, who,
+};
+
+/// How many characters there may be: GitHub takes 65,536 in a comment, and other text may stand beside this one.
+const MOST: usize = 60_000;
+
+struct Markdown;
+
+impl Style for Markdown {
+    fn name(&self, text: &str) -> String {
+        code_span(text)
+    }
+
+    fn value(&self, shown: &Shown) -> String {
+        match shown {
+            Shown::Absent => "*(none)*".to_owned(),
+            Shown::Text(text) => code_span(text),
+            Shown::List(items) if items.is_empty() => "*(empty)*".to_owned(),
+            Shown::List(items) => items.iter().map(|item| code_span(item)).collect::<Vec<_>>().join(", "),
+            Shown::Sensitive => "*(sensitive)*".to_owned(),
+            Shown::Unknown => "*(known after apply)*".to_owned(),
+        }
+    }
+
+    fn arrow(&self) -> &'static str {
+        "→"
+    }
+}
+
+/// The whole comparison, at most 60,000 characters: what is left out is counted.
+pub fn comparison(comparison: &Comparison) -> String {
+    let mut out = format!("**{}**\n", heading(comparison, code_span).replacen(" -> ", " → ", 1));
+    if comparison.is_empty() {
+        let _ = writeln!(out, "\n{SAME}");
+        return out;
+    }
+    let mut left_out = 0;
+    for manifest in &comparison.manifests {
+        let _ = writeln!(out, "\n#### {}", title(manifest, code_span));
+        if let Some(note) = presence_words(&manifest.presence, code_span) {
+            let _ = writeln!(out, "\n{note}");
+        }
+        out.push('\n');
+        for block in blocks(&manifest.groups) {
+            let text = block_text(&block);
+            if left_out > 0 || out.chars().count() + text.chars().count() > MOST {
+                left_out += block.len();
+            } else {
+                out.push_str(&text);
+            }
+        }
+    }
+    if left_out > 0 {
+        let _ = writeln!(
+            out,
+            "\n**Cut: {left_out} more differences are left out.** `rotator diff --format json` has all of them."
+        );
+    }
+    for note in notes(comparison, code_span) {
+        let _ = writeln!(out, "\n<sub>{note}</sub>");
+    }
+    out
+}
+
+fn block_text(block: &[&Group]) -> String {
+    let mut out = String::new();
+    let Some(first) = block.first() else { return out };
+    let _ = writeln!(out, "- **{}**{}", who(first, code_span), verb(&first.finding));
+    for group in block {
+        for line in finding_lines(&group.finding, &Markdown) {
+            // A list in a list: its lines are indented by two already.
+            let indentation = line.len() - line.trim_start().len();
+            let _ = writeln!(out, "  {}- {}", &line[..indentation], line.trim_start());
+        }
+        for line in own_lines(group, &Markdown) {
+            let _ = writeln!(out, "    - {line}");
+        }
+        for consequence in &group.consequences {
+            let Some(words) = counted_words(consequence, group.members.len()) else { continue };
+            if is_feared(&consequence.0) {
+                let _ = writeln!(out, "  - ⚠️ **{words}**");
+            } else {
+                let _ = writeln!(out, "  - {words}");
+            }
+        }
+    }
+    if let Some(line) = name_line(first, &Markdown) {
+        let _ = writeln!(out, "  - {line}");
+    }
+    out
+}
