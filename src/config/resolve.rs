@@ -11,7 +11,7 @@ use super::scene::Scene;
 use super::source::Span;
 use super::targets::{self, Place};
 use super::variables::Substitution;
-use super::{Ambient, code, functions, names, secrets, suggest};
+use super::{Ambient, code, functions, secrets, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::model::{self, Address, Desired};
 
@@ -340,7 +340,7 @@ impl<'a> Resolver<'a> {
                     Some(secret)
                 },
                 |resolver, position, secret| {
-                    resolver.name("secret", names::plain_secret_name(&secret.name).to_owned(), position, entry, false);
+                    resolver.name("secret", model::arn::secret_name(&secret.name).to_owned(), position, entry, false);
                     resolver.desired[position].secrets.insert(entry.key.clone(), secret);
                 },
             );

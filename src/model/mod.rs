@@ -7,6 +7,8 @@ pub mod arn;
 pub mod desired;
 pub mod live;
 pub mod log;
+pub mod place;
+pub mod policy;
 pub mod rotation;
 pub mod schedule;
 
@@ -17,6 +19,7 @@ pub use desired::{
 };
 pub use live::Live;
 pub use log::LogEvent;
+pub use place::Place;
 pub use rotation::{RotationRules, Schedule};
 
 use std::fmt;

@@ -4,9 +4,11 @@
 //! `RotationRulesType`; calendar arithmetic is croner's.
 
 mod cron;
+mod gaps;
 mod windows;
 
 pub use cron::{Cron, Days};
+pub use gaps::{Openings, longest_interval_hours, openings, window_hours, worst_gap_hours};
 pub use windows::{Window, windows};
 
 use super::rotation::Schedule;

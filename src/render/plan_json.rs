@@ -349,7 +349,7 @@ fn identity(resource: &Resource, path: &[String]) -> Identity {
     let resource_type = resource.resource_type.word();
     let name = match resource.address.kind {
         Kind::Function | Kind::Secret => "this",
-        Kind::OrphanStack | Kind::OrphanSecret => "orphan",
+        _ => "orphan",
     };
     let index = resource.address.handle.clone();
     let module = module_address(path).map(|module| format!("{module}.")).unwrap_or_default();
