@@ -19,7 +19,7 @@ use crate::render::{BOLD, count, paint, report, safe, some_of};
 use super::plan::refuse_partial_pruning;
 use super::saved::{self, Saved};
 use super::session::{Prepared, Printed, Session};
-use super::{Global, Paths, logs, output, progress};
+use super::{Global, Paths, logs, output, policy, progress};
 
 /// Plans, asks, and converges.
 #[derive(Debug, Args)]
@@ -68,6 +68,8 @@ struct Common {
     /// Take all targets of the manifests
     #[arg(long)]
     all_targets: bool,
+    #[command(flatten)]
+    limits: policy::Override,
 }
 
 /// Runs `apply`.
@@ -100,7 +102,9 @@ async fn apply_saved(
     let saved = saved::read(file)?;
     saved::check_files(&saved)?;
     let session = Session::open(global, &saved.paths, &saved.filters).await?;
-    let result = confirmed(global, &session, &saved, options, wishes).await;
+    saved::check_policies(&saved, session.policies())?;
+    let overridden = saved.override_limits || arguments.common.limits.override_limits;
+    let result = confirmed(global, &session, (&saved, overridden), options, wishes).await;
     session.notices();
     session.close().await?;
     result
@@ -109,7 +113,7 @@ async fn apply_saved(
 async fn confirmed(
     global: &Global,
     session: &Session,
-    saved: &Saved,
+    (saved, overridden): (&Saved, bool),
     options: &Options,
     wishes: Wishes,
 ) -> Result<u8, Printed> {
@@ -163,6 +167,12 @@ async fn confirmed(
             "beside the plan, something differs by now at {names}: it stays, and the next plan shows it"
         ));
     }
+    // What is left to do is judged again: by today's date, by what is live now, and by rules that came to it.
+    policy::judge(session, &mut prepared, saved.purpose, overridden);
+    for one in prepared.iter().filter(|one| one.plan.is_refused()) {
+        output::show(&render(&one.plan, Mode::Apply))?;
+    }
+    policy::refuse(&prepared)?;
     let errors = saved.plans.iter().any(|one| one.plan.has_errors());
     let due: Vec<&Prepared> = prepared.iter().filter(|one| one.plan.runnable().next().is_some()).collect();
     if due.is_empty() {
@@ -226,7 +236,8 @@ async fn approved(
     wishes: Wishes,
 ) -> Result<u8, Printed> {
     let mode = if purpose == Purpose::Destroy { Mode::Destroy } else { Mode::Apply };
-    let (prepared, failed) = session.prepare_settled(purpose, options.stack_timeout).await;
+    let (mut prepared, failed) = session.prepare_settled(purpose, options.stack_timeout).await;
+    policy::judge(session, &mut prepared, purpose, common.limits.override_limits);
     session.notices();
     // What couldn't be shown isn't done.
     for one in &prepared {
@@ -236,6 +247,7 @@ async fn approved(
         output::say("Nothing was changed.");
         return Err(printed);
     }
+    policy::refuse(&prepared)?;
     let errors = prepared.iter().any(|one| one.plan.has_errors());
     let due: Vec<&Prepared> = prepared.iter().filter(|one| one.plan.runnable().next().is_some()).collect();
     if due.is_empty() {

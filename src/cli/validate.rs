@@ -10,13 +10,14 @@ use crate::render::count;
 
 use super::filter::Filter;
 use super::session::{Packages, Printed, build_packages, check_targets};
-use super::{Global, Paths, output};
+use super::{Global, Paths, output, policy};
 
 /// Checks manifests offline.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   rotator validate
-  rotator validate manifests/payments manifests/weather.yaml")]
+  rotator validate manifests/payments manifests/weather.yaml
+  rotator validate --policy security.yaml")]
 pub struct Arguments {
     #[command(flatten)]
     paths: Paths,
@@ -37,7 +38,12 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
             exit::ERROR
         }
         Ok(loaded) => {
-            output::diagnostics(&loaded.warnings);
+            let policies = match policy::load(&global.policy) {
+                Ok(policies) => policies,
+                Err(Printed(code)) => return code,
+            };
+            let (judged, unproven) = policy::offline(&loaded.manifests, &policies, &filter);
+            output::diagnostics(&[&loaded.warnings[..], &judged].concat());
             if let Err(Printed(code)) = check_targets(&filter, &loaded.manifests) {
                 return code;
             }
@@ -46,7 +52,10 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
             for (function, reason) in &unusable {
                 output::fail(&format!("{function}: {reason}"), &[]);
             }
-            if !unusable.is_empty() {
+            for one in &unproven {
+                output::say(&crate::render::policy::unproven(one));
+            }
+            if !unusable.is_empty() || policy::has_errors(&judged) {
                 return exit::ERROR;
             }
             let shown = output::data(&format!(
@@ -55,7 +64,11 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
                 if loaded.manifests.len() == 1 { "is" } else { "are" },
                 count(targets, "target")
             ));
-            if arguments.strict && !loaded.warnings.is_empty() { exit::ERROR } else { shown }
+            if arguments.strict && !(loaded.warnings.is_empty() && judged.is_empty() && policies.warnings.is_empty()) {
+                exit::ERROR
+            } else {
+                shown
+            }
         }
     }
 }
