@@ -35,6 +35,8 @@
 //! - **rotation rules**: a schedule (days or an expression) and a window's duration.
 //! - **window**: the hours in which Secrets Manager may rotate.
 //! - **plan**, **change**, **effect**: what differs, one difference, and what people fear about it.
+//! - **limit**: how much one apply may do to a target's secrets, unless a person says aloud that it may do more.
+//! - **policy**, **rule**, **exemption**: what every plan is held to, whatever flags say; and who needn't keep it, until when.
 //! - **drift**: a difference that somebody else made on AWS.
 //! - **orphan**: something that this project owns on AWS and that no handle names any more.
 

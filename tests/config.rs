@@ -6,16 +6,24 @@
 use std::path::PathBuf;
 
 use rotator::config::{self, Ambient};
+use rotator::diagnostic::Diagnostic;
 use rotator::model::{CodeSource, FunctionSource, Schedule};
 use rotator::render::diagnostics;
 
 const WIDTH: usize = 120;
 
 fn said(paths: &[PathBuf]) -> String {
-    let text = match config::load(paths) {
-        Ok(loaded) if loaded.warnings.is_empty() => "no problem\n".to_owned(),
-        Ok(loaded) => diagnostics::render(&loaded.warnings, false, WIDTH),
-        Err(problems) => diagnostics::render(&problems.0, false, WIDTH),
+    shown(config::load(paths).map(|loaded| loaded.warnings))
+}
+
+fn said_of_policies(paths: &[PathBuf]) -> String {
+    shown(config::policies(paths).map(|policies| policies.warnings))
+}
+
+fn shown(result: Result<Vec<Diagnostic>, config::Problems>) -> String {
+    let text = match result {
+        Ok(warnings) if warnings.is_empty() => "no problem\n".to_owned(),
+        Ok(found) | Err(config::Problems(found)) => diagnostics::render(&found, false, WIDTH),
     };
     format!("{}\n", text.trim_end())
 }
@@ -35,7 +43,12 @@ fn every_mistake_has_its_text() {
             Ok(lines) => lines.lines().map(|line| folder.join(line)).collect(),
             Err(_) => vec![folder.clone()],
         };
-        let text = said(&paths);
+        // A folder of policies holds no manifest.
+        let mut policies: Vec<PathBuf> =
+            std::fs::read_dir(folder).expect("a case").map(|entry| entry.expect("a file").path()).collect();
+        policies.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("policy")));
+        policies.sort();
+        let text = if policies.is_empty() { said(&paths) } else { said_of_policies(&policies) };
         let file = folder.join("expected.txt");
         if regenerate {
             std::fs::write(&file, &text).expect("writable");
@@ -298,6 +311,13 @@ fn the_schema_is_the_format() {
             "the schema differs from the types: cargo run -- schema > schema/rotator.schema.json"
         );
     }
+    let committed = std::fs::read_to_string("schema/policy.schema.json").unwrap_or_default();
+    if std::env::var_os("ROTATOR_REGENERATE").is_some() {
+        std::fs::write("schema/policy.schema.json", config::policy_schema()).expect("writable");
+    } else {
+        let how = "cargo run -- schema policy > schema/policy.schema.json";
+        assert!(committed == config::policy_schema(), "the schema of policies differs from the types: {how}");
+    }
     let schema: serde_json::Value = serde_json::from_str(&config::json_schema()).expect("JSON");
     let validator = jsonschema::draft7::new(&schema).expect("a draft-07 schema");
     let value = |text: &str| serde_yaml::from_str::<serde_json::Value>(text).expect("YAML");
@@ -321,9 +341,47 @@ fn the_schema_is_the_format() {
         "version: 1\nproject: p\ntargets: {dev: {account: 111111111111}}",
         "version: 1\nproject: p\ntargets: {Dev: {}}",
         "version: 1\nproject: p\nsecrets: {a: {rotation: {duration: 4}}}",
+        "version: 1\nproject: p\nlimits: {stopped: 30.5%}",
+        "version: 1\nproject: p\npolicy: [{name: x, enabled: false}]",
     ] {
         assert!(!problems(wrong).is_empty(), "{wrong}");
     }
+}
+
+/// Without it, the security team's editor would complain about right policies or pass wrong ones, or its file would mean less
+/// than a manifest's own rules.
+#[test]
+fn policies_are_the_rules_of_manifests() {
+    let schema: serde_json::Value = serde_json::from_str(&config::policy_schema()).expect("JSON");
+    let validator = jsonschema::draft7::new(&schema).expect("a draft-07 schema");
+    let is_valid = |text: &str| validator.is_valid(&serde_yaml::from_str::<serde_json::Value>(text).expect("YAML"));
+    let shown: serde_json::Value = serde_yaml::from_str(include_str!("everything.yaml")).expect("YAML");
+    let text = format!("version: 1\npolicy: {}\n", shown["policy"]);
+    assert!(is_valid(&text), "{text}");
+    assert!(!is_valid("version: 1") && !is_valid("version: 1\npolicy: [{name: x, forbid: [rotates]}]"));
+    let folder = written(&[("team.yaml", &text)]);
+    let file = config::policies(&[folder.path().join("team.yaml"), folder.path().join("./team.yaml")]).expect("valid");
+    assert_eq!(file.files.len(), 1, "a file that is named twice holds once");
+    let manifest = loaded(&everything()).manifests.pop().expect("one manifest");
+    let of = |rules: &[rotator::model::policy::Rule]| -> Vec<String> {
+        rules.iter().map(|rule| format!("{} {:?} {:?}", rule.name, rule.scope, rule.exempt.len())).collect()
+    };
+    assert_eq!(of(&file.files[0].rules), of(manifest.policy()));
+    assert_eq!(manifest.policy().len(), 3);
+    assert_eq!(manifest.limits().stopped.as_ref().map(|limit| limit.at.line), Some(11));
+}
+
+/// Without it, the policy that people copy first would be refused.
+#[test]
+fn the_readmes_policy_is_valid() {
+    let readme = include_str!("../README.md");
+    let section = readme.split("## Limits and policy").nth(1).expect("the section");
+    let blocks: Vec<&str> = section.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let manifest = format!("version: 1\nproject: p\n{}", blocks[0]);
+    let folder = written(&[("rotator.yaml", &manifest), ("security.yaml", blocks[1])]);
+    assert!(loaded(&folder).manifests[0].limits().changed.is_some());
+    let file = config::policies(&[folder.path().join("security.yaml")]).expect("valid").files.pop().expect("one file");
+    assert_eq!(file.rules.len(), 2);
 }
 
 /// Without it, outputs of Terraform with an escape that only JSON has would stop every plan.

@@ -8,9 +8,9 @@ use super::connect::Inner;
 use super::convert;
 use super::error::{AwsError, ErrorKind, clean, failed};
 use super::execute::PolicyState;
+use crate::model::LogEvent;
 use crate::model::arn::function_name;
-use crate::model::live::{ApplicationVersion, Configuration, LiveSecret, LiveStack, Statement};
-use crate::model::{LogEvent, RotationRules};
+use crate::model::live::{ApplicationVersion, Configuration, ListedSecret, LiveSecret, LiveStack, Statement};
 
 /// How many pages of a log are read: `FilterLogEvents` may answer with empty pages while it searches.
 const LOG_PAGES: usize = 50;
@@ -72,25 +72,6 @@ pub struct SecretDetails {
     pub created: Option<i64>,
     /// The staging labels of each version that has any.
     pub versions: BTreeMap<String, Vec<String>>,
-}
-
-/// A secret as `ListSecrets` shows it, up to five minutes late.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedSecret {
-    /// Its name.
-    pub name: String,
-    /// Its ARN.
-    pub arn: String,
-    /// Whether rotation is on.
-    pub is_on: bool,
-    /// The function that it refers to, on or off.
-    pub function_arn: Option<String>,
-    /// Its rules, which stay behind where rotation is off.
-    pub rules: Option<RotationRules>,
-    /// The service that owns it, if any.
-    pub owning_service: Option<String>,
-    /// The region of its primary, where it is a replica.
-    pub replica_of: Option<String>,
 }
 
 impl Reader {

@@ -21,7 +21,7 @@ use super::plan::refuse_partial_pruning;
 use super::saved::{self, Saved};
 use super::session::{Prepared, Printed, Session};
 use super::show::detail;
-use super::{Global, Paths, logs, output, progress};
+use super::{Global, Paths, logs, output, policy, progress};
 
 /// Plans, asks, and converges.
 #[derive(Debug, Args)]
@@ -76,6 +76,8 @@ struct Common {
     /// Print what happens as lines of JSON, after Terraform's machine-readable interface
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    limits: policy::Override,
 }
 
 /// Runs `apply`.
@@ -85,6 +87,7 @@ pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
     let purpose = Purpose::Converge { prune: arguments.prune };
     let wishes = Wishes {
         max_rotations: arguments.max_rotations,
+        compact: arguments.common.compact,
         json: arguments.common.json,
         function_logs: arguments.show_function_logs,
     };
@@ -112,7 +115,9 @@ async fn apply_saved(
     let saved = saved::read(file)?;
     saved::check_files(&saved)?;
     let session = Session::open(global, &saved.paths, &saved.filters).await?;
-    let result = confirmed(global, &session, &saved, options, wishes).await;
+    saved::check_policies(&saved, session.policies())?;
+    let overridden = saved.override_limits || arguments.common.limits.override_limits;
+    let result = confirmed(global, &session, (&saved, overridden), options, wishes).await;
     session.notices();
     session.close().await?;
     result
@@ -121,7 +126,7 @@ async fn apply_saved(
 async fn confirmed(
     global: &Global,
     session: &Session,
-    saved: &Saved,
+    (saved, overridden): (&Saved, bool),
     options: &Options,
     wishes: Wishes,
 ) -> Result<u8, Printed> {
@@ -175,6 +180,12 @@ async fn confirmed(
             "beside the plan, something differs by now at {names}: it stays, and the next plan shows it"
         ));
     }
+    // What is left to do is judged again: by today's date, by what is live now, and by rules that came to it.
+    policy::judge(session, &mut prepared, saved.purpose, overridden);
+    for one in prepared.iter().filter(|one| one.plan.is_refused() && !wishes.json) {
+        output::show(&render(&one.plan, Mode::Apply, detail(global, wishes.compact)))?;
+    }
+    policy::refuse(&prepared)?;
     if wishes.json {
         show_lines(&prepared)?;
     }
@@ -188,7 +199,7 @@ async fn confirmed(
 
 /// Runs `destroy`.
 pub async fn destroy(global: &Global, arguments: &DestroyArguments) -> u8 {
-    let wishes = Wishes { json: arguments.common.json, ..Wishes::default() };
+    let wishes = Wishes { compact: arguments.common.compact, json: arguments.common.json, ..Wishes::default() };
     match converge(global, &arguments.common, Purpose::Destroy, &base_options(global), wishes).await {
         Ok(code) | Err(Printed(code)) => code,
     }
@@ -199,6 +210,8 @@ pub async fn destroy(global: &Global, arguments: &DestroyArguments) -> u8 {
 struct Wishes {
     /// How many secrets may rotate now, where nobody sits at a terminal.
     max_rotations: Option<usize>,
+    /// Whether plans show one line for each kind of change.
+    compact: bool,
     /// Whether lines of JSON are printed.
     json: bool,
     /// Whether the logs of functions whose rotations haven't finished are shown.
@@ -248,7 +261,8 @@ async fn approved(
     wishes: Wishes,
 ) -> Result<u8, Printed> {
     let mode = if purpose == Purpose::Destroy { Mode::Destroy } else { Mode::Apply };
-    let (prepared, failed) = session.prepare_settled(purpose, options.stack_timeout).await;
+    let (mut prepared, failed) = session.prepare_settled(purpose, options.stack_timeout).await;
+    policy::judge(session, &mut prepared, purpose, common.limits.override_limits);
     session.notices();
     // What couldn't be shown isn't done.
     if wishes.json {
@@ -262,6 +276,7 @@ async fn approved(
         output::say("Nothing was changed.");
         return Err(printed);
     }
+    policy::refuse(&prepared)?;
     let errors = prepared.iter().any(|one| one.plan.has_errors());
     let due: Vec<&Prepared> = prepared.iter().filter(|one| one.plan.runnable().next().is_some()).collect();
     if due.is_empty() {

@@ -7,6 +7,7 @@ mod filter;
 mod logs;
 mod output;
 mod plan;
+mod policy;
 mod progress;
 mod rehearsal;
 mod revision;
@@ -71,6 +72,9 @@ pub struct Global {
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000),
           help_heading = "Global options")]
     parallelism: Option<u16>,
+    /// A file of rules that plans are held to, beside the manifests' own `policy:`; repeatable
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    policy: Vec<PathBuf>,
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
     color: Color,
@@ -106,6 +110,8 @@ enum Format {
 enum Schema {
     /// Manifests
     Manifest,
+    /// Files of `--policy`
+    Policy,
     /// What `plan --format json` and `show --format json` print
     Plan,
 }
@@ -128,7 +134,7 @@ enum Command {
     Show(show::Arguments),
     /// Print the coming rotation windows of each secret, offline
     Schedule(schedule::Arguments),
-    /// Print a JSON Schema: of manifests, or of plans in JSON
+    /// Print a JSON Schema: of manifests, of policies, or of plans in JSON
     Schema {
         /// Of what
         #[arg(value_name = "WHAT", default_value = "manifest")]
@@ -185,6 +191,7 @@ async fn run(cli: Cli) -> u8 {
         Command::Schedule(arguments) => schedule::run(&global, &arguments),
         Command::Show(arguments) => show::run(&global, &arguments),
         Command::Schema { what: Schema::Manifest } => output::data(&crate::config::json_schema()),
+        Command::Schema { what: Schema::Policy } => output::data(&crate::config::policy_schema()),
         Command::Schema { what: Schema::Plan } => output::data(&crate::render::plan_json::plan_schema()),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),

@@ -12,7 +12,7 @@ use crate::render::plan_json::Planned;
 use super::saved::Saved;
 use super::session::{Prepared, Printed, Session};
 use super::show::{detail, formatted};
-use super::{Format, Global, Paths, output};
+use super::{Format, Global, Paths, output, policy};
 
 /// Reads AWS, and prints what `apply` would do.
 #[derive(Debug, Args)]
@@ -42,6 +42,8 @@ pub struct Arguments {
     /// Plan to end orphans too: what the project owns on AWS and no handle names
     #[arg(long)]
     prune: bool,
+    #[command(flatten)]
+    limits: policy::Override,
 }
 
 /// Runs it.
@@ -56,7 +58,8 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     let mode = if arguments.destroy { Mode::Destroy } else { Mode::Plan };
     let session = Session::open(global, &arguments.paths.paths, &global.target).await?;
     refuse_partial_pruning(&session, arguments.prune)?;
-    let (prepared, failed) = session.prepare(purpose).await;
+    let (mut prepared, failed) = session.prepare(purpose).await;
+    policy::judge(&session, &mut prepared, purpose, arguments.limits.override_limits);
     let resources: Vec<_> = prepared.iter().map(Prepared::resources).collect();
     let plans: Vec<Planned<'_>> =
         prepared.iter().zip(&resources).map(|(one, resources)| Planned { plan: &one.plan, resources }).collect();
@@ -66,7 +69,8 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     let saved = match (&arguments.out, &failed) {
         (Some(file), None) => {
             let asked = (&arguments.paths.paths[..], &global.target[..]);
-            Saved::new(purpose, asked, session.manifests(), &prepared).write(file)
+            let saved = Saved::new(purpose, asked, session.manifests(), &prepared);
+            saved.judged_by(session.policies(), arguments.limits.override_limits).write(file)
         }
         _ => Ok(()),
     };

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::config::Manifest;
+use crate::config::{Manifest, Policies};
 use crate::exit;
 use crate::plan::{Plan, Purpose, Resource};
 use crate::render::plan_json::Planned;
@@ -50,6 +50,12 @@ pub struct Saved {
     pub files: BTreeMap<PathBuf, String>,
     /// The SHA-256 of each function's package, by address.
     pub code: BTreeMap<String, String>,
+    /// The SHA-256 of each policy's file that it was judged by.
+    #[serde(default)]
+    pub policies: BTreeMap<PathBuf, String>,
+    /// Whether limits were overridden: it is said again when it is applied.
+    #[serde(default)]
+    pub override_limits: bool,
     /// The plans, one for each target.
     pub plans: Vec<SavedPlan>,
 }
@@ -85,8 +91,16 @@ impl Saved {
             filters: filters.to_vec(),
             files: hashes(manifests),
             code: packages(prepared),
+            policies: BTreeMap::new(),
+            override_limits: false,
             plans: prepared.iter().map(plan).collect(),
         }
+    }
+
+    /// Notes what it was judged by.
+    #[must_use]
+    pub fn judged_by(self, policies: &Policies, override_limits: bool) -> Self {
+        Self { policies: policy_hashes(policies).collect(), override_limits, ..self }
     }
 
     /// Writes it, whole or not at all, readable to its owner alone.
@@ -173,6 +187,27 @@ pub fn check_files(saved: &Saved) -> Result<(), Printed> {
         return Err(refuse(&format!("`{}` {what}; nothing was changed", path.display()), &[hint, again()]));
     }
     Ok(())
+}
+
+/// Refuses where a policy that the plan was judged by has changed, or isn't given any more. It is known by its content: where it
+/// lies doesn't matter. One that comes to it is no reason to refuse: the plan is judged again.
+pub fn check_policies(saved: &Saved, policies: &Policies) -> Result<(), Printed> {
+    let given: BTreeMap<PathBuf, String> = policy_hashes(policies).collect();
+    let missing = saved.policies.iter().find(|(_, hash)| !given.values().any(|other| other == *hash));
+    let Some((path, _)) = missing else { return Ok(()) };
+    let shown = path.display();
+    let (summary, hint) = if given.contains_key(path) {
+        (format!("the policy `{shown}` has changed since the plan was made; nothing was changed"), again())
+    } else {
+        let summary =
+            format!("the plan was judged by the policy `{shown}`, which isn't given here; nothing was changed");
+        (summary, format!("add `--policy {shown}`"))
+    };
+    Err(refuse(&summary, &[hint]))
+}
+
+fn policy_hashes(policies: &Policies) -> impl Iterator<Item = (PathBuf, String)> {
+    policies.files.iter().map(|file| (file.path.clone(), hex(file.text.as_bytes())))
 }
 
 /// Refuses where other files are read, or other code is packaged, than the plan was made from.

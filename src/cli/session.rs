@@ -9,7 +9,7 @@ use futures::StreamExt;
 
 use crate::apply::Report;
 use crate::aws::{self, ConnectError, Connection, ObserveOptions, ReadWrite};
-use crate::config::{self, Ambient, Manifest};
+use crate::config::{self, Ambient, Manifest, Policies};
 use crate::model::live::LiveStack;
 use crate::model::{CodeSource, Desired, FunctionSource, Live, PROJECT_TAG, PackageSummary, Target};
 use crate::package;
@@ -18,7 +18,7 @@ use crate::render::safe;
 
 use super::filter::Filter;
 use super::rehearsal::Rehearsal;
-use super::{Global, output, progress};
+use super::{Global, output, policy, progress};
 
 /// How many targets are read side by side.
 const TARGETS: usize = 8;
@@ -26,6 +26,7 @@ const TARGETS: usize = 8;
 /// Manifests, and the way to AWS.
 pub struct Session {
     manifests: Vec<Manifest>,
+    policies: Policies,
     filter: Filter,
     /// How AWS is reached.
     pub settings: aws::Settings,
@@ -36,8 +37,12 @@ pub struct Session {
 
 /// One target of one manifest, compared.
 pub struct Prepared {
-    /// What the manifest wants.
+    /// Which of the session's manifests it is of.
+    pub manifest: usize,
+    /// What the manifest wants, as far as filters select it.
     pub desired: Desired,
+    /// All that the manifest wants, where filters leave something out.
+    whole: Option<Desired>,
     /// What AWS has.
     pub live: Live,
     /// The difference.
@@ -47,6 +52,11 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// All that the manifest wants of this target.
+    pub fn whole(&self) -> &Desired {
+        self.whole.as_ref().unwrap_or(&self.desired)
+    }
+
     /// The plan's resources, unchanged ones included.
     pub fn resources(&self) -> Vec<plan::Resource> {
         plan::resources(&self.desired, &self.live, &self.plan)
@@ -77,6 +87,7 @@ impl Session {
             Printed(crate::exit::ERROR)
         })?;
         output::diagnostics(&loaded.warnings);
+        let policies = policy::load(&global.policy)?;
         check_targets(&filter, &loaded.manifests)?;
         let mut settings = aws::Settings {
             region: global.region.clone(),
@@ -94,12 +105,17 @@ impl Session {
             }
         };
         let packages = Packages::default();
-        Ok(Self { manifests: loaded.manifests, filter, settings, rehearsal, packages, quiet: global.quiet })
+        Ok(Self { manifests: loaded.manifests, policies, filter, settings, rehearsal, packages, quiet: global.quiet })
     }
 
     /// The manifests.
     pub fn manifests(&self) -> &[Manifest] {
         &self.manifests
+    }
+
+    /// The files of rules that were given.
+    pub fn policies(&self) -> &Policies {
+        &self.policies
     }
 
     /// How many targets are selected.
@@ -119,17 +135,18 @@ impl Session {
 
     /// What is selected, in words.
     pub fn selected_names(&self) -> String {
-        let name = |(manifest, index): (&Manifest, usize)| match &manifest.targets()[index].name {
+        let name = |(manifest, index): (usize, usize)| match &self.manifests[manifest].targets()[index].name {
             Some(name) => name.clone(),
-            None => output::path(manifest.path()),
+            None => output::path(self.manifests[manifest].path()),
         };
         self.pairs().map(name).collect::<Vec<_>>().join(", ")
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (&Manifest, usize)> {
-        self.manifests.iter().flat_map(|manifest| {
+    /// The selected targets: which manifest, and which of its targets.
+    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.manifests.iter().enumerate().flat_map(|(number, manifest)| {
             let selected = |index: &usize| self.filter.selects(&manifest.targets()[*index]);
-            (0..manifest.targets().len()).filter(selected).map(move |index| (manifest, index))
+            (0..manifest.targets().len()).filter(selected).map(move |index| (number, index))
         })
     }
 
@@ -202,13 +219,14 @@ impl Session {
 
     async fn prepare_one(
         &self,
-        manifest: &Manifest,
+        number: usize,
         index: usize,
         purpose: Purpose,
         deployed: &BTreeSet<String>,
         matched: &Mutex<BTreeSet<String>>,
         reading: &progress::Reading,
     ) -> Result<Prepared, Printed> {
+        let manifest = &self.manifests[number];
         let target = &manifest.targets()[index];
         let connection = aws::connect(&self.settings, target).await.map_err(|error| refused(target, &error))?;
         let ambient =
@@ -217,6 +235,7 @@ impl Session {
             output::diagnostics(&problems.0);
             Printed(crate::exit::ERROR)
         })?;
+        let whole = self.filter.is_partial().then(|| desired.clone());
         let found = self.filter.apply(&mut desired);
         if let Ok(mut matched) = matched.lock() {
             matched.extend(found);
@@ -228,17 +247,21 @@ impl Session {
                 rehearsal.seed(&desired, connection.account(), connection.region(), deployed);
             }
         }
-        let options = ObserveOptions { orphans: !self.filter.is_partial(), ..ObserveOptions::default() };
+        let options = ObserveOptions {
+            orphans: !self.filter.is_partial(),
+            all_secrets: policy::covers_live(manifest, &self.policies, target.name.as_deref()),
+            ..ObserveOptions::default()
+        };
         let live = connection.reader().observe(&desired, &options, &|progress| reading.show(progress)).await;
         let plan = plan::diff(&desired, &live, Scope { purpose, partial: self.filter.is_partial() });
-        Ok(Prepared { desired, live, plan, packages: zips })
+        Ok(Prepared { manifest: number, desired, whole, live, plan, packages: zips })
     }
 
     /// The names of all functions that the manifests of a rehearsal deploy: nothing stands in for those. Empty without a sandbox.
     fn deployed_names(&self) -> BTreeSet<String> {
         let Some(rehearsal) = &self.rehearsal else { return BTreeSet::new() };
         let ambient = rehearsal.ambient();
-        let desired = self.pairs().filter_map(|(manifest, index)| manifest.resolve(index, &ambient).ok());
+        let desired = self.pairs().filter_map(|(number, index)| self.manifests[number].resolve(index, &ambient).ok());
         let deployed =
             |desired: Desired| desired.functions.into_values().filter(|function| function.deployment().is_some());
         desired.flat_map(deployed).map(|function| function.name).collect()

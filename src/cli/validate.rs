@@ -11,13 +11,14 @@ use crate::render::{annotations, count};
 
 use super::filter::Filter;
 use super::session::{Packages, Printed, build_packages, check_targets};
-use super::{Global, Paths, output};
+use super::{Global, Paths, output, policy};
 
 /// Checks manifests offline.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   rotator validate
   rotator validate manifests/payments manifests/weather.yaml
+  rotator validate --policy security.yaml
   rotator validate --format github              annotations at the lines of a pull request
   rotator validate --format sarif > rotator.sarif")]
 pub struct Arguments {
@@ -52,9 +53,18 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
         Err(problems) => (problems.0, None),
         Ok(loaded) => (loaded.warnings, Some(loaded.manifests)),
     };
+    let policies = match policy::load(&global.policy) {
+        Ok(policies) => policies,
+        Err(Printed(code)) => return code,
+    };
     if let Some(manifests) = &manifests {
         if let Err(Printed(code)) = check_targets(&filter, manifests) {
             return code;
+        }
+        let (judged, unproven) = policy::offline(manifests, &policies, &filter);
+        found.extend(judged);
+        for one in &unproven {
+            output::say(&crate::render::policy::unproven(one));
         }
         let unusable = unusable_code(manifests).into_iter();
         found.extend(unusable.map(|(function, reason)| Diagnostic::error("code", format!("{function}: {reason}"))));
@@ -80,7 +90,7 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
         Format::Text => output::data(&format!("{summary}\n")),
         Format::Sarif | Format::Github => shown,
     };
-    if arguments.strict && !found.is_empty() { exit::ERROR } else { shown }
+    if arguments.strict && !(found.is_empty() && policies.warnings.is_empty()) { exit::ERROR } else { shown }
 }
 
 /// The functions whose code can't be packaged, each once for all targets, and why.

@@ -10,9 +10,10 @@ use super::raw::{DefaultsFile, RootFile};
 use super::scene::{unknown_field, wrong_type};
 use super::source::{self, Fetch, Sources, Span};
 use super::typed::{self, Kind};
-use super::{include, names, parse, roots, suggest};
+use super::{include, limits, names, parse, roots, rules, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::model;
+use crate::model::policy::{Limits, Rule};
 
 /// The fields of a root that a part may have too.
 const OF_PARTS: [&str; 3] = ["defaults", "functions", "secrets"];
@@ -41,6 +42,9 @@ pub(super) struct Head {
     pub prune: bool,
     /// Target (or all), kind and handle.
     pub removed: Vec<Removed>,
+    /// Its own rules.
+    pub policy: Vec<Rule>,
+    pub limits: Limits,
 }
 
 /// One item of `removed`.
@@ -165,7 +169,17 @@ impl Reader {
         let target_defaults = part.1;
         let targets = map.take("targets").filter(|entry| !entry.node.is_null()).map(|entry| self.targets(entry));
         let targets = targets.filter(|targets| !targets.is_empty());
-        let (head, include) = self.head(&Node::new(span, Value::Map(map)), start);
+        let (policy, limits) = (map.take("policy"), map.take("limits"));
+        let (mut head, include) = self.head(&Node::new(span, Value::Map(map)), start);
+        if let Some(entry) = policy {
+            // A manifest without targets has one without a name.
+            let names: Vec<&str> =
+                targets.as_ref().map_or(vec![""], |targets| targets.iter().map(|entry| entry.key.as_str()).collect());
+            head.policy = rules::rules(&self.sources, &entry, Some(&names), &mut self.found);
+        }
+        if let Some(entry) = limits {
+            head.limits = limits::read(&self.sources, &entry, &mut self.found);
+        }
         let folder = shown.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut document = Document {
             sources: Sources::default(),
@@ -496,7 +510,18 @@ impl Reader {
         };
         let (part, _) = self.sections(&mut map, document.parts.first());
         for entry in &map.entries {
-            let of_root = ["version", "requires", "project", "renamed_from", "include", "targets", "prune", "removed"];
+            let of_root = [
+                "version",
+                "requires",
+                "project",
+                "renamed_from",
+                "include",
+                "targets",
+                "prune",
+                "removed",
+                "limits",
+                "policy",
+            ];
             let problem = if of_root.contains(&&*entry.key) {
                 Diagnostic::error(
                     "part-field",

@@ -13,13 +13,16 @@ mod document;
 mod explain;
 mod functions;
 mod include;
+mod limits;
 mod merge;
 mod names;
 mod node;
 mod parse;
+mod policy;
 mod raw;
 mod resolve;
 mod roots;
+mod rules;
 mod scalar;
 mod scene;
 mod schema;
@@ -29,6 +32,7 @@ mod suggest;
 mod targets;
 mod typed;
 mod variables;
+mod window;
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -36,12 +40,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use schema::json_schema;
+pub use policy::{Policies, Policy, policies};
+pub use schema::{json_schema, policy_schema};
 pub use source::Fetch;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::explanation::Explanation;
-use crate::model::{self, Desired};
+use crate::model::policy::{Limits, Rule};
+use crate::model::{self, Desired, Place};
 use document::Document;
 use resolve::Resolution;
 
@@ -238,6 +244,21 @@ impl Manifest {
     /// The project's name.
     pub fn project(&self) -> &str {
         &self.document.head.project
+    }
+
+    /// The rules of its own `policy`.
+    pub fn policy(&self) -> &[Rule] {
+        &self.document.head.policy
+    }
+
+    /// Its `limits`.
+    pub fn limits(&self) -> &Limits {
+        &self.document.head.limits
+    }
+
+    /// A place of an entry with its line, where that may be shown.
+    pub fn with_line(&self, place: &Place) -> Place {
+        self.document.sources.with_line(place)
     }
 
     /// The targets in the manifest's order; a single one without a name where it has no `targets`.

@@ -66,15 +66,6 @@ pub(super) fn secret_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// The name of a secret without what its ARN adds, so that both ways of naming one secret compare equal.
-pub(super) fn plain_secret_name(name: &str) -> &str {
-    let Some((_, tail)) = name.split_once(":secret:") else { return name };
-    match tail.rsplit_once('-') {
-        Some((plain, suffix)) if suffix.len() == 6 && suffix.chars().all(|c| c.is_ascii_alphanumeric()) => plain,
-        _ => tail,
-    }
-}
-
 /// Why a text is no region; with what to write, where that can be guessed.
 pub(super) fn region(region: &str) -> Result<(), (String, Option<String>)> {
     let parts: Vec<&str> = region.split('-').collect();

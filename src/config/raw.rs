@@ -10,6 +10,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 
+use super::limits::LimitsFile;
+use super::rules::RuleFile;
+
 /// A manifest of rotator: which AWS Secrets Manager secrets rotate, when, and with which function.
 ///
 /// The root states `version` and `project`. A part, which a root includes, holds `defaults`, `functions` and `secrets` only.
@@ -51,6 +54,12 @@ pub(super) struct RootFile {
     #[schemars(schema_with = "removed_schema")]
     #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
     pub removed: Option<Vec<String>>,
+    /// How much one apply may do to one target's secrets.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub limits: Option<LimitsFile>,
+    /// Rules that every plan of this manifest is held to, beside those of `--policy`. No flag overrides them.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub policy: Option<Vec<RuleFile>>,
 }
 
 /// Inherited values, each shaped like what inherits it.

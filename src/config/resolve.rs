@@ -11,7 +11,7 @@ use super::scene::Scene;
 use super::source::Span;
 use super::targets::{self, Place};
 use super::variables::Substitution;
-use super::{Ambient, code, functions, names, secrets, suggest};
+use super::{Ambient, code, functions, secrets, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::model::{self, Address, Desired};
 
@@ -330,6 +330,7 @@ impl<'a> Resolver<'a> {
                     if let Some(deployment) = function.deployment() {
                         resolver.name("stack", deployment.stack.clone(), position, entry, false);
                     }
+                    resolver.place(model::Kind::Function, position, entry);
                     resolver.desired[position].functions.insert(entry.key.clone(), function);
                 },
             );
@@ -350,7 +351,8 @@ impl<'a> Resolver<'a> {
                     Some(secret)
                 },
                 |resolver, position, secret| {
-                    resolver.name("secret", names::plain_secret_name(&secret.name).to_owned(), position, entry, false);
+                    resolver.name("secret", model::arn::secret_name(&secret.name).to_owned(), position, entry, false);
+                    resolver.place(model::Kind::Secret, position, entry);
                     resolver.desired[position].secrets.insert(entry.key.clone(), secret);
                 },
             );
@@ -396,6 +398,12 @@ impl<'a> Resolver<'a> {
                     .hint("give both the same `targets`");
             scene.report(&["function"], problem);
         }
+    }
+
+    /// Remembers where an entry stands.
+    fn place(&mut self, kind: model::Kind, position: usize, entry: &Entry) {
+        let desired = &mut self.desired[position];
+        desired.places.insert(desired.address(kind, &entry.key), self.document.sources.bare_place(entry.at));
     }
 
     fn name(&mut self, kind: &'static str, name: String, place: usize, entry: &Entry, existing: bool) {

@@ -110,20 +110,24 @@ impl Scene<'_> {
 }
 
 /// The fields that belong one level further in, and the map that they belong to.
-const INSIDE: [(&str, &[&str]); 4] = [
+const INSIDE: [(&str, &[&str]); 6] = [
     ("rotation", &["enabled", "automatically_after_days", "schedule_expression", "duration", "rotate_immediately"]),
     ("vpc", &["subnets", "security_groups"]),
     ("application", &["id", "version", "parameters"]),
     ("code", &["s3_bucket", "s3_key", "s3_object_version", "sha256"]),
+    ("match", &["targets", "secrets", "labels"]),
+    ("window", &["from", "to", "max_hours", "days"]),
 ];
 
 /// A key that means nothing where it stands.
 pub(super) fn unknown_field(path: &[&str], known: &[String]) -> Diagnostic {
     let field = path.last().copied().unwrap_or_default();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    let inside = match path {
-        [.., parent, _] => format!("unknown field `{field}` in `{parent}`"),
-        _ => format!("unknown field `{field}`"),
+    // An item of a list is known by the list.
+    let parents = path.split_last().map_or(&[][..], |(_, parents)| parents);
+    let inside = match parents.iter().rev().find(|step| step.parse::<usize>().is_err()) {
+        Some(parent) => format!("unknown field `{field}` in `{parent}`"),
+        None => format!("unknown field `{field}`"),
     };
     let problem = Diagnostic::error("unknown-field", inside);
     if let Some(near) = suggest::nearest(field, known.iter().copied()) {
@@ -133,7 +137,11 @@ pub(super) fn unknown_field(path: &[&str], known: &[String]) -> Diagnostic {
         if known.contains(&map)
             && let Some(meant) = suggest::nearest(field, fields.iter().copied())
         {
-            return problem.hint(format!("did you mean `{meant}`? it stands inside `{map}`"));
+            return problem.hint(if meant == field {
+                format!("it stands inside `{map}`")
+            } else {
+                format!("did you mean `{meant}`? it stands inside `{map}`")
+            });
         }
     }
     if known.is_empty() { problem } else { problem.hint(format!("known here: {}", suggest::list(known))) }

@@ -3,6 +3,7 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
+use super::policy::PolicyFile;
 use super::raw::RootFile;
 
 /// The JSON Schema (draft-07) of a manifest, pretty, the same bytes every time, with a final newline.
@@ -12,13 +13,39 @@ pub fn json_schema() -> String {
     as_written(&mut schema);
     if let Value::Object(root) = &mut schema {
         // A part holds none of the root's own fields, and then needs neither of the two that a root must have.
-        let of_root = ["version", "project", "requires", "include", "targets", "prune", "removed", "renamed_from"];
+        let of_root = [
+            "version",
+            "project",
+            "requires",
+            "include",
+            "targets",
+            "prune",
+            "removed",
+            "renamed_from",
+            "limits",
+            "policy",
+        ];
         let any: Vec<Value> = of_root.iter().map(|field| json!({ "required": [field] })).collect();
         root.insert("if".to_owned(), json!({ "anyOf": any }));
         root.insert("then".to_owned(), json!({ "required": ["version", "project"] }));
     }
+    printed(&schema)
+}
+
+/// The JSON Schema (draft-07) of a policy's file, as [`json_schema`] is of a manifest.
+pub fn policy_schema() -> String {
+    let schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<PolicyFile>();
+    let mut schema = schema.to_value();
+    as_written(&mut schema);
+    if let Value::Object(root) = &mut schema {
+        root.insert("required".to_owned(), json!(["version", "policy"]));
+    }
+    printed(&schema)
+}
+
+fn printed(schema: &Value) -> String {
     // Printing a value of our own making can't fail; an empty schema would be noticed at once by the comparing test.
-    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(schema).unwrap_or_default();
     text.push('\n');
     text
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, RwLock};
 
 use super::credentials;
 use crate::diagnostic::Position;
+use crate::model::Place;
 
 /// The largest file that is read, in bytes: far above any manifest, far below what hurts.
 pub(super) const MAX_FILE: u64 = 64 * 1024 * 1024;
@@ -222,6 +223,24 @@ impl Sources {
             length,
             text: source.shown_line(span.line),
         }
+    }
+
+    /// A place with its line, as plans and policies keep it.
+    pub fn place(&self, span: Span) -> Place {
+        let text = self.position(span).text;
+        Place { text, ..self.bare_place(span) }
+    }
+
+    /// A place without its line: a fleet has thousands.
+    pub fn bare_place(&self, span: Span) -> Place {
+        let file = self.get(span.file).shown.to_string_lossy().into_owned();
+        Place { file, line: span.line, column: span.column, length: span.length.max(1), text: None }
+    }
+
+    /// A place that [`Sources::bare_place`] made, with its line where that may be shown.
+    pub fn with_line(&self, place: &Place) -> Place {
+        let found = self.all().into_iter().find(|source| source.shown.to_string_lossy() == place.file);
+        Place { text: found.and_then(|source| source.shown_line(place.line)), ..place.clone() }
     }
 
     /// The place of a part of a value, where the value stands in the file as it reads; else the whole value.

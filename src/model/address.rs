@@ -16,6 +16,12 @@ pub enum Kind {
     OrphanStack,
     /// A secret that rotates with a function of the project and that no handle names; addressed by AWS's name.
     OrphanSecret,
+    /// A secret that no manifest names, under a rule that covers such; addressed by AWS's name.
+    LiveSecret,
+    /// A rule of a policy; addressed by its name.
+    Policy,
+    /// A limit of the manifest; addressed by its word.
+    Limit,
 }
 
 impl Kind {
@@ -26,6 +32,9 @@ impl Kind {
             Self::Secret => "secret",
             Self::OrphanStack => "orphan_stack",
             Self::OrphanSecret => "orphan_secret",
+            Self::LiveSecret => "live_secret",
+            Self::Policy => "policy",
+            Self::Limit => "limit",
         }
     }
 }

@@ -93,6 +93,15 @@ pub fn function_name(reference: &str) -> &str {
     }
 }
 
+/// The name of a secret without what its ARN adds, so that both ways of naming one secret compare equal.
+pub fn secret_name(name: &str) -> &str {
+    let Some((_, tail)) = name.split_once(":secret:") else { return name };
+    match tail.rsplit_once('-') {
+        Some((plain, suffix)) if suffix.len() == 6 && suffix.chars().all(|c| c.is_ascii_alphanumeric()) => plain,
+        _ => tail,
+    }
+}
+
 /// A function's ARN without version or alias, so that two ways of naming one function compare equal.
 pub fn unqualified_function_arn(arn: &str) -> &str {
     let colons: Vec<usize> = arn.match_indices(':').map(|(at, _)| at).collect();

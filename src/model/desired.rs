@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::{Address, Kind, RotationRules, Sensitive};
+use super::{Address, Kind, Place, RotationRules, Sensitive};
 
 /// The whole desired state of one target.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,8 @@ pub struct Desired {
     pub removed: BTreeSet<Address>,
     /// The names on AWS that those handles had under the manifest's defaults: orphans are known by nothing else.
     pub removed_names: BTreeSet<(Kind, String)>,
+    /// Where the entries of functions and secrets stand.
+    pub places: BTreeMap<Address, Place>,
 }
 
 impl Desired {

@@ -72,6 +72,8 @@ pub struct Live {
     pub orphan_secrets: Result<Vec<OrphanSecret>, Unread>,
     /// Why stacks could not be listed, if they couldn't.
     pub stacks_unread: Option<Unread>,
+    /// All secrets of the account and region, or why they could not be listed; `None` where no rule covers them.
+    pub listed: Option<Result<Vec<ListedSecret>, Unread>>,
 }
 
 /// A function and all that belongs to it.
@@ -242,6 +244,25 @@ impl LiveSecret {
     pub fn unfinished_rotation(&self) -> Option<&str> {
         self.pending_version.as_deref().filter(|pending| self.current_version.as_deref() != Some(*pending))
     }
+}
+
+/// A secret as `ListSecrets` shows it, up to five minutes late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedSecret {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Whether rotation is on.
+    pub is_on: bool,
+    /// The function that it refers to, on or off.
+    pub function_arn: Option<String>,
+    /// Its rules, which stay behind where rotation is off.
+    pub rules: Option<RotationRules>,
+    /// The service that owns it, if any.
+    pub owning_service: Option<String>,
+    /// The region of its primary, where it is a replica.
+    pub replica_of: Option<String>,
 }
 
 /// A stack with the project's tag that no handle names.

@@ -8,6 +8,8 @@ pub mod desired;
 pub mod explanation;
 pub mod live;
 pub mod log;
+pub mod place;
+pub mod policy;
 pub mod rotation;
 pub mod schedule;
 
@@ -18,6 +20,7 @@ pub use desired::{
 };
 pub use live::Live;
 pub use log::LogEvent;
+pub use place::Place;
 pub use rotation::{RotationRules, Schedule};
 
 use std::fmt;

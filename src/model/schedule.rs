@@ -4,11 +4,11 @@
 //! `RotationRulesType`; calendar arithmetic is croner's.
 
 mod cron;
-mod gap;
+mod gaps;
 mod windows;
 
 pub use cron::{Cron, Days};
-pub use gap::worst_gap_hours;
+pub use gaps::{Openings, longest_interval_hours, openings, window_hours, worst_gap_hours};
 pub use windows::{Window, windows};
 
 use super::rotation::Schedule;

@@ -186,6 +186,7 @@ pub(crate) fn live() -> Live {
         orphan_stacks: Vec::new(),
         orphan_secrets: Ok(Vec::new()),
         stacks_unread: None,
+        listed: None,
     }
 }
 

@@ -2,14 +2,17 @@
 //!
 //! This folder knows no client, no clock, no file system and no environment. It holds no prose: [`crate::render`] words it.
 
+pub mod breach;
 pub mod compare;
 pub mod diff;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod fresh;
 pub mod guard;
+pub mod limits;
 pub mod order;
 pub mod parameters;
+pub mod policy;
 #[cfg(test)]
 mod properties;
 pub mod resources;
@@ -17,10 +20,11 @@ pub mod resources;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::model::live::Unread;
-use crate::model::{Address, Kind, RotationRules};
+use crate::model::{Address, Kind, Place, RotationRules};
 
 pub use diff::{Purpose, Scope, diff};
 pub use order::{Step, StepKind, order};
@@ -65,6 +69,12 @@ impl Plan {
     /// Whether a foreseen problem is an error.
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// Whether a limit or a policy keeps all of it from being applied, whatever the other errors.
+    pub fn is_refused(&self) -> bool {
+        let refuses = |kind: &ProblemKind| matches!(kind, ProblemKind::Policy { .. } | ProblemKind::LimitExceeded(_));
+        self.problems.iter().any(|problem| problem.severity == Severity::Error && refuses(&problem.kind))
     }
 
     /// How many runnable changes have an effect.
@@ -507,6 +517,19 @@ pub enum ProblemKind {
         /// The address of what is blocked.
         address: Address,
     },
+    /// A rule of a policy is broken, or its exemption is over. Nothing of the plan is applied.
+    Policy {
+        /// The rule.
+        rule: String,
+        /// What of it, and where.
+        at: Place,
+        /// Where the entry stands that breaks it.
+        declared: Option<Place>,
+        /// How.
+        breach: policy::Breach,
+    },
+    /// The plan goes beyond a limit of the manifest. Nothing of it is applied, unless limits are overridden.
+    LimitExceeded(limits::Exceeded),
     /// It could not be read.
     Unread {
         /// What: `stack`, `configuration`, `policy`, `application`, `secret`.
@@ -577,6 +600,19 @@ pub enum NoteKind {
         /// The statement's id.
         statement: String,
     },
+    /// Secrets that needn't follow a rule.
+    Exempted {
+        /// Which, as patterns.
+        secrets: Vec<String>,
+        /// Why.
+        reason: String,
+        /// The last day.
+        until: NaiveDate,
+        /// Where it says so.
+        at: Place,
+    },
+    /// The plan goes beyond a limit, and is applied all the same.
+    LimitOverridden(limits::Exceeded),
 }
 
 /// Whether an address stands for a function or its stack.

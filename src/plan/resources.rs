@@ -303,7 +303,7 @@ impl<'a> Builder<'a> {
                     let name = unprefixed(&change.address.handle);
                     self.push(&change.address, (ResourceType::Stack, name), before, after, &[change]);
                 }
-                Kind::Function | Kind::Secret => {}
+                _ => {}
             }
         }
     }

@@ -10,6 +10,7 @@ pub mod markdown;
 pub mod plan;
 pub mod plan_json;
 pub mod plan_markdown;
+pub mod policy;
 pub mod problem;
 pub mod report;
 pub mod schedule;
@@ -75,7 +76,7 @@ pub fn safe(text: &str) -> Cow<'_, str> {
 
 /// A count with its noun: `1 secret`, `2 secrets`.
 pub fn count(number: usize, noun: &str) -> String {
-    match noun.strip_suffix('y') {
+    match noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o'])) {
         _ if number == 1 => format!("1 {noun}"),
         Some(stem) => format!("{number} {stem}ies"),
         None => format!("{number} {noun}s"),
@@ -110,5 +111,6 @@ mod tests {
         assert_eq!(count(1, "secret"), "1 secret");
         assert_eq!(count(0, "secret"), "0 secrets");
         assert_eq!(count(2, "entry"), "2 entries");
+        assert_eq!(count(2, "day"), "2 days");
     }
 }

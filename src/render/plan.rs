@@ -9,7 +9,7 @@ use similar::{ChangeTag, TextDiff};
 use crate::model::{Address, Kind};
 use crate::plan::{Action, Change, Effect, FieldChange, Note, NoteKind, Operation, Plan, Reason, Severity, Shown};
 
-use super::{ADD, BOLD, CHANGE, DESTROY, DIM, WARNING, count, paint, problem, safe, some_of};
+use super::{ADD, BOLD, CHANGE, DESTROY, DIM, WARNING, count, paint, policy, problem, safe, some_of};
 
 /// From this length on, a changed value is shown as a diff.
 const LONG: usize = 60;
@@ -228,9 +228,11 @@ fn resources(out: &mut String, plan: &Plan, detail: Detail) {
 fn noun(address: &Address) -> &'static str {
     match address.kind {
         Kind::Function => "function",
-        Kind::Secret => "secret",
+        Kind::Secret | Kind::LiveSecret => "secret",
         Kind::OrphanStack => "orphaned stack",
         Kind::OrphanSecret => "orphaned secret",
+        Kind::Policy => "policy",
+        Kind::Limit => "limit",
     }
 }
 
@@ -386,7 +388,7 @@ fn problems(out: &mut String, plan: &Plan) {
                 groups.push((key, words, Vec::new()));
                 groups.len() - 1
             });
-            groups[place].2.push(found.address.to_string());
+            groups[place].2.push(policy::about(found));
         }
         for (_, words, addresses) in groups {
             out.push('\n');
@@ -454,6 +456,8 @@ pub fn note_words(note: &Note) -> String {
             "its stack stays: with a filter, whether other secrets rotate with it isn't known; a removal without one deletes it"
                 .to_owned()
         }
+        NoteKind::Exempted { secrets, reason, until, at } => policy::exempted(secrets, reason, *until, at),
+        NoteKind::LimitOverridden(exceeded) => policy::overridden(exceeded),
         NoteKind::UnscopedPermission { .. } => {
             "the stack's own statement lets Secrets Manager invoke it for any account, not only this one".to_owned()
         }
@@ -487,4 +491,11 @@ fn summary(out: &mut String, plan: &Plan, mode: Mode) {
         let _ = write!(out, ", {left_out} left out because of errors");
     }
     out.push_str(".\n");
+    if plan.is_refused() {
+        let _ = writeln!(
+            out,
+            "{} policies or limits forbid it, as said above.",
+            paint(DESTROY.bold(), "None of this will be applied:")
+        );
+    }
 }

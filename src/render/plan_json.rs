@@ -17,7 +17,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::model::{Address, Kind};
 use crate::plan::resources::{Attributes, Resource, ResourceAction, ResourceType, Value};
-use crate::plan::{Effect, Plan, Reason, Severity};
+use crate::plan::{Effect, Plan, ProblemKind, Reason, Severity};
 
 use super::{plan as text, problem};
 
@@ -227,6 +227,15 @@ struct ProblemExtension {
     detail: Option<String>,
     /// What to do.
     hints: Vec<String>,
+    /// The rule that is broken, where one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    /// Where the rule or limit stands: `FILE:LINE:COLUMN`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    /// Where the entry stands that breaks the rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declared_at: Option<String>,
 }
 
 /// Something worth knowing.
@@ -288,7 +297,7 @@ fn document(plans: &[Planned<'_>]) -> Document {
     let errored = plan(Plan::has_errors);
     Document {
         format_version: FORMAT_VERSION,
-        applyable: plan(|plan| plan.runnable().next().is_some()),
+        applyable: plan(|plan| plan.runnable().next().is_some()) && !plan(Plan::is_refused),
         complete: !errored && !plan(|plan| plan.partial),
         errored,
         configuration: configuration(&planned, &prior),
@@ -355,7 +364,7 @@ pub(super) fn identity(address: &Address, resource_type: ResourceType, path: &[S
     let resource_type = resource_type.word();
     let name = match address.kind {
         Kind::Function | Kind::Secret => "this",
-        Kind::OrphanStack | Kind::OrphanSecret => "orphan",
+        _ => "orphan",
     };
     let index = address.handle.clone();
     let module = module_address(path).map(|module| format!("{module}.")).unwrap_or_default();
@@ -456,12 +465,20 @@ fn target(plan: &Plan) -> TargetExtension {
             .iter()
             .map(|found| {
                 let words = problem::words(found);
+                let (rule, at, declared_at) = match &found.kind {
+                    ProblemKind::Policy { rule, at, declared, .. } => (Some(rule), Some(at), declared.as_ref()),
+                    ProblemKind::LimitExceeded(exceeded) => (None, Some(&exceeded.at), None),
+                    _ => (None, None, None),
+                };
                 ProblemExtension {
                     address: shown_address(&found.address),
                     severity: if found.severity == Severity::Error { "error" } else { "warning" },
                     summary: words.summary,
                     detail: words.detail,
                     hints: words.hints,
+                    rule: rule.cloned(),
+                    at: at.map(ToString::to_string),
+                    declared_at: declared_at.map(ToString::to_string),
                 }
             })
             .collect(),

@@ -8,7 +8,7 @@ use crate::plan::{Change, Effect, Operation, Plan, Severity, Shown};
 
 use super::markdown::{cell, code_block, code_span, html_code};
 use super::plan::{Mode, action_words, counts, effect_words, note_words, operation, reason_words, value};
-use super::{count, problem, safe, some_of};
+use super::{count, policy, problem, safe, some_of};
 
 /// The longest comment that GitHub takes, in characters. <https://docs.github.com/rest/issues/comments>
 pub const LONGEST: usize = 65_536;
@@ -129,7 +129,7 @@ fn problems(out: &mut String, plans: &[&Plan]) {
         for found in plans.iter().flat_map(|plan| &plan.problems).filter(|found| found.severity == severity) {
             let words = problem::words(found);
             let group = groups.entry(format!("{words:?}")).or_insert_with(|| (words, Vec::new()));
-            group.1.push(found.address.to_string());
+            group.1.push(policy::about(found));
         }
         for (words, addresses) in groups.into_values() {
             let about = some_of(addresses.iter().map(String::as_str), 5);

@@ -19,16 +19,16 @@ pub struct Words {
 }
 
 impl Words {
-    fn new(summary: impl Into<String>) -> Self {
+    pub(super) fn new(summary: impl Into<String>) -> Self {
         Self { summary: summary.into(), detail: None, hints: Vec::new() }
     }
 
-    fn because(mut self, detail: impl Into<String>) -> Self {
+    pub(super) fn because(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
@@ -221,6 +221,8 @@ pub fn words(problem: &Problem) -> Words {
         }
         ProblemKind::UseUnknown => Words::new("whether secrets still rotate with its function can't be known")
             .hint("the reading role needs `secretsmanager:ListSecrets`"),
+        ProblemKind::Policy { rule, at, breach, .. } => super::policy::breach(rule, at, breach),
+        ProblemKind::LimitExceeded(exceeded) => super::policy::limit(exceeded),
         ProblemKind::Unread { what, unread } => {
             Words::new(format!("the {} can't be read: {}", safe(what), unread_words(unread)))
         }

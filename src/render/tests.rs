@@ -8,7 +8,10 @@ use super::report::{left_out, report};
 use crate::apply::{Failure, NotFinished, Outcome, Report};
 use crate::aws::{AwsError, ErrorKind};
 use crate::model::live::Unread;
-use crate::model::{Address, Kind, RotationRules, Schedule};
+use crate::model::policy::AtMost;
+use crate::model::{Address, Kind, Place, RotationRules, Schedule};
+use crate::plan::limits::{Exceeded, Limited};
+use crate::plan::policy::Breach;
 use crate::plan::{
     Action, Change, Effect, FieldChange, Note, NoteKind, Plan, Problem, ProblemKind, Reason, RotateSecret, Severity,
     Shown, Step, StepKind,
@@ -283,14 +286,63 @@ fn problems(t: Texts) -> Vec<Problem> {
         ProblemKind::BlockedBy { address: t.address(Kind::Function, "f") },
         ProblemKind::Unread { what: "stack".into(), unread: denied },
         ProblemKind::Unread { what: "secret".into(), unread: failed },
+        ProblemKind::LimitExceeded(exceeded(t, Limited::Changed, AtMost::Percent(30))),
+        ProblemKind::LimitExceeded(exceeded(t, Limited::RotatingNow, AtMost::Count(1))),
     ];
+    let broken = breaches(t).into_iter().map(|breach| ProblemKind::Policy {
+        rule: t.of("fresh"),
+        at: place(t, Some("max_age_days: 30")),
+        declared: Some(place(t, None)),
+        breach,
+    });
     let one = |(index, kind)| Problem {
         address: t.address(Kind::Secret, &format!("s{index}")),
         name: t.of("name"),
         severity: if index % 5 == 0 { Severity::Warning } else { Severity::Error },
         kind,
     };
-    kinds.into_iter().enumerate().map(one).collect()
+    kinds.into_iter().chain(broken).enumerate().map(one).collect()
+}
+
+fn place(t: Texts, text: Option<&str>) -> Place {
+    Place { file: t.of("security.yaml"), line: 5, column: 3, length: 12, text: text.map(|text| t.of(text)) }
+}
+
+fn exceeded(t: Texts, what: Limited, at_most: AtMost) -> Exceeded {
+    Exceeded { what, count: 4, of: 7, at_most, allowed: at_most.of(7), at: place(t, None) }
+}
+
+/// Every way in which a rule is broken.
+fn breaches(t: Texts) -> Vec<Breach> {
+    let [denied, failed] = t.unread();
+    let days = RotationRules::new(Schedule::AutomaticallyAfterDays(30), None);
+    let (until, secrets) =
+        (chrono::NaiveDate::from_ymd_opt(2026, 1, 31).expect("a date"), vec![t.of("legacy/*"), t.of("old")]);
+    let outside = |day: Option<&str>| Breach::WindowOutside {
+        day: day.map(|day| t.of(day)),
+        hour: 8,
+        length: 1,
+        bounds: t.of("on SAT"),
+    };
+    vec![
+        Breach::Off,
+        Breach::NoSchedule,
+        Breach::UnknownSchedule { rules: t.rules() },
+        Breach::Age { rules: days, hours: 31 * 24, days: 30 },
+        Breach::Age { rules: t.rules(), hours: 750, days: 1 },
+        Breach::Interval { rules: t.rules(), hours: 36, days: 1 },
+        Breach::WindowLength { hours: 24, allowed: 1 },
+        outside(None),
+        outside(Some("MON")),
+        Breach::Label { label: t.of("owner") },
+        Breach::NoCode,
+        Breach::NoAccount,
+        Breach::Effect { effect: t.of("stops-rotation") },
+        Breach::Unread { unread: denied },
+        Breach::Unlisted { unread: failed },
+        Breach::ExemptionOver { secrets: secrets.clone(), until },
+        Breach::ExemptionEnds { secrets, until },
+    ]
 }
 
 fn notes(t: Texts) -> Vec<Note> {
@@ -311,6 +363,13 @@ fn notes(t: Texts) -> Vec<Note> {
         NoteKind::NotOurs { function: t.of("arn:theirs") },
         NoteKind::StackStays,
         NoteKind::UnscopedPermission { statement: t.of("open") },
+        NoteKind::Exempted {
+            secrets: vec![t.of("legacy/*")],
+            reason: t.of("SEC-17"),
+            until: chrono::NaiveDate::from_ymd_opt(2026, 12, 31).expect("a date"),
+            at: place(t, None),
+        },
+        NoteKind::LimitOverridden(exceeded(t, Limited::Stopped, AtMost::Count(1))),
     ];
     let one = |(index, kind)| Note { address: (index % 4 != 0).then(|| t.address(Kind::Secret, "s")), kind };
     kinds.into_iter().enumerate().map(one).collect()

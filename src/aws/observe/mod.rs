@@ -14,9 +14,9 @@ use futures::StreamExt as _;
 use futures::stream;
 
 use super::error::reading;
-use super::reader::{ListedSecret, Reader};
+use super::reader::Reader;
 use crate::model::arn::{Arn, unqualified_function_arn};
-use crate::model::live::{Live, LiveFunction, LiveSecret, Reading, Unread};
+use crate::model::live::{ListedSecret, Live, LiveFunction, LiveSecret, Reading, Unread};
 use crate::model::{Address, Desired, Function, FunctionSource, Kind, PROJECT_TAG, SHARED_TAG, Secret};
 
 /// How many calls of each kind run at a time. AWS's quotas are requests per second, per account and region ("Quotas" in each
@@ -39,6 +39,8 @@ mod budget {
 pub struct ObserveOptions {
     /// Whether to look for what the project owns and no handle names: lists all secrets.
     pub orphans: bool,
+    /// Whether the rotation of all secrets is wanted, for rules that cover what no manifest names: lists all secrets.
+    pub all_secrets: bool,
     /// How many secrets are described at a time.
     pub parallelism: usize,
     /// The functions and secrets to read; the others are left out of the result. `None`: all.
@@ -47,7 +49,7 @@ pub struct ObserveOptions {
 
 impl Default for ObserveOptions {
     fn default() -> Self {
-        Self { orphans: true, parallelism: budget::SECRETS, only: None }
+        Self { orphans: true, all_secrets: false, parallelism: budget::SECRETS, only: None }
     }
 }
 
@@ -142,7 +144,7 @@ impl Reader {
                 (stacks, functions)
             },
             self.selected_secrets(&selection, parallelism, progress),
-            self.listed_secrets(options.orphans),
+            self.listed_secrets(options.orphans || options.all_secrets),
         );
         let mut live = Live {
             account: self.inner.account.clone(),
@@ -153,11 +155,13 @@ impl Reader {
             orphan_stacks: Vec::new(),
             orphan_secrets: Ok(Vec::new()),
             stacks_unread: stacks.unread.clone(),
+            listed: None,
         };
         self.owners(desired, &mut live).await;
-        if let Some(listed) = listed {
+        if let Some(listed) = listed.as_ref().filter(|_| options.orphans) {
             orphans::find(self, desired, &stacks, listed.as_deref(), &mut live);
         }
+        live.listed = listed.filter(|_| options.all_secrets);
         live
     }
 

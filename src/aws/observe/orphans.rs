@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::is_shared;
 use super::stacks::{self, Stacks};
-use crate::aws::reader::{ListedSecret, Reader};
+use crate::aws::reader::Reader;
 use crate::model::arn::unqualified_function_arn;
-use crate::model::live::{Live, LiveStack, OrphanSecret, OrphanStack, Reading, Unread};
+use crate::model::live::{ListedSecret, Live, LiveStack, OrphanSecret, OrphanStack, Reading, Unread};
 use crate::model::{Deployment, Desired};
 
 /// Fills in the orphans, and how many secrets of others a shared function rotates.

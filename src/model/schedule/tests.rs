@@ -246,3 +246,92 @@ proptest! {
         }
     }
 }
+
+/// The longest time between openings, and between the opening of one window and the end of the next, by looking at each
+/// window over a span of years.
+fn gaps_by_looking(rules: &RotationRules, years: i64) -> (u32, u32) {
+    // The moment before the year, so that an opening at its midnight counts too.
+    let from = time("1999-12-31T23:59:59Z");
+    let to = from + TimeDelta::days(years * 146_097 / 400);
+    let all: Vec<Window> = windows(rules, from).take_while(|window| window.opens <= to).collect();
+    let hours = |span: TimeDelta| u32::try_from(span.num_hours()).expect("a positive span");
+    let longest = |gap: fn(&[Window]) -> TimeDelta| all.windows(2).map(|pair| hours(gap(pair))).max().unwrap_or(0);
+    (longest(|pair| pair[1].opens - pair[0].opens), longest(|pair| pair[1].closes - pair[0].opens))
+}
+
+/// Without it, a policy's longest gap could be too short where the calendar is unkind: years without a leap day, months
+/// without a fifth Saturday.
+#[test]
+fn the_worst_gap_is_that_of_the_whole_cycle() {
+    for (text, days) in [
+        ("cron(0 2 29 2 ? *)", 2921),      // 2096 to 2104
+        ("cron(0 2 ? 2 SUN#5 *)", 14_609), // a 29th of February that is a Sunday
+        ("cron(0 2 ? * SAT#5 *)", 119),
+        ("cron(0 2 31 * ? *)", 61),
+        ("cron(0 2 L * ? *)", 31),
+        ("cron(0 2 ? 6 FRIL *)", 371),
+        ("cron(0 2 ? 1,7 MON#1 *)", 189),
+        ("cron(0 2 29,30 2,3 ? *)", 364),
+    ] {
+        let rules = RotationRules { schedule: expression(text), duration_hours: Some(4) };
+        let exact = (longest_interval_hours(&rules.schedule), worst_gap_hours(&rules));
+        // One cycle, and far enough into the next for the gap across its end.
+        let looked = gaps_by_looking(&rules, 450);
+        assert_eq!(exact, (Some(looked.0), Some(looked.1)), "{text}");
+        assert_eq!(looked.0, days * 24, "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Without it, a schedule could leave a secret longer as it is than a policy allows, and the plan would say that it doesn't.
+    #[test]
+    fn worst_gaps_agree_with_brute_force(
+        hour in prop::sample::select(vec!["0", "8", "/8", "0/6", "3,15", "23"]),
+        (month_days, week_days) in prop::sample::select(vec![
+            ("*", "?"), ("1", "?"), ("31", "?"), ("L", "?"), ("1,15", "?"), ("1/3", "?"), ("10-20/5", "?"), ("28,L", "?"), ("MONL", "?"), ("*/7", "?"),
+            ("?", "*"), ("?", "SUN"), ("?", "1"), ("?", "2-6"), ("?", "SAT#5"), ("?", "1#1,4#3"), ("?", "FRIL"), ("?", "7L"), ("?", "L"), ("?", "2/2"), ("?", "TUE,THU#2"),
+        ]),
+        month in prop::sample::select(vec!["*", "1", "2", "1/3", "6-8", "12,1"]),
+        duration in 1_u8..4,
+    ) {
+        // 28 years hold each month on each day of the week; only the turn of a century adds to that.
+        const YEARS: i64 = 28;
+        let text = format!("cron(0 {hour} {month_days} {month} {week_days} *)");
+        if check_window(&expression(&text), Some(duration)).is_err() {
+            return Ok(());
+        }
+        let rules = RotationRules { schedule: expression(&text), duration_hours: Some(duration) };
+        let looked = gaps_by_looking(&rules, YEARS + 1);
+        let exact = (longest_interval_hours(&rules.schedule).expect("valid"), worst_gap_hours(&rules).expect("valid"));
+        prop_assert!(looked.0 <= exact.0 && looked.1 <= exact.1, "{}: {:?} {:?}", text, looked, exact);
+        if !text.contains("31 2 ") && !text.contains("SAT#5") && !text.contains(" 2 ?") {
+            prop_assert_eq!(looked, exact, "{}", text);
+        }
+    }
+
+    /// Without it, days and rates could be judged by other windows than AWS opens.
+    #[test]
+    fn worst_gaps_of_rates(days in 1_u16..400, hours in 4_u32..200, duration in 1_u8..4) {
+        for schedule in [Schedule::AutomaticallyAfterDays(days), expression(&format!("rate({days} days)")), expression(&format!("rate({hours} hours)"))] {
+            let rules = RotationRules { schedule, duration_hours: Some(duration) };
+            let exact = (longest_interval_hours(&rules.schedule).expect("valid"), worst_gap_hours(&rules).expect("valid"));
+            prop_assert_eq!(gaps_by_looking(&rules, 4), exact, "{}", rules);
+        }
+    }
+
+    /// Without it, a window could open at an hour or on a day that a policy's bounds were never compared with.
+    #[test]
+    fn openings_name_each_hour_and_day(text in prop::sample::select(vec![
+        "cron(0 /8 ? * MON,WED#2 *)", "cron(0 3 ? * FRIL *)", "cron(0 3,15 1 * ? *)", "rate(10 hours)", "rate(36 hours)", "rate(7 hours)", "rate(3 days)",
+    ]), day in 0_i64..400) {
+        let rules = RotationRules { schedule: expression(text), duration_hours: None };
+        let named = openings(&rules.schedule).expect("valid");
+        for window in windows(&rules, time("2026-01-01T05:00:00Z") + TimeDelta::days(day)).take(60) {
+            let (hour, weekday) = (window.opens.hour(), window.opens.weekday().num_days_from_sunday());
+            prop_assert!(named.hours.iter().any(|named| u32::from(*named) == hour), "{} {}", text, window.opens);
+            prop_assert!(named.weekdays.as_ref().is_none_or(|days| days.iter().any(|day| u32::from(*day) == weekday)), "{} {}", text, window.opens);
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! Whether rules hold, for what a plan would leave behind.
+//!
+//! A secret is judged on its rotation as it will be: the manifest's where it manages it, else the live one; after a removal,
+//! off. Whatever can't be read can't be judged, and is a breach. Dates come in as a parameter: there is no clock here.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::NaiveDate;
+
+use crate::model::live::{LiveSecret, Reading, Unread};
+use crate::model::policy::{Demand, Exemption, Requirement, Rule, WEEKDAYS, any};
+use crate::model::{Address, Desired, Function, Kind, Live, Place, RotationRules, Secret, arn, schedule};
+
+pub use super::breach::Breach;
+use super::{Action, Change, Note, NoteKind, Plan, Problem, ProblemKind, Purpose, Severity};
+
+/// What a plan is judged on.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The whole manifest, also where filters left something out of the plan.
+    pub desired: &'a Desired,
+    /// What was read.
+    pub live: &'a Live,
+    /// What will be done.
+    pub plan: &'a Plan,
+    /// What for.
+    pub purpose: Purpose,
+    /// The names and ARNs of secrets that other manifests of this run name in this account and region.
+    pub elsewhere: &'a BTreeSet<String>,
+}
+
+/// What came of judging.
+#[derive(Debug, Clone, Default)]
+pub struct Verdict {
+    /// Breaches, and exemptions that are over, as errors; exemptions that end soon as warnings.
+    pub problems: Vec<Problem>,
+    /// The exemptions in force.
+    pub notes: Vec<Note>,
+    /// What couldn't be judged without AWS; empty with it.
+    pub unproven: Vec<Unproven>,
+}
+
+/// What a rule asks and only AWS can answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unproven {
+    /// The rule.
+    pub rule: String,
+    /// What it asks, and where.
+    pub at: Place,
+    /// Why it can't be known.
+    pub why: Why,
+}
+
+/// Why something can't be known offline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// The manifest doesn't manage the rotation of these secrets.
+    NotManaged(Vec<Address>),
+    /// Effects are a plan's.
+    Effects,
+    /// Secrets that no manifest names are only on AWS.
+    Live,
+}
+
+/// Judges a plan by rules of all sources at once.
+pub fn judge<'r>(rules: impl IntoIterator<Item = &'r Rule>, facts: &Facts<'_>, today: NaiveDate) -> Verdict {
+    judged(rules, facts.desired, Some(facts), today)
+}
+
+/// Judges a manifest without AWS, as far as that goes.
+pub fn judge_offline<'r>(rules: impl IntoIterator<Item = &'r Rule>, desired: &Desired, today: NaiveDate) -> Verdict {
+    judged(rules, desired, None, today)
+}
+
+/// Writes a verdict into the plan that was judged.
+pub fn hold(plan: &mut Plan, verdict: Verdict) {
+    plan.problems.extend(verdict.problems);
+    plan.notes.extend(verdict.notes);
+}
+
+fn judged<'r>(
+    rules: impl IntoIterator<Item = &'r Rule>,
+    desired: &Desired,
+    facts: Option<&Facts<'_>>,
+    today: NaiveDate,
+) -> Verdict {
+    let stopped = facts.map(|facts| stopped(facts.plan)).unwrap_or_default();
+    let mut judge = Judge { desired, facts, today, stopped, gaps: HashMap::new(), verdict: Verdict::default() };
+    for rule in rules.into_iter().filter(|rule| rule.scope.has_target(desired.target.name.as_deref())) {
+        judge.rule(rule);
+    }
+    judge.verdict
+}
+
+/// The secrets whose rotation a plan switches off.
+fn stopped(plan: &Plan) -> BTreeSet<Address> {
+    let stops = |change: &&Change| change.action == Action::DisableRotation;
+    plan.runnable().filter(stops).map(|change| change.address.clone()).collect()
+}
+
+/// A secret's rotation, as it will be.
+#[derive(Debug, Clone, Copy)]
+enum Outcome<'a> {
+    /// Off.
+    Off,
+    /// On, by these rules.
+    On(Option<&'a RotationRules>),
+    /// It could not be read.
+    Unread(&'a Unread),
+    /// Only AWS knows.
+    Unknown,
+    /// There is nothing to judge: no such secret, or none that rotates by itself.
+    Nothing,
+}
+
+struct Judge<'a> {
+    desired: &'a Desired,
+    facts: Option<&'a Facts<'a>>,
+    today: NaiveDate,
+    stopped: BTreeSet<Address>,
+    /// The longest interval and the worst gap of rules: a fleet has thousands of secrets and a handful of schedules.
+    gaps: HashMap<RotationRules, Option<(u32, u32)>>,
+    verdict: Verdict,
+}
+
+impl<'a> Judge<'a> {
+    fn rule(&mut self, rule: &Rule) {
+        let exemptions = self.exemptions(rule);
+        for requirement in &rule.requirements {
+            if requirement.demand == Demand::Account && self.desired.target.account.is_none() {
+                self.breach_of_rule(rule, &requirement.at, Severity::Error, Breach::NoAccount);
+            }
+        }
+        let mut unknown: BTreeMap<usize, Vec<Address>> = BTreeMap::new();
+        let mut rotating: BTreeMap<&str, Rotated> = BTreeMap::new();
+        for (handle, secret) in &self.desired.secrets {
+            let address = self.desired.address(Kind::Secret, handle);
+            let name = self.name(handle, secret);
+            if !rule.scope.has_secret(name, &secret.labels) {
+                continue;
+            }
+            let exempt = is_exempt(&exemptions, name);
+            if let Some(function) = &secret.function {
+                rotating.entry(function).or_default().add(exempt);
+            }
+            if exempt {
+                continue;
+            }
+            let outcome = self.outcome(&address, handle, secret);
+            for index in self.secret(rule, &address, name, secret, outcome) {
+                unknown.entry(index).or_default().push(address.clone());
+            }
+        }
+        for (index, secrets) in unknown {
+            self.unproven(rule, &rule.requirements[index].at, Why::NotManaged(secrets));
+        }
+        self.functions(rule, &rotating);
+        self.effects(rule, &exemptions, &rotating);
+        if let Some(covers) = &rule.covers_live {
+            self.live(rule, covers, &exemptions);
+        }
+    }
+
+    /// Says which exemptions of a rule are over, end soon, or hold. The answer: those in force.
+    fn exemptions<'r>(&mut self, rule: &'r Rule) -> Vec<&'r Exemption> {
+        let mut in_force = Vec::new();
+        for exemption in &rule.exempt {
+            let secrets: Vec<String> = exemption.secrets.iter().map(ToString::to_string).collect();
+            let until = exemption.until;
+            if !exemption.is_in_force(self.today) {
+                let breach = Breach::ExemptionOver { secrets, until };
+                self.breach_of_rule(rule, &exemption.at, Severity::Error, breach);
+                continue;
+            }
+            if exemption.ends_soon(self.today) {
+                let breach = Breach::ExemptionEnds { secrets: secrets.clone(), until };
+                self.breach_of_rule(rule, &exemption.at, Severity::Warning, breach);
+            }
+            let kind =
+                NoteKind::Exempted { secrets, reason: exemption.reason.clone(), until, at: exemption.at.clone() };
+            let address = Address::new(self.desired.target.name.as_deref(), Kind::Policy, rule.name.clone());
+            self.verdict.notes.push(Note { address: Some(address), kind });
+            in_force.push(exemption);
+        }
+        in_force
+    }
+
+    /// AWS's name of a secret.
+    fn name(&self, handle: &str, secret: &'a Secret) -> &'a str {
+        let live = self.facts.and_then(|facts| facts.live.secrets.get(handle)).and_then(Reading::found);
+        live.map_or_else(|| arn::secret_name(&secret.name), |live| live.name.as_str())
+    }
+
+    fn outcome(&self, address: &Address, handle: &str, secret: &'a Secret) -> Outcome<'a> {
+        if self.stopped.contains(address) {
+            return Outcome::Off;
+        }
+        let removes = self.facts.is_some_and(|facts| facts.purpose == Purpose::Destroy);
+        match (secret.rotation.enabled, &secret.rotation.rules) {
+            (Some(false), _) if !removes => return Outcome::Off,
+            (Some(true), Some(rules)) if !removes => return Outcome::On(Some(rules)),
+            _ => {}
+        }
+        let Some(facts) = self.facts else { return Outcome::Unknown };
+        match facts.live.secrets.get(handle) {
+            Some(Reading::Found(live)) => of_live(live),
+            Some(Reading::Unread(unread)) => Outcome::Unread(unread),
+            // Absent: there is an error for that. Not read: a filter leaves it alone.
+            Some(Reading::Absent) | None => Outcome::Nothing,
+        }
+    }
+
+    /// Judges a secret of the manifest. The answer: the requirements that can't be judged.
+    fn secret(
+        &mut self,
+        rule: &Rule,
+        address: &Address,
+        name: &str,
+        secret: &Secret,
+        outcome: Outcome<'_>,
+    ) -> Vec<usize> {
+        let mut unknown = Vec::new();
+        let mut is_off = false;
+        for (index, requirement) in rule.requirements.iter().enumerate() {
+            let breach = match &requirement.demand {
+                Demand::Label(label) if !secret.labels.contains_key(label) => {
+                    Some(Breach::Label { label: label.clone() })
+                }
+                demand if demand.is_of_rotation() && matches!(outcome, Outcome::Unknown) => {
+                    unknown.push(index);
+                    None
+                }
+                demand => self.rotation(demand, outcome),
+            };
+            // That rotation is off, or can't be read, is said once for a rule, whatever it asks of it.
+            let once = matches!(breach, Some(Breach::Off | Breach::Unread { .. }));
+            if let Some(breach) = breach.filter(|_| !(once && is_off)) {
+                is_off |= once;
+                self.breach(rule, requirement, address, name, breach);
+            }
+        }
+        unknown
+    }
+
+    /// How a rotation breaks what is asked of it.
+    fn rotation(&mut self, demand: &Demand, outcome: Outcome<'_>) -> Option<Breach> {
+        if !demand.is_of_rotation() {
+            return None;
+        }
+        let rules = match outcome {
+            // Windows that never open lie inside all bounds.
+            Outcome::Off => return (!matches!(demand, Demand::Window(_))).then_some(Breach::Off),
+            Outcome::Unread(unread) => return Some(Breach::Unread { unread: unread.clone() }),
+            Outcome::Unknown | Outcome::Nothing => return None,
+            Outcome::On(_) if *demand == Demand::Enabled => return None,
+            Outcome::On(None) => return Some(Breach::NoSchedule),
+            Outcome::On(Some(rules)) => rules,
+        };
+        let gaps = *self.gaps.entry(rules.clone()).or_insert_with_key(|rules| {
+            Some((schedule::longest_interval_hours(&rules.schedule)?, schedule::worst_gap_hours(rules)?))
+        });
+        let Some(((interval, age), length)) = gaps.zip(schedule::window_hours(rules)) else {
+            return Some(Breach::UnknownSchedule { rules: rules.clone() });
+        };
+        match demand {
+            Demand::MaxAge(days) if age > days * 24 => {
+                Some(Breach::Age { rules: rules.clone(), hours: age, days: *days })
+            }
+            Demand::MaxInterval(days) if interval > days * 24 => {
+                Some(Breach::Interval { rules: rules.clone(), hours: interval, days: *days })
+            }
+            Demand::Window(bounds) => match bounds.max_hours.filter(|allowed| length > *allowed) {
+                Some(allowed) => Some(Breach::WindowLength { hours: length, allowed }),
+                None => bounds.first_outside(rules).map(|(day, hour)| Breach::WindowOutside {
+                    day: day.and_then(|day| WEEKDAYS.get(usize::from(day))).map(ToString::to_string),
+                    hour,
+                    length,
+                    bounds: bounds.to_string(),
+                }),
+            },
+            _ => None,
+        }
+    }
+
+    /// Judges the code of the functions that a rule holds for.
+    fn functions(&mut self, rule: &Rule, rotating: &BTreeMap<&str, Rotated>) {
+        let Some(requirement) = rule.requirements.iter().find(|one| one.demand == Demand::Code) else { return };
+        for (handle, function) in &self.desired.functions {
+            let lacks = function.deployment().is_some_and(|deployment| deployment.code.is_none());
+            if lacks && is_of(rule, function, rotating.get(handle.as_str())) {
+                let address = self.desired.address(Kind::Function, handle);
+                self.breach(rule, requirement, &address, &function.name, Breach::NoCode);
+            }
+        }
+    }
+
+    /// Judges the effects of a plan's changes.
+    fn effects(&mut self, rule: &Rule, exemptions: &[&Exemption], rotating: &BTreeMap<&str, Rotated>) {
+        let forbidden: Vec<(&Requirement, &str)> = rule
+            .requirements
+            .iter()
+            .filter_map(|requirement| match &requirement.demand {
+                Demand::Forbid(effect) => Some((requirement, effect.as_str())),
+                _ => None,
+            })
+            .collect();
+        let Some(facts) = self.facts else {
+            for (requirement, _) in forbidden.into_iter().take(1) {
+                self.unproven(rule, &requirement.at, Why::Effects);
+            }
+            return;
+        };
+        if forbidden.is_empty() {
+            return;
+        }
+        let meant: Vec<&Change> =
+            facts.plan.runnable().filter(|change| self.is_meant(rule, exemptions, rotating, change)).collect();
+        for change in meant {
+            for (requirement, word) in &forbidden {
+                if change.effects.iter().any(|effect| effect.word() == *word) {
+                    let breach = Breach::Effect { effect: (*word).to_owned() };
+                    self.breach(rule, requirement, &change.address, &change.name, breach);
+                }
+            }
+        }
+    }
+
+    /// Whether a rule holds for what a change concerns.
+    fn is_meant(
+        &self,
+        rule: &Rule,
+        exemptions: &[&Exemption],
+        rotating: &BTreeMap<&str, Rotated>,
+        change: &Change,
+    ) -> bool {
+        let none = BTreeMap::new();
+        match change.address.kind {
+            Kind::Function => {
+                let function = self.desired.functions.get(&change.address.handle);
+                function.is_some_and(|one| is_of(rule, one, rotating.get(change.address.handle.as_str())))
+            }
+            Kind::OrphanStack => rule.scope.has_labelled(&none),
+            _ => {
+                let labels = self.desired.secrets.get(&change.address.handle).map(|secret| &secret.labels);
+                let labels = labels.filter(|_| change.address.kind == Kind::Secret).unwrap_or(&none);
+                rule.scope.has_secret(&change.name, labels) && !is_exempt(exemptions, &change.name)
+            }
+        }
+    }
+
+    /// Judges the live secrets that no manifest names.
+    fn live(&mut self, rule: &Rule, covers: &Place, exemptions: &[&Exemption]) {
+        let Some(facts) = self.facts else {
+            self.unproven(rule, covers, Why::Live);
+            return;
+        };
+        let listed = match &facts.live.listed {
+            Some(Ok(listed)) => listed,
+            Some(Err(unread)) => {
+                let breach = Breach::Unlisted { unread: unread.clone() };
+                self.breach_of_rule(rule, covers, Severity::Error, breach);
+                return;
+            }
+            None => return,
+        };
+        let target = self.desired.target.name.as_deref();
+        let named = names(self.desired, facts.live);
+        let (none, orphans) = (BTreeMap::new(), |name: &str| Address::new(target, Kind::OrphanSecret, name));
+        for secret in listed {
+            let is_named = [Some(secret.name.as_str()), Some(secret.arn.as_str()), arn_without_suffix(&secret.arn)]
+                .into_iter()
+                .flatten()
+                .any(|name| named.contains(name) || facts.elsewhere.contains(name));
+            // A replica rotates with its primary, in another region.
+            if is_named || secret.replica_of.is_some() || !rule.scope.has_secret(&secret.name, &none) {
+                continue;
+            }
+            if is_exempt(exemptions, &secret.name) {
+                continue;
+            }
+            let outcome = if !secret.is_on || self.stopped.contains(&orphans(&secret.name)) {
+                Outcome::Off
+            } else {
+                Outcome::On(secret.rules.as_ref())
+            };
+            let address = Address::new(target, Kind::LiveSecret, secret.name.clone());
+            let mut is_off = false;
+            for requirement in &rule.requirements {
+                let Some(breach) = self.rotation(&requirement.demand, outcome) else { continue };
+                let off = breach == Breach::Off;
+                if !(off && is_off) {
+                    self.breach(rule, requirement, &address, &secret.name, breach);
+                }
+                is_off |= off;
+            }
+        }
+    }
+
+    fn breach(&mut self, rule: &Rule, requirement: &Requirement, address: &Address, name: &str, breach: Breach) {
+        let declared = self.desired.places.get(address).cloned();
+        let kind = ProblemKind::Policy { rule: rule.name.clone(), at: requirement.at.clone(), declared, breach };
+        let (address, name) = (address.clone(), name.to_owned());
+        self.verdict.problems.push(Problem { address, name, severity: Severity::Error, kind });
+    }
+
+    /// What is wrong with a rule as a whole, or with the target that it is held against.
+    fn breach_of_rule(&mut self, rule: &Rule, at: &Place, severity: Severity, breach: Breach) {
+        let address = Address::new(self.desired.target.name.as_deref(), Kind::Policy, rule.name.clone());
+        let kind = ProblemKind::Policy { rule: rule.name.clone(), at: at.clone(), declared: None, breach };
+        self.verdict.problems.push(Problem { address, name: rule.name.clone(), severity, kind });
+    }
+
+    fn unproven(&mut self, rule: &Rule, at: &Place, why: Why) {
+        self.verdict.unproven.push(Unproven { rule: rule.name.clone(), at: at.clone(), why });
+    }
+}
+
+/// How many secrets that a rule matches rotate with a function, and whether all of them are exempt.
+#[derive(Debug, Clone, Copy, Default)]
+struct Rotated {
+    secrets: usize,
+    exempt: usize,
+}
+
+impl Rotated {
+    fn add(&mut self, exempt: bool) {
+        self.secrets += 1;
+        self.exempt += usize::from(exempt);
+    }
+}
+
+/// Whether a rule holds for a function: it matches the function itself, or a secret that rotates with it; and not all of
+/// those secrets are exempt.
+fn is_of(rule: &Rule, function: &Function, rotated: Option<&Rotated>) -> bool {
+    match rotated {
+        Some(rotated) => rotated.exempt < rotated.secrets,
+        None => rule.scope.has_labelled(&function.labels),
+    }
+}
+
+fn is_exempt(exemptions: &[&Exemption], name: &str) -> bool {
+    exemptions.iter().any(|exemption| any(&exemption.secrets, name))
+}
+
+fn of_live(live: &LiveSecret) -> Outcome<'_> {
+    if live.deleted || live.replica_of.is_some() {
+        Outcome::Nothing
+    } else if live.is_on() {
+        Outcome::On(live.rules.as_ref())
+    } else {
+        Outcome::Off
+    }
+}
+
+/// The names and ARNs by which a manifest names secrets.
+pub fn names(desired: &Desired, live: &Live) -> BTreeSet<String> {
+    let found = live.secrets.values().filter_map(Reading::found);
+    let found = found.flat_map(|secret| [secret.name.clone(), secret.arn.clone()]);
+    desired.secrets.values().map(|secret| secret.name.clone()).chain(found).collect()
+}
+
+fn arn_without_suffix(arn: &str) -> Option<&str> {
+    arn.rsplit_once('-').map(|(partial, _)| partial)
+}
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

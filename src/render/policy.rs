@@ -1,0 +1,208 @@
+//! The words of policies and limits: how a rule is broken, who is exempt, what a plan goes beyond.
+
+use crate::diagnostic::{Diagnostic, Position};
+use crate::model::{Place, RotationRules, Schedule};
+use crate::plan::limits::{Exceeded, Limited};
+use crate::plan::policy::{Breach, Unproven, Why};
+use crate::plan::{Problem, ProblemKind, Severity};
+
+use super::problem::{Words, unread_words};
+use super::{count, safe, some_of};
+
+/// A broken rule in words. The detail says where the rule stands, with its line.
+pub(super) fn breach(rule: &str, at: &Place, breach: &Breach) -> Words {
+    let rule = safe(rule);
+    let place = match &at.text {
+        Some(text) => format!("{}: {}", safe(&at.to_string()), safe(text.trim())),
+        None => safe(&at.to_string()).into_owned(),
+    };
+    let words = match breach {
+        Breach::Off => Words::new(format!("rotation is off, and the rule `{rule}` wants it on")),
+        Breach::NoSchedule => Words::new(format!("AWS shows no schedule, so that the rule `{rule}` can't be judged")),
+        Breach::UnknownSchedule { rules } => Words::new(format!(
+            "the live schedule `{}` isn't understood here, so that the rule `{rule}` can't be judged",
+            safe(&rules.to_string())
+        ))
+        .hint("state the secret's schedule in the manifest"),
+        Breach::Age { rules, hours, days } => {
+            let words = Words::new(format!(
+                "up to {} may lie between two rotations, and the rule `{rule}` allows {}",
+                span(*hours),
+                count(*days as usize, "day")
+            ));
+            age_hint(words, rules, *hours, *days)
+        }
+        Breach::Interval { rules, hours, days } => Words::new(format!(
+            "windows open up to {} apart ({}), and the rule `{rule}` allows {}",
+            span(*hours),
+            safe(&rules.schedule.to_string()),
+            count(*days as usize, "day")
+        )),
+        Breach::WindowLength { hours, allowed } => Words::new(format!(
+            "windows last {}, and the rule `{rule}` allows {}",
+            count(usize::from(*hours), "hour"),
+            count(usize::from(*allowed), "hour")
+        ))
+        .hint(format!("state a shorter one: `duration: {allowed}h`")),
+        Breach::WindowOutside { day, hour, length, bounds } => {
+            let day = day.as_ref().map_or_else(|| "any day".to_owned(), |day| safe(day).into_owned());
+            Words::new(format!(
+                "a window may open on {day} at {hour:02}:00 for {}, and the rule `{rule}` allows {} (UTC)",
+                count(usize::from(*length), "hour"),
+                safe(bounds)
+            ))
+        }
+        Breach::Label { label } => {
+            let label = safe(label);
+            Words::new(format!("it has no label `{label}`, which the rule `{rule}` wants"))
+                .hint(format!("add it: `labels: {{{label}: …}}`"))
+        }
+        Breach::NoCode => Words::new(format!("it has no `code:`, which the rule `{rule}` wants of deployed functions")),
+        Breach::NoAccount => {
+            Words::new("the target doesn't state its `account`").hint("add it to the target, quoted: twelve digits")
+        }
+        Breach::Effect { effect } => {
+            Words::new(format!("the plan's effect `{}` is forbidden by the rule `{rule}`", safe(effect)))
+        }
+        Breach::Unread { unread } => Words::new(format!(
+            "its rotation can't be read, so that the rule `{rule}` can't be judged: {}",
+            unread_words(unread)
+        )),
+        Breach::Unlisted { unread } => Words::new(format!(
+            "it covers secrets that no manifest names, and those can't be listed: {}",
+            unread_words(unread)
+        ))
+        .hint("the reading role needs `secretsmanager:ListSecrets` on `*`"),
+        Breach::ExemptionOver { secrets, until } => {
+            Words::new(format!("the exemption of {} ended with {until}", patterns(secrets)))
+                .hint("remove it once the secrets follow the rule; or give it another day")
+        }
+        Breach::ExemptionEnds { secrets, until } => {
+            Words::new(format!("the exemption of {} ends with {until}", patterns(secrets)))
+                .hint("after that day, what it exempts is an error")
+        }
+    };
+    words.because(place)
+}
+
+/// What to write instead, where a number can be named.
+fn age_hint(words: Words, rules: &RotationRules, hours: u32, days: u32) -> Words {
+    let window = crate::model::schedule::window_hours(rules).unwrap_or(0);
+    let apart = span(hours.saturating_sub(u32::from(window)));
+    let words = words.hint(format!(
+        "`{}` opens windows up to {apart} apart, and they last {}",
+        safe(&rules.schedule.to_string()),
+        count(usize::from(window), "hour")
+    ));
+    match rules.schedule {
+        Schedule::AutomaticallyAfterDays(_) => match (days * 24).saturating_sub(u32::from(window)) / 24 {
+            0 => words,
+            fits => words.hint(format!("with this window, `automatically_after_days: {fits}` is the most")),
+        },
+        Schedule::Expression(_) => words,
+    }
+}
+
+/// A span of hours, in days where they are whole.
+fn span(hours: u32) -> String {
+    let (days, rest) = (count((hours / 24) as usize, "day"), count((hours % 24) as usize, "hour"));
+    match (hours / 24, hours % 24) {
+        (0, _) => rest,
+        (_, 0) => days,
+        _ => format!("{days} and {rest}"),
+    }
+}
+
+fn patterns(secrets: &[String]) -> String {
+    some_of(secrets.iter().map(String::as_str), 5)
+}
+
+/// A limit that a plan goes beyond, in words.
+pub(super) fn limit(exceeded: &Exceeded) -> Words {
+    let place = safe(&exceeded.at.to_string()).into_owned();
+    let place = match &exceeded.at.text {
+        Some(text) => format!("{place}: {}", safe(text.trim())),
+        None => place,
+    };
+    Words::new(numbers(exceeded, "would ")).because(place).hint("if that is what you want: `--override-limits`")
+}
+
+/// How far a plan goes beyond a limit.
+fn numbers(exceeded: &Exceeded, would: &str) -> String {
+    let Exceeded { count: number, of, at_most, allowed, .. } = exceeded;
+    let one = *number == 1;
+    let verb = match (exceeded.what, one && would.is_empty()) {
+        (Limited::Changed, true) => "gets another rotation",
+        (Limited::Changed, false) => "get another rotation",
+        (Limited::Stopped, true) => "stops rotating",
+        (Limited::Stopped, false) => "stop rotating",
+        (Limited::RotatingNow, true) => "rotates now",
+        (Limited::RotatingNow, false) => "rotate now",
+    };
+    let limit = at_most.to_string();
+    let meaning = if limit == allowed.to_string() { String::new() } else { format!(" ({limit})") };
+    format!("{number} of {} {would}{verb}, and at most {allowed} may{meaning}", count(*of, "secret"))
+}
+
+/// What is said where a limit is overridden.
+pub fn overridden(exceeded: &Exceeded) -> String {
+    let Place { file, line, .. } = &exceeded.at;
+    format!("limits of {}:{line} overridden: {}", safe(file), numbers(exceeded, ""))
+}
+
+/// An exemption in words.
+pub(super) fn exempted(secrets: &[String], reason: &str, until: chrono::NaiveDate, at: &Place) -> String {
+    format!("exempts {} until {until}: {} ({})", patterns(secrets), safe(reason), safe(&at.to_string()))
+}
+
+/// What a problem concerns: its address, and where its entry stands if a rule is broken there.
+pub fn about(problem: &Problem) -> String {
+    match &problem.kind {
+        ProblemKind::Policy { declared: Some(declared), .. } => format!("{} ({declared})", problem.address),
+        _ => problem.address.to_string(),
+    }
+}
+
+/// What couldn't be judged offline, as a line for people.
+pub fn unproven(unproven: &Unproven) -> String {
+    let (rule, at) = (safe(&unproven.rule), safe(&unproven.at.to_string()).into_owned());
+    let why = match &unproven.why {
+        Why::NotManaged(secrets) => {
+            let names: Vec<String> = secrets.iter().map(ToString::to_string).collect();
+            let is = if names.len() == 1 { "its rotation isn't" } else { "their rotation isn't" };
+            format!("{}: {is} managed here, and the live one is judged", some_of(names.iter().map(String::as_str), 5))
+        }
+        Why::Effects => "effects are a plan's".to_owned(),
+        Why::Live => "secrets that no manifest names are only on AWS".to_owned(),
+    };
+    format!("not provable offline: rule `{rule}` ({at}): {why}")
+}
+
+/// A broken rule as a diagnostic of manifests: at the entry that breaks it, or at the rule itself where no entry does.
+///
+/// `line` fills in the entry's line.
+pub fn diagnostic(problem: &Problem, line: impl Fn(&Place) -> Place) -> Option<Diagnostic> {
+    let ProblemKind::Policy { rule, at, declared, breach: kind } = &problem.kind else { return None };
+    let words = breach(rule, at, kind);
+    let about = if declared.is_some() { String::new() } else { format!("rule `{rule}`: ") };
+    let summary = format!("{about}{}", words.summary);
+    let mut found = match problem.severity {
+        Severity::Error => Diagnostic::error("policy", summary),
+        Severity::Warning => Diagnostic::warning("policy", summary),
+    };
+    match declared {
+        Some(declared) => {
+            found.position = Some(position(line(declared)));
+            found.related.push((position(at.clone()), format!("the rule `{rule}`")));
+        }
+        None => found.position = Some(position(at.clone())),
+    }
+    found.hints = words.hints;
+    found.targets.extend(problem.address.target.clone());
+    Some(found)
+}
+
+fn position(place: Place) -> Position {
+    let Place { file, line, column, length, text } = place;
+    Position { file: file.into(), line: line as usize, column: column as usize, length: length as usize, text }
+}
