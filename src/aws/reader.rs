@@ -253,8 +253,8 @@ impl Reader {
         Ok(None)
     }
 
-    /// The events of a log group since a moment (`FilterLogEvents`), oldest first; of very many, the newest. A group that doesn't
-    /// exist has none: Lambda makes it with a function's first words.
+    /// The events of a log group since a moment (`FilterLogEvents`), oldest first. Of more than 5,000 the newest, as far as 50 pages
+    /// lead: AWS gives them in the order of time. A group that doesn't exist has none: Lambda makes it with a function's first words.
     ///
     /// What a function logs is its author's; it may hold anything, and is for people who asked for it.
     pub async fn log(&self, group: &str, since: i64) -> Result<Vec<LogEvent>, AwsError> {

@@ -15,6 +15,9 @@ use super::output;
 /// How many functions' logs are shown: who has more broken at once looks at one first.
 const FUNCTIONS: usize = 5;
 
+/// How many versions are asked when they were made.
+const VERSIONS: usize = 3;
+
 /// How long before its version's creation a rotation's log is read from, in milliseconds: clocks of services differ a little.
 const MARGIN: i64 = 5_000;
 
@@ -34,7 +37,11 @@ pub async fn show(report: &Report, reader: &Reader) {
     }
     for ((function, group), rotations) in functions.iter().take(FUNCTIONS) {
         let text = match read(reader, group, rotations).await {
-            Ok(events) => {
+            Ok(None) => format!(
+                "the log of {} isn't shown: the rotation's version has gone by now, and with it when it began",
+                safe(function)
+            ),
+            Ok(Some(events)) => {
                 let about: Vec<&str> =
                     rotations.iter().flat_map(|(step, rest)| [rest.version.as_str(), step.name.as_str()]).collect();
                 function_log(function, group, &events, &about)
@@ -56,14 +63,13 @@ pub async fn show(report: &Report, reader: &Reader) {
     }
 }
 
-/// What a function has logged since the first of its rotations began.
-async fn read(reader: &Reader, group: &str, rotations: &[Unfinished<'_>]) -> Result<Vec<LogEvent>, AwsError> {
-    // They were asked for side by side: one of them says when.
-    let Some((step, rest)) = rotations.first() else { return Ok(Vec::new()) };
-    let began = reader.version_created(&step.name, &rest.version).await?;
-    match began {
-        Some(began) => reader.log(group, began - MARGIN).await,
-        // A test's version can have gone by now, and its words with it.
-        None => Ok(Vec::new()),
+/// What a function has logged since its rotations began; `None` where no version tells any more when that was.
+async fn read(reader: &Reader, group: &str, rotations: &[Unfinished<'_>]) -> Result<Option<Vec<LogEvent>>, AwsError> {
+    // They were asked for side by side, so the first that is still there says when; a test's version goes with its test.
+    for (step, rest) in rotations.iter().take(VERSIONS) {
+        if let Some(began) = reader.version_created(&step.name, &rest.version).await? {
+            return reader.log(group, began - MARGIN).await.map(Some);
+        }
     }
+    Ok(None)
 }

@@ -34,7 +34,8 @@ pub fn function_log(function: &str, group: &str, events: &[LogEvent], about: &[&
     let mut out = String::new();
     let invocations = invocations(events);
     let failed: Vec<&Invocation> = invocations.iter().filter(|one| one.has_failed()).collect();
-    let chosen = failed.iter().rev().find(|one| one.speaks_of(about)).or(failed.last()).copied().or(invocations.last());
+    let of_these = failed.iter().rev().find(|one| one.speaks_of(about)).copied();
+    let chosen = of_these.or(failed.last().copied()).or(invocations.last());
     let title = format!("the log of {}", safe(function));
     let Some(chosen) = chosen else {
         let _ = writeln!(
@@ -50,9 +51,13 @@ pub fn function_log(function: &str, group: &str, events: &[LogEvent], about: &[&
         return out;
     };
     let many = match failed.len() {
-        0 | 1 => String::new(),
+        0 => " (no invocation has failed; the last one)".to_owned(),
+        1 => String::new(),
         number => format!(" (the last of {})", count(number, "failed invocation")),
     };
+    // A function may rotate other secrets at the same time, and not every error says which it concerns.
+    let many =
+        if of_these.is_none() && !failed.is_empty() { format!("{many}, which doesn't name the secret") } else { many };
     let _ = writeln!(out, "{}, {}{many}:", paint(BOLD, &title), safe(group));
     let lines: Vec<(i64, &str)> =
         chosen.events.iter().flat_map(|event| event.message.lines().map(|line| (event.at, line))).collect();

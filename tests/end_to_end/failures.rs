@@ -14,6 +14,7 @@ fn a_function_that_raises_is_reported_as_not_finished_and_the_others_go_on() {
     let world = World::new();
     world.create_secret("good", "first");
     world.create_secret("bad", "first");
+    world.create_secret("bad-too", "first");
     good_code(&world);
     world.write("bad/lambda_function.py", "def lambda_handler(event, context):\n    raise RuntimeError('no login')\n");
     world.write(
@@ -27,10 +28,14 @@ functions:
 secrets:
   good: {function: SecretsManagerGood}
   bad: {function: SecretsManagerBad}
+  bad-too: {function: SecretsManagerBad}
 ",
     );
     // The deadline is for the function that raises, not for the making of its runtime.
     prepare_runtime();
+    // What a function logs may hold anything: nobody sees it unasked.
+    let unasked = ["apply", "--auto-approve", "--rotation-timeout", "3s", "--target", "secret.bad-too"];
+    world.rotator(&unasked).exits(4).says("not finished: secret.bad-too").keeps_silent_about("no login");
     let output =
         world.rotator(&["apply", "--auto-approve", "--rotation-timeout", "20s", "--show-function-logs"]).exits(4);
     let version = world.version("bad", "AWSPENDING").expect("AWS keeps trying");

@@ -119,6 +119,22 @@ fn the_same_plan_goes_on_after_a_killed_apply() {
     world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.");
 }
 
+/// Without it, whoever follows an apply by its lines would miss its end, or stumble over a line for people.
+#[test]
+fn an_apply_speaks_in_lines_of_json() {
+    let world = world();
+    world.rotator(&["apply", "--json"]).exits(1).says("`--json` goes with `--auto-approve`");
+    let text = world.rotator(&["apply", "--auto-approve", "--json"]).exits(0).stdout;
+    assert!(!text.contains("marked-value"), "an environment value is in the lines");
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).count();
+    assert_eq!((of("version"), of("planned_change"), of("change_summary")), (1, 4, 2), "{text}");
+    assert_eq!(of("apply_start"), of("apply_complete"), "{text}");
+    let last = lines.last().expect("there are lines");
+    assert_eq!((&last["changes"]["operation"], &last["rotator"]["applied"]), (&"apply".into(), &2.into()));
+}
+
 /// Without it, the published format could drift away from its schema, or show what is private.
 #[test]
 fn plans_in_json_satisfy_their_schema() {
