@@ -130,6 +130,7 @@ async fn confirmed(
     options: &Options,
     wishes: Wishes,
 ) -> Result<u8, Printed> {
+    saved::check_world(saved, session)?;
     let (mut prepared, failed) = session.prepare_settled(saved.purpose, options.stack_timeout).await;
     session.notices();
     if let Some(printed) = failed {

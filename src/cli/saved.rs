@@ -18,7 +18,7 @@ use crate::render::plan_json::Planned;
 use crate::render::{safe, some_of};
 
 use super::output;
-use super::session::{Prepared, Printed};
+use super::session::{Prepared, Printed, Session};
 
 /// How the first line begins: no manifest does.
 const MAGIC: &str = r#"{"format":"rotator-plan","#;
@@ -46,6 +46,8 @@ pub struct Saved {
     pub paths: Vec<PathBuf>,
     /// The filters.
     pub filters: Vec<String>,
+    /// Whether AWS was the sandbox of that run: a rehearsal is no review of the real one, whose account may have the same number.
+    pub rehearsal: bool,
     /// The SHA-256 of each file that was read: manifests, their parts, the variables' files.
     pub files: BTreeMap<PathBuf, String>,
     /// The SHA-256 of each function's package, by address.
@@ -81,7 +83,7 @@ impl Saved {
     pub fn new(
         purpose: Purpose,
         (paths, filters): (&[PathBuf], &[String]),
-        manifests: &[Manifest],
+        session: &Session,
         prepared: &[Prepared],
     ) -> Self {
         let plan = |one: &Prepared| SavedPlan { plan: one.plan.clone(), resources: one.resources() };
@@ -89,7 +91,8 @@ impl Saved {
             purpose,
             paths: paths.to_vec(),
             filters: filters.to_vec(),
-            files: hashes(manifests),
+            rehearsal: session.is_rehearsal(),
+            files: hashes(session.manifests()),
             code: packages(prepared),
             policies: BTreeMap::new(),
             override_limits: false,
@@ -208,6 +211,16 @@ pub fn check_policies(saved: &Saved, policies: &Policies) -> Result<(), Printed>
 
 fn policy_hashes(policies: &Policies) -> impl Iterator<Item = (PathBuf, String)> {
     policies.files.iter().map(|file| (file.path.clone(), hex(file.text.as_bytes())))
+}
+
+/// Refuses to do for real what was planned in a sandbox, and the other way round.
+pub fn check_world(saved: &Saved, session: &Session) -> Result<(), Printed> {
+    let summary = match (saved.rehearsal, session.is_rehearsal()) {
+        (true, false) => "the plan was made in a sandbox; nothing was changed",
+        (false, true) => "the plan was made for AWS, and this is a sandbox; nothing was changed",
+        _ => return Ok(()),
+    };
+    Err(refuse(summary, &[again()]))
 }
 
 /// Refuses where other files are read, or other code is packaged, than the plan was made from.

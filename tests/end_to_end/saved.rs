@@ -77,6 +77,7 @@ fn a_plan_from_other_inputs_is_refused() {
         .says("the plan is for project saved in account 123456789012")
         .says("999999999999");
 
+    world.rotator(&["apply", "--sandbox", "a.plan"]).exits(3).says("the plan was made for AWS, and this is a sandbox");
     world.rotator(&["apply", "a.plan", "--prune"]).exits(1).says("a saved plan is applied as it stands");
     world.rotator(&["apply", "a.plan"]).exits(0).says("Apply complete!");
 }
