@@ -140,16 +140,29 @@ fn compare(saved: &Plan, now: &Plan, planned: &Change, found: &Change, stack_don
         let kind = new_problem(saved, now, &found.address);
         return vec![kind.map_or(StaleKind::OtherAction, StaleKind::Problem)];
     }
-    if !same_action(&planned.action, &found.action) {
-        let moved = moved_fields(planned, found, stack_done);
+    let progressed = stack_done || is_half_done(&planned.action, &found.action);
+    if !progressed && !same_action(&planned.action, &found.action) {
+        let moved = moved_fields(planned, found, false);
         return if moved.is_empty() { vec![StaleKind::OtherAction] } else { moved };
     }
-    let mut stale = moved_fields(planned, found, stack_done);
+    if stack_done && !same_action(&planned.action, &found.action) {
+        return vec![StaleKind::OtherAction];
+    }
+    let mut stale = moved_fields(planned, found, progressed);
     // Code that a stack's change put back is replaced again: that is how a deployment goes.
     let expected = |effect: &Effect| stack_done && *effect == Effect::ReplacesCode;
     let new = found.effects.difference(&planned.effects).filter(|effect| !expected(effect));
     stale.extend(new.map(|effect| StaleKind::NewEffect(*effect)));
     stale
+}
+
+/// Whether a change of two halves has its first half behind it: what was in the way is gone, and what follows isn't there yet.
+fn is_half_done(planned: &Action, found: &Action) -> bool {
+    matches!(
+        (planned, found),
+        (Action::DeployStack { replaces: Some(_), .. }, Action::DeployStack { replaces: None, .. })
+            | (Action::AddPermission { replace: true }, Action::AddPermission { replace: false })
+    )
 }
 
 /// Whether two actions are the same one on the same thing; what they set is compared as attributes.
@@ -297,6 +310,36 @@ mod tests {
         assert!(
             confirmed.plan.changes.iter().all(|change| change.after.iter().all(|after| *after < now.changes.len()))
         );
+    }
+
+    /// Without it, an apply that was killed between the two halves of a replacement could not go on.
+    #[test]
+    fn a_replacement_goes_on_after_its_first_half() {
+        let (desired, mut live) = (desired(), live());
+        let mut foreign = statement();
+        foreign.source_account = Some("999999999999".into());
+        live_function(&mut live).policy = Reading::Found(vec![foreign]);
+        let saved = plan(&desired, &live);
+        assert!(
+            saved.changes.iter().any(|change| change.action == Action::AddPermission { replace: true }),
+            "{saved:?}"
+        );
+        live_function(&mut live).policy = Reading::Found(Vec::new());
+        let confirmed = confirm(&saved, &plan(&desired, &live)).expect("the old statement is this plan's own work");
+        assert_eq!(confirmed.plan.changes[0].action, Action::AddPermission { replace: false });
+
+        let (mut live, failed) =
+            (empty_live(), crate::model::live::LiveStack { status: "ROLLBACK_COMPLETE".into(), ..stack() });
+        live_function(&mut live).stack = Reading::Found(failed);
+        let saved = plan(&desired, &live);
+        let replaces = |plan: &Plan| match &plan.changes[0].action {
+            Action::DeployStack { replaces, .. } => replaces.is_some(),
+            other => panic!("{other:?}"),
+        };
+        assert!(replaces(&saved));
+        live_function(&mut live).stack = Reading::Absent;
+        let confirmed = confirm(&saved, &plan(&desired, &live)).expect("the failed stack is this plan's own work");
+        assert!(!replaces(&confirmed.plan));
     }
 
     /// Without it, drift since the plan was made would be repaired by a plan that nobody has seen it in.
