@@ -43,4 +43,6 @@ macro_rules! suites {
 
 suites! {
     clients,
+    gitops,
+    review_tools,
 }
