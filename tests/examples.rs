@@ -5,6 +5,11 @@ use std::path::{Path, PathBuf};
 fn manifests(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("examples are readable") {
         let path = entry.expect("examples are readable").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("names are UTF-8");
+        // Other programs' own files: workflows, hooks, Atlantis's projects. `tests/peers` has them checked.
+        if name.starts_with('.') || name == "atlantis.yaml" {
+            continue;
+        }
         if path.is_dir() {
             manifests(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "yaml") {

@@ -63,7 +63,13 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     let resources: Vec<_> = prepared.iter().map(Prepared::resources).collect();
     let plans: Vec<Planned<'_>> =
         prepared.iter().zip(&resources).map(|(one, resources)| Planned { plan: &one.plan, resources }).collect();
-    let shown = output::show(&formatted(arguments.format, &plans, mode, detail(global, arguments.compact)));
+    // People see what could be read, and on stderr what couldn't; a program would take a part for the whole.
+    let is_shown = failed.is_none() || !(plans.is_empty() || arguments.format == Format::Json);
+    let shown = if is_shown {
+        output::show(&formatted(arguments.format, &plans, mode, detail(global, arguments.compact)))
+    } else {
+        Ok(())
+    };
     session.notices();
     // A plan that lacks a target isn't the plan that was asked for.
     let saved = match (&arguments.out, &failed) {

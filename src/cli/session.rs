@@ -247,14 +247,32 @@ impl Session {
                 rehearsal.seed(&desired, connection.account(), connection.region(), deployed);
             }
         }
+        let siblings = self.siblings(manifest, index, &ambient);
         let options = ObserveOptions {
             orphans: !self.filter.is_partial(),
             all_secrets: policy::covers_live(manifest, &self.policies, target.name.as_deref()),
+            siblings,
             ..ObserveOptions::default()
         };
         let live = connection.reader().observe(&desired, &options, &|progress| reading.show(progress)).await;
         let plan = plan::diff(&desired, &live, Scope { purpose, partial: self.filter.is_partial() });
         Ok(Prepared { manifest: number, desired, whole, live, plan, packages: zips })
+    }
+
+    /// What the other targets of a target's project want in the same account and region, whether they are selected or not:
+    /// environments may share an account, and none may take another's resources for its own leftovers. A target that doesn't
+    /// say where it is may be anywhere.
+    fn siblings(&self, manifest: &Manifest, index: usize, place: &Ambient) -> Vec<Desired> {
+        let all = self.manifests.iter().flat_map(|other| (0..other.targets().len()).map(move |at| (other, at)));
+        let others = all.filter(|(other, at)| !std::ptr::eq(*other, manifest) || *at != index);
+        let may_be = |stated: &Option<String>, here: &Option<String>| stated.is_none() || stated == here;
+        let near = others.filter(|(other, at)| {
+            let target = &other.targets()[*at];
+            may_be(&target.account, &place.account) && may_be(&target.region, &place.region)
+        });
+        let wanted = near.filter_map(|(other, at)| other.resolve(at, place).ok());
+        let project = manifest.project();
+        wanted.filter(|desired| desired.project == project).collect()
     }
 
     /// The names of all functions that the manifests of a rehearsal deploy: nothing stands in for those. Empty without a sandbox.

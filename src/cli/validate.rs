@@ -1,6 +1,7 @@
 //! `rotator validate`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
@@ -74,7 +75,7 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
             output::diagnostics(&found);
             exit::OK
         }
-        Format::Sarif => output::data(&annotations::sarif(&found)),
+        Format::Sarif => output::data(&annotations::sarif(&found, &root(&arguments.paths))),
         Format::Github => output::data(&annotations::github(&found)),
     };
     let is_valid = found.iter().all(|problem| problem.severity != Severity::Error);
@@ -91,6 +92,12 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
         Format::Sarif | Format::Github => shown,
     };
     if arguments.strict && !(found.is_empty() && policies.warnings.is_empty()) { exit::ERROR } else { shown }
+}
+
+/// The first root manifest that was asked for.
+fn root(paths: &Paths) -> PathBuf {
+    let first = paths.paths.first().cloned().unwrap_or_default();
+    if first.is_dir() || first.as_os_str().is_empty() { first.join("rotator.yaml") } else { first }
 }
 
 /// The functions whose code can't be packaged, each once for all targets, and why.

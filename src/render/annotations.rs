@@ -34,22 +34,39 @@ const NOT_IN_PATHS: &AsciiSet = &CONTROLS
 /// A log in SARIF 2.1.0, with a final newline. Its few types are written here: generated ones cost more build time than the
 /// whole module, and a published validator reads the result in the tests.
 /// <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>
-pub fn sarif(diagnostics: &[Diagnostic]) -> String {
+///
+/// GitHub takes a log only where every result has a place: what has none of its own stands at the beginning of `manifest`.
+/// <https://docs.github.com/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning>
+pub fn sarif(diagnostics: &[Diagnostic], manifest: &Path) -> String {
     let checks: BTreeSet<&str> = diagnostics.iter().map(|diagnostic| diagnostic.check).collect();
-    let rules: Vec<Value> = checks.iter().map(|check| json!({"id": check, "name": check})).collect();
+    let rules: Vec<Value> = checks.iter().map(|check| rule(check)).collect();
     let log = json!({
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
             "tool": {"driver": {"name": "rotator", "version": env!("CARGO_PKG_VERSION"), "rules": rules}},
             "columnKind": "unicodeCodePoints",
-            "results": diagnostics.iter().map(result).collect::<Vec<_>>(),
+            "results": diagnostics.iter().map(|diagnostic| result(diagnostic, manifest)).collect::<Vec<_>>(),
         }],
     });
     format!("{log:#}\n")
 }
 
-fn result(diagnostic: &Diagnostic) -> Value {
+/// A check, with the members that GitHub asks for. Each result has its own words; here stands what they have in common.
+fn rule(check: &str) -> Value {
+    let words = format!("The manifest doesn't pass the check `{check}`.");
+    let help = "The result says what is wrong, and what to do. `rotator validate` shows it with its line; it needs neither AWS nor credentials.";
+    json!({
+        "id": check,
+        "shortDescription": {"text": words},
+        "fullDescription": {"text": words},
+        "help": {"text": help},
+    })
+}
+
+fn result(diagnostic: &Diagnostic, manifest: &Path) -> Value {
+    let beginning = || json!({"artifactLocation": {"uri": uri(manifest)}, "region": {"startLine": 1}});
+    let place = diagnostic.position.as_ref().map_or_else(beginning, location);
     let level = match diagnostic.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -58,7 +75,7 @@ fn result(diagnostic: &Diagnostic) -> Value {
         "ruleId": diagnostic.check,
         "level": level,
         "message": {"text": message(diagnostic)},
-        "locations": diagnostic.position.iter().map(|position| json!({"physicalLocation": location(position)})).collect::<Vec<_>>(),
+        "locations": [{"physicalLocation": place}],
     });
     if !diagnostic.related.is_empty() {
         let related = diagnostic.related.iter().enumerate().map(|(index, (position, word))| {
@@ -167,12 +184,18 @@ mod tests {
     /// Without it, code scanning would show a problem at another line, or refuse the whole log.
     #[test]
     fn a_result_says_where_it_is() {
-        let log: Value = serde_json::from_str(&sarif(&[problem()])).expect("JSON");
+        let log: Value = serde_json::from_str(&sarif(
+            &[problem(), Diagnostic::error("code", "it is gone")],
+            Path::new("./a/rotator.yaml"),
+        ))
+        .expect("JSON");
         let result = &log["runs"][0]["results"][0];
         assert_eq!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "teams/a%20b/rotator.yaml");
         let region = json!({"startLine": 7, "startColumn": 5, "endColumn": 9});
         assert_eq!(result["locations"][0]["physicalLocation"]["region"], region);
         assert_eq!(result["relatedLocations"][0]["message"]["text"], "the default comes from here");
+        let elsewhere = &log["runs"][0]["results"][1]["locations"][0]["physicalLocation"];
+        assert_eq!(*elsewhere, json!({"artifactLocation": {"uri": "a/rotator.yaml"}, "region": {"startLine": 1}}));
         assert_eq!((&result["ruleId"], &result["level"]), (&json!("schedule"), &json!("error")));
     }
 }

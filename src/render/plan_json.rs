@@ -24,6 +24,10 @@ use super::{plan as text, problem};
 /// The version of Terraform's format that this is shaped after.
 const FORMAT_VERSION: &str = "1.2";
 
+/// A release of Terraform that prints plans of this shape. Readers of its plans refuse what names none, or one that they
+/// don't know: our own version, which says nothing about the shape, stands in `rotator.rotator_version`.
+const TERRAFORM_VERSION: &str = "1.9.0";
+
 /// The version of what is ours in it.
 const OUR_VERSION: u32 = 1;
 
@@ -36,6 +40,8 @@ const PROVIDER: &str = "registry.terraform.io/hashicorp/aws";
 pub struct Document {
     /// Terraform's format.
     format_version: &'static str,
+    /// A release of Terraform whose plans have this shape, for readers that ask for one. Terraform took no part in the plan.
+    terraform_version: &'static str,
     /// Whether an apply would do anything.
     applyable: bool,
     /// Whether nothing is left out: false where foreseen errors block changes, or filters leave something out.
@@ -62,6 +68,8 @@ pub struct Document {
 struct State {
     /// Terraform's format.
     format_version: &'static str,
+    /// As in the plan.
+    terraform_version: &'static str,
     /// The resources.
     values: Values,
 }
@@ -297,6 +305,7 @@ fn document(plans: &[Planned<'_>]) -> Document {
     let errored = plan(Plan::has_errors);
     Document {
         format_version: FORMAT_VERSION,
+        terraform_version: TERRAFORM_VERSION,
         applyable: plan(|plan| plan.runnable().next().is_some()) && !plan(Plan::is_refused),
         complete: !errored && !plan(|plan| plan.partial),
         errored,
@@ -304,7 +313,11 @@ fn document(plans: &[Planned<'_>]) -> Document {
         planned_values: Values { root_module: planned },
         resource_drift: drift,
         resource_changes: changes,
-        prior_state: State { format_version: "1.0", values: Values { root_module: prior } },
+        prior_state: State {
+            format_version: "1.0",
+            terraform_version: TERRAFORM_VERSION,
+            values: Values { root_module: prior },
+        },
         rotator: Extension {
             version: OUR_VERSION,
             rotator_version: env!("CARGO_PKG_VERSION"),
@@ -591,7 +604,9 @@ fn masked(value: &Value) -> Masked {
             }
         }
         Value::Map(attributes) => {
-            let shown = Shown::of(attributes);
+            let mut shown = Shown::of(attributes);
+            // What isn't set in a block is left out of it: published rules take a member that is there for a text or a number.
+            shown.values.retain(|name, _| attributes.get(name) != Some(&Value::Null));
             let mask = |mask: Map<String, Json>| (!mask.is_empty()).then_some(Json::Object(mask));
             Masked {
                 value: Some(Json::Object(shown.values)),

@@ -114,6 +114,33 @@ fn two_targets_converge_from_one_manifest_with_variables() {
     rotator(&["destroy", "--auto-approve", "--all-targets"]).exits(0).says("No changes.");
 }
 
+/// Without it, pruning or destroying one environment would take those that share its account along.
+#[test]
+fn targets_in_one_account_and_region_leave_each_other_alone() {
+    let world = World::new();
+    code(&world);
+    world.write(
+        "rotator.yaml",
+        "version: 1
+project: shared-account
+defaults:
+  functions: {name: \"${target}-rotation\", code: code, timeout: 60}
+  secrets: {name: \"${target}/key\", rotation: {automatically_after_days: 30}}
+targets: {dev: {region: us-east-1}, staging: {region: us-east-1}}
+functions: {keys: {}}
+secrets: {key: {function: keys}}
+",
+    );
+    world.create_secret("dev/key", "first");
+    world.create_secret("staging/key", "first");
+    world.rotator(&["apply", "--auto-approve", "--all-targets"]).exits(0);
+    world.rotator(&["plan", "--prune", "--detailed-exitcode"]).exits(0).keeps_silent_about("orphan");
+    world.rotator(&["destroy", "--auto-approve", "--target", "dev"]).exits(0).keeps_silent_about("staging");
+    assert_eq!(world.describe("dev/key")["RotationEnabled"], false);
+    assert_eq!(world.describe("staging/key")["RotationEnabled"], true);
+    world.rotator(&["plan", "--target", "staging", "--detailed-exitcode"]).exits(0);
+}
+
 /// Without it a writing role of another account would make there what the plan showed here, and call it applied.
 #[test]
 fn a_writing_role_of_another_account_is_refused_before_the_first_write() {

@@ -161,6 +161,15 @@ def start(tmp_path):
         sandbox.stop()
 
 
+@pytest.fixture(scope="session")
+def tools():
+    """The folder of the published tools that `review/requirements.txt` pins, beside the suites' own environment."""
+    here = REPOSITORY / "tests/peers"
+    folder = Path(sys.prefix).with_name("review")
+    subprocess.run(["bash", here / "prepare", folder, here / "review/requirements.txt"], check=True, env=scrubbed())
+    return folder
+
+
 def until(what, look, seconds=60):
     """Looks until something is there, and returns it."""
     deadline = time.monotonic() + seconds

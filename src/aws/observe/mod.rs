@@ -45,11 +45,13 @@ pub struct ObserveOptions {
     pub parallelism: usize,
     /// The functions and secrets to read; the others are left out of the result. `None`: all.
     pub only: Option<BTreeSet<Address>>,
+    /// Other targets of the project in the same account and region: the stacks that they name are no orphans of this one.
+    pub siblings: Vec<Desired>,
 }
 
 impl Default for ObserveOptions {
     fn default() -> Self {
-        Self { orphans: true, all_secrets: false, parallelism: budget::SECRETS, only: None }
+        Self { orphans: true, all_secrets: false, parallelism: budget::SECRETS, only: None, siblings: Vec::new() }
     }
 }
 
@@ -159,7 +161,7 @@ impl Reader {
         };
         self.owners(desired, &mut live).await;
         if let Some(listed) = listed.as_ref().filter(|_| options.orphans) {
-            orphans::find(self, desired, &stacks, listed.as_deref(), &mut live);
+            orphans::find(self, (desired, &options.siblings), &stacks, listed.as_deref(), &mut live);
         }
         live.listed = listed.filter(|_| options.all_secrets);
         live

@@ -12,14 +12,18 @@ use crate::model::{Deployment, Desired};
 /// Fills in the orphans, and how many secrets of others a shared function rotates.
 pub(super) fn find(
     reader: &Reader,
-    desired: &Desired,
+    (desired, siblings): (&Desired, &[Desired]),
     stacks: &Stacks,
     listed: Result<&[ListedSecret], &Unread>,
     live: &mut Live,
 ) {
     let arn_of = |stack: &LiveStack| stack.function.as_deref().map(|name| reader.function_arn(name));
-    let owned: Vec<&LiveStack> = stacks.owned.values().filter_map(Reading::found).collect();
     let handles = Handles::new(desired, live);
+    // The tag says which project a stack belongs to, and not which target: those of others in this account and region are theirs.
+    let theirs = stack_names(siblings.iter().flat_map(deployments));
+    let is_theirs = |stack: &LiveStack| theirs.contains(&stack.name) && !handles.stacks.contains(&stack.name);
+    let owned: Vec<&LiveStack> =
+        stacks.owned.values().filter_map(Reading::found).filter(|stack| !is_theirs(stack)).collect();
     live.orphan_stacks = owned
         .iter()
         .filter(|stack| !handles.stacks.contains(&stack.name))
@@ -82,6 +86,15 @@ fn orphan_secrets(listed: &[ListedSecret], unshared: &BTreeSet<String>, handles:
     orphans
 }
 
+fn deployments(desired: &Desired) -> impl Iterator<Item = &Deployment> {
+    desired.functions.values().filter_map(|function| function.deployment())
+}
+
+/// The names that the stacks of deployments can have.
+fn stack_names<'a>(deployments: impl Iterator<Item = &'a Deployment>) -> BTreeSet<String> {
+    deployments.flat_map(stacks::names).collect()
+}
+
 /// All that the whole manifest names, not only what is selected: a filter makes nothing an orphan.
 struct Handles {
     /// Names and ARNs of secrets, whole or without their suffix.
@@ -94,16 +107,11 @@ struct Handles {
 
 impl Handles {
     fn new(desired: &Desired, live: &Live) -> Self {
-        let deployments: Vec<&Deployment> =
-            desired.functions.values().filter_map(|function| function.deployment()).collect();
-        let names = |deployments: &mut dyn Iterator<Item = &&Deployment>| {
-            deployments.flat_map(|deployment| stacks::names(deployment)).collect()
-        };
         let described = live.secrets.values().filter_map(Reading::found).map(|secret| secret.arn.clone());
         Self {
             secrets: desired.secrets.values().map(|secret| secret.name.clone()).chain(described).collect(),
-            stacks: names(&mut deployments.iter()),
-            shared: names(&mut deployments.iter().filter(|deployment| deployment.shared)),
+            stacks: stack_names(deployments(desired)),
+            shared: stack_names(deployments(desired).filter(|deployment| deployment.shared)),
         }
     }
 

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Looks whether AWS still is what the checked-out commit says for TARGET, and writes REPORT for people.
+# Ends with 0 where it is, 2 where it differs, 1 where something is wrong or can't be seen.
+#
+# usage: ci/drift.sh TARGET REPORT
+set -euo pipefail
+
+target=$1 report=$2
+mkdir -p "$(dirname "$report")"
+status=0
+rotator plan --detailed-exitcode --format markdown --target "$target" >"$report" || status=$?
+exit "$status"

@@ -1,0 +1,451 @@
+"""`examples/gitops` at work: its workflows, scripts and hooks, on a temporary Git repository, against the sandbox.
+
+Everything runs as it stands, from the pull request to the drift check. GitHub alone is played, by github.py.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import REPOSITORY, Sandbox, rotator_binary, scrubbed
+from github import GitHub, Runner, git
+
+EXAMPLE = REPOSITORY / "examples/gitops"
+DEV, PROD = ("111111111111", "eu-west-1"), ("333333333333", "eu-central-1")
+SECRETS = {
+    DEV: ["dev/payments/webhook-key", "staging/payments/webhook-key"],
+    PROD: ["prod/payments/webhook-key", "prod/payments/ledger-key"],
+}
+READ, APPLY = (f"arn:aws:iam::{DEV[0]}:role/rotator-pipeline-{kind}" for kind in ("read", "apply"))
+DENIED = {"operation": "AssumeRole", "error": {"status": 403, "code": "AccessDenied", "message": "not authorized"}}
+# The operations that change something, of the services that the pipelines reach.
+WRITES = re.compile("^(Create|Update|Put|Delete|Add|Remove|Rotate|Cancel|Execute|Tag|Untag|Invoke|Publish|Restore)")
+# What GitHub's machines have, and the scripts use.
+MISSING = [program for program in ("bash", "curl", "git", "jq", "unzip") if not shutil.which(program)]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"the pipelines' scripts need {', '.join(MISSING)}")
+
+
+class Team:
+    """A team's repository on GitHub, its machines, and its two accounts."""
+
+    def __init__(self, folder, tools):
+        self.folder = Path(folder)
+        self.aws = Sandbox(folder, "--time-scale", "0", "--calls", str(self.folder / "calls.jsonl"))
+        for (account, region), names in SECRETS.items():
+            for name in names:
+                create = ("secretsmanager", "create-secret", "--name", name, "--secret-string", "first")
+                self.aws.aws(*create, account=account, region=region)
+        self.github = GitHub()
+        bin = self.folder / "bin"
+        bin.mkdir()
+        (bin / "rotator").symlink_to(rotator_binary())
+        gh = bin / "gh"
+        fake = REPOSITORY / "tests/peers/fake_gh.py"
+        gh.write_text(f'#!/bin/sh\nexec "{tools}/bin/python" -B "{fake}" "$@"\n')
+        gh.chmod(0o755)
+        machine = scrubbed(AWS_ENDPOINT_URL=self.aws.url, FAKE_GITHUB=self.github.url)
+        machine["PATH"] = f"{bin}:{machine['PATH']}"
+        self.machine = machine
+        self.origin, self.clone = self.folder / "origin.git", self.folder / "clone"
+        git(self.folder, "init", "--quiet", "--bare", "--initial-branch=main", str(self.origin))
+        shutil.copytree(EXAMPLE, self.clone)
+        git(self.clone, "init", "--quiet", "--initial-branch=main")
+        git(self.clone, "remote", "add", "origin", str(self.origin))
+        self.commit("main", "the first commit")
+        variables = {
+            "ROTATOR_SOURCE": "",
+            "ROTATOR_REVISION": "",
+            "ROTATOR_READ_ROLE": READ,
+            "ROTATOR_APPLY_ROLE": APPLY,
+        }
+        self.runner = Runner(self.github, self.origin, self.folder, machine, variables)
+
+    def close(self):
+        self.github.close()
+        self.aws.stop()
+
+    def commit(self, branch, message):
+        git(self.clone, "add", "--all")
+        git(self.clone, "commit", "--quiet", "--message", message)
+        git(self.clone, "push", "--quiet", "origin", f"HEAD:{branch}")
+        return git(self.clone, "rev-parse", "HEAD")
+
+    def edit(self, name, old, new):
+        path = self.clone / name
+        text = path.read_text()
+        assert old in text, f"`{old}` isn't in {name}"
+        path.write_text(text.replace(old, new))
+
+    def branch(self, name):
+        git(self.clone, "fetch", "--quiet", "origin")
+        git(self.clone, "checkout", "--quiet", "-B", name, "origin/main")
+
+    def open(self, head):
+        """Opens a pull request."""
+        number = next(self.github.numbers)
+        pull = {"number": number, "state": "open", "user": {"login": "ada"}, "merged_at": None, "merge_commit_sha": None}
+        self.github.pulls[number] = {**pull, "head": {"sha": head}}
+        return number
+
+    def merged(self, base, head):
+        """The commit that merges a branch into another, on no branch yet."""
+        tree = git(self.clone, "merge-tree", "--write-tree", base, head)
+        commit = git(self.clone, "commit-tree", tree, "-p", base, "-p", head, "-m", "merge")
+        git(self.clone, "push", "--quiet", "--force", "origin", f"{commit}:refs/heads/trial")
+        return commit
+
+    def review(self, number, fork=False):
+        """Runs the review of a pull request, on GitHub's trial merge."""
+        head = self.github.pulls[number]["head"]["sha"]
+        trial = self.merged(git(self.origin, "rev-parse", "main"), head)
+        full_name = "mallory/rotation" if fork else "acme/rotation"
+        event = {"pull_request": {"number": number, "head": {"sha": head, "repo": {"full_name": full_name}}}}
+        return self.runner.run("rotator-review.yaml", "pull_request", trial, event, head, fork)
+
+    def merge(self, number):
+        """Merges a pull request, and runs what follows."""
+        pull = self.github.pulls[number]
+        commit = self.merged(git(self.origin, "rev-parse", "main"), pull["head"]["sha"])
+        git(self.origin, "update-ref", "refs/heads/main", commit)
+        pull.update(state="closed", merged_at="2026-01-01T00:00:00Z", merge_commit_sha=commit)
+        return self.runner.run("rotator-apply.yaml", "push", commit)
+
+    def by_hand(self, workflow):
+        return self.runner.run(workflow, "workflow_dispatch", git(self.origin, "rev-parse", "main"))
+
+    def schedule(self):
+        return self.runner.run("rotator-drift.yaml", "schedule", git(self.origin, "rev-parse", "main"))
+
+    def writes(self):
+        """How many calls have changed something on AWS."""
+        calls = map(json.loads, (self.folder / "calls.jsonl").read_text().splitlines())
+        return sum(1 for call in calls if WRITES.match(call["operation"]))
+
+    def describe(self, place, secret):
+        account, region = place
+        return self.aws.aws("secretsmanager", "describe-secret", "--secret-id", secret, account=account, region=region)
+
+    def days(self, place, secret):
+        return self.describe(place, secret)["RotationRules"]["AutomaticallyAfterDays"]
+
+    def change_by_hand(self, days):
+        """What a colleague does in the console, in production."""
+        rules = json.dumps({"AutomaticallyAfterDays": days, "Duration": "4h"})
+        change = ("secretsmanager", "rotate-secret", "--secret-id", "prod/payments/webhook-key")
+        change += ("--rotation-rules", rules, "--no-rotate-immediately")
+        self.aws.aws(*change, account=PROD[0], region=PROD[1])
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory, tools):
+    """A team whose first commit was planned, let through, and applied: by the workflow that is started by hand."""
+    team = Team(tmp_path_factory.mktemp("team"), tools)
+    jobs = team.by_hand("rotator-apply.yaml")
+    assert [job.result for job in jobs.values()] == ["success", "success"], jobs
+    assert "add" in jobs["plan"].summary
+    assert "Apply complete!" in jobs["apply"].log
+    yield team
+    team.close()
+
+
+def passed(jobs):
+    assert {job.result for job in jobs.values()} == {"success"}, jobs
+    return jobs
+
+
+def test_a_change_goes_from_a_pull_request_to_aws(team):
+    """Without it, the pipelines could be prose: what was reviewed might not be what is done, or nothing at all."""
+    team.branch("tighter")
+    team.edit("rotator.yaml", "env: prod, days: 30", "env: prod, days: 14")
+    number = team.open(team.commit("tighter", "rotate sooner in production"))
+    # Others talk too, more than a page, and one of them writes our marker.
+    for _ in range(120):
+        team.github.comment(number, "bob", "looks good")
+    team.github.comment(number, "mallory", "<!-- rotator: plan -->\nnothing to see")
+    before = team.writes()
+    jobs = passed(team.review(number))
+    (comment,) = team.github.comments_of(number)
+    assert "every 30 days" in comment and "every 14 days" in comment and "prod-eu" in comment, comment
+    assert team.github.pulls[number]["head"]["sha"] in comment
+    assert "every 14 days" in jobs["plan"].summary
+    assert "::error" not in jobs["validate"].log
+
+    # A second commit: the same comment, another plan.
+    team.edit("rotator.yaml", "env: prod, days: 14", "env: prod, days: 21")
+    team.github.pulls[number]["head"]["sha"] = team.commit("tighter", "not as soon")
+    passed(team.review(number))
+    (comment,) = team.github.comments_of(number)
+    assert "every 21 days" in comment and "every 14 days" not in comment, comment
+    assert team.github.comments_of(number, "mallory") == ["<!-- rotator: plan -->\nnothing to see"]
+    assert team.writes() == before, "a review has changed something on AWS"
+    assert team.days(PROD, "prod/payments/webhook-key") == 30
+
+    jobs = team.merge(number)
+    assert (jobs["plan"].result, jobs["apply"].result) == ("skipped", "success"), jobs
+    assert "::notice title=rotator apply::Applied." in jobs["apply"].log
+    assert team.days(PROD, "prod/payments/webhook-key") == 21
+    assert team.days(DEV, "dev/payments/webhook-key") == 90
+    said = team.github.comments_of(number)
+    assert len(said) == 2 and "**Applied.**" in said[1], said
+    # Run again, the same plan is done already.
+    again = team.runner.run("rotator-apply.yaml", "push", git(team.origin, "rev-parse", "main"))
+    assert "nothing left to do" in again["apply"].log, again
+    assert len(team.github.comments_of(number)) == 2
+
+
+def test_a_plan_that_no_longer_holds_is_refused_and_planned_anew(team):
+    """Without it, a plan that was approved for one state of AWS would be forced on another, or a merge never be applied."""
+    team.branch("looser")
+    team.edit("rotator.yaml", "env: prod, days: 21", "env: prod, days: 28")
+    number = team.open(team.commit("looser", "rotate later in production"))
+    passed(team.review(number))
+    team.change_by_hand(7)
+    before = team.writes()
+    jobs = team.merge(number)
+    assert jobs["apply"].result == "failure", jobs
+    assert "has moved since the plan was made" in jobs["apply"].log
+    assert "(exit code 3)" in jobs["apply"].log
+    assert "::error title=rotator apply::Refused: the saved plan no longer holds" in jobs["apply"].log
+    assert "**Refused" in team.github.comments_of(number)[1]
+    assert team.writes() == before, "a refused plan has changed something"
+
+    jobs = passed(team.by_hand("rotator-apply.yaml"))
+    assert "every 7 days" in jobs["plan"].summary and "every 28 days" in jobs["plan"].summary
+    assert team.days(PROD, "prod/payments/webhook-key") == 28
+
+
+def test_a_plan_of_another_tree_is_refused(team):
+    """Without it, two pull requests that were reviewed apart would be applied together, as nobody has seen them."""
+    numbers = []
+    for name, old, new in [("first", "days: 60", "days: 50"), ("second", "timeout: 60", "timeout: 70")]:
+        team.branch(name)
+        team.edit("rotator.yaml", old, new)
+        numbers.append(team.open(team.commit(name, new)))
+        passed(team.review(numbers[-1]))
+    assert team.merge(numbers[0])["apply"].result == "success"
+    jobs = team.merge(numbers[1])
+    assert jobs["apply"].result == "failure", jobs
+    assert re.search("`(./)?rotator.yaml` has changed since the plan was made", jobs["apply"].log), jobs
+    passed(team.by_hand("rotator-apply.yaml"))
+
+
+def test_a_fork_gets_no_credentials_and_still_an_answer(team):
+    """Without it, anybody could become a role of ours by a pull request, or outsiders would wait in vain for a hint."""
+    team.branch("fork")
+    team.edit("services/payments.yaml", "payments/webhook-key: {}", "payments/webhook-key: {rotation: {duration: 90h}}")
+    number = team.open(team.commit("fork", "a longer window"))
+    asked = team.github.roles_asked
+    jobs = team.review(number, fork=True)
+    assert (jobs["validate"].result, jobs["plan"].result) == ("failure", "skipped"), jobs
+    assert re.search(r"^::error file=services/payments\.yaml,line=\d+,col=\d+", jobs["validate"].log, re.M), jobs
+    assert team.github.roles_asked == asked
+    assert team.github.comments_of(number) == []
+
+    team.edit("services/payments.yaml", " {rotation: {duration: 90h}}", " {rotation: {duration: 5h}}")
+    team.github.pulls[number]["head"]["sha"] = team.commit("fork", "a window that can be")
+    jobs = team.review(number, fork=True)
+    assert (jobs["validate"].result, jobs["plan"].result) == ("success", "skipped"), jobs
+    # Nobody has seen a plan of it, so nothing is applied until somebody has.
+    jobs = team.merge(number)
+    assert jobs["apply"].result == "failure" and "::error title=No plan to apply::" in jobs["apply"].log, jobs
+    passed(team.by_hand("rotator-apply.yaml"))
+
+
+def test_a_commit_without_a_pull_request_is_not_applied(team):
+    """Without it, a push to the default branch would get around the review."""
+    team.branch("pushed")
+    team.edit("README.md", "#", "##")
+    commit = team.commit("main", "pushed, not reviewed")
+    jobs = team.runner.run("rotator-apply.yaml", "push", commit)
+    assert jobs["apply"].result == "failure", jobs
+    assert f"::error title=No plan to apply::No merged pull request has made commit {commit}" in jobs["apply"].log
+
+
+def test_a_plan_that_fails_says_so_in_the_comment(team):
+    """Without it, a red check would stand beside a comment that still shows the last good plan."""
+    team.branch("broken")
+    team.edit("services/payments.yaml", "payments/ledger-key:", "payments/no-such-key:")
+    number = team.open(team.commit("broken", "a secret that isn't there"))
+    jobs = team.review(number)
+    assert (jobs["validate"].result, jobs["plan"].result) == ("success", "failure"), jobs
+    (comment,) = team.github.comments_of(number)
+    assert "1 error foreseen" in comment and "Secrets Manager has no such secret" in comment, comment
+
+    team.aws.faults(DENIED)
+    jobs = team.review(number)
+    team.aws.faults()
+    assert jobs["plan"].result == "failure", jobs
+    (comment,) = team.github.comments_of(number)
+    assert "There is no plan" in comment, comment
+
+
+def test_drift_opens_one_issue_that_closes_itself(team):
+    """Without it, what somebody changes by hand would stay until the next merge, or the tracker fill with copies."""
+    passed(team.schedule())
+    assert team.github.open_issues() == []
+    kept = team.days(PROD, "prod/payments/webhook-key")
+    team.change_by_hand(200)
+    before = team.writes()
+    passed(team.schedule())
+    (issue,) = team.github.open_issues()
+    assert issue["title"] == "Rotation in prod-eu isn't what the manifest says"
+    assert "every 200 days" in issue["body"] and f"every {kept} days" in issue["body"], issue["body"]
+    team.change_by_hand(201)
+    before += 1
+    passed(team.schedule())
+    (issue,) = team.github.open_issues()
+    assert "every 201 days" in issue["body"] and "every 200 days" not in issue["body"]
+    assert team.writes() == before, "looking for drift has changed something"
+
+    # Blind isn't clean: the issue stays, and the job says why.
+    team.aws.faults(DENIED)
+    jobs = team.schedule()
+    team.aws.faults()
+    assert {job.result for job in jobs.values()} == {"failure"}, jobs
+    assert len(team.github.open_issues()) == 1
+
+    passed(team.by_hand("rotator-apply.yaml"))
+    passed(team.schedule())
+    assert team.github.open_issues() == []
+    assert issue["state_reason"] == "completed"
+    assert "AWS is again what" in team.github.comments_of(issue["number"])[0]
+
+
+def shell(script, folder, environment):
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", script],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return done.returncode, done.stdout
+
+
+def test_gitlabs_pipeline_plans_applies_and_finds_drift(team, tmp_path):
+    """Without it, GitLab's file could name scripts, variables or files that aren't there."""
+    checkout = tmp_path / "checkout"
+    git(tmp_path, "clone", "--quiet", str(team.origin), str(checkout))
+    pipeline = yaml.safe_load((checkout / ".gitlab-ci.yml").read_text())
+    settings = {"ROTATOR_READ_ROLE": READ, "ROTATOR_APPLY_ROLE": APPLY, "CI_JOB_ID": "7", "CI_BUILDS_DIR": str(tmp_path)}
+
+    def job(name, **more):
+        found = pipeline[name]
+        base = pipeline.get(found.get("extends"), {})
+        environment = team.machine | settings | more
+        if "id_tokens" in base:
+            (token,) = base["id_tokens"]
+            environment[token] = "a token that names the project"
+        for variables in (pipeline["variables"], found.get("variables", {})):
+            filled = {key: re.sub(r"\$(\w+)", lambda found: environment[found.group(1)], text) for key, text in variables.items()}
+            environment |= filled
+        script = "\n".join([*base.get("before_script", []), *found["script"]])
+        ended = shell(script, checkout, environment)
+        assert shell("\n".join(base.get("after_script", [])), checkout, environment)[0] == 0
+        assert not list(tmp_path.glob("aws-token*")), "the token outlives the job"
+        return ended
+
+    code, said = job("validate")
+    assert code == 0 and "3 targets" in said, said
+    team.change_by_hand(150)
+    code, said = job("plan")
+    assert code == 0 and "every 150 days" in said, said
+    report = json.loads((checkout / ".pipeline/report.json").read_text())
+    assert report == {"create": 0, "update": 1, "delete": 0}
+    for file in pipeline["plan"]["artifacts"]["paths"]:
+        assert (checkout / file).exists()
+    (targets,) = pipeline["drift"]["parallel"]["matrix"]
+    assert {target: job("drift", TARGET=target)[0] for target in targets["TARGET"]} == {"dev": 0, "staging": 0, "prod-eu": 2}
+    code, said = job("plan")
+    assert code == 0, said
+    code, said = job("apply")
+    assert code == 0 and "Applied. AWS is as the plan said." in said, said
+    assert job("drift", TARGET="prod-eu")[0] == 0
+
+
+def test_atlantis_plans_and_applies_each_target(team, tmp_path):
+    """Without it, Atlantis's workflow could plan one thing and apply another."""
+    checkout = tmp_path / "checkout"
+    git(tmp_path, "clone", "--quiet", str(team.origin), str(checkout))
+    atlantis = yaml.safe_load((checkout / "atlantis.yaml").read_text())
+    token = tmp_path / "token"
+    token.write_text("a token that names the server")
+    role = {"AWS_ROLE_ARN": APPLY, "AWS_WEB_IDENTITY_TOKEN_FILE": str(token)}
+    team.change_by_hand(160)
+    names = [project["name"] for project in atlantis["projects"]]
+    assert names == ["dev", "staging", "prod-eu"]
+    assert len({project["workspace"] for project in atlantis["projects"]}) == len(names)
+    for project in atlantis["projects"]:
+        workflow = atlantis["workflows"][project["workflow"]]
+        planfile = str(tmp_path / f"{project['name']}-{project['workspace']}.tfplan")
+        environment = team.machine | role | {"PROJECT_NAME": project["name"], "PLANFILE": planfile}
+        for phase, word in [("plan", "Saved the plan to"), ("apply", "")]:
+            for step in workflow[phase]["steps"]:
+                code, said = shell(step["run"], checkout / project["dir"], environment)
+                assert code == 0, said
+            assert word in said, said
+    assert team.days(PROD, "prod/payments/webhook-key") == 28
+
+
+def test_the_tool_is_built_where_it_isnt_installed(tmp_path):
+    """Without it, a machine without the tool would fail late, or build whatever a branch holds just now."""
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    for program in ("bash", "env", "mkdir", "chmod", "cat"):
+        (bin / program).symlink_to(shutil.which(program))
+    cargo = bin / "cargo"
+    cargo.write_text(
+        f'#!{shutil.which("bash")}\necho "$@" >"$RUNNER_TEMP/cargo"\nmkdir -p "$RUNNER_TEMP/rotator/bin"\n'
+        'printf "#!/bin/sh\\necho rotator 0.1.0\\n" >"$RUNNER_TEMP/rotator/bin/rotator"\nchmod +x "$RUNNER_TEMP/rotator/bin/rotator"\n'
+    )
+    cargo.chmod(0o755)
+    machine = {"PATH": str(bin), "RUNNER_TEMP": str(tmp_path), "GITHUB_PATH": str(tmp_path / "path")}
+    script = str(EXAMPLE / "ci/install.sh")
+    source = {"ROTATOR_SOURCE": "https://git.example/rotator"}
+    for revision in ("", "main", "v1"):
+        code, said = shell(script, tmp_path, machine | source | {"ROTATOR_REVISION": revision})
+        assert code == 1 and "a full commit id" in said, said
+    revision = "0123456789abcdef0123456789abcdef01234567"
+    code, said = shell(script, tmp_path, machine | source | {"ROTATOR_REVISION": revision})
+    assert code == 0 and "rotator 0.1.0" in said, said
+    assert f"--rev {revision}" in (tmp_path / "cargo").read_text()
+    assert (tmp_path / "path").read_text().strip() == str(tmp_path / "rotator/bin")
+
+
+def test_hooks_stop_a_commit_that_cannot_be_valid(tmp_path, tools):
+    """Without it, the hook could pass whatever it is given."""
+    clone = tmp_path / "clone"
+    shutil.copytree(EXAMPLE, clone)
+    git(clone, "init", "--quiet")
+    git(clone, "add", "--all")
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    (bin / "rotator").symlink_to(rotator_binary())
+    environment = scrubbed(PRE_COMMIT_HOME=str(tmp_path / "pre-commit"))
+    environment["PATH"] = f"{bin}:{environment['PATH']}"
+    run = f"{tools}/bin/pre-commit run --all-files --verbose"
+    code, said = shell(run, clone, environment)
+    assert code == 0 and "valid for 3 targets" in said, said
+    text = (clone / "rotator.yaml").read_text()
+    (clone / "rotator.yaml").write_text(text.replace("duration: 4h", "duration: 90h"))
+    code, said = shell(run, clone, environment)
+    assert code == 1 and "duration" in said, said
+    manifest = f"{tools}/bin/pre-commit validate-manifest {REPOSITORY}/.pre-commit-hooks.yaml"
+    code, said = shell(manifest, clone, environment)
+    assert code == 0, said
+
+
+def test_every_script_runs_here():
+    """Without it, a script could lie in the example that no pipeline calls and no test has seen."""
+    scripts = {path.name for path in (EXAMPLE / "ci").iterdir()}
+    callers = [*EXAMPLE.glob(".github/workflows/*"), EXAMPLE / ".gitlab-ci.yml", EXAMPLE / "ci/drift-issue.sh"]
+    called = set(re.findall(r"/([\w-]+\.sh)\b", "\n".join(path.read_text() for path in callers)))
+    assert scripts == called
+    assert all(os.access(EXAMPLE / "ci" / name, os.X_OK) for name in scripts)
