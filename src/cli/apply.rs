@@ -163,7 +163,9 @@ async fn confirmed(
         }
     }
     if !stale.is_empty() {
-        let _ = output::data(&stale_text(&stale));
+        let now = chrono::Utc::now();
+        let lines = || events::version(now) + &events::stale(&stale, now);
+        let _ = output::data(&if wishes.json { lines() } else { stale_text(&stale) });
         let hints = ["make a new plan: `rotator plan --out FILE`".to_owned()];
         return Err(saved::refuse("the saved plan no longer holds; nothing was changed", &hints));
     }
@@ -183,12 +185,23 @@ async fn confirmed(
     }
     // What is left to do is judged again: by today's date, by what is live now, and by rules that came to it.
     policy::judge(session, &mut prepared, saved.purpose, overridden);
-    for one in prepared.iter().filter(|one| one.plan.is_refused() && !wishes.json) {
-        output::show(&render(&one.plan, Mode::Apply, detail(global, wishes.compact)))?;
-    }
-    policy::refuse(&prepared)?;
     if wishes.json {
         show_lines(&prepared)?;
+    } else {
+        for one in prepared.iter().filter(|one| one.plan.is_refused()) {
+            output::show(&render(&one.plan, Mode::Apply, detail(global, wishes.compact)))?;
+        }
+    }
+    policy::refuse(&prepared)?;
+    // The plan was reviewed, so that nothing brakes it unasked.
+    if let Some(most) = wishes.max_rotations
+        && let Some(brake) = guard::brake(prepared.iter().map(|one| &one.plan), Some(most))
+    {
+        let summary = format!(
+            "{} would rotate now, and at most {most} may; nothing was changed",
+            count(brake.rotations, "secret")
+        );
+        return Err(Printed(output::fail(&summary, &[])));
     }
     let errors = saved.plans.iter().any(|one| one.plan.has_errors());
     let due: Vec<&Prepared> = prepared.iter().filter(|one| one.plan.runnable().next().is_some()).collect();

@@ -9,7 +9,7 @@ use crate::plan::Purpose;
 use crate::render::plan::Mode;
 use crate::render::plan_json::Planned;
 
-use super::saved::Saved;
+use super::saved::{self, Saved};
 use super::session::{Prepared, Printed, Session};
 use super::show::{detail, formatted};
 use super::{Format, Global, Paths, output, policy};
@@ -56,6 +56,9 @@ pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
 async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     let purpose = if arguments.destroy { Purpose::Destroy } else { Purpose::Converge { prune: arguments.prune } };
     let mode = if arguments.destroy { Mode::Destroy } else { Mode::Plan };
+    if let Some(file) = &arguments.out {
+        saved::check_destination(file)?;
+    }
     let session = Session::open(global, &arguments.paths.paths, &global.target).await?;
     refuse_partial_pruning(&session, arguments.prune)?;
     let (mut prepared, failed) = session.prepare(purpose).await;
@@ -66,7 +69,9 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     // People see what could be read, and on stderr what couldn't; a program would take a part for the whole.
     let is_shown = failed.is_none() || !(plans.is_empty() || arguments.format == Format::Json);
     let shown = if is_shown {
-        output::show(&formatted(arguments.format, &plans, mode, detail(global, arguments.compact)))
+        let text = formatted(arguments.format, &plans, mode, detail(global, arguments.compact));
+        let cut = failed.is_some() && arguments.format == Format::Markdown;
+        output::show(&if cut { format!("{NOT_WHOLE}{text}") } else { text })
     } else {
         Ok(())
     };
@@ -88,8 +93,9 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     saved?;
     if let Some(file) = &arguments.out {
         output::say(&format!(
-            "Saved the plan to: {}\nTo do exactly this:\n  rotator apply {}",
+            "Saved the plan to: {}\nTo do exactly this:\n  rotator apply{} {}",
             output::path(file),
+            same_world(global),
             output::path(file)
         ));
     }
@@ -98,6 +104,24 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     }
     let pending = prepared.iter().any(|one| !one.plan.is_empty());
     Ok(if pending && arguments.detailed_exitcode { exit::CHANGES } else { exit::OK })
+}
+
+/// What stands on top of a comment that lacks a target.
+const NOT_WHOLE: &str =
+    "> [!CAUTION]\n> **Not the whole plan**: a target could not be read. The run's log says which, and why.\n\n";
+
+/// The options that lead to the same AWS, judged by the same rules.
+fn same_world(global: &Global) -> String {
+    let mut options = Vec::new();
+    if let Some(file) = &global.sandbox {
+        let usual = file.as_os_str() == ".rotator/sandbox.json";
+        options.push(if usual { " --sandbox".to_owned() } else { format!(" --sandbox={}", output::path(file)) });
+    }
+    options.extend(global.policy.iter().map(|file| format!(" --policy {}", output::path(file))));
+    let named = [("endpoint-url", &global.endpoint_url), ("profile", &global.profile), ("region", &global.region)];
+    let stated = named.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+    options.extend(stated.map(|(name, value)| format!(" --{name} {}", crate::render::safe(value))));
+    options.concat()
 }
 
 /// Pruning looks at everything that a project owns; with a filter, what is left out would look like an orphan.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::{Manifest, Policies};
+use crate::env;
 use crate::exit;
 use crate::plan::{Plan, Purpose, Resource};
 use crate::render::plan_json::Planned;
@@ -48,6 +49,8 @@ pub struct Saved {
     pub filters: Vec<String>,
     /// Whether AWS was the sandbox of that run: a rehearsal is no review of the real one, whose account may have the same number.
     pub rehearsal: bool,
+    /// Where calls were sent instead of to AWS.
+    pub endpoint: Option<String>,
     /// The SHA-256 of each file that was read: manifests, their parts, the variables' files.
     pub files: BTreeMap<PathBuf, String>,
     /// The SHA-256 of each function's package, by address.
@@ -92,6 +95,7 @@ impl Saved {
             paths: paths.to_vec(),
             filters: filters.to_vec(),
             rehearsal: session.is_rehearsal(),
+            endpoint: endpoint(session),
             files: hashes(session.manifests()),
             code: packages(prepared),
             policies: BTreeMap::new(),
@@ -127,6 +131,20 @@ impl Saved {
     }
 }
 
+/// Refuses to write a plan over anything but another plan: a manifest, or a device, would be lost.
+pub fn check_destination(path: &Path) -> Result<(), Printed> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let shown = path.display();
+    let summary = if !folder.is_dir() {
+        format!("cannot write the plan file `{shown}`: there is no folder `{}`", folder.display())
+    } else if path.symlink_metadata().is_ok() && !is_plan(path) {
+        format!("`{shown}` is there already, and is no plan file")
+    } else {
+        return Ok(());
+    };
+    Err(Printed(output::fail(&summary, &["choose another name for `--out`".to_owned()])))
+}
+
 /// Whether a file is a plan, by its first bytes. What can't be read isn't one: whoever takes it for a manifest says why.
 pub fn is_plan(path: &Path) -> bool {
     let mut start = vec![0; MAGIC.len()];
@@ -151,7 +169,11 @@ pub fn read(path: &Path) -> Result<Saved, Printed> {
     let cannot = |why: &str| Printed(output::fail(&format!("cannot read the plan file `{shown}`: {why}"), &[]));
     let file = std::fs::File::open(path).map_err(|error| cannot(&error.to_string()))?;
     let mut text = String::new();
-    file.take(LARGEST).read_to_string(&mut text).map_err(|error| cannot(&error.to_string()))?;
+    let edited = || refuse(&format!("the plan file `{shown}` was edited, or is cut short"), &[again()]);
+    match file.take(LARGEST).read_to_string(&mut text) {
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => return Err(edited()),
+        read => read.map_err(|error| cannot(&error.to_string()))?,
+    };
     if !text.starts_with(MAGIC) {
         return Err(Printed(output::fail(
             &format!("`{shown}` is not a plan file"),
@@ -160,7 +182,6 @@ pub fn read(path: &Path) -> Result<Saved, Printed> {
     }
     let (head, body) = text.split_once('\n').unwrap_or((&text, ""));
     let body = body.trim_end_matches('\n');
-    let edited = || refuse(&format!("the plan file `{shown}` was edited, or is cut short"), &[again()]);
     let head: Head = serde_json::from_str(head).map_err(|_| edited())?;
     if head.version != VERSION {
         let summary = format!(
@@ -213,11 +234,18 @@ fn policy_hashes(policies: &Policies) -> impl Iterator<Item = (PathBuf, String)>
     policies.files.iter().map(|file| (file.path.clone(), hex(file.text.as_bytes())))
 }
 
+/// The endpoint that calls are sent to instead of to AWS, if any.
+fn endpoint(session: &Session) -> Option<String> {
+    let stated = session.settings.endpoint_url.clone();
+    stated.or_else(|| env::read(env::AWS_ENDPOINT_URL)).filter(|_| !session.is_rehearsal())
+}
+
 /// Refuses to do for real what was planned in a sandbox, and the other way round.
 pub fn check_world(saved: &Saved, session: &Session) -> Result<(), Printed> {
     let summary = match (saved.rehearsal, session.is_rehearsal()) {
         (true, false) => "the plan was made in a sandbox; nothing was changed",
         (false, true) => "the plan was made for AWS, and this is a sandbox; nothing was changed",
+        _ if saved.endpoint != endpoint(session) => "the plan was made at another endpoint; nothing was changed",
         _ => return Ok(()),
     };
     Err(refuse(summary, &[again()]))

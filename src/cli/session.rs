@@ -81,6 +81,11 @@ pub type Packages = Mutex<BTreeMap<PathBuf, Result<(Arc<[u8]>, PackageSummary), 
 impl Session {
     /// Loads manifests and starts the sandbox, where one is asked for.
     pub async fn open(global: &Global, paths: &[PathBuf], filters: &[String]) -> Result<Self, Printed> {
+        if let Some(plan) = paths.iter().find(|path| super::saved::is_plan(path)) {
+            let hints =
+                [format!("`rotator apply {0}` applies it, alone; `rotator show {0}` prints it", output::path(plan))];
+            return Err(Printed(output::fail(&format!("`{}` is a saved plan", output::path(plan)), &hints)));
+        }
         let filter = Filter::new(filters).map_err(|(summary, hints)| Printed(output::fail(&summary, &hints)))?;
         let loaded = config::load(paths).map_err(|problems| {
             output::diagnostics(&problems.0);

@@ -8,9 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::Address;
+use crate::model::{Address, Kind};
 
-use super::{Action, Change, Effect, FieldChange, Plan, ProblemKind, Severity, Shown};
+use super::{Action, Change, Effect, FieldChange, NoteKind, Plan, ProblemKind, Severity, Shown};
 
 /// A saved plan that holds.
 #[derive(Debug, Clone)]
@@ -101,6 +101,10 @@ pub fn confirm(saved: &Plan, now: &Plan) -> Result<Confirmed, Vec<Stale>> {
         let stack_done = runnable.contains_key(&(address.clone(), Class::Stack))
             && !present.contains_key(&(address.clone(), Class::Stack));
         match present.get(&(address.clone(), *class)) {
+            // What can't be listed any more is not gone.
+            None if is_orphan(address) && !knows_orphans(now) => {
+                stale.push(of(change, StaleKind::Problem(ProblemKind::PruningRefused)));
+            }
             None => match new_problem(saved, now, address) {
                 Some(kind) => stale.push(of(change, StaleKind::Problem(kind))),
                 None => done += 1,
@@ -109,6 +113,17 @@ pub fn confirm(saved: &Plan, now: &Plan) -> Result<Confirmed, Vec<Stale>> {
                 let found = &now.changes[index];
                 stale.extend(compare(saved, now, change, found, stack_done).into_iter().map(|kind| of(change, kind)));
                 keep.insert(index);
+            }
+        }
+        if *class == Class::Stack && !stack_done {
+            // After a stack's change an apply compares configuration and code again, and sets what differs: drift that came since
+            // the plan would be overwritten, and nobody has seen that.
+            let unseen = [Class::Configuration, Class::Code].map(|class| (address.clone(), class));
+            let unseen =
+                unseen.into_iter().filter(|key| !runnable.contains_key(key)).filter_map(|key| present.get(&key));
+            for field in unseen.flat_map(|&index| &now.changes[index].fields).filter(|field| !is_detail(field)) {
+                let (attribute, planned, now) = (field.path.clone(), field.after.clone(), field.before.clone());
+                stale.push(of(change, StaleKind::Moved { attribute, planned, now }));
             }
         }
         if stack_done {
@@ -129,6 +144,21 @@ pub fn confirm(saved: &Plan, now: &Plan) -> Result<Confirmed, Vec<Stale>> {
     let left = now.changes.iter().enumerate().filter(|(index, _)| !keep.contains(index));
     let beside = left.map(|(_, change)| change.address.clone()).collect();
     Ok(Confirmed { plan: restrict(now, &keep), done, beside })
+}
+
+fn is_orphan(address: &Address) -> bool {
+    matches!(address.kind, Kind::OrphanStack | Kind::OrphanSecret)
+}
+
+/// Whether orphans were looked for, and could be listed.
+fn knows_orphans(plan: &Plan) -> bool {
+    !plan.notes.iter().any(|note| matches!(note.kind, NoteKind::OrphansNotChecked { .. }))
+        && !plan.problems.iter().any(|problem| problem.kind == ProblemKind::PruningRefused)
+}
+
+/// Whether an attribute only details another: a package's hash, which is an attribute too, speaks for its files.
+fn is_detail(field: &FieldChange) -> bool {
+    field.path.starts_with("code.files.")
 }
 
 fn of(change: &Change, kind: StaleKind) -> Stale {
@@ -203,8 +233,7 @@ fn moved_fields(planned: &Change, found: &Change, stack_done: bool) -> Vec<Stale
                 now: now.before.clone(),
             }),
             Some(_) => {}
-            // The package's hash, which is an attribute too, speaks for its files.
-            None if stack_done || path.starts_with("code.files.") => {}
+            None if stack_done || is_detail(now) => {}
             None => stale.push(StaleKind::Moved {
                 attribute: path.clone(),
                 planned: now.after.clone(),
@@ -310,6 +339,35 @@ mod tests {
         assert!(
             confirmed.plan.changes.iter().all(|change| change.after.iter().all(|after| *after < now.changes.len()))
         );
+    }
+
+    /// Without it, a stack's update would take along what somebody set by hand since, though the plan says nothing of it.
+    #[test]
+    fn a_stacks_update_does_not_overwrite_drift_that_nobody_saw() {
+        let (mut desired, mut live) = (desired(), live());
+        wanted(&mut desired).application.parameters.insert("kmsKeyArn".into(), crate::model::Sensitive::new("arn:key"));
+        let saved = plan(&desired, &live);
+        assert!(matches!(saved.changes[0].action, Action::UpdateStack { .. }), "{saved:?}");
+        confirm(&saved, &plan(&desired, &live)).expect("nothing has moved");
+        live_configuration(&mut live).timeout = 99;
+        let stale = confirm(&saved, &plan(&desired, &live)).expect_err("the timeout would be set back");
+        let kind = StaleKind::Moved { attribute: "timeout".into(), planned: Shown::text(30), now: Shown::text(99) };
+        assert_eq!(stale[0].kind, kind);
+    }
+
+    /// Without it, a role that may no longer list secrets would make an unfinished removal look finished.
+    #[test]
+    fn orphans_that_cannot_be_listed_are_not_done() {
+        let prune =
+            |live: &Live| diff(&desired(), live, Scope { purpose: Purpose::Converge { prune: true }, partial: false });
+        let mut live = crate::plan::fixtures::orphaned();
+        let saved = prune(&live);
+        assert!(saved.changes.iter().any(|change| is_orphan(&change.address)), "{saved:?}");
+        let denied =
+            crate::model::live::Unread::Denied { action: "a".into(), resource: "*".into(), message: "m".into() };
+        live.orphan_secrets = Err(denied);
+        let stale = confirm(&saved, &prune(&live)).expect_err("nobody knows what is left");
+        assert!(stale.iter().any(|one| one.kind == StaleKind::Problem(ProblemKind::PruningRefused)), "{stale:?}");
     }
 
     /// Without it, an apply that was killed between the two halves of a replacement could not go on.

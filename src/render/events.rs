@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 
 use crate::apply::{Event, Outcome, Report};
 use crate::model::Address;
+use crate::plan::fresh::Stale;
 use crate::plan::resources::{Resource, ResourceAction, ResourceType};
 use crate::plan::{Operation, Plan, Severity, Step, StepKind};
 
-use super::plan::{counts, effect_words};
+use super::plan::{counts, counts_of, effect_words};
 use super::plan_json::{Modules, identity};
 use super::problem;
 use super::report::{Fate, doing, failure_words, fates};
@@ -47,6 +48,18 @@ fn line(now: DateTime<Utc>, level: &str, kind: &str, message: &str, members: Val
 pub fn version(now: DateTime<Utc>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     line(now, "info", "version", &format!("rotator {version}"), json!({"rotator": version, "ui": UI}))
+}
+
+/// Why a saved plan is refused: a diagnostic for each reason.
+pub fn stale(reasons: &[Stale], now: DateTime<Utc>) -> String {
+    let line_of = |reason: &Stale| {
+        let (summary, detail) = super::stale::words(reason);
+        let address = reason.address.to_string();
+        let diagnostic =
+            json!({"severity": "error", "summary": summary, "detail": detail.unwrap_or_default(), "address": address});
+        line(now, "error", "diagnostic", &format!("Error: {address}: {summary}"), json!({"diagnostic": diagnostic}))
+    };
+    reasons.iter().map(line_of).collect()
 }
 
 impl Lines {
@@ -180,9 +193,10 @@ impl Lines {
     pub fn summary(&self, report: &Report, plan: &Plan, now: DateTime<Utc>) -> String {
         let fates = fates(report);
         let number = |fate: Fate| fates.values().filter(|&&other| other == fate).count();
-        let counts = counts(plan);
-        let planned = |operation| counts.get(&operation).copied().unwrap_or(0);
-        let replaced = planned(Operation::Replace);
+        // What was applied, as Terraform counts it; what was planned stands in the plan's own summary.
+        let counts = counts_of(plan, |address| fates.get(address) == Some(&Fate::Applied));
+        let applied = |operation| counts.get(&operation).copied().unwrap_or(0);
+        let replaced = applied(Operation::Replace);
         let ended = json!({
             "applied": number(Fate::Applied),
             "unchanged": number(Fate::Unchanged),
@@ -193,10 +207,10 @@ impl Lines {
             "interrupted": report.interrupted,
         });
         let changes = json!({
-            "add": planned(Operation::Add) + replaced,
-            "change": planned(Operation::Change),
+            "add": applied(Operation::Add) + replaced,
+            "change": applied(Operation::Change),
             "import": 0,
-            "remove": planned(Operation::Destroy) + replaced,
+            "remove": applied(Operation::Destroy) + replaced,
             "operation": "apply",
         });
         let bad = report.has_failed() || report.interrupted;

@@ -76,8 +76,13 @@ pub fn heading(plan: &Plan) -> String {
 
 /// How many resources are added, changed, replaced, destroyed by the changes that will run.
 pub fn counts(plan: &Plan) -> BTreeMap<Operation, usize> {
+    counts_of(plan, |_| true)
+}
+
+/// The same of some resources.
+pub fn counts_of(plan: &Plan, is_meant: impl Fn(&Address) -> bool) -> BTreeMap<Operation, usize> {
     let mut counts = BTreeMap::new();
-    for (_, changes) in by_address(plan) {
+    for (_, changes) in by_address(plan).into_iter().filter(|(address, _)| is_meant(address)) {
         let runnable: Vec<&Change> = changes.into_iter().filter(|change| !change.blocked).collect();
         if !runnable.is_empty() {
             *counts.entry(operation(&runnable)).or_insert(0) += 1;

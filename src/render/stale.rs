@@ -23,7 +23,8 @@ pub fn stale(reasons: &[Stale]) -> String {
     out
 }
 
-fn words(reason: &Stale) -> (String, Option<String>) {
+/// One reason: what it is, and its detail.
+pub fn words(reason: &Stale) -> (String, Option<String>) {
     match &reason.kind {
         StaleKind::Moved { attribute, planned, now } => (
             format!("{} has moved since the plan was made", safe(attribute)),

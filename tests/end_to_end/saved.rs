@@ -78,6 +78,23 @@ fn a_plan_from_other_inputs_is_refused() {
         .says("999999999999");
 
     world.rotator(&["apply", "--sandbox", "a.plan"]).exits(3).says("the plan was made for AWS, and this is a sandbox");
+    let elsewhere = World::new();
+    let mut other = scrubbed(rotator_binary());
+    other
+        .env("AWS_ACCESS_KEY_ID", "123456789012")
+        .env("AWS_SECRET_ACCESS_KEY", "sandbox")
+        .env("AWS_REGION", "us-east-1");
+    other.current_dir(world.folder.path()).args(["apply", "--endpoint-url", &elsewhere.url, "a.plan"]);
+    output(&mut other).exits(3).says("the plan was made at another endpoint");
+    world.rotator(&["plan", "a.plan"]).exits(1).says("`a.plan` is a saved plan");
+    world
+        .rotator(&["apply", "a.plan", "--max-rotations", "0"])
+        .exits(1)
+        .says("1 secret would rotate now, and at most 0 may");
+    for taken in ["rotator.yaml", "code"] {
+        world.rotator(&["plan", "--out", taken]).exits(1).says("is there already, and is no plan file");
+    }
+    world.rotator(&["plan", "--out", "nowhere/a.plan"]).exits(1).says("there is no folder `nowhere`");
     world.rotator(&["apply", "a.plan", "--prune"]).exits(1).says("a saved plan is applied as it stands");
     world.rotator(&["apply", "a.plan"]).exits(0).says("Apply complete!");
 }
@@ -96,6 +113,9 @@ fn a_plan_whose_world_has_moved_is_refused_by_the_attribute() {
         .says("stale: function.SecretsManagerSaved: timeout has moved since the plan was made")
         .says("it was 40, and is 50")
         .says("nothing was changed");
+    let lines = world.rotator(&["apply", "--json", "b.plan"]).exits(3).stdout;
+    assert!(lines.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{lines}");
+    assert!(lines.contains(r#""type":"diagnostic""#), "{lines}");
     // What moves beside the plan's own resources doesn't concern it, and is said.
     world.aws(&["lambda", "update-function-configuration", "--function-name", FUNCTION, "--timeout", "40"]);
     world.aws(&["secretsmanager", "cancel-rotate-secret", "--secret-id", "prod/key"]);
