@@ -52,6 +52,7 @@ suites! {
     functions,
     node,
     persistence,
+    replicas,
     rotation,
     schedules,
     services,

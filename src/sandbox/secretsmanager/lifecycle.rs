@@ -262,10 +262,16 @@ pub fn remove_replicas(world: &mut World, call: &Call, input: &Input) -> Result<
     let regions = input.texts("RemoveReplicaRegions").unwrap_or_default();
     let secret = edit_live(&mut world.region(&call.account, &call.region).secrets, input.required("SecretId"))?;
     super::values::check_primary(secret, call)?;
+    if let Some(other) = regions.iter().find(|region| !secret.replicas.iter().any(|known| known == *region)) {
+        return Err(invalid(format!("The secret {} isn't replicated to {other}.", secret.name)));
+    }
     secret.replicas.retain(|region| !regions.contains(&region.as_str()));
     let (answer, name) = (replication(secret), secret.name.clone());
     for region in regions {
-        world.region(&call.account, region).secrets.remove(&name);
+        let secrets = &mut world.region(&call.account, region).secrets;
+        if secrets.find(&name).is_some_and(|secret| secret.primary_region.as_deref() == Some(&call.region)) {
+            secrets.remove(&name);
+        }
     }
     Ok(answer)
 }
