@@ -191,7 +191,7 @@ fn begin(shared: &Shared, job: &Job) -> Option<Attempt> {
         // The published functions' testSecret logs in with the pending value: for a test, that is a copy of the current one.
         let current = secret.version_with(CURRENT).and_then(|id| secret.versions.get(id)?.value.clone());
         let value = if test { current } else { None };
-        secret.versions.entry(job.token.clone()).or_insert_with(|| Version::new(value, &[], now));
+        secret.versions.entry(job.token.clone()).or_insert_with(|| Version::new(value, &[], now)).rotated = true;
         secret.move_stage(PENDING, &job.token);
         if is_managed(secret) && !test {
             rotate_managed(secret, &job.token);

@@ -129,6 +129,9 @@ pub struct Version {
     /// The day on which it was read last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accessed: Option<Time>,
+    /// Whether a rotation made it, whose token is its id.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rotated: bool,
 }
 
 /// A version's value. It has no `Debug` that shows it.
@@ -297,7 +300,13 @@ impl Secret {
 impl Version {
     /// A version.
     pub fn new(value: Option<Value>, stages: &[&str], now: Time) -> Self {
-        Self { stages: stages.iter().map(|&stage| stage.to_owned()).collect(), value, created: now, accessed: None }
+        Self {
+            stages: stages.iter().map(|&stage| stage.to_owned()).collect(),
+            value,
+            created: now,
+            accessed: None,
+            rotated: false,
+        }
     }
 
     /// Whether it has a label.
