@@ -230,7 +230,7 @@ def test_a_file_that_is_no_state_is_refused_and_kept(start, tmp_path):
     sandbox.client("secretsmanager").create_secret(Name="kept", SecretString="x")
     sandbox.stop()
     whole = state.read_bytes()
-    newer = whole.replace(b'"version":1', b'"version":99')
+    newer = whole.replace(b'"version":2', b'"version":99')
     assert newer != whole
     for content, why in [
         (whole[: len(whole) // 2], "not a state file"),

@@ -16,16 +16,11 @@ use crate::sandbox::wire::ApiError;
 pub fn describe(secret: &Secret, call: &Call) -> Json {
     let mut answer = common(secret, call.now);
     if !secret.replicas.is_empty() {
-        let replicas: Vec<Json> = secret.replicas.iter().map(|region| replica(region)).collect();
+        let replicas: Vec<Json> = secret.replicas.iter().map(super::replicas::status).collect();
         answer.insert("ReplicationStatus".to_owned(), Json::Array(replicas));
     }
     insert_stages(&mut answer, "VersionIdsToStages", secret);
     Json::Object(answer)
-}
-
-/// A replica's status.
-pub fn replica(region: &str) -> Json {
-    json!({"Region": region, "Status": "InSync", "StatusMessage": "Replication succeeded"})
 }
 
 /// Looks a secret up for [`describe`].

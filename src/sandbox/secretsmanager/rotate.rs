@@ -9,7 +9,7 @@ use super::runner;
 use super::schedule::Rules;
 use super::secret::{External, Run, Secret, State};
 use super::values::{TOKEN_MISSING, check_primary};
-use super::{edit_live, invalid_request, lifecycle, live};
+use super::{edit_live, invalid_request, live, replicas};
 use crate::sandbox::lambda;
 use crate::sandbox::service::{Call, Shared};
 use crate::sandbox::state::World;
@@ -77,7 +77,7 @@ pub fn rotate(shared: &Arc<Shared>, call: &Call, input: &Input) -> Result<Json, 
     let from = rotation.last.unwrap_or(call.now);
     secret.changed = call.now;
     secret.plan_next(from, call.now);
-    lifecycle::follow(&mut world, &call.account, &call.region, id);
+    replicas::follow(&mut world, &call.account, &call.region, id);
     drop(world);
     shared.touch();
     shared.reschedule();

@@ -113,7 +113,20 @@ pub struct Secret {
     pub primary_region: Option<String>,
     /// The regions that it is replicated to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub replicas: Vec<String>,
+    pub replicas: Vec<Replica>,
+}
+
+/// A region that a secret is replicated to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replica {
+    /// The region.
+    pub region: String,
+    /// The key that encrypts the secret there; `None`: AWS's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+    /// Why there is no replica, where the region couldn't have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// A version of a secret.
