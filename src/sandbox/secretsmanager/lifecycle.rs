@@ -101,7 +101,8 @@ pub fn untag(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiE
 pub(super) fn add_tags(secret: &mut Secret, input: &Input) -> Result<(), ApiError> {
     let mut tags = secret.tags.clone();
     for tag in input.structures("Tags").unwrap_or_default() {
-        let (key, value) = (tag.required("Key").to_owned(), tag.required("Value").to_owned());
+        let key = tag.text("Key").ok_or_else(|| invalid("You must specify the Key of each tag."))?.to_owned();
+        let value = tag.text("Value").unwrap_or_default().to_owned();
         if key.starts_with("aws:") {
             return Err(invalid("You can't add a tag whose key starts with aws:, which is reserved for AWS use."));
         }

@@ -147,8 +147,13 @@ fn external(secret: &Secret, input: &Input) -> Result<Option<External>, ApiError
     let known = secret.rotation.as_ref().and_then(|rotation| rotation.external.clone());
     let role = input.text("ExternalSecretRotationRoleArn").map(str::to_owned);
     let metadata = input.structures("ExternalSecretRotationMetadata").map(|items| {
-        items.iter().map(|item| (item.required("Key").to_owned(), item.required("Value").to_owned())).collect()
+        let pair = |item: &Input| match (item.text("Key"), item.text("Value")) {
+            (Some(key), Some(value)) => Ok((key.to_owned(), value.to_owned())),
+            _ => Err(invalid("You must specify the Key and the Value of each item of ExternalSecretRotationMetadata.")),
+        };
+        items.iter().map(pair).collect::<Result<Vec<_>, _>>()
     });
+    let metadata = metadata.transpose()?;
     if secret.partner.is_none() {
         return match (role, metadata) {
             (None, None) => Ok(None),
