@@ -81,7 +81,7 @@ pub(super) fn follow(world: &mut World, account: &str, region: &str, id: &str) {
         let Some(known) = replicas.find(&primary.name).filter(|known| is_replica(known, region)) else { continue };
         // When a replica was read last is its own, and so is its key.
         let (accessed, kms_key) = (known.accessed, known.kms_key.clone());
-        replicas.insert(Secret { accessed, kms_key, ..replica_of(&primary, region, to) });
+        replicas.insert(Secret { kms_key, accessed, ..replica_of(&primary, region, to) });
     }
 }
 
