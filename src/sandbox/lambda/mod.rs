@@ -21,7 +21,7 @@ mod describe;
 mod functions;
 pub(super) mod inputs;
 mod invoke;
-mod paths;
+pub(super) mod paths;
 pub mod policy;
 mod reference;
 mod seed;

@@ -135,6 +135,20 @@ pub fn input(service: Service, operation: &str) -> Result<&'static [Member], Api
     found.map(|(_, members)| *members).ok_or_else(|| ApiError::not_served(service, operation))
 }
 
+/// Whether an operation has a name that is known: of a service, or of any. It is served, or a path names it.
+pub fn is_operation(service: Option<Service>, operation: &str) -> bool {
+    let services = service.map_or(Service::ALL.to_vec(), |service| vec![service]);
+    services.into_iter().any(|service| {
+        let routes = match service {
+            Service::Lambda => lambda::paths::ROUTES,
+            Service::ServerlessRepo => serverlessrepo::paths::ROUTES,
+            Service::SecretsManager | Service::CloudFormation | Service::Sts | Service::Logs => &[],
+        };
+        inputs(service).iter().any(|(name, _)| *name == operation)
+            || routes.iter().any(|route| route.operation == operation)
+    })
+}
+
 /// The operations of a service that are served, each with what its request may hold.
 fn inputs(service: Service) -> &'static [(&'static str, &'static [Member])] {
     match service {
