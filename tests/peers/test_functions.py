@@ -295,6 +295,16 @@ def test_a_function_that_hangs_ends_with_its_time_and_with_its_children(function
 # Kinds of invocations, and their limits
 
 
+@pytest.mark.parametrize("kind", ["RequestResponse", "Event"])
+def test_an_answer_says_which_version_ran(function, kind):
+    """Without it, whoever deploys by versions would see that the old code ran, or believe that the new one did."""
+    made = function("def lambda_handler(event, context): return context.function_version")
+    number = made.client.publish_version(FunctionName=made.name)["Version"]
+    for qualifier, version in ((number, number), ("$LATEST", "$LATEST")):
+        answer = made.client.invoke(FunctionName=made.name, Qualifier=qualifier, InvocationType=kind)
+        assert answer["ExecutedVersion"] == version
+
+
 def test_an_event_is_taken_and_handled_later(function):
     """Without it, a caller that doesn't want to wait would have to."""
     made = function("def lambda_handler(event, context):\n    print('handled', event['n'])")

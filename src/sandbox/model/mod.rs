@@ -11,7 +11,7 @@
 mod check;
 pub mod routes;
 
-pub use check::{check, unreadable, validation};
+pub use check::{check, shorten, unreadable, validation};
 
 use super::service::Service;
 use super::wire::ApiError;
