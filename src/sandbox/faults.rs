@@ -16,7 +16,7 @@
 //! | Which calls | |
 //! |---|---|
 //! | `service` | a service's signing name; absent: every service |
-//! | `operation` | an operation's name; absent: every operation |
+//! | `operation` | the name of an operation that is served, or that a path names; absent: every operation |
 //! | `match` | what the request must contain: its body, or its path and query |
 //!
 //! | Which of those | |
@@ -24,12 +24,12 @@
 //! | `skip` | so many pass first |
 //! | `every` | of the rest, every so many'th is hit |
 //! | `percent`, `seed` | of the rest, so many in a hundred are hit, which ones follows from the seed: the same in each run |
-//! | `times` | after so many hits the rule rests; absent: never |
+//! | `times` | after so many hits, from 1 up, the rule rests; absent: never |
 //!
 //! | What goes wrong | |
 //! |---|---|
 //! | `error` | the service's own error: `code`, `status` (400), `message` |
-//! | `answer` | what a load balancer in front of a service answers: `status`, `content_type`, `body`, all but the status may be absent |
+//! | `answer` | what a load balancer in front of a service answers: `status`, `content_type`, `body`, all but the status may be absent; with 204 and 304 no body goes out |
 //! | `reset` | no answer: the connection is reset (`ECONNRESET`) |
 //! | `close` | no answer: the connection is closed in good order |
 //! | `delay_ms` | the call waits first; alone, or before one of the others |
@@ -51,8 +51,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use serde::Deserialize;
 
+use super::model;
 use super::service::Service;
 use super::wire::ApiError;
 
@@ -212,6 +214,26 @@ impl Rule {
             None
         }
     }
+
+    /// What of it could never be: a name that no call has, an answer that no connection carries.
+    fn unusable(&self) -> Option<String> {
+        let service = self.service.as_deref().and_then(Service::named);
+        let code = self.error.as_ref().map(|error| error.code.as_str());
+        let content_type = self.answer.as_ref().and_then(|answer| answer.content_type.as_deref());
+        if let Some(unknown) = self.operation.as_deref().filter(|name| !model::is_operation(service, name)) {
+            let of = service.map_or("any service that is served".to_owned(), |service| format!("`{}`", service.name()));
+            Some(format!("`{unknown}` is no operation of {of}"))
+        } else if self.times == Some(0) {
+            Some("`times` is from 1 up".to_owned())
+        } else if let Some(code) =
+            code.filter(|code| code.is_empty() || !code.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            Some(format!("`{code}` is no error code: it has letters and digits, and no spaces"))
+        } else {
+            let bad = content_type.filter(|text| HeaderValue::from_str(text).is_err());
+            bad.map(|bad| format!("`{}` is no content type: no header can hold it", bad.escape_debug()))
+        }
+    }
 }
 
 /// Whether an operation answers from the state alone, so that it can be answered from an older one.
@@ -281,7 +303,8 @@ pub fn parse(text: &str) -> Result<Vec<Rule>, ScriptError> {
     } else {
         serde_json::Deserializer::from_str(text).into_iter().collect::<Result<_, _>>()?
     };
-    let problem = rules.iter().enumerate().find_map(|(at, rule)| Some((at + 1, rule.problem()?)));
+    let problem =
+        rules.iter().enumerate().find_map(|(at, rule)| Some((at + 1, rule.problem().or_else(|| rule.unusable())?)));
     problem.map_or(Ok(rules), |(number, problem)| Err(ScriptError::Rule { number, problem }))
 }
 
@@ -511,9 +534,17 @@ mod tests {
             (r#"[{"percent": 101, "reset": true}]"#, "from 1 to 100"),
             (r#"[{"percent": 5, "every": 2, "reset": true}]"#, "exclude"),
             (r#"[{"seed": 5, "reset": true}]"#, "goes with `percent`"),
+            (r#"[{"operation": "RotateSecrets", "reset": true}]"#, "`RotateSecrets` is no operation"),
+            (r#"[{"service": "lambda", "operation": "RotateSecret", "reset": true}]"#, "no operation of `lambda`"),
+            (r#"[{"times": 0, "reset": true}]"#, "`times` is from 1"),
+            (r#"[{"error": {"code": ""}}]"#, "no error code"),
+            (r#"[{"error": {"code": "Not a code"}}]"#, "no error code"),
+            (r#"[{"answer": {"status": 502, "content_type": "text/html\n"}}]"#, "no content type"),
         ] {
             let why = why(script);
             assert!(why.contains(problem), "{script}: {why}");
         }
+        // What isn't served has a name all the same.
+        assert!(parse(r#"[{"service": "lambda", "operation": "CreateAlias", "reset": true}]"#).is_ok());
     }
 }

@@ -144,6 +144,9 @@ pub struct Sandbox {
 }
 
 /// Starts a sandbox and returns once it listens.
+///
+/// On Linux, the whole process gives up being looked into by others of its user from then on (`PR_SET_DUMPABLE`): functions
+/// run as that user, and the process may hold real credentials in its environment. Core dumps go with it.
 pub async fn start(options: Options) -> Result<Sandbox, StartError> {
     if options.account.len() != 12 || !options.account.bytes().all(|b| b.is_ascii_digit()) {
         return Err(StartError::Account(options.account));
@@ -163,6 +166,7 @@ pub async fn start(options: Options) -> Result<Sandbox, StartError> {
         .map_err(|source| StartError::Listen { address: options.listen, source })?;
     let addr = listener.local_addr().map_err(|source| StartError::Listen { address: options.listen, source })?;
 
+    hide();
     let shared = Arc::new(Shared::new(options, addr, state, faults, calls));
     let saver = tokio::spawn(persist::keep_saved(Arc::clone(&shared), store));
     let server = tokio::spawn(server::serve(Arc::clone(&shared), listener));
@@ -171,6 +175,17 @@ pub async fn start(options: Options) -> Result<Sandbox, StartError> {
     cloudformation::resume(&shared);
     Ok(Sandbox { shared, addr, server, saver })
 }
+
+/// Keeps the process's memory and environment from other processes of its user.
+#[cfg(target_os = "linux")]
+fn hide() {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    // Kernels that can't are as they were before; nothing else depends on it.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hide() {}
 
 impl Sandbox {
     /// Where it listens.
@@ -225,5 +240,19 @@ impl Drop for Sandbox {
         self.shared.stop();
         self.server.abort();
         self.shared.end();
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// Without it, any function could read the credentials of whoever rehearses out of the sandbox's environment.
+    #[tokio::test]
+    async fn other_processes_of_the_user_can_not_look_into_the_sandbox() {
+        use rustix::process::{DumpableBehavior, dumpable_behavior};
+        let sandbox = start(Options::default()).await.expect("it starts");
+        assert_eq!(dumpable_behavior().expect("Linux says"), DumpableBehavior::NotDumpable);
+        drop(sandbox);
     }
 }

@@ -17,7 +17,7 @@ use super::service::Shared;
 use super::state::World;
 
 /// The format of the state file. It goes up when an old file can't be read any more.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// How long changes are gathered before they are saved.
 const GATHER: Duration = Duration::from_millis(100);

@@ -81,7 +81,7 @@ enum Reply {
 
 /// Sends a reply as its fault lets it out.
 fn deliver(reply: Reply, fault: &Fault, line: &Line) -> HttpResponse {
-    let response = match reply {
+    let mut response = match reply {
         Reply::Service(response) => response,
         Reply::Other(answer) => {
             let mut response = Response::empty(answer.status);
@@ -96,6 +96,13 @@ fn deliver(reply: Reply, fault: &Fault, line: &Line) -> HttpResponse {
             return HttpResponse::new(connection::no_answer());
         }
     };
+    // These two have no body (RFC 9110, 15.3.5 and 15.4.5), whatever a script says: a client would take it for the next answer.
+    if matches!(response.status, 204 | 304) {
+        response.body = Bytes::new();
+        response.content_type = None;
+        response.headers.retain(|(name, _)| *name != "content-type");
+        return http(response);
+    }
     if fault.slow_body.is_zero() && fault.break_body.is_none() {
         return http(response);
     }

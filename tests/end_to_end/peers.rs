@@ -53,6 +53,7 @@ suites! {
     gitops,
     node,
     persistence,
+    replicas,
     review_tools,
     rotation,
     schedules,

@@ -536,3 +536,24 @@ def test_latency_comes_with_every_answer(start):
     with pytest.raises(errors.ClientError):
         sandbox.client("secretsmanager").describe_secret(SecretId="none")
     assert time.monotonic() - started >= 0.15
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_without_a_body_has_none(sandbox, secret, status):
+    """Without it, a client would read the body of such an answer as the beginning of the next one."""
+    answer = {"status": status, "content_type": "text/plain", "body": "HTTP/1.1 200 OK"}
+    address = sandbox.url.removeprefix("http://").split(":")
+    credential = f"Credential={ACCOUNT}/20260131/{REGION}/secretsmanager/aws4_request"
+    text = json.dumps({"SecretId": secret})
+    request = (
+        f"POST / HTTP/1.1\r\nHost: {':'.join(address)}\r\nContent-Length: {len(text)}\r\n"
+        "Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: secretsmanager.DescribeSecret\r\n"
+        f"Authorization: AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature={'0' * 64}\r\n"
+    )
+    for broken in ({}, {"slow_body_ms": 1}, {"break_body": "truncate"}):
+        sandbox.faults({"operation": "DescribeSecret", "answer": answer, **broken})
+        with socket.create_connection((address[0], int(address[1])), timeout=60) as line:
+            line.sendall(f"{request}Connection: close\r\n\r\n{text}".encode())
+            head, _, body = b"".join(iter(lambda: line.recv(65536), b"")).partition(b"\r\n\r\n")
+        assert head.startswith(f"HTTP/1.1 {status}".encode()) and body == b"", (head, body)
+        assert b"content-type" not in head.lower()

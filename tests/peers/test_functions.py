@@ -295,6 +295,16 @@ def test_a_function_that_hangs_ends_with_its_time_and_with_its_children(function
 # Kinds of invocations, and their limits
 
 
+@pytest.mark.parametrize("kind", ["RequestResponse", "Event"])
+def test_an_answer_says_which_version_ran(function, kind):
+    """Without it, whoever deploys by versions would see that the old code ran, or believe that the new one did."""
+    made = function("def lambda_handler(event, context): return context.function_version")
+    number = made.client.publish_version(FunctionName=made.name)["Version"]
+    for qualifier, version in ((number, number), ("$LATEST", "$LATEST")):
+        answer = made.client.invoke(FunctionName=made.name, Qualifier=qualifier, InvocationType=kind)
+        assert answer["ExecutedVersion"] == version
+
+
 def test_an_event_is_taken_and_handled_later(function):
     """Without it, a caller that doesn't want to wait would have to."""
     made = function("def lambda_handler(event, context):\n    print('handled', event['n'])")
@@ -500,9 +510,9 @@ REFUSED = {
     "up": (package(WHOLE, ("../evil.py", "x")), UNZIP),
     "up in the middle": (package(WHOLE, ("a/../../evil.py", "x")), UNZIP),
     "absolute": (package(WHOLE, ("/tmp/rotator-evil.py", "x")), UNZIP),
-    "link up": (package(WHOLE, ("link", "../..", LINK)), UNZIP),
-    "absolute link": (package(WHOLE, ("link", "/etc/passwd", LINK)), UNZIP),
     "below a link": (package(WHOLE, ("link", "folder", LINK), ("link/file", "x")), UNZIP),
+    "below an absolute link": (package(WHOLE, ("link", "/tmp", LINK), ("link/rotator-evil.py", "x")), UNZIP),
+    "a link to nowhere": (package(WHOLE, ("link", "", LINK)), UNZIP),
     "file as folder": (package(WHOLE, ("a", "x"), ("a/b", "x")), UNZIP),
     "too large unzipped": (too_large_unzipped(), SIZE),
 }
@@ -530,17 +540,24 @@ def test_a_refused_update_leaves_the_code_as_it_was(function):
     assert made.invoke() == ("before", None)
 
 
-def test_links_inside_a_package_work(function, sandbox):
+def test_links_of_a_package_work(function, sandbox):
     """Without it, packages as package managers make them, full of links, would be refused."""
     made = function(WHOLE[1])
     code = package(
         ("lambda_function.py", "from current.answer import lambda_handler"),
-        ("versions/one/answer.py", "def lambda_handler(event, context): return 'by way of a link'"),
+        (
+            "versions/one/answer.py",
+            "import os\ndef lambda_handler(event, context):\n"
+            "    return ['by way of a link', os.readlink('bin/python3'), os.readlink('up')]",
+        ),
         ("current", "versions/one", LINK),
+        # As virtual environments have it.
+        ("bin/python3", "/usr/bin/python3", LINK),
+        ("up", "../..", LINK),
     )
     made.client.update_function_code(FunctionName=made.name, ZipFile=code)
     made.client.get_waiter("function_updated_v2").wait(FunctionName=made.name, WaiterConfig={"Delay": 0.05})
-    assert made.invoke() == ("by way of a link", None)
+    assert made.invoke() == (["by way of a link", "/usr/bin/python3", "../.."], None)
 
 
 @pytest.mark.parametrize("megabytes", [50, 70])

@@ -26,7 +26,11 @@ while True:
     with urllib.request.urlopen(f"{api}/next") as job:
         request, event = job.headers["Lambda-Runtime-Aws-Request-Id"], json.load(job)
     child = subprocess.Popen(["sleep", "600"]) if event.get("sleep") else None
-    answer = {"pid": os.getpid(), "child": child and child.pid, "folders": [os.environ["TMPDIR"], os.environ["LAMBDA_TASK_ROOT"]]}
+    daemon = None
+    if event.get("sleep"):
+        # Away from its parent, its group and its session.
+        daemon = int(subprocess.check_output(["setsid", "sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!"]))
+    answer = {"pid": os.getpid(), "child": child and child.pid, "daemon": daemon, "folders": [os.environ["TMPDIR"], os.environ["LAMBDA_TASK_ROOT"]]}
     if event.get("tell"):
         with open(event["tell"] + ".part", "w") as file:
             json.dump(answer, file)
@@ -230,7 +234,7 @@ def test_a_file_that_is_no_state_is_refused_and_kept(start, tmp_path):
     sandbox.client("secretsmanager").create_secret(Name="kept", SecretString="x")
     sandbox.stop()
     whole = state.read_bytes()
-    newer = whole.replace(b'"version":1', b'"version":99')
+    newer = whole.replace(b'"version":2', b'"version":99')
     assert newer != whole
     for content, why in [
         (whole[: len(whole) // 2], "not a state file"),
@@ -380,7 +384,7 @@ def test_functions_end_with_their_sandbox(start, tmp_path, how):
     until("the function to be busy", told.exists)
     busy = json.loads(told.read_text())
     idle = json.load(functions.invoke(FunctionName="left", Payload=b"{}")["Payload"])
-    left = [busy["pid"], busy["child"], idle["pid"]]
+    left = [busy["pid"], busy["child"], busy["daemon"], idle["pid"]]
     folders = {*busy["folders"], *idle["folders"]}
     assert all(map(alive, left)) and all(map(os.path.isdir, folders)) and busy["pid"] != idle["pid"]
     sandbox.stop(how)

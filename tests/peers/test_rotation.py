@@ -193,6 +193,30 @@ def test_what_cannot_rotate_is_refused_and_stays_as_it_was(sandbox, recorder):
     assert message == "Secrets Manager can't find the specified secret."
 
 
+def test_a_token_answers_only_for_the_rotation_that_it_asked_for(sandbox, recorder):
+    """Without it, a request whose token was used for anything else would be answered as done, and its configuration lost."""
+    secret = Secret(sandbox, "used-token")
+    ask = {"RotationLambdaARN": recorder, "RotationRules": DAILY}
+    before = secret.describe()
+    message = refused(lambda: secret.rotate(ClientRequestToken=secret.first, **ask), "InvalidRequestException")
+    assert secret.first in message
+    assert secret.describe() == before
+
+    token = secret.rotate(**ask)["VersionId"]
+    secret.rotated(token)
+    before = secret.describe()
+    assert secret.rotate(ClientRequestToken=token, **ask)["VersionId"] == token
+    assert secret.rotate(ClientRequestToken=token)["VersionId"] == token
+    other = {**ask, "RotationRules": {"AutomaticallyAfterDays": 7}}
+    refused(lambda: secret.rotate(ClientRequestToken=token, **other), "InvalidRequestException")
+    assert secret.describe() == before
+
+    # Nor does it turn a rotation on again that was cancelled since.
+    secret.client.cancel_rotate_secret(SecretId=secret.name)
+    refused(lambda: secret.rotate(ClientRequestToken=token, **ask), "InvalidRequestException")
+    assert secret.describe()["RotationEnabled"] is False
+
+
 def test_a_replica_rotates_in_its_primary_alone(sandbox, recorder):
     """Without it, a plan that rotates a replica would pass here; or readers of a replica would keep the old value."""
     secret = Secret(sandbox, "replicated")

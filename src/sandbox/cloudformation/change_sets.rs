@@ -10,7 +10,7 @@ use super::steps::{self, Asked};
 use super::template::{self, Action, Cause, Change, Definition, Place, Replacement};
 use super::{capabilities, engine, given, invalid, page, place, previous_template, repeated, scope, tags};
 use crate::sandbox::clock::Time;
-use crate::sandbox::model::validation;
+use crate::sandbox::model::{shorten, validation};
 use crate::sandbox::serverlessrepo::parameters;
 use crate::sandbox::service::{Call, Service, Shared};
 use crate::sandbox::wire::query::{self, Query};
@@ -104,11 +104,12 @@ pub fn make(
 fn check_name(name: &str) -> Result<(), ApiError> {
     let well_formed = name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let shown = shorten(name.to_owned());
     if !well_formed {
         return Err(validation(
             Service::CloudFormation,
             &[format!(
-                "Value '{name}' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression \
+                "Value '{shown}' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression \
              pattern: [a-zA-Z][-a-zA-Z0-9]*"
             )],
         ));
@@ -117,7 +118,7 @@ fn check_name(name: &str) -> Result<(), ApiError> {
         return Err(validation(
             Service::CloudFormation,
             &[format!(
-                "Value '{name}' at 'stackName' failed to satisfy constraint: Member must have length less than or equal to 128"
+                "Value '{shown}' at 'stackName' failed to satisfy constraint: Member must have length less than or equal to 128"
             )],
         ));
     }

@@ -89,7 +89,8 @@ pub(super) fn apply(settings: &mut Settings, body: &Map<String, Value>) -> Resul
     if let Some(runtime) = text("Runtime") {
         if !RUNTIMES.contains(&runtime.as_str()) {
             return Err(invalid(format!(
-                "Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [{}] or be a valid ARN",
+                "Value {} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [{}] or be a valid ARN",
+                crate::sandbox::model::shorten(runtime),
                 RUNTIMES.join(", ")
             )));
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
 
 use super::configuration::{self, invalid};
 use super::policy::function_arn;
@@ -14,7 +15,7 @@ use super::reference;
 use super::state::{Code, Function, Phase, Settings, Version};
 use super::{describe, found, found_mut, page, tags, versions};
 use crate::sandbox::runtime::package::{MAX_UNZIPPED_BYTES, PackageError};
-use crate::sandbox::service::{Call, Shared};
+use crate::sandbox::service::{Call, Service, Shared};
 use crate::sandbox::state::Region;
 use crate::sandbox::wire::rest::{self, RestRequest};
 use crate::sandbox::wire::{ApiError, Response};
@@ -28,8 +29,11 @@ const SETTLE_IN_VPC: Duration = Duration::from_millis(1500);
 /// The largest package that may be sent directly, in bytes (Lambda quotas, 50 MB zipped).
 const MAX_ZIPPED_BYTES: usize = 52_428_800;
 
+/// How many packages are read at a time: each takes a processor, and the memory of its request.
+static INSPECTIONS: Semaphore = Semaphore::const_new(2);
+
 /// `CreateFunction`.
-pub(super) fn create(shared: &Arc<Shared>, call: &Call, request: &RestRequest) -> Result<Response, ApiError> {
+pub(super) async fn create(shared: &Arc<Shared>, call: &Call, request: &RestRequest) -> Result<Response, ApiError> {
     let body = request.json()?;
     let text = |key: &str| body.get(key).and_then(Value::as_str);
     let reference = reference::resolve(call, text("FunctionName").unwrap_or_default(), None)?;
@@ -44,7 +48,7 @@ pub(super) fn create(shared: &Arc<Shared>, call: &Call, request: &RestRequest) -
     let mut settings = Settings::default();
     configuration::apply(&mut settings, &body)?;
     configuration::apply_architecture(&mut settings, &body);
-    let code = code_of(body.get("Code").and_then(Value::as_object).unwrap_or(&Map::new()), "CreateFunction")?;
+    let code = code_of(body.get("Code").and_then(Value::as_object).unwrap_or(&Map::new()), "CreateFunction").await?;
     let tags = tags::read(body.get("Tags"))?;
     let arn = function_arn(&call.account, &call.region, &reference.name);
     let publish = body.get("Publish").and_then(Value::as_bool) == Some(true);
@@ -131,14 +135,14 @@ pub(super) fn list(shared: &Shared, call: &Call, request: &RestRequest) -> Resul
 }
 
 /// `UpdateFunctionCode`.
-pub(super) fn update_code(
+pub(super) async fn update_code(
     shared: &Arc<Shared>,
     call: &Call,
     request: &RestRequest,
     name: &str,
 ) -> Result<Response, ApiError> {
     let body = request.json()?;
-    let code = code_of(&body, "UpdateFunctionCode")?;
+    let code = code_of(&body, "UpdateFunctionCode").await?;
     change(shared, call, &body, name, |version| {
         configuration::apply_architecture(&mut version.settings, &body);
         version.code = code;
@@ -281,8 +285,8 @@ pub(super) fn settle_all(region: &mut Region) {
     region.functions.functions.values_mut().for_each(settle);
 }
 
-/// The package of a request.
-fn code_of(body: &Map<String, Value>, operation: &str) -> Result<Code, ApiError> {
+/// The package of a request. Reading a large one takes seconds, which other calls don't wait for.
+async fn code_of(body: &Map<String, Value>, operation: &str) -> Result<Code, ApiError> {
     if ["S3Bucket", "S3Key"].iter().any(|key| body.contains_key(*key)) {
         return Err(invalid("The sandbox has no S3: send the deployment package as ZipFile."));
     }
@@ -292,6 +296,16 @@ fn code_of(body: &Map<String, Value>, operation: &str) -> Result<Code, ApiError>
     let Some(text) = body.get("ZipFile").and_then(Value::as_str) else {
         return Err(invalid("Please provide a source for function code."));
     };
+    let stopped = |error: String| ApiError::internal(Service::Lambda, error);
+    let turn = INSPECTIONS.acquire().await.map_err(|error| stopped(error.to_string()))?;
+    let (text, operation) = (text.to_owned(), operation.to_owned());
+    let inspected = tokio::task::spawn_blocking(move || inspect(&text, &operation)).await;
+    drop(turn);
+    inspected.map_err(|error| stopped(error.to_string()))?
+}
+
+/// Reads a package as it is sent, if Lambda would take it.
+fn inspect(text: &str, operation: &str) -> Result<Code, ApiError> {
     let zip = BASE64
         .decode(text)
         .map_err(|_| ApiError::new(400, "SerializationException", "The ZipFile member is not base64."))?;
@@ -392,4 +406,27 @@ pub(super) fn account(shared: &Shared, call: &Call) -> Response {
         "AccountUsage": {"TotalCodeSize": size, "FunctionCount": count},
     });
     rest::answer(call, 200, &answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write as _};
+
+    use zip::write::{SimpleFileOptions, ZipWriter};
+
+    use super::*;
+
+    /// Without it, a few uploads of large packages would hold up every other call.
+    #[tokio::test]
+    async fn other_calls_go_on_while_packages_are_read() {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        zip.start_file("zeros", SimpleFileOptions::default()).expect("an entry");
+        zip.write_all(&vec![0; 10_000_000]).expect("its text");
+        let zip = BASE64.encode(zip.finish().expect("a zip").into_inner());
+        let body = json!({ "ZipFile": zip });
+        let other = tokio::spawn(std::future::ready(()));
+        let code = code_of(body.as_object().expect("an object"), "CreateFunction").await;
+        // This runtime has one thread: had the package been read on it, nobody else would have had a turn.
+        assert!(code.is_ok() && other.is_finished());
+    }
 }

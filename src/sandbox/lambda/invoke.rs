@@ -73,10 +73,10 @@ pub(super) async fn invoke(
     match kind {
         "DryRun" => Ok(rest::empty(call, 204)),
         "Event" => {
-            let inner = Arc::clone(shared);
+            let (inner, version) = (Arc::clone(shared), runnable.version.clone());
             let scope = Scope::new(&call.account, &call.region);
             shared.spawn(async move { asynchronously(&inner, &scope, &runnable, &event).await });
-            Ok(rest::empty(call, 202).header("x-amz-executed-version", LATEST))
+            Ok(rest::empty(call, 202).header("x-amz-executed-version", version))
         }
         _ => {
             let version = runnable.version.clone();

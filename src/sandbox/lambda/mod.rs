@@ -21,7 +21,7 @@ mod describe;
 mod functions;
 pub(super) mod inputs;
 mod invoke;
-mod paths;
+pub(super) mod paths;
 pub mod policy;
 mod reference;
 mod seed;
@@ -58,13 +58,13 @@ pub async fn handle(shared: &Arc<Shared>, call: &Call, request: RestRequest) -> 
     // What stands third in every path but the shortest: a function, or a function's ARN.
     let name = request.segments.get(2).map_or("", String::as_str);
     match call.operation.as_str() {
-        "CreateFunction" => functions::create(shared, call, request),
+        "CreateFunction" => functions::create(shared, call, request).await,
         "ListFunctions" => functions::list(shared, call, request),
         "GetFunction" => functions::get(shared, call, request, name),
         "DeleteFunction" => functions::delete(shared, call, request, name),
         "GetFunctionConfiguration" => functions::get_configuration(shared, call, request, name),
         "UpdateFunctionConfiguration" => functions::update_configuration(shared, call, request, name),
-        "UpdateFunctionCode" => functions::update_code(shared, call, request, name),
+        "UpdateFunctionCode" => functions::update_code(shared, call, request, name).await,
         "PutFunctionConcurrency" | "DeleteFunctionConcurrency" => functions::reserve(shared, call, request, name),
         "GetAccountSettings" => Ok(functions::account(shared, call)),
         "GetPolicy" => policy::get(shared, call, request, name),

@@ -2,7 +2,7 @@
 
 use super::policy::function_arn;
 use super::state::LATEST;
-use crate::sandbox::model::validation;
+use crate::sandbox::model::{shorten, validation};
 use crate::sandbox::service::{Call, Service};
 use crate::sandbox::wire::ApiError;
 
@@ -28,6 +28,7 @@ pub(super) struct Reference {
 /// A reference in the caller's account and region.
 pub(super) fn resolve(call: &Call, text: &str, qualifier: Option<&str>) -> Result<Reference, ApiError> {
     let refused = |value: &str, constraint: &str| {
+        let value = shorten(value.to_owned());
         let problem = format!("Value '{value}' at 'functionName' failed to satisfy constraint: {constraint}");
         validation(Service::Lambda, &[problem])
     };

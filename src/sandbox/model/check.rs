@@ -10,6 +10,9 @@ use super::{Kind, Member, NO_LIMIT, spelt};
 use crate::sandbox::service::Service;
 use crate::sandbox::wire::ApiError;
 
+/// How many characters of a value a message shows: requests have up to a hundred million of them.
+const MOST_SHOWN: usize = 256;
+
 /// Checks a request's members. Something of the wrong type ends the check, as AWS's front ends don't read further;
 /// constraints that aren't met are reported together.
 pub fn check(service: Service, members: &[Member], request: &Map<String, Value>) -> Result<(), ApiError> {
@@ -111,7 +114,7 @@ fn value(kind: &Kind, found: &Value, at: &str, shown: bool, problems: &mut Vec<S
         }
         _ => fails = scalar(kind, found).map_err(wrong)?,
     }
-    let what = if shown { format!("Value '{}' at '{at}'", show(found)) } else { format!("Value at '{at}'") };
+    let what = if shown { format!("Value '{}' at '{at}'", shorten(show(found))) } else { format!("Value at '{at}'") };
     problems.extend(fails.iter().map(|constraint| format!("{what} failed to satisfy constraint: {constraint}")));
     Ok(())
 }
@@ -179,6 +182,15 @@ fn length(length: usize, least: usize, most: usize, fails: &mut Vec<String>) {
     } else if length > most && most != NO_LIMIT {
         fails.push(format!("Member must have length less than or equal to {most}"));
     }
+}
+
+/// A value cut to what a message may show of it.
+pub fn shorten(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MOST_SHOWN) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// A value as AWS's messages show it: lists in brackets, maps in braces, texts without quotation marks.
@@ -272,6 +284,17 @@ mod tests {
                 && !matches(r"\d{2}", "123")
                 && !matches(r"\d{2}", "12\n")
         );
+    }
+
+    /// Without it, a request that is too large by far would be answered with an error as large.
+    #[test]
+    fn messages_show_the_beginning_of_what_is_long() {
+        let table = [optional("Name", text(0, 9)), optional("Tags", Kind::List(0, 1, &TEXT))];
+        let long = "é".repeat(1_000_000);
+        let request = json!({"Name": long, "Tags": [long, long]}).as_object().cloned().unwrap_or_default();
+        let message = check(Service::Lambda, &table, &request).expect_err("it is refused").message;
+        assert!(message.contains(&format!("Value '{}…' at 'name'", "é".repeat(256))), "{message:.300}");
+        assert!(message.chars().count() < 1000);
     }
 
     const ROW: [Member; 1] = [required("Key", text(0, 1))];

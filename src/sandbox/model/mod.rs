@@ -11,7 +11,7 @@
 mod check;
 pub mod routes;
 
-pub use check::{check, unreadable, validation};
+pub use check::{check, shorten, unreadable, validation};
 
 use super::service::Service;
 use super::wire::ApiError;
@@ -133,6 +133,20 @@ impl Member {
 pub fn input(service: Service, operation: &str) -> Result<&'static [Member], ApiError> {
     let found = inputs(service).iter().find(|(name, _)| *name == operation);
     found.map(|(_, members)| *members).ok_or_else(|| ApiError::not_served(service, operation))
+}
+
+/// Whether an operation has a name that is known: of a service, or of any. It is served, or a path names it.
+pub fn is_operation(service: Option<Service>, operation: &str) -> bool {
+    let services = service.map_or(Service::ALL.to_vec(), |service| vec![service]);
+    services.into_iter().any(|service| {
+        let routes = match service {
+            Service::Lambda => lambda::paths::ROUTES,
+            Service::ServerlessRepo => serverlessrepo::paths::ROUTES,
+            Service::SecretsManager | Service::CloudFormation | Service::Sts | Service::Logs => &[],
+        };
+        inputs(service).iter().any(|(name, _)| *name == operation)
+            || routes.iter().any(|route| route.operation == operation)
+    })
 }
 
 /// The operations of a service that are served, each with what its request may hold.

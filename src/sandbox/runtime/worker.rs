@@ -63,10 +63,23 @@ impl Drop for Worker {
     }
 }
 
-/// What the guard runs: it waits until the pipe from the sandbox ends, which it does in whatever way the sandbox does.
-const GUARD: &str = r#"read -r _; kill -s KILL -- "-$1"; shift; rm -rf -- "$@""#;
+/// What the guard runs: it waits until the pipe from the sandbox ends, which it does in whatever way the sandbox does. Then it
+/// ends the group, and what has left the group, as [`processes::kill_heirs`] does: by the variable that no other has. Where
+/// there is no `/proc`, `grep` finds nothing.
+const GUARD: &str = r#"
+read -r _
+kill -s KILL -- "-$1"
+for round in 1 2 3 4 5; do
+  heirs=$(grep -lsazxFe "$2" /proc/[0-9]*/environ | tr -cd '0-9\n')
+  [ "$heirs" ] || break
+  kill -s KILL $heirs
+done
+shift 2
+rm -rf -- "$@"
+"#;
 
-/// A shell that ends a process's whole group, and removes its folders, once the sandbox is gone without having done so.
+/// A shell that ends a process with all that it started, and removes its folders, once the sandbox is gone without having
+/// done so.
 struct Guard {
     shell: Child,
     /// The sandbox's end of the pipe. No other process has it.
@@ -74,12 +87,16 @@ struct Guard {
 }
 
 impl Guard {
-    fn start(group: u32, folders: &[&Path]) -> std::io::Result<Self> {
+    fn start(group: u32, stream: &str, folders: &[&Path]) -> std::io::Result<Self> {
         let (reader, pipe) = std::io::pipe()?;
         let shell = Command::new("/bin/sh")
             .args(["-c", GUARD, "guard"])
             .arg(group.to_string())
+            .arg(format!("{}={stream}", environment::LOG_STREAM))
             .args(folders)
+            // It may outlive the sandbox for a moment, and has no business with what that was told.
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
             .stdin(Stdio::from(reader))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -153,7 +170,7 @@ impl Worker {
         drop(command);
         let group = child.id();
         // Without one, a process of a killed sandbox ends once it asks for its next job.
-        let guard = group.and_then(|group| Guard::start(group, &[scratch.path(), code.folder()]).ok());
+        let guard = group.and_then(|group| Guard::start(group, &stream, &[scratch.path(), code.folder()]).ok());
         let reader = Arc::clone(&output);
         let pump = tokio::spawn(async move { reader.pump().await });
         Ok(Self {

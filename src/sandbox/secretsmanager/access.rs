@@ -50,14 +50,18 @@ pub(super) fn in_the_secrets_account<'a>(
         );
         return Err(ApiError::new(400, "AccessDeniedException", message));
     }
-    if secret.is_some_and(|secret| secret.kms_key.as_deref().is_none_or(|key| key == "alias/aws/secretsmanager"))
-        && touches_value(call, input)
-    {
+    if secret.is_some_and(|secret| secret.kms_key.as_deref().is_none_or(is_default_key)) && touches_value(call, input) {
         return Err(invalid_request(
             "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.",
         ));
     }
     Ok(Cow::Owned(Call { account: arn.account.to_owned(), ..call.clone() }))
+}
+
+/// Whether a key is AWS's own, which no other account can use: by its alias, or by the alias's ARN.
+fn is_default_key(key: &str) -> bool {
+    const ALIAS: &str = "alias/aws/secretsmanager";
+    key == ALIAS || Arn::parse(key).is_some_and(|arn| arn.service == "kms" && arn.resource == ALIAS)
 }
 
 /// Whether an ARN is that of another account's secret in the region of the call: other regions' aren't found at all.
@@ -81,13 +85,16 @@ fn touches_value(call: &Call, input: &Input) -> bool {
 fn judge(secret: &Secret, call: &Call) -> Verdict {
     let policy: Json = secret.policy.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let statements = several(&policy["Statement"]);
+    let names_all = |statement: &Json| {
+        statement["Condition"].is_null()
+            && names(&statement["Principal"], call)
+            && any_like(&statement["Action"], &action(call), true)
+            && any_like(&statement["Resource"], &secret.arn, false)
+    };
     let about = |effect: &str| {
+        let denies = effect == "Deny";
         statements.iter().any(|statement| {
-            statement["Effect"] == effect
-                && statement["Condition"].is_null()
-                && names(&statement["Principal"], call)
-                && any_like(&statement["Action"], &action(call), true)
-                && any_like(&statement["Resource"], &secret.arn, false)
+            statement["Effect"] == effect && (names_all(statement) || denies && may_deny(statement, secret, call))
         })
     };
     if about("Deny") {
@@ -97,6 +104,26 @@ fn judge(secret: &Secret, call: &Call) -> Verdict {
     } else {
         Verdict::Silent
     }
+}
+
+/// Whether a denial that isn't read in full could be about a call: by the elements that exclude, each of which is read, or by
+/// one that is none of a policy's. What can't be read denies, so that no rehearsal is let in where AWS lets nobody in.
+fn may_deny(statement: &Json, secret: &Secret, call: &Call) -> bool {
+    const READ: [&str; 8] =
+        ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource"];
+    let unread = statement
+        .as_object()
+        .is_some_and(|all| all.keys().any(|name| name != "Condition" && !READ.contains(&name.as_str())));
+    // An element, or the one that excludes.
+    let meets = |name: &str, is_met: &dyn Fn(&Json) -> bool| {
+        let excluded = &statement[format!("Not{name}")];
+        if excluded.is_null() { is_met(&statement[name]) } else { !is_met(excluded) }
+    };
+    unread
+        || statement["Condition"].is_null()
+            && meets("Principal", &|listed| names(listed, call))
+            && meets("Action", &|listed| any_like(listed, &action(call), true))
+            && meets("Resource", &|listed| any_like(listed, &secret.arn, false))
 }
 
 /// One or several: policies leave the brackets out around one.
@@ -199,5 +226,38 @@ mod tests {
             statement("Deny", &everybody, "secretsmanager:getsecretvalue"),
         ];
         assert_eq!(verdict(&json!({"Statement": both}), session), Verdict::Denied);
+    }
+
+    /// Without it, a rehearsal would read what a policy on AWS keeps it from.
+    #[test]
+    fn denials_count_by_what_they_exclude_and_by_what_is_not_understood() {
+        let session = "arn:aws:sts::222222222222:assumed-role/rotation/session";
+        let everybody = json!("*");
+        let denied = |deny: Json| {
+            let both = [statement("Allow", &everybody, "secretsmanager:*"), deny];
+            verdict(&json!({"Statement": both}), session) == Verdict::Denied
+        };
+        let base = json!({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"});
+        let but = |without: &str, with: &str, value: Json| {
+            let mut deny = base.clone();
+            deny.as_object_mut().expect("an object").remove(without);
+            deny[with] = value;
+            denied(deny)
+        };
+        assert!(but("Action", "NotAction", json!("secretsmanager:DescribeSecret")));
+        assert!(!but("Action", "NotAction", json!(["secretsmanager:Get*"])));
+        assert!(but("Resource", "NotResource", json!("arn:aws:s3:::*")));
+        assert!(!but("Resource", "NotResource", json!("*")));
+        assert!(but("Principal", "NotPrincipal", json!({"AWS": "333333333333"})));
+        assert!(!but("Principal", "NotPrincipal", json!({"AWS": "222222222222"})));
+        assert!(but("Action", "Actions", json!("x")));
+    }
+
+    /// Without it, the default key would be anybody's by its alias's ARN.
+    #[test]
+    fn the_default_key_has_two_names() {
+        assert!(is_default_key("alias/aws/secretsmanager"));
+        assert!(is_default_key("arn:aws:kms:eu-west-1:111111111111:alias/aws/secretsmanager"));
+        assert!(!is_default_key("arn:aws:kms:eu-west-1:111111111111:alias/mine"));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 
 use super::find;
-use super::input::Input;
+use super::input::{Input, invalid};
 use super::secret::{Secret, State};
 use crate::sandbox::clock::Time;
 use crate::sandbox::service::Call;
@@ -16,16 +16,11 @@ use crate::sandbox::wire::ApiError;
 pub fn describe(secret: &Secret, call: &Call) -> Json {
     let mut answer = common(secret, call.now);
     if !secret.replicas.is_empty() {
-        let replicas: Vec<Json> = secret.replicas.iter().map(|region| replica(region)).collect();
+        let replicas: Vec<Json> = secret.replicas.iter().map(super::replicas::status).collect();
         answer.insert("ReplicationStatus".to_owned(), Json::Array(replicas));
     }
     insert_stages(&mut answer, "VersionIdsToStages", secret);
     Json::Object(answer)
-}
-
-/// A replica's status.
-pub fn replica(region: &str) -> Json {
-    json!({"Region": region, "Status": "InSync", "StatusMessage": "Replication succeeded"})
 }
 
 /// Looks a secret up for [`describe`].
@@ -62,7 +57,7 @@ pub(super) fn select<'a>(
     input: &Input,
     default: usize,
 ) -> Result<(Vec<&'a Arc<Secret>>, Option<String>), ApiError> {
-    let filters = Filter::read(input);
+    let filters = Filter::read(input)?;
     let deleted = input.flag("IncludePlannedDeletion").unwrap_or(false);
     let most = input.number("MaxResults").and_then(|most| usize::try_from(most).ok()).unwrap_or(default);
     let by = input.text("SortBy").unwrap_or("created-date");
@@ -183,10 +178,12 @@ struct Filter {
 }
 
 impl Filter {
-    fn read(input: &Input) -> Vec<Self> {
-        let own = |filter: &Input| Self {
-            key: filter.required("Key").to_owned(),
-            values: filter.texts("Values").unwrap_or_default().into_iter().map(str::to_owned).collect(),
+    fn read(input: &Input) -> Result<Vec<Self>, ApiError> {
+        let own = |filter: &Input| match (filter.text("Key"), filter.texts("Values")) {
+            (Some(key), Some(values)) => {
+                Ok(Self { key: key.to_owned(), values: values.into_iter().map(str::to_owned).collect() })
+            }
+            _ => Err(invalid("You must specify the Key and the Values of each filter.")),
         };
         input.structures("Filters").unwrap_or_default().iter().map(own).collect()
     }

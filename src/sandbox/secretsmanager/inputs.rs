@@ -1,8 +1,8 @@
-//! The operations that are served, and what their requests may hold: as in the API's model, and where the service is known
-//! to demand more (members of tags and replicas that it can't do without), that.
+//! The operations that are served, and what their requests may hold: as in the API's model. What the service demands beyond
+//! that, such as the keys of tags, its handlers refuse.
 
 use crate::sandbox::model::Kind::{self, Blob, List, Number, OneOf, Secret, Structure};
-use crate::sandbox::model::{FLAG, Member, NUMBER, matching, optional, required, text};
+use crate::sandbox::model::{FLAG, Member, NO_LIMIT, NUMBER, matching, optional, required, text};
 
 const SECRET_ID: Member = required("SecretId", text(1, 2048));
 const TOKEN: Member = optional("ClientRequestToken", text(32, 64));
@@ -17,20 +17,21 @@ const MAX_RESULTS: Member = optional("MaxResults", Number(1, 100));
 const NEXT_TOKEN: Member = optional("NextToken", text(1, 4096));
 const POLICY: Member = required("ResourcePolicy", text(1, 20_480));
 const POLICY_NAME: Member = optional("PolicyName", matching(1, 64, r"[0-9A-Za-z\-\_]+"));
-const TAGS: Kind = List(0, 50, &Structure(&[required("Key", text(1, 128)), optional("Value", text(0, 256))]));
+const TAGS: Kind = List(0, NO_LIMIT, &Structure(&[optional("Key", text(1, 128)), optional("Value", text(0, 256))]));
 const REGION: Kind = matching(1, 128, r"^([a-z]+-)+\d+$");
-const REPLICAS: Kind = List(1, 100, &Structure(&[required("Region", REGION), optional("KmsKeyId", text(0, 2048))]));
+const REPLICAS: Kind =
+    List(1, NO_LIMIT, &Structure(&[optional("Region", REGION), optional("KmsKeyId", text(0, 2048))]));
 const FILTERS: Member = optional(
     "Filters",
     List(
         0,
         10,
         &Structure(&[
-            required(
+            optional(
                 "Key",
                 OneOf(&["description", "name", "tag-key", "tag-value", "primary-region", "owning-service", "all"]),
             ),
-            required("Values", List(1, 10, &matching(0, 512, r"^\!?[a-zA-Z0-9 :_@\/\+\=\.\-\!]*$"))),
+            optional("Values", List(1, 10, &matching(0, 512, r"^\!?[a-zA-Z0-9 :_@\/\+\=\.\-\!]*$"))),
         ]),
     ),
 );
@@ -39,7 +40,8 @@ const RULES: Kind = Structure(&[
     optional("Duration", matching(2, 3, r"[0-9]+h")),
     optional("ScheduleExpression", matching(1, 256, r"[0-9A-Za-z\(\)#\?\*\-\/, ]+")),
 ]);
-const METADATA: Kind = List(0, 100, &Structure(&[required("Key", text(1, 256)), required("Value", text(1, 2048))]));
+const METADATA: Kind =
+    List(0, NO_LIMIT, &Structure(&[optional("Key", text(1, 256)), optional("Value", text(1, 2048))]));
 
 const ONE_SECRET: &[Member] = &[SECRET_ID];
 const ONE_POLICY: &[Member] = &[SECRET_ID, POLICY_NAME];
@@ -117,7 +119,7 @@ pub const INPUTS: &[(&str, &[Member])] = &[
             optional("RotationToken", Secret(&matching(36, 256, r"^[a-zA-Z0-9\-]+$"))),
         ],
     ),
-    ("RemoveRegionsFromReplication", &[SECRET_ID, required("RemoveReplicaRegions", List(1, 100, &REGION))]),
+    ("RemoveRegionsFromReplication", &[SECRET_ID, required("RemoveReplicaRegions", List(1, NO_LIMIT, &REGION))]),
     (
         "ReplicateSecretToRegions",
         &[SECRET_ID, required("AddReplicaRegions", REPLICAS), optional("ForceOverwriteReplicaSecret", FLAG)],
@@ -137,7 +139,7 @@ pub const INPUTS: &[(&str, &[Member])] = &[
     ),
     ("StopReplicationToReplica", ONE_SECRET),
     ("TagResource", &[SECRET_ID, required("Tags", TAGS)]),
-    ("UntagResource", &[SECRET_ID, required("TagKeys", List(0, 50, &text(1, 128)))]),
+    ("UntagResource", &[SECRET_ID, required("TagKeys", List(0, NO_LIMIT, &text(1, 128)))]),
     ("UpdateSecret", &[SECRET_ID, TOKEN, DESCRIPTION, KMS_KEY, BINARY, STRING, PARTNER]),
     (
         "UpdateSecretVersionStage",

@@ -1,6 +1,5 @@
-//! Deleting, restoring, tags, resource policies, replicas.
+//! Deleting, restoring, tags, resource policies.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -9,7 +8,6 @@ use super::input::{Input, invalid};
 use super::secret::{Secret, State};
 use super::{edit_live, find, invalid_request, live};
 use crate::sandbox::service::Call;
-use crate::sandbox::state::World;
 use crate::sandbox::wire::ApiError;
 
 /// How many tags a secret may have.
@@ -42,7 +40,8 @@ pub fn delete(state: &mut State, call: &Call, input: &Input) -> Result<Json, Api
     if !secret.replicas.is_empty() {
         return Err(invalid_request(format!(
             "You can't delete secret {} that still has replica regions {:?}",
-            secret.name, secret.replicas
+            secret.name,
+            secret.replicas.iter().map(|replica| replica.region.as_str()).collect::<Vec<_>>()
         )));
     }
     super::values::check_primary(secret, call)?;
@@ -82,6 +81,7 @@ pub fn restore(state: &mut State, call: &Call, input: &Input) -> Result<Json, Ap
 /// `TagResource`.
 pub fn tag(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
     let secret = edit_live(state, input.required("SecretId"))?;
+    super::values::check_primary(secret, call)?;
     add_tags(secret, input)?;
     secret.changed = call.now;
     Ok(Json::Null)
@@ -90,6 +90,7 @@ pub fn tag(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiErr
 /// `UntagResource`.
 pub fn untag(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
     let secret = edit_live(state, input.required("SecretId"))?;
+    super::values::check_primary(secret, call)?;
     let keys = input.texts("TagKeys").unwrap_or_default();
     secret.tags.retain(|(key, _)| !keys.contains(&key.as_str()));
     secret.changed = call.now;
@@ -100,7 +101,8 @@ pub fn untag(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiE
 pub(super) fn add_tags(secret: &mut Secret, input: &Input) -> Result<(), ApiError> {
     let mut tags = secret.tags.clone();
     for tag in input.structures("Tags").unwrap_or_default() {
-        let (key, value) = (tag.required("Key").to_owned(), tag.required("Value").to_owned());
+        let key = tag.text("Key").ok_or_else(|| invalid("You must specify the Key of each tag."))?.to_owned();
+        let value = tag.text("Value").unwrap_or_default().to_owned();
         if key.starts_with("aws:") {
             return Err(invalid("You can't add a tag whose key starts with aws:, which is reserved for AWS use."));
         }
@@ -129,6 +131,7 @@ pub fn get_policy(state: &State, input: &Input) -> Result<Json, ApiError> {
 /// `PutResourcePolicy`.
 pub fn put_policy(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
     let secret = edit_live(state, input.required("SecretId"))?;
+    super::values::check_primary(secret, call)?;
     let policy = input.required("ResourcePolicy");
     let open = is_public(&parse_policy(policy)?);
     if open && input.flag("BlockPublicPolicy").unwrap_or(false) {
@@ -146,6 +149,7 @@ pub fn put_policy(state: &mut State, call: &Call, input: &Input) -> Result<Json,
 /// `DeleteResourcePolicy`.
 pub fn delete_policy(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
     let secret = edit_live(state, input.required("SecretId"))?;
+    super::values::check_primary(secret, call)?;
     secret.policy = None;
     secret.changed = call.now;
     Ok(json!({"ARN": secret.arn, "Name": secret.name}))
@@ -189,101 +193,4 @@ fn is_public(policy: &Json) -> bool {
             && statement["Condition"].is_null()
             && (principal == "*" || principal["AWS"] == "*" || principal["AWS"] == json!(["*"]))
     })
-}
-
-/// A replica of a primary, in a region of the same account.
-fn replica_of(primary: &Secret, from: &str, to: &str) -> Secret {
-    let mut replica = primary.clone();
-    replica.arn = primary.arn.replacen(&format!(":{from}:"), &format!(":{to}:"), 1);
-    replica.primary_region = Some(from.to_owned());
-    replica.replicas.clear();
-    // The primary rotates; a replica shows how, and never does itself.
-    if let Some(rotation) = &mut replica.rotation {
-        rotation.run = None;
-        rotation.next = None;
-    }
-    replica
-}
-
-/// Brings the replicas of a secret up to date, where it is a primary: values, labels and metadata follow at once.
-pub(super) fn follow(world: &mut World, account: &str, region: &str, id: &str) {
-    let found = world.find(account, region).and_then(|found| found.secrets.find(id));
-    let Some(primary) = found.filter(|secret| !secret.replicas.is_empty()).map(Arc::clone) else { return };
-    for to in &primary.replicas {
-        let replicas = &mut world.region(account, to).secrets;
-        // When a replica was read last is its own.
-        let accessed = replicas.find(&primary.name).and_then(|replica| replica.accessed);
-        replicas.insert(Secret { accessed, ..replica_of(&primary, region, to) });
-    }
-}
-
-/// `ReplicateSecretToRegions`.
-pub fn replicate(world: &mut World, call: &Call, input: &Input) -> Result<Json, ApiError> {
-    let force = input.flag("ForceOverwriteReplicaSecret").unwrap_or(false);
-    let regions: Vec<String> = input
-        .structures("AddReplicaRegions")
-        .unwrap_or_default()
-        .iter()
-        .map(|region| region.required("Region").to_owned())
-        .collect();
-    let primary = {
-        let secret = edit_live(&mut world.region(&call.account, &call.region).secrets, input.required("SecretId"))?;
-        super::values::check_primary(secret, call)?;
-        if regions.contains(&call.region) {
-            return Err(invalid("Invalid replica region."));
-        }
-        secret.clone()
-    };
-    for region in &regions {
-        let taken =
-            world.find(&call.account, region).is_some_and(|region| region.secrets.find(&primary.name).is_some());
-        if taken && !force && !primary.replicas.contains(region) {
-            return Err(ApiError::new(
-                400,
-                "ResourceExistsException",
-                format!("The secret {} already exists in {region}.", primary.name),
-            ));
-        }
-    }
-    for region in &regions {
-        let replica = replica_of(&primary, &call.region, region);
-        world.region(&call.account, region).secrets.insert(replica);
-    }
-    let secret = edit_live(&mut world.region(&call.account, &call.region).secrets, input.required("SecretId"))?;
-    secret.primary_region = Some(call.region.clone());
-    secret.replicas.extend(regions);
-    secret.replicas.sort();
-    secret.replicas.dedup();
-    Ok(replication(secret))
-}
-
-/// `RemoveRegionsFromReplication`.
-pub fn remove_replicas(world: &mut World, call: &Call, input: &Input) -> Result<Json, ApiError> {
-    let regions = input.texts("RemoveReplicaRegions").unwrap_or_default();
-    let secret = edit_live(&mut world.region(&call.account, &call.region).secrets, input.required("SecretId"))?;
-    super::values::check_primary(secret, call)?;
-    secret.replicas.retain(|region| !regions.contains(&region.as_str()));
-    let (answer, name) = (replication(secret), secret.name.clone());
-    for region in regions {
-        world.region(&call.account, region).secrets.remove(&name);
-    }
-    Ok(answer)
-}
-
-/// `StopReplicationToReplica`: the replica becomes a secret of its own.
-pub fn stop_replication(world: &mut World, call: &Call, input: &Input) -> Result<Json, ApiError> {
-    let secret = edit_live(&mut world.region(&call.account, &call.region).secrets, input.required("SecretId"))?;
-    let primary = secret.primary_region.clone().filter(|region| *region != call.region);
-    let primary = primary.ok_or_else(|| invalid_request("This secret is not a replica."))?;
-    secret.primary_region = None;
-    let (answer, name) = (json!({"ARN": secret.arn}), secret.name.clone());
-    if let Some(secret) = world.region(&call.account, &primary).secrets.edit(&name) {
-        secret.replicas.retain(|region| *region != call.region);
-    }
-    Ok(answer)
-}
-
-fn replication(secret: &Secret) -> Json {
-    let status: Vec<Json> = secret.replicas.iter().map(|region| super::describe::replica(region)).collect();
-    json!({"ARN": secret.arn, "ReplicationStatus": status})
 }

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`values`] | making secrets and versions, reading values, moving labels |
 //! | [`describe`] | describing, listing |
-//! | [`lifecycle`] | deleting, tags, policies, replicas |
+//! | [`lifecycle`] | deleting, tags, policies |
+//! | [`replicas`] | secrets in several regions |
 //! | [`rotate`] | what a rotation is asked for with |
 //! | [`runner`] | rotations as they happen, schedules |
 //! | [`password`] | made-up passwords |
@@ -18,6 +19,7 @@ mod input;
 pub(super) mod inputs;
 mod lifecycle;
 mod password;
+mod replicas;
 mod rotate;
 mod runner;
 mod schedule;
@@ -55,7 +57,7 @@ fn perform(shared: &Arc<Shared>, call: &Call, operation: &str, input: &Input) ->
         let mut world = shared.world();
         let answer = change(&mut world.region(&call.account, &call.region).secrets, call, input)?;
         if let Some(id) = input.text("SecretId") {
-            lifecycle::follow(&mut world, &call.account, &call.region, id);
+            replicas::follow(&mut world, &call.account, &call.region, id);
         }
         drop(world);
         shared.touch();
@@ -70,6 +72,7 @@ fn perform(shared: &Arc<Shared>, call: &Call, operation: &str, input: &Input) ->
         "BatchGetSecretValue" => read(values::get_batch),
         "CancelRotateSecret" => write(rotate::cancel),
         "CreateSecret" => {
+            replicas::check(call, input)?;
             let answer = write(values::create)?;
             match input.structures("AddReplicaRegions") {
                 None => Ok(answer),
@@ -103,11 +106,11 @@ fn perform(shared: &Arc<Shared>, call: &Call, operation: &str, input: &Input) ->
         }
         "PutResourcePolicy" => write(lifecycle::put_policy),
         "PutSecretValue" => write(values::put).inspect(|_| shared.reschedule()),
-        "RemoveRegionsFromReplication" => everywhere(lifecycle::remove_replicas),
-        "ReplicateSecretToRegions" => everywhere(lifecycle::replicate),
+        "RemoveRegionsFromReplication" => everywhere(replicas::remove),
+        "ReplicateSecretToRegions" => everywhere(replicas::replicate),
         "RestoreSecret" => write(lifecycle::restore).inspect(|_| shared.reschedule()),
         "RotateSecret" => rotate::rotate(shared, call, input),
-        "StopReplicationToReplica" => everywhere(lifecycle::stop_replication),
+        "StopReplicationToReplica" => everywhere(replicas::stop),
         "TagResource" => write(lifecycle::tag),
         "UntagResource" => write(lifecycle::untag),
         "UpdateSecret" => write(values::update).inspect(|_| shared.reschedule()),
@@ -120,7 +123,7 @@ fn perform(shared: &Arc<Shared>, call: &Call, operation: &str, input: &Input) ->
 /// `CreateSecret` with `AddReplicaRegions`: the new secret, then its replicas.
 fn create_replicas(shared: &Shared, call: &Call, input: &Input, mut answer: Json) -> Result<Json, ApiError> {
     let input = input.clone().with("SecretId", answer["ARN"].clone());
-    let replicated = lifecycle::replicate(&mut shared.world(), call, &input)?;
+    let replicated = replicas::replicate(&mut shared.world(), call, &input)?;
     answer["ReplicationStatus"] = replicated["ReplicationStatus"].clone();
     shared.touch();
     Ok(answer)

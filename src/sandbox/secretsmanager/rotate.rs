@@ -9,7 +9,7 @@ use super::runner;
 use super::schedule::Rules;
 use super::secret::{External, Run, Secret, State};
 use super::values::{TOKEN_MISSING, check_primary};
-use super::{edit_live, invalid_request, lifecycle, live};
+use super::{edit_live, invalid_request, live, replicas};
 use crate::sandbox::lambda;
 use crate::sandbox::service::{Call, Shared};
 use crate::sandbox::state::World;
@@ -34,16 +34,22 @@ pub fn rotate(shared: &Arc<Shared>, call: &Call, input: &Input) -> Result<Json, 
     let (arn, name) = (secret.arn.clone(), secret.name.clone());
 
     let run = secret.rotation.as_ref().and_then(|rotation| rotation.run.as_ref());
-    let same_again = match run {
+    let made = match run {
         Some(run) => run.token == token,
-        None => secret.unfinished() != Some(token) && secret.versions.contains_key(token),
+        None => secret.unfinished() != Some(token) && secret.versions.get(token).is_some_and(|made| made.rotated),
     };
-    if same_again {
+    if made && is_configured(secret, function.as_deref(), external.as_ref(), rules.as_ref()) {
         // The same request, after an answer that was lost.
         return Ok(answer);
     }
     if run.is_some() || secret.unfinished().is_some() {
         return Err(invalid_request("A previous rotation isn't complete. That rotation will be reattempted."));
+    }
+    // "To prevent the accidental creation of duplicate versions": a rotation makes a version of its own.
+    if secret.versions.contains_key(token) {
+        return Err(invalid_request(format!(
+            "You can't use ClientRequestToken {token} because that value is already in use for a version of secret {arn}."
+        )));
     }
     if let Some(function) = &function
         && !may_invoke(&world, &call.account, &call.region, function, &arn)
@@ -71,7 +77,7 @@ pub fn rotate(shared: &Arc<Shared>, call: &Call, input: &Input) -> Result<Json, 
     let from = rotation.last.unwrap_or(call.now);
     secret.changed = call.now;
     secret.plan_next(from, call.now);
-    lifecycle::follow(&mut world, &call.account, &call.region, id);
+    replicas::follow(&mut world, &call.account, &call.region, id);
     drop(world);
     shared.touch();
     shared.reschedule();
@@ -141,8 +147,13 @@ fn external(secret: &Secret, input: &Input) -> Result<Option<External>, ApiError
     let known = secret.rotation.as_ref().and_then(|rotation| rotation.external.clone());
     let role = input.text("ExternalSecretRotationRoleArn").map(str::to_owned);
     let metadata = input.structures("ExternalSecretRotationMetadata").map(|items| {
-        items.iter().map(|item| (item.required("Key").to_owned(), item.required("Value").to_owned())).collect()
+        let pair = |item: &Input| match (item.text("Key"), item.text("Value")) {
+            (Some(key), Some(value)) => Ok((key.to_owned(), value.to_owned())),
+            _ => Err(invalid("You must specify the Key and the Value of each item of ExternalSecretRotationMetadata.")),
+        };
+        items.iter().map(pair).collect::<Result<Vec<_>, _>>()
     });
+    let metadata = metadata.transpose()?;
     if secret.partner.is_none() {
         return match (role, metadata) {
             (None, None) => Ok(None),
@@ -155,6 +166,16 @@ fn external(secret: &Secret, input: &Input) -> Result<Option<External>, ApiError
         return Err(invalid_request("A managed external secret needs ExternalSecretRotationRoleArn to rotate."));
     }
     Ok(Some(external))
+}
+
+/// Whether a secret rotates as a request asks: what that leaves out stays as it is.
+fn is_configured(secret: &Secret, function: Option<&str>, external: Option<&External>, rules: Option<&Rules>) -> bool {
+    secret.rotation.as_ref().is_some_and(|known| {
+        known.enabled
+            && known.function.as_deref() == function
+            && known.external.as_ref() == external
+            && rules.is_none_or(|rules| known.rules.as_ref() == Some(rules))
+    })
 }
 
 /// The rules of a request: one schedule, whose window fits it.

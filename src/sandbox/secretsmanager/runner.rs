@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::rotate::{is_managed, may_invoke};
 use super::secret::{CURRENT, PENDING, Run, Secret, Value, Version};
-use super::{lifecycle, password};
+use super::{password, replicas};
 use crate::sandbox::clock::Time;
 use crate::sandbox::lambda::{self, InvokeOutcome};
 use crate::sandbox::service::Shared;
@@ -191,7 +191,7 @@ fn begin(shared: &Shared, job: &Job) -> Option<Attempt> {
         // The published functions' testSecret logs in with the pending value: for a test, that is a copy of the current one.
         let current = secret.version_with(CURRENT).and_then(|id| secret.versions.get(id)?.value.clone());
         let value = if test { current } else { None };
-        secret.versions.entry(job.token.clone()).or_insert_with(|| Version::new(value, &[], now));
+        secret.versions.entry(job.token.clone()).or_insert_with(|| Version::new(value, &[], now)).rotated = true;
         secret.move_stage(PENDING, &job.token);
         if is_managed(secret) && !test {
             rotate_managed(secret, &job.token);
@@ -272,7 +272,7 @@ fn with_run<T>(shared: &Shared, job: &Job, change: impl FnOnce(&mut Secret) -> T
     let mut world = shared.world();
     let secret = world.region(&job.account, &job.region).secrets.edit(&job.name).filter(|secret| runs(secret, job))?;
     let result = change(secret);
-    lifecycle::follow(&mut world, &job.account, &job.region, &job.name);
+    replicas::follow(&mut world, &job.account, &job.region, &job.name);
     drop(world);
     shared.touch();
     Some(result)

@@ -113,7 +113,20 @@ pub struct Secret {
     pub primary_region: Option<String>,
     /// The regions that it is replicated to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub replicas: Vec<String>,
+    pub replicas: Vec<Replica>,
+}
+
+/// A region that a secret is replicated to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replica {
+    /// The region.
+    pub region: String,
+    /// The key that encrypts the secret there; `None`: AWS's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+    /// Why there is no replica, where the region couldn't have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// A version of a secret.
@@ -129,6 +142,9 @@ pub struct Version {
     /// The day on which it was read last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accessed: Option<Time>,
+    /// Whether a rotation made it, whose token is its id.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rotated: bool,
 }
 
 /// A version's value. It has no `Debug` that shows it.
@@ -297,7 +313,13 @@ impl Secret {
 impl Version {
     /// A version.
     pub fn new(value: Option<Value>, stages: &[&str], now: Time) -> Self {
-        Self { stages: stages.iter().map(|&stage| stage.to_owned()).collect(), value, created: now, accessed: None }
+        Self {
+            stages: stages.iter().map(|&stage| stage.to_owned()).collect(),
+            value,
+            created: now,
+            accessed: None,
+            rotated: false,
+        }
     }
 
     /// Whether it has a label.

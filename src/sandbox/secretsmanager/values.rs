@@ -75,7 +75,11 @@ pub fn update(state: &mut State, call: &Call, input: &Input) -> Result<Json, Api
         return Err(invalid(TOKEN_MISSING));
     }
     let secret = edit_live(state, input.required("SecretId"))?;
-    check_primary(secret, call)?;
+    // Of a replica, the key alone can be changed
+    // (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/standalone-secret.html>).
+    if value.is_some() || ["Description", "Type"].iter().any(|name| input.text(name).is_some()) {
+        check_primary(secret, call)?;
+    }
     let mut answer = json!({"ARN": secret.arn, "Name": secret.name});
     if let (Some(value), Some(token)) = (value, token) {
         add_version(secret, token, value, &[CURRENT], call.now)?;

@@ -4,7 +4,7 @@
 pub mod catalogue;
 pub(super) mod inputs;
 pub mod parameters;
-mod paths;
+pub(super) mod paths;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

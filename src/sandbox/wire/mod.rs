@@ -9,6 +9,7 @@ pub mod xml;
 
 use axum::body::Bytes;
 
+use super::model::shorten;
 use super::service::Service;
 
 /// An answer, as bytes.
@@ -72,6 +73,7 @@ impl ApiError {
 
     /// That the sandbox doesn't serve an operation, in the service's own words.
     pub fn not_served(service: Service, operation: &str) -> Self {
+        let operation = shorten(operation.to_owned());
         let message = format!("The sandbox doesn't serve {}'s operation `{operation}`.", service.name());
         match service {
             Service::SecretsManager | Service::Logs => Self::new(400, "UnknownOperationException", message),

@@ -34,6 +34,17 @@ CODES = {
     ("lambda", "UpdateFunctionConfiguration", "Runtime", "enum"): "InvalidParameterValueException",
 }
 
+#: Where AWS refuses what its model allows, by service, operation, path and kind; each with its source.
+STRICTER = {
+    # "If you specify only the function name, it is limited to 64 characters": the model's own words of `FunctionName`.
+    ("lambda", "CreateFunction", "FunctionName", "max"),
+    # Runtimes whose functions can't be made or changed any more are still values of the model.
+    ("lambda", "CreateFunction", "Runtime", "enum"),
+    ("lambda", "UpdateFunctionConfiguration", "Runtime", "enum"),
+    # The repository puts a prefix before it, and CloudFormation's names have up to 128 characters.
+    ("serverlessrepo", "CreateCloudFormationChangeSet", "StackName", "max"),
+}
+
 #: Codes of refusals that operations' models don't list: by service, operation (`*` for all), then by code.
 UNMODELLED = {
     # CloudFormation's commonest error, and one of the errors that all Query services share: no model lists it.

@@ -1,5 +1,6 @@
 """Every way in which a good request can be spoilt, from the model: what is missing, too short, too long, too small, too
-large, of another pattern, not among the values, of another type. Nested members too."""
+large, of another pattern, not among the values, of another type. Nested members too. And what the model just allows: the
+shortest and longest, the smallest and largest, each of the values, and no more than what it requires."""
 
 import copy
 import re
@@ -11,6 +12,26 @@ from . import excused, models, wire
 ODD = ("!", ":", "a b", "", "é", "12", "a.", "中", "\n", "\x01")
 #: Python can't read Java's Unicode classes; no such pattern of a served operation allows this.
 UNICODE_CLASS = r"\p{"
+
+
+#: Texts of which one meets most patterns, at any length.
+PLAIN = ("a", "A", "1", "-", "aA1", "a-1", "v1")
+#: Texts that meet the patterns of names and ARNs.
+NAMED = (
+    "eu-west-1",
+    "123456789012",
+    "subnet-1",
+    "sg-1",
+    "/mnt/a",
+    "arn:aws:lambda:eu-west-1:123456789012:layer:a:1",
+    "arn:aws:lambda:eu-west-1:123456789012:capacity-provider:a",
+    "arn:aws:lambda:eu-west-1:123456789012:runtime/aaaaaaaa",
+    "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef0",
+)
+#: More than anybody would allow who has to think of a number: what the model doesn't limit takes so many.
+MANY = 120
+#: Values that are longer than this aren't sent.
+LONGEST = 300_000
 
 
 @dataclass
@@ -27,7 +48,7 @@ class Spoilt:
     """A request with one thing wrong with it."""
 
     request: wire.Request
-    #: `required`, `min`, `max`, `pattern`, `enum` or `type`.
+    #: `required`, `min`, `max`, `pattern`, `enum` or `type`. The same kinds, where the request is just what is allowed.
     kind: str
     #: The member, as a path: `Tags[].Key`.
     at: str
@@ -40,6 +61,16 @@ def spoil(service, operation, params):
     shape = models.MODELS[service].operation_model(operation).input_shape
     if shape is not None:
         yield from Spoiler(service, operation, params).structure(shape, ())
+
+
+def allow(service, operation, params):
+    """Requests that are just within what the model allows: nothing about their members may be refused by its words."""
+    shape = models.MODELS[service].operation_model(operation).input_shape
+    if shape is None:
+        return
+    least = {name: params.get(name, sample(shape.members[name])) for name in shape.required_members}
+    yield Spoilt(wire.written(service, operation, least), "required", "", operation)
+    yield from Allower(service, operation, params).structure(shape, ())
 
 
 def sample(shape):
@@ -57,7 +88,12 @@ def sample(shape):
         return max(int(least), 1)
     if kind == "blob":
         return b"x"
-    return shape.enum[0] if shape.enum else "a" * max(int(least), 1)
+    if shape.enum:
+        return shape.enum[0]
+    plain, pattern = "a" * max(int(least), 1), shape.metadata.get("pattern")
+    if not pattern or UNICODE_CLASS in pattern:
+        return plain
+    return next((text for text in (plain, *NAMED) if re.fullmatch(pattern, text)), plain)
 
 
 def item(shape):
@@ -281,6 +317,72 @@ class Spoiler:
             form[flat.rpartition(".")[0] + ".Unknown"] = "1"
         else:
             form[flat] = value
+
+
+class Allower(Spoiler):
+    """The same walk through a shape, with values at its limits in place of those beyond."""
+
+    def structure(self, shape, path):
+        for name, member in shape.members.items():
+            place = member.serialization.get("location")
+            # A path's parts are other operations' paths, and a payload isn't a member of anything.
+            if shape.serialization.get("payload") != name and place != "uri":
+                yield from self.value(member, (*path, name), place, name)
+
+    def value(self, shape, path, place, name):
+        kind, facts = shape.type_name, shape.metadata
+        least, most = int(facts.get("min", 0)), facts.get("max")
+        if kind == "string":
+            for limit, text in self.texts(shape, place):
+                yield self.put(path, text, limit, name)
+        elif kind in ("integer", "long"):
+            for limit in ("min", "max"):
+                if limit in facts:
+                    yield self.put(path, facts[limit], limit, name)
+        elif kind == "blob":
+            for limit, length in (("min", least), ("max", most)):
+                if length and length <= LONGEST:
+                    yield self.put(path, b"x" * length, limit, name)
+        elif kind == "list":
+            if least:
+                yield self.put(path, self.items(shape.member, least), "min", name)
+            if place is None and not (most and most > LONGEST):
+                yield self.put(path, self.items(shape.member, most or MANY), "max", name)
+            yield from self.value(shape.member, (*path, 0), place, name)
+        elif kind == "map":
+            yield from self.value(shape.value, (*path, "key"), place, name)
+        elif kind == "structure":
+            if path and not models.is_query(self.service):
+                required = {each: sample(shape.members[each]) for each in shape.required_members}
+                yield self.put(path, required, "required", name)
+            yield from self.structure(shape, path)
+
+    @staticmethod
+    def items(shape, count):
+        """So many items; where they are named, no two have one name."""
+        made = [item(shape) for _ in range(count)]
+        for number, each in enumerate(made):
+            for key in ("Key", "key", "Name"):
+                if isinstance(each, dict) and shape.members.get(key) is not None and not shape.members[key].enum:
+                    each[key] = f"key{number}"
+        return made
+
+    @staticmethod
+    def texts(shape, place):
+        facts = shape.metadata
+        if shape.enum:
+            yield from (("enum", value) for value in shape.enum)
+            return
+        pattern = facts.get("pattern", "(?s).*").replace(r"\p{L}", "a-zA-Z").replace(r"\p{Z}", " ").replace(r"\p{N}", "0-9")
+        if UNICODE_CLASS in pattern:
+            return
+        for limit, length in (("min", int(facts.get("min", 0))), ("max", facts.get("max", MANY))):
+            if length > (LONGEST if place is None else 2_000) or place and not length:
+                continue
+            made = ((plain * length)[:length] for plain in PLAIN)
+            text = next((text for text in made if re.fullmatch(pattern, text)), None)
+            if text is not None:
+                yield limit, text
 
 
 def inner(shape, step):
