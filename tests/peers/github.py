@@ -205,6 +205,7 @@ class Runner:
         assert event in (on if isinstance(on, (dict, list)) else [on]), f"{workflow} doesn't run on {event}"
         assert plan["permissions"] == {}, "a job that forgets its permissions would get them all"
         github = {"event_name": event, "repository": REPOSITORY, "sha": sha, "event": payload or {}}
+        github["base_ref"] = "main" if event == "pull_request" else ""
         done = {}
         for name, job in plan["jobs"].items():
             for matrix in expand(job.get("strategy", {}).get("matrix", {})):

@@ -174,6 +174,9 @@ def test_a_change_goes_from_a_pull_request_to_aws(team):
     assert "every 30 days" in comment and "every 14 days" in comment and "prod-eu" in comment, comment
     assert team.github.pulls[number]["head"]["sha"] in comment
     assert "every 14 days" in jobs["plan"].summary
+    # What the line means after expansion stands beside the diff, without credentials.
+    expanded = jobs["validate"].summary
+    assert "every 30 days" in expanded and "every 14 days" in expanded and "prod-eu" in expanded, expanded
     assert "::error" not in jobs["validate"].log
 
     # A second commit: the same comment, another plan.
@@ -265,6 +268,28 @@ def test_a_commit_without_a_pull_request_is_not_applied(team):
     jobs = team.runner.run("rotator-apply.yaml", "push", commit)
     assert jobs["apply"].result == "failure", jobs
     assert f"::error title=No plan to apply::No merged pull request has made commit {commit}" in jobs["apply"].log
+
+
+def test_a_change_that_breaks_the_policy_is_refused(team):
+    """Without it, a rule would be a comment in a file, and one careless line could let production's secrets grow old."""
+    team.branch("careless")
+    team.edit("rotator.yaml", "env: prod, days: 28", "env: prod, days: 180")
+    number = team.open(team.commit("careless", "rotate twice a year"))
+    before = team.writes()
+    jobs = team.review(number)
+    assert (jobs["validate"].result, jobs["plan"].result) == ("failure", "skipped"), jobs
+    assert "::error file=" in jobs["validate"].log and "production-stays-fresh" in jobs["validate"].log
+    # Merged all the same, it is planned anew, judged again, and not applied.
+    team.merge(number)
+    jobs = team.by_hand("rotator-apply.yaml")
+    assert "success" not in {job.result for name, job in jobs.items() if name.startswith("apply")}, jobs
+    assert team.writes() == before, "a refused change has changed something"
+    assert team.days(PROD, "prod/payments/webhook-key") == 28
+    team.branch("mended")
+    team.edit("rotator.yaml", "env: prod, days: 180", "env: prod, days: 28")
+    mended = team.open(team.commit("mended", "as before"))
+    passed(team.review(mended))
+    team.merge(mended)
 
 
 def test_a_plan_that_fails_says_so_in_the_comment(team):
