@@ -9,8 +9,9 @@ use similar::{DiffOp, TextDiff};
 
 use crate::config::{self, Ambient, Loaded, Manifest, Problems};
 use crate::exit;
+use crate::model::policy::{Limits, Rule};
 use crate::model::{Desired, FunctionSource};
-use crate::plan::compare::{compare, group};
+use crate::plan::compare::{compare, group, guards};
 use crate::render::compare::{self as render, ChangedFile, ComparedManifest, Comparison, Presence};
 
 use super::filter::Filter;
@@ -328,7 +329,8 @@ fn comparison(global: &Global, filter: &Filter, before: &mut Side, after: &mut S
         };
         let (was, is) = (resolve(before, old)?, resolve(after, new)?);
         let groups = group(compare(&was, &is));
-        let (Some((place, manifest)), false) = (new.or(old), groups.is_empty()) else { continue };
+        let guards = guards(own_guards(old), own_guards(new));
+        let (Some((place, manifest)), false) = (new.or(old), groups.is_empty() && guards.is_empty()) else { continue };
         let presence = match (old, new) {
             (Some((from, _)), Some((to, _))) if from != to => Presence::Moved { from: from.display().to_string() },
             (Some(_), Some(_)) => Presence::Both,
@@ -337,7 +339,7 @@ fn comparison(global: &Global, filter: &Filter, before: &mut Side, after: &mut S
         };
         placeholders |= was.iter().chain(&is).any(|one| one.target.account.is_none() || one.target.region.is_none());
         let (path, project) = (place.display().to_string(), manifest.project().to_owned());
-        manifests.push(ComparedManifest { path, project, presence, groups });
+        manifests.push(ComparedManifest { path, project, presence, guards, groups });
     }
     if let Some(missing) = filter.resources().find(|text| !matched.contains(*text)) {
         return Err(Printed(output::fail(&format!("`--target {missing}` matches nothing on either side"), &[])));
@@ -356,6 +358,11 @@ fn comparison(global: &Global, filter: &Filter, before: &mut Side, after: &mut S
 }
 
 type Sided<'a> = Option<&'a (PathBuf, Manifest)>;
+
+/// The rules and limits that a manifest itself has, whatever is selected of it.
+fn own_guards(side: Sided<'_>) -> (&[Rule], &Limits) {
+    side.map_or((&[], &Limits::NONE), |(_, manifest)| (manifest.policy(), manifest.limits()))
+}
 
 /// Manifests by place; the others by their project, as a manifest may have moved.
 fn pairs<'a>(before: &'a [(PathBuf, Manifest)], after: &'a [(PathBuf, Manifest)]) -> Vec<(Sided<'a>, Sided<'a>)> {

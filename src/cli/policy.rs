@@ -9,7 +9,7 @@ use clap::Args;
 use crate::config::{self, Ambient, Manifest, Policies};
 use crate::diagnostic::Diagnostic;
 use crate::exit;
-use crate::model::policy::Rule;
+use crate::model::policy::{Demand, Rule};
 use crate::plan::limits::Exceeded;
 use crate::plan::policy::{self, Facts, Unproven, Why};
 use crate::plan::{self, NoteKind, Problem, ProblemKind, Purpose, limits};
@@ -43,9 +43,14 @@ pub fn rules<'a>(manifest: &'a Manifest, policies: &'a Policies) -> impl Iterato
     manifest.policy().iter().chain(policies.files.iter().flat_map(|file| &file.rules))
 }
 
-/// Whether a rule for a target asks about secrets that no manifest names.
-pub fn covers_live(manifest: &Manifest, policies: &Policies, target: Option<&str>) -> bool {
-    rules(manifest, policies).any(|rule| rule.covers_live.is_some() && rule.scope.has_target(target))
+/// Whether a rule for a target asks about secrets that no manifest names: all of them, or those that rotate with a function
+/// whose change it forbids.
+pub fn asks_live(manifest: &Manifest, policies: &Policies, target: Option<&str>) -> bool {
+    let of_functions = |rule: &Rule| {
+        rule.scope.secrets.is_some() && rule.requirements.iter().any(|one| matches!(one.demand, Demand::Forbid(_)))
+    };
+    rules(manifest, policies)
+        .any(|rule| rule.scope.has_target(target) && (rule.covers_live.is_some() || of_functions(rule)))
 }
 
 fn today() -> NaiveDate {
@@ -54,8 +59,7 @@ fn today() -> NaiveDate {
 
 /// Judges plans by all rules and limits, and writes into them what that says.
 pub fn judge(session: &Session, prepared: &mut [Prepared], purpose: Purpose, overridden: bool) {
-    let elsewhere: Vec<BTreeSet<String>> =
-        (0..prepared.len()).map(|index| elsewhere(session, prepared, index)).collect();
+    let elsewhere: Vec<BTreeSet<String>> = (0..prepared.len()).map(|index| elsewhere(prepared, index)).collect();
     for (one, elsewhere) in prepared.iter_mut().zip(&elsewhere) {
         let manifest = &session.manifests()[one.manifest];
         let facts = Facts { desired: one.whole(), live: &one.live, plan: &one.plan, purpose, elsewhere };
@@ -66,9 +70,9 @@ pub fn judge(session: &Session, prepared: &mut [Prepared], purpose: Purpose, ove
     }
 }
 
-/// The secrets that other manifests and targets of this run name in one's account and region, selected or not: they are judged
-/// there. Empty where no rule asks.
-fn elsewhere(session: &Session, prepared: &[Prepared], index: usize) -> BTreeSet<String> {
+/// The secrets that other plans of this run name in one's account and region: they are judged there. A target that isn't
+/// selected judges nothing, so that naming a secret in it hides none. Empty where no rule asks.
+fn elsewhere(prepared: &[Prepared], index: usize) -> BTreeSet<String> {
     let one = &prepared[index];
     if one.live.listed.is_none() {
         return BTreeSet::new();
@@ -79,22 +83,7 @@ fn elsewhere(session: &Session, prepared: &[Prepared], index: usize) -> BTreeSet
         .iter()
         .enumerate()
         .filter(|(other, there)| *other != index && (&there.plan.account, &there.plan.region) == (account, region));
-    let mut names: BTreeSet<String> = read.flat_map(|(_, there)| policy::names(there.whole(), &there.live)).collect();
-    let ambient = Ambient { region: Some(region.clone()), account: Some(account.clone()) };
-    for (number, manifest) in session.manifests().iter().enumerate() {
-        for (target, place) in manifest.targets().iter().enumerate() {
-            let is_itself = number == one.manifest && place.name == one.plan.target;
-            let is_here = place.account.as_ref().is_none_or(|stated| stated == account)
-                && place.region.as_ref().is_none_or(|stated| stated == region);
-            if is_here
-                && !is_itself
-                && let Ok(desired) = manifest.resolve(target, &ambient)
-            {
-                names.extend(desired.secrets.into_values().map(|secret| secret.name));
-            }
-        }
-    }
-    names
+    read.flat_map(|(_, there)| policy::names(there.whole(), &there.live)).collect()
 }
 
 /// Refuses before anything is written where a rule or a limit is broken in any target, and says which limits are overridden.

@@ -255,7 +255,7 @@ impl Session {
         let siblings = self.siblings(manifest, index, &ambient);
         let options = ObserveOptions {
             orphans: !self.filter.is_partial(),
-            all_secrets: policy::covers_live(manifest, &self.policies, target.name.as_deref()),
+            all_secrets: policy::asks_live(manifest, &self.policies, target.name.as_deref()),
             siblings,
             ..ObserveOptions::default()
         };

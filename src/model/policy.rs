@@ -264,6 +264,11 @@ pub struct Limits {
     pub rotating_now: Option<Limit>,
 }
 
+impl Limits {
+    /// No limits.
+    pub const NONE: Self = Self { changed: None, stopped: None, rotating_now: None };
+}
+
 /// One limit, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {

@@ -4,6 +4,7 @@
 //! only a plan knows whether it is.
 
 mod group;
+mod guards;
 mod values;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use crate::model::{Address, CodeSource, Deployment, Desired, Function, Kind, Sec
 use super::{FieldChange, Shown};
 
 pub use group::{Group, Member, group};
+pub use guards::{Guard, GuardKind, Turn, guards};
 use values::{function_values, secret_values, target_values};
 
 /// What a difference is about.

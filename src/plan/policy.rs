@@ -3,13 +3,17 @@
 //! A secret is judged on its rotation as it will be: the manifest's where it manages it, else the live one; after a removal,
 //! off. Whatever can't be read can't be judged, and is a breach. Dates come in as a parameter: there is no clock here.
 
+mod beyond;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
-use crate::model::live::{LiveSecret, Reading, Unread};
+use crate::model::live::{ListedSecret, LiveSecret, Reading, Unread};
 use crate::model::policy::{Demand, Exemption, Requirement, Rule, WEEKDAYS, any};
-use crate::model::{Address, Desired, Function, Kind, Live, Place, RotationRules, Secret, arn, schedule};
+use crate::model::{Address, Desired, Kind, Live, Place, RotationRules, Secret, arn, schedule};
+
+use beyond::{Rotated, Rotating};
 
 pub use super::breach::Breach;
 use super::{Action, Change, Note, NoteKind, Plan, Problem, ProblemKind, Purpose, Severity};
@@ -25,7 +29,7 @@ pub struct Facts<'a> {
     pub plan: &'a Plan,
     /// What for.
     pub purpose: Purpose,
-    /// The names and ARNs of secrets that other manifests of this run name in this account and region.
+    /// The names and ARNs of secrets that other plans of this run judge in this account and region.
     pub elsewhere: &'a BTreeSet<String>,
 }
 
@@ -85,7 +89,10 @@ fn judged<'r>(
     today: NaiveDate,
 ) -> Verdict {
     let stopped = facts.map(|facts| stopped(facts.plan)).unwrap_or_default();
-    let mut judge = Judge { desired, facts, today, stopped, gaps: HashMap::new(), verdict: Verdict::default() };
+    let (left_out, rotating, listed) =
+        facts.map(|facts| (left_out(facts.plan), Rotating::new(facts.live), listed(facts.live))).unwrap_or_default();
+    let (gaps, verdict) = (HashMap::new(), Verdict::default());
+    let mut judge = Judge { desired, facts, today, stopped, left_out, rotating, listed, gaps, verdict };
     for rule in rules.into_iter().filter(|rule| rule.scope.has_target(desired.target.name.as_deref())) {
         judge.rule(rule);
     }
@@ -96,6 +103,24 @@ fn judged<'r>(
 fn stopped(plan: &Plan) -> BTreeSet<Address> {
     let stops = |change: &&Change| change.action == Action::DisableRotation;
     plan.runnable().filter(stops).map(|change| change.address.clone()).collect()
+}
+
+/// What a plan leaves as it is, because something is wrong with it.
+fn left_out(plan: &Plan) -> BTreeSet<Address> {
+    let blocked = plan.changes.iter().filter(|change| change.blocked).map(|change| &change.address);
+    let errors = plan.problems.iter().filter(|problem| problem.severity == Severity::Error);
+    blocked.chain(errors.map(|problem| &problem.address)).cloned().collect()
+}
+
+/// Listed secrets by all of their names, which a manifest may use.
+fn listed(live: &Live) -> HashMap<&str, &ListedSecret> {
+    let all = live.listed.iter().flatten().flatten();
+    all.flat_map(|secret| names_of(secret).map(move |name| (name, secret))).collect()
+}
+
+/// The name, the ARN, and the ARN without its random end.
+fn names_of(secret: &ListedSecret) -> impl Iterator<Item = &str> {
+    [Some(secret.name.as_str()), Some(secret.arn.as_str()), arn_without_suffix(&secret.arn)].into_iter().flatten()
 }
 
 /// A secret's rotation, as it will be.
@@ -118,6 +143,12 @@ struct Judge<'a> {
     facts: Option<&'a Facts<'a>>,
     today: NaiveDate,
     stopped: BTreeSet<Address>,
+    /// What is wanted and won't be done.
+    left_out: BTreeSet<Address>,
+    /// The secrets that rotate on AWS, by function.
+    rotating: Rotating<'a>,
+    /// The secrets that were listed, by each of their names.
+    listed: HashMap<&'a str, &'a ListedSecret>,
     /// The longest interval and the worst gap of rules: a fleet has thousands of secrets and a handful of schedules.
     gaps: HashMap<RotationRules, Option<(u32, u32)>>,
     verdict: Verdict,
@@ -127,7 +158,7 @@ impl<'a> Judge<'a> {
     fn rule(&mut self, rule: &Rule) {
         let exemptions = self.exemptions(rule);
         for requirement in &rule.requirements {
-            if requirement.demand == Demand::Account && self.desired.target.account.is_none() {
+            if requirement.demand == Demand::Account && !self.removes() && self.desired.target.account.is_none() {
                 self.breach_of_rule(rule, &requirement.at, Severity::Error, Breach::NoAccount);
             }
         }
@@ -146,15 +177,16 @@ impl<'a> Judge<'a> {
             if exempt {
                 continue;
             }
-            let outcome = self.outcome(&address, handle, secret);
-            for index in self.secret(rule, &address, name, secret, outcome) {
+            let outcomes = self.outcomes(&address, handle, secret);
+            for index in self.secret(rule, &address, name, secret, &outcomes) {
                 unknown.entry(index).or_default().push(address.clone());
             }
         }
         for (index, secrets) in unknown {
             self.unproven(rule, &rule.requirements[index].at, Why::NotManaged(secrets));
         }
-        self.functions(rule, &rotating);
+        self.functions(rule, &exemptions, &rotating);
+        self.orphans(rule, &exemptions);
         self.effects(rule, &exemptions, &rotating);
         if let Some(covers) = &rule.covers_live {
             self.live(rule, covers, &exemptions);
@@ -191,22 +223,36 @@ impl<'a> Judge<'a> {
         live.map_or_else(|| arn::secret_name(&secret.name), |live| live.name.as_str())
     }
 
-    fn outcome(&self, address: &Address, handle: &str, secret: &'a Secret) -> Outcome<'a> {
+    /// Whether the manifest's resources go: what it says of them then stands no more.
+    fn removes(&self) -> bool {
+        self.facts.is_some_and(|facts| facts.purpose == Purpose::Destroy)
+    }
+
+    /// How a secret may rotate: as the manifest says, or as it does now. Where a change is left out it is both, as the next
+    /// apply may do what this one can't, and each of them must keep to the rules.
+    fn outcomes(&self, address: &Address, handle: &str, secret: &'a Secret) -> Vec<Outcome<'a>> {
         if self.stopped.contains(address) {
-            return Outcome::Off;
+            return vec![Outcome::Off];
         }
-        let removes = self.facts.is_some_and(|facts| facts.purpose == Purpose::Destroy);
-        match (secret.rotation.enabled, &secret.rotation.rules) {
-            (Some(false), _) if !removes => return Outcome::Off,
-            (Some(true), Some(rules)) if !removes => return Outcome::On(Some(rules)),
-            _ => {}
-        }
-        let Some(facts) = self.facts else { return Outcome::Unknown };
-        match facts.live.secrets.get(handle) {
+        let wanted = match (secret.rotation.enabled, &secret.rotation.rules) {
+            _ if self.removes() => None,
+            (Some(false), _) => Some(Outcome::Off),
+            (Some(true), Some(rules)) => Some(Outcome::On(Some(rules))),
+            _ => None,
+        };
+        let Some(facts) = self.facts else { return vec![wanted.unwrap_or(Outcome::Unknown)] };
+        let live = wanted.is_none() || self.left_out.contains(address);
+        live.then(|| self.live_outcome(facts.live, handle, secret)).into_iter().chain(wanted).collect()
+    }
+
+    fn live_outcome(&self, live: &'a Live, handle: &str, secret: &Secret) -> Outcome<'a> {
+        match live.secrets.get(handle) {
             Some(Reading::Found(live)) => of_live(live),
             Some(Reading::Unread(unread)) => Outcome::Unread(unread),
-            // Absent: there is an error for that. Not read: a filter leaves it alone.
-            Some(Reading::Absent) | None => Outcome::Nothing,
+            // There is an error for that.
+            Some(Reading::Absent) => Outcome::Nothing,
+            // A filter leaves it alone, and a rule may ask all the same.
+            None => self.listed.get(secret.name.as_str()).map_or(Outcome::Nothing, |listed| of_listed(listed)),
         }
     }
 
@@ -217,20 +263,21 @@ impl<'a> Judge<'a> {
         address: &Address,
         name: &str,
         secret: &Secret,
-        outcome: Outcome<'_>,
+        outcomes: &[Outcome<'_>],
     ) -> Vec<usize> {
+        let removes = self.removes();
         let mut unknown = Vec::new();
         let mut is_off = false;
         for (index, requirement) in rule.requirements.iter().enumerate() {
             let breach = match &requirement.demand {
-                Demand::Label(label) if !secret.labels.contains_key(label) => {
+                Demand::Label(label) if !removes && !secret.labels.contains_key(label) => {
                     Some(Breach::Label { label: label.clone() })
                 }
-                demand if demand.is_of_rotation() && matches!(outcome, Outcome::Unknown) => {
+                demand if demand.is_of_rotation() && matches!(outcomes, [Outcome::Unknown]) => {
                     unknown.push(index);
                     None
                 }
-                demand => self.rotation(demand, outcome),
+                demand => outcomes.iter().find_map(|outcome| self.rotation(demand, *outcome)),
             };
             // That rotation is off, or can't be read, is said once for a rule, whatever it asks of it.
             let once = matches!(breach, Some(Breach::Off | Breach::Unread { .. }));
@@ -282,120 +329,6 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Judges the code of the functions that a rule holds for.
-    fn functions(&mut self, rule: &Rule, rotating: &BTreeMap<&str, Rotated>) {
-        let Some(requirement) = rule.requirements.iter().find(|one| one.demand == Demand::Code) else { return };
-        for (handle, function) in &self.desired.functions {
-            let lacks = function.deployment().is_some_and(|deployment| deployment.code.is_none());
-            if lacks && is_of(rule, function, rotating.get(handle.as_str())) {
-                let address = self.desired.address(Kind::Function, handle);
-                self.breach(rule, requirement, &address, &function.name, Breach::NoCode);
-            }
-        }
-    }
-
-    /// Judges the effects of a plan's changes.
-    fn effects(&mut self, rule: &Rule, exemptions: &[&Exemption], rotating: &BTreeMap<&str, Rotated>) {
-        let forbidden: Vec<(&Requirement, &str)> = rule
-            .requirements
-            .iter()
-            .filter_map(|requirement| match &requirement.demand {
-                Demand::Forbid(effect) => Some((requirement, effect.as_str())),
-                _ => None,
-            })
-            .collect();
-        let Some(facts) = self.facts else {
-            for (requirement, _) in forbidden.into_iter().take(1) {
-                self.unproven(rule, &requirement.at, Why::Effects);
-            }
-            return;
-        };
-        if forbidden.is_empty() {
-            return;
-        }
-        let meant: Vec<&Change> =
-            facts.plan.runnable().filter(|change| self.is_meant(rule, exemptions, rotating, change)).collect();
-        for change in meant {
-            for (requirement, word) in &forbidden {
-                if change.effects.iter().any(|effect| effect.word() == *word) {
-                    let breach = Breach::Effect { effect: (*word).to_owned() };
-                    self.breach(rule, requirement, &change.address, &change.name, breach);
-                }
-            }
-        }
-    }
-
-    /// Whether a rule holds for what a change concerns.
-    fn is_meant(
-        &self,
-        rule: &Rule,
-        exemptions: &[&Exemption],
-        rotating: &BTreeMap<&str, Rotated>,
-        change: &Change,
-    ) -> bool {
-        let none = BTreeMap::new();
-        match change.address.kind {
-            Kind::Function => {
-                let function = self.desired.functions.get(&change.address.handle);
-                function.is_some_and(|one| is_of(rule, one, rotating.get(change.address.handle.as_str())))
-            }
-            Kind::OrphanStack => rule.scope.has_labelled(&none),
-            _ => {
-                let labels = self.desired.secrets.get(&change.address.handle).map(|secret| &secret.labels);
-                let labels = labels.filter(|_| change.address.kind == Kind::Secret).unwrap_or(&none);
-                rule.scope.has_secret(&change.name, labels) && !is_exempt(exemptions, &change.name)
-            }
-        }
-    }
-
-    /// Judges the live secrets that no manifest names.
-    fn live(&mut self, rule: &Rule, covers: &Place, exemptions: &[&Exemption]) {
-        let Some(facts) = self.facts else {
-            self.unproven(rule, covers, Why::Live);
-            return;
-        };
-        let listed = match &facts.live.listed {
-            Some(Ok(listed)) => listed,
-            Some(Err(unread)) => {
-                let breach = Breach::Unlisted { unread: unread.clone() };
-                self.breach_of_rule(rule, covers, Severity::Error, breach);
-                return;
-            }
-            None => return,
-        };
-        let target = self.desired.target.name.as_deref();
-        let named = names(self.desired, facts.live);
-        let (none, orphans) = (BTreeMap::new(), |name: &str| Address::new(target, Kind::OrphanSecret, name));
-        for secret in listed {
-            let is_named = [Some(secret.name.as_str()), Some(secret.arn.as_str()), arn_without_suffix(&secret.arn)]
-                .into_iter()
-                .flatten()
-                .any(|name| named.contains(name) || facts.elsewhere.contains(name));
-            // A replica rotates with its primary, in another region.
-            if is_named || secret.replica_of.is_some() || !rule.scope.has_secret(&secret.name, &none) {
-                continue;
-            }
-            if is_exempt(exemptions, &secret.name) {
-                continue;
-            }
-            let outcome = if !secret.is_on || self.stopped.contains(&orphans(&secret.name)) {
-                Outcome::Off
-            } else {
-                Outcome::On(secret.rules.as_ref())
-            };
-            let address = Address::new(target, Kind::LiveSecret, secret.name.clone());
-            let mut is_off = false;
-            for requirement in &rule.requirements {
-                let Some(breach) = self.rotation(&requirement.demand, outcome) else { continue };
-                let off = breach == Breach::Off;
-                if !(off && is_off) {
-                    self.breach(rule, requirement, &address, &secret.name, breach);
-                }
-                is_off |= off;
-            }
-        }
-    }
-
     fn breach(&mut self, rule: &Rule, requirement: &Requirement, address: &Address, name: &str, breach: Breach) {
         let declared = self.desired.places.get(address).cloned();
         let kind = ProblemKind::Policy { rule: rule.name.clone(), at: requirement.at.clone(), declared, breach };
@@ -415,29 +348,6 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// How many secrets that a rule matches rotate with a function, and whether all of them are exempt.
-#[derive(Debug, Clone, Copy, Default)]
-struct Rotated {
-    secrets: usize,
-    exempt: usize,
-}
-
-impl Rotated {
-    fn add(&mut self, exempt: bool) {
-        self.secrets += 1;
-        self.exempt += usize::from(exempt);
-    }
-}
-
-/// Whether a rule holds for a function: it matches the function itself, or a secret that rotates with it; and not all of
-/// those secrets are exempt.
-fn is_of(rule: &Rule, function: &Function, rotated: Option<&Rotated>) -> bool {
-    match rotated {
-        Some(rotated) => rotated.exempt < rotated.secrets,
-        None => rule.scope.has_labelled(&function.labels),
-    }
-}
-
 fn is_exempt(exemptions: &[&Exemption], name: &str) -> bool {
     exemptions.iter().any(|exemption| any(&exemption.secrets, name))
 }
@@ -447,6 +357,17 @@ fn of_live(live: &LiveSecret) -> Outcome<'_> {
         Outcome::Nothing
     } else if live.is_on() {
         Outcome::On(live.rules.as_ref())
+    } else {
+        Outcome::Off
+    }
+}
+
+fn of_listed(listed: &ListedSecret) -> Outcome<'_> {
+    if listed.replica_of.is_some() {
+        // It rotates with its primary, in another region.
+        Outcome::Nothing
+    } else if listed.is_on {
+        Outcome::On(listed.rules.as_ref())
     } else {
         Outcome::Off
     }

@@ -302,7 +302,94 @@ fn rules_cover_live_secrets_that_no_manifest_names() {
     world.live.orphan_secrets =
         Ok(vec![OrphanSecret { name: "fine".into(), arn: "arn:fine".into(), function_arn: arn("f") }]);
     world.purpose = Purpose::Converge { prune: true };
-    assert_eq!(broken(&world, &covers), ["live_secret.fine"], "pruning would end its rotation");
+    assert_eq!(broken(&world, &covers), ["orphan_secret.fine"], "pruning would end its rotation");
+}
+
+/// Without it, deleting an entry and pruning would stop a rotation that a rule wants on, and delete its function.
+#[test]
+fn a_deleted_entry_is_judged_by_what_pruning_leaves() {
+    let mut world = World { live: crate::plan::fixtures::orphaned(), ..World::new() };
+    let mut all = rule(&[Demand::Enabled, Demand::MaxAge(60), Demand::Forbid("deletes".into())]);
+    all.scope.secrets = Some(vec![Pattern("forgot*".into())]);
+    assert_eq!(world.breaches(&all), [], "they only are orphans so far");
+    let both = [
+        ("orphan_secret.forgotten".to_owned(), Breach::Off),
+        ("orphan_stack.serverlessrepo-old".to_owned(), Breach::Effect { effect: "deletes".into() }),
+    ];
+    world.purpose = Purpose::Converge { prune: true };
+    assert_eq!(world.breaches(&all), both);
+    world.purpose = Purpose::Destroy;
+    assert_eq!(world.breaches(&all), both);
+    all.exempt = vec![exempt("forgotten", "2027-01-01")];
+    assert_eq!(world.breaches(&all), []);
+    all.exempt.clear();
+    all.scope.secrets = Some(vec![Pattern("other".into())]);
+    assert_eq!(world.breaches(&all), []);
+}
+
+/// Without it, a function could get other code once the entries of the secrets that rotate with it are deleted.
+#[test]
+fn a_function_is_meant_by_all_that_rotates_with_it() {
+    let mut world = World::new();
+    crate::plan::fixtures::live_configuration(&mut world.live).code_sha256 = "theirs".into();
+    let mut forbid = rule(&[Demand::Forbid("replaces-code".into())]);
+    forbid.scope.secrets = Some(vec![Pattern("prod/*".into())]);
+    assert_eq!(world.breaches(&forbid), []);
+    let breach = [("function.f".to_owned(), Breach::Effect { effect: "replaces-code".into() })];
+    let orphan = OrphanSecret { name: "prod/a".into(), arn: "arn:a".into(), function_arn: arn("f") };
+    world.live.orphan_secrets = Ok(vec![orphan]);
+    assert_eq!(world.breaches(&forbid), breach);
+    // A filter reads no orphans, and another manifest's secrets are none.
+    world.live.orphan_secrets = Ok(Vec::new());
+    world.live.listed = Some(Ok(vec![ListedSecret { function_arn: Some(arn("f")), ..listed("prod/a", true, 30) }]));
+    assert_eq!(world.breaches(&forbid), breach);
+    let unread = Unread::Failed { code: None, message: "try later".into(), request_id: None };
+    world.live.listed = Some(Err(unread.clone()));
+    assert_eq!(world.breaches(&forbid), [("policy.r".to_owned(), Breach::Unlisted { unread })]);
+}
+
+/// Without it, an entry that says nothing would hide a secret from the rule for all, as soon as a filter leaves it unread.
+#[test]
+fn an_entry_that_is_not_read_is_judged_as_it_was_listed() {
+    let mut world = World::new();
+    let rogue = Secret { name: "rogue".into(), rotation: Rotation::default(), ..world.secret().clone() };
+    world.desired.secrets.insert("rogue".into(), rogue);
+    let mut covers = rule(&[Demand::Enabled, Demand::MaxAge(60)]);
+    covers.covers_live = Some(place(7));
+    for (live, expected) in [
+        (listed("rogue", false, 30), vec![("secret.rogue".to_owned(), Breach::Off)]),
+        (listed("rogue", true, 30), vec![]),
+        (ListedSecret { replica_of: Some("us-east-1".into()), ..listed("rogue", false, 30) }, vec![]),
+    ] {
+        world.live.listed = Some(Ok(vec![live]));
+        assert_eq!(world.breaches(&covers), expected);
+    }
+}
+
+/// Without it, a secret that stays off, because its change can't be done, would count as one that rotates.
+#[test]
+fn a_change_that_is_left_out_switches_nothing_on() {
+    let mut world = World::new();
+    live_secret(&mut world.live).rotation_enabled = Some(false);
+    assert!(!world.breaks(Demand::Enabled), "it is switched on");
+    live_secret(&mut world.live).current_version = None;
+    assert!(world.breaks(Demand::Enabled), "without a value it isn't");
+    // What the manifest itself breaks, it breaks all the same.
+    live_secret(&mut world.live).rotation_enabled = Some(true);
+    world.secret().rotation.rules = Some(days(90));
+    live_secret(&mut world.live).rules = Some(days(30));
+    assert!(world.breaks(Demand::MaxAge(60)));
+}
+
+/// Without it, what lacks a label could never be removed.
+#[test]
+fn a_removal_needs_no_label_code_or_account() {
+    let mut world = World { purpose: Purpose::Destroy, ..World::new() };
+    wanted(&mut world.desired).code = None;
+    let asks = rule(&[Demand::Label("owner".into()), Demand::Code, Demand::Account]);
+    assert_eq!(world.breaches(&asks), []);
+    world.purpose = Purpose::Converge { prune: false };
+    assert_eq!(world.breaches(&asks).len(), 3);
 }
 
 /// Without it, `validate` would pass what it can't know, or keep silent about it.

@@ -8,7 +8,9 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
-use crate::plan::compare::{CodeFile, Consequence, Fate, FileChange, Finding, Group, Member, Subject};
+use crate::plan::compare::{
+    CodeFile, Consequence, Fate, FileChange, Finding, Group, Guard, GuardKind, Member, Subject, Turn,
+};
 use crate::plan::{FieldChange, Shown};
 
 use super::plan::value;
@@ -53,6 +55,8 @@ pub struct ComparedManifest {
     pub project: String,
     /// Whether it is there on both sides.
     pub presence: Presence,
+    /// Its own rules and limits that differ.
+    pub guards: Vec<Guard>,
     /// What differs.
     pub groups: Vec<Group>,
 }
@@ -90,11 +94,13 @@ impl ComparedManifest {
 
     /// `80 secrets and 1 function`.
     fn totals(&self) -> String {
+        let guards = Some(self.guards.len()).filter(|number| *number > 0).map(|number| count(number, "guard"));
         let counts: Vec<String> = [Subject::Secret, Subject::Function, Subject::Target]
             .into_iter()
             .map(|subject| (self.concerned(subject), subject))
             .filter(|(number, _)| *number > 0)
             .map(|(number, subject)| count(number, subject.word()))
+            .chain(guards)
             .collect();
         and(&counts)
     }
@@ -122,6 +128,10 @@ pub fn text(comparison: &Comparison) -> String {
         let _ = writeln!(out, "\n{}", paint(BOLD, &title(manifest, |text| safe(text).into_owned())));
         if let Some(note) = presence_words(&manifest.presence, |text| safe(text).into_owned()) {
             let _ = writeln!(out, "  {note}");
+        }
+        for guard in &manifest.guards {
+            out.push('\n');
+            guard_text(&mut out, guard);
         }
         for block in blocks(&manifest.groups) {
             out.push('\n');
@@ -191,6 +201,31 @@ fn notes(comparison: &Comparison, name: impl Fn(&str) -> String) -> Vec<String> 
         ));
     }
     notes
+}
+
+/// A rule or a limit that differs, before everything else: it decides what the next change may do.
+fn guard_text(out: &mut String, guard: &Guard) {
+    let (style, symbol) = if guard.turn == Turn::Tightened { (ADD, "+") } else { (DESTROY, "!") };
+    let _ = writeln!(
+        out,
+        "  {} {} {}",
+        paint(style, symbol),
+        paint(BOLD, &safe(&guard.address)),
+        paint(style, guard_words(guard))
+    );
+    for change in &guard.fields {
+        let _ = writeln!(out, "      {}: {}", safe(&change.path), change_words(change, &Plain));
+    }
+}
+
+fn guard_words(guard: &Guard) -> &'static str {
+    match (guard.kind, guard.turn) {
+        (GuardKind::Added, _) => "added: a guard more",
+        (GuardKind::Removed, _) => "removed: a guard less",
+        (GuardKind::Changed, Turn::Tightened) => "tightened",
+        (GuardKind::Changed, Turn::Changed) => "changed: it may forbid less",
+        (GuardKind::Changed, Turn::Weakened) => "weakened: it forbids less",
+    }
 }
 
 /// Groups of the same members stand together, as one entry's changes do.

@@ -221,3 +221,67 @@ policy:
     world.aws(&["secretsmanager", "delete-secret", "--secret-id", "prod/stray", "--force-delete-without-recovery"]);
     world.rotator(&apply).exits(0).says("Apply complete!");
 }
+
+/// Without it, deleting the entries would stop rotations and delete a function that rules protect.
+#[test]
+fn deleting_an_entry_is_no_way_around_a_rule() {
+    let world = world(&["prod/a", "prod/b"]);
+    let rotation = "{automatically_after_days: 30, rotate_immediately: false}";
+    world.write("rotator.yaml", &manifest("", &(entry("prod/a", rotation) + &entry("prod/b", rotation))));
+    let policy = "version: 1
+policy:
+  - name: kept
+    match: {secrets: [\"prod/*\"]}
+    enabled: true
+    max_age_days: 60
+    forbid: [deletes, replaces-code]
+";
+    world.write("security.yaml", policy);
+    let policy = ["--policy", "security.yaml"];
+    world.rotator(&[&["apply", "--auto-approve"], &policy[..]].concat()).exits(0);
+    // The function stays, and gets other code: the secrets still rotate with it, whatever the filter.
+    world.write("code/more.py", "");
+    world.write("rotator.yaml", &format!("version: 1\nproject: policies\nfunctions: {{{FUNCTION}: {{code: code}}}}\n"));
+    let replaces = "the plan's effect `replaces-code` is forbidden by the rule `kept`";
+    let function = format!("function.{FUNCTION}");
+    world.refuses(1, &[&["apply", "--auto-approve"], &policy[..]].concat()).says(replaces);
+    world.refuses(1, &[&["apply", "--auto-approve", "--target", &function], &policy[..]].concat()).says(replaces);
+    world.write("rotator.yaml", "version: 1\nproject: policies\nprune: true\n");
+    world
+        .refuses(1, &[&["apply", "--auto-approve"], &policy[..]].concat())
+        .says("orphan_secret.prod/a, orphan_secret.prod/b: rotation is off, and the rule `kept` wants it on")
+        .says("the plan's effect `deletes` is forbidden by the rule `kept`");
+}
+
+/// Without it, a target that is never applied could name a secret, and so hide it from the rule for all.
+#[test]
+fn a_target_that_is_not_selected_hides_nothing() {
+    let world = world(&["prod/key", "prod/rogue"]);
+    let manifest = |rogue: &str| {
+        format!(
+            "version: 1
+project: policies
+targets: {{prod-eu: {{region: us-east-1}}, nowhere: {{region: us-east-1}}}}
+functions:
+  {FUNCTION}: {{code: code, targets: [prod-eu]}}
+secrets:
+  prod/rogue: {{targets: [{rogue}]}}
+  prod/key:
+    function: {FUNCTION}
+    targets: [prod-eu]
+    rotation: {{automatically_after_days: 30, rotate_immediately: false}}
+"
+        )
+    };
+    world.write("rotator.yaml", &manifest("nowhere"));
+    let policy = "version: 1\npolicy:\n  - {name: all, match: {secrets: [\"prod/*\"]}, enabled: true, covers: live}\n";
+    world.write("security.yaml", policy);
+    world
+        .refuses(1, &["apply", "--auto-approve", "--target", "prod-eu", "--policy", "security.yaml"])
+        .says("live_secret.prod/rogue: rotation is off, and the rule `all` wants it on");
+    // Nor does an entry that says nothing, and that a filter leaves unread.
+    world.write("rotator.yaml", &manifest("prod-eu"));
+    world
+        .refuses(1, &["apply", "--auto-approve", "--target", "prod-eu/secret.prod/key", "--policy", "security.yaml"])
+        .says("prod-eu/secret.prod/rogue (rotator.yaml:7:3): rotation is off, and the rule `all` wants it on");
+}

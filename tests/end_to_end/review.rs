@@ -92,6 +92,33 @@ impl Repository {
     }
 }
 
+/// Without it, the rules and the brake could go in one pull request that means nothing, and be broken in the next.
+#[test]
+fn weaker_guards_are_said_first() {
+    let repository = Repository::new();
+    let guards = "policy:\n  - {name: fresh, max_age_days: 90, forbid: [deletes]}\nlimits: {stopped: 1}\n";
+    let bare = repository.read("rotator.yaml");
+    repository.write("rotator.yaml", &format!("{bare}{guards}"));
+    let diff = ["diff", "--detailed-exitcode"];
+    repository.rotator(&diff).exits(2).says("+ policy.fresh added").says("+ limit.stopped added");
+    repository.commit("guards");
+    repository.rotator(&diff).exits(0);
+    repository.edit("rotator.yaml", "max_age_days: 90", "max_age_days: 900");
+    repository.rotator(&diff).exits(2).says("! policy.fresh weakened: it forbids less").says("max_age_days: 90 -> 900");
+    repository.write("rotator.yaml", &bare);
+    repository
+        .rotator(&diff)
+        .exits(2)
+        .says("2 guards")
+        .says("! policy.fresh removed: a guard less")
+        .says("forbid.deletes: not stated (was true)")
+        .says("! limit.stopped removed: a guard less");
+    repository.rotator(&["diff", "--format", "markdown"]).exits(0).says("⚠️ **`policy.fresh` removed: a guard less**");
+    let json = repository.json(&["diff", "--format", "json"]);
+    let guard = &json["manifests"][0]["guards"][1];
+    assert_eq!((&guard["address"], &guard["turn"]), (&"policy.fresh".into(), &"weakened".into()), "{json}");
+}
+
 /// Without it, one changed line of a default would be approved as one line.
 #[test]
 fn one_line_of_a_default_is_said_with_all_that_it_changes() {

@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::model::{Address, Kind};
-use crate::plan::compare::{CodeFile, Consequence, Fate, FileChange, Finding, Group, Member, Subject};
+use crate::plan::compare::{
+    CodeFile, Consequence, Fate, FileChange, Finding, Group, Guard, GuardKind, Member, Subject, Turn,
+};
 use crate::plan::{FieldChange, Shown};
 
 use super::{ComparedManifest, Comparison, Presence};
@@ -35,7 +37,21 @@ struct Manifest<'a> {
     presence: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     moved_from: Option<&'a str>,
+    /// The manifest's own rules and limits that differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    guards: Vec<Protection<'a>>,
     differences: Vec<Difference<'a>>,
+}
+
+#[derive(Serialize)]
+struct Protection<'a> {
+    /// `policy.` and a rule's name, or `limit.` and its word.
+    address: &'a str,
+    /// `added`, `removed` or `changed`.
+    kind: &'static str,
+    /// `tightened`, `changed` or `weakened`.
+    turn: &'static str,
+    fields: Vec<Field<'a>>,
 }
 
 #[derive(Serialize)]
@@ -149,8 +165,23 @@ fn manifest(manifest: &ComparedManifest) -> Manifest<'_> {
         project: &manifest.project,
         presence,
         moved_from,
+        guards: manifest.guards.iter().map(protection).collect(),
         differences: manifest.groups.iter().map(difference).collect(),
     }
+}
+
+fn protection(guard: &Guard) -> Protection<'_> {
+    let kind = match guard.kind {
+        GuardKind::Added => "added",
+        GuardKind::Removed => "removed",
+        GuardKind::Changed => "changed",
+    };
+    let turn = match guard.turn {
+        Turn::Tightened => "tightened",
+        Turn::Changed => "changed",
+        Turn::Weakened => "weakened",
+    };
+    Protection { address: &guard.address, kind, turn, fields: guard.fields.iter().map(field).collect() }
 }
 
 fn difference(group: &Group) -> Difference<'_> {

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use crate::plan::Shown;
-use crate::plan::compare::Group;
+use crate::plan::compare::{Group, Guard, Turn};
 use crate::render::markdown::code_span;
 
 use super::{
-    Comparison, SAME, Style, blocks, counted_words, finding_lines, heading, is_feared, name_line, notes, own_lines,
-    presence_words, title, verb, who,
+    Comparison, SAME, Style, blocks, change_words, counted_words, finding_lines, guard_words, heading, is_feared,
+    name_line, notes, own_lines, presence_words, title, verb, who,
 };
 
 /// How many characters there may be: GitHub takes 65,536 in a comment, and other text may stand beside this one.
@@ -51,10 +51,11 @@ pub fn comparison(comparison: &Comparison) -> String {
             let _ = writeln!(out, "\n{note}");
         }
         out.push('\n');
-        for block in blocks(&manifest.groups) {
-            let text = block_text(&block);
+        let guards = manifest.guards.iter().map(|guard| (guard_text(guard), 1));
+        let blocks = blocks(&manifest.groups).into_iter().map(|block| (block_text(&block), block.len()));
+        for (text, number) in guards.chain(blocks) {
             if left_out > 0 || out.chars().count() + text.chars().count() > MOST {
-                left_out += block.len();
+                left_out += number;
             } else {
                 out.push_str(&text);
             }
@@ -68,6 +69,15 @@ pub fn comparison(comparison: &Comparison) -> String {
     }
     for note in notes(comparison, code_span) {
         let _ = writeln!(out, "\n<sub>{note}</sub>");
+    }
+    out
+}
+
+fn guard_text(guard: &Guard) -> String {
+    let (sign, words) = (if guard.turn == Turn::Tightened { "" } else { "⚠️ " }, guard_words(guard));
+    let mut out = format!("- {sign}**{} {words}**\n", code_span(&guard.address));
+    for change in &guard.fields {
+        let _ = writeln!(out, "  - {}: {}", code_span(&change.path), change_words(change, &Markdown));
     }
     out
 }

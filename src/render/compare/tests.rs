@@ -80,6 +80,7 @@ fn comparison(differences: Vec<Difference>) -> Comparison {
             path: "rotator.yaml".to_owned(),
             project: "payments".to_owned(),
             presence: Presence::Both,
+            guards: Vec::new(),
             groups: group(differences),
         }],
         placeholders: None,

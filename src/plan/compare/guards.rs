@@ -1,0 +1,264 @@
+//! What a change of a manifest does to the guards that it puts up itself: its rules, their exemptions, and its limits.
+//!
+//! They change nothing on AWS, and decide what the next change may do there.
+
+use std::collections::BTreeMap;
+
+use crate::model::policy::{AtMost, Demand, Exemption, Limit, Limits, Pattern, Rule};
+use crate::plan::{FieldChange, Shown};
+
+/// A guard of which something differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// `policy.` and the rule's name, or `limit.` and the limit's word.
+    pub address: String,
+    /// Whether it is there on both sides.
+    pub kind: GuardKind,
+    /// Where it turns as a whole.
+    pub turn: Turn,
+    /// What differs.
+    pub fields: Vec<FieldChange>,
+}
+
+/// On which sides a guard is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuardKind {
+    /// On the later one.
+    Added,
+    /// On the earlier one.
+    Removed,
+    /// On both.
+    Changed,
+}
+
+/// What a difference does to a guard, the most feared last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turn {
+    /// It forbids more.
+    Tightened,
+    /// It forbids other things: what was forbidden may be allowed now.
+    Changed,
+    /// It forbids less.
+    Weakened,
+}
+
+/// Compares the guards of one manifest before and after a change. Either side is empty where there is no manifest.
+pub fn guards(before: (&[Rule], &Limits), after: (&[Rule], &Limits)) -> Vec<Guard> {
+    let (old, new) = (all(before), all(after));
+    let mut addresses: Vec<&String> = old.keys().chain(new.keys()).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    let none = Asked::new();
+    addresses
+        .into_iter()
+        .filter_map(|address| {
+            let (kind, was, is) = match (old.get(address), new.get(address)) {
+                (Some(was), Some(is)) => (GuardKind::Changed, was, is),
+                (Some(was), None) => (GuardKind::Removed, was, &none),
+                (None, is) => (GuardKind::Added, &none, is?),
+            };
+            guard(address, kind, was, is)
+        })
+        .collect()
+}
+
+/// What a guard says, by path.
+type Asked = BTreeMap<String, Said>;
+
+/// One thing that a guard says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Said {
+    shown: Shown,
+    /// How much it allows, where that is a number; of one unit, more allows more.
+    allows: Option<(Unit, i64)>,
+    /// Whether saying it at all forbids something; else it allows something.
+    forbids: bool,
+}
+
+/// What is comparable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Secrets,
+    Percent,
+    Days,
+}
+
+fn guard(address: &str, kind: GuardKind, was: &Asked, is: &Asked) -> Option<Guard> {
+    let mut paths: Vec<&String> = was.keys().chain(is.keys()).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let (mut fields, mut turns) = (Vec::new(), Vec::new());
+    for path in paths {
+        let (old, new) = (was.get(path), is.get(path));
+        if old == new {
+            continue;
+        }
+        let shown = |said: Option<&Said>| said.map_or(Shown::Absent, |said| said.shown.clone());
+        fields.push(FieldChange::new(path, shown(old), shown(new)));
+        turns.push(turn(old, new));
+    }
+    let turn = match kind {
+        GuardKind::Added => Turn::Tightened,
+        GuardKind::Removed => Turn::Weakened,
+        GuardKind::Changed => turns.into_iter().max()?,
+    };
+    Some(Guard { address: address.to_owned(), kind, turn, fields })
+}
+
+fn turn(old: Option<&Said>, new: Option<&Said>) -> Turn {
+    let weakened = match (old, new) {
+        (Some(old), Some(new)) => match (old.allows, new.allows) {
+            (Some((unit, before)), Some((other, after))) if unit == other && before != after => after > before,
+            _ => return Turn::Changed,
+        },
+        (Some(gone), None) => gone.forbids,
+        (None, Some(come)) => !come.forbids,
+        (None, None) => false,
+    };
+    if weakened { Turn::Weakened } else { Turn::Tightened }
+}
+
+fn all((rules, limits): (&[Rule], &Limits)) -> BTreeMap<String, Asked> {
+    let mut all: BTreeMap<String, Asked> =
+        rules.iter().map(|rule| (format!("policy.{}", rule.name), asked(rule))).collect();
+    let of = [("changed", &limits.changed), ("stopped", &limits.stopped), ("rotating_now", &limits.rotating_now)];
+    for (word, limit) in of {
+        if let Some(limit) = limit {
+            all.insert(format!("limit.{word}"), Asked::from([("at_most".to_owned(), at_most(limit))]));
+        }
+    }
+    all
+}
+
+fn at_most(limit: &Limit) -> Said {
+    let allows = match limit.at_most {
+        AtMost::Count(count) => (Unit::Secrets, i64::try_from(count).unwrap_or(i64::MAX)),
+        AtMost::Percent(percent) => (Unit::Percent, i64::from(percent)),
+    };
+    Said { shown: Shown::text(limit.at_most), allows: Some(allows), forbids: true }
+}
+
+fn asked(rule: &Rule) -> Asked {
+    let mut asked = Asked::new();
+    let mut say = |path: String, shown, allows, forbids| asked.insert(path, Said { shown, allows, forbids });
+    // A match leaves out what it doesn't match.
+    for (path, patterns) in [("match.targets", &rule.scope.targets), ("match.secrets", &rule.scope.secrets)] {
+        if let Some(patterns) = patterns {
+            say(path.to_owned(), list(patterns), None, false);
+        }
+    }
+    for (label, pattern) in &rule.scope.labels {
+        say(format!("match.labels.{label}"), Shown::text(pattern), None, false);
+    }
+    for requirement in &rule.requirements {
+        let yes = || Shown::text(true);
+        let days = |days: u32| (Shown::text(days), Some((Unit::Days, i64::from(days))));
+        let (path, (shown, allows)) = match &requirement.demand {
+            Demand::Enabled => ("enabled".to_owned(), (yes(), None)),
+            Demand::MaxAge(most) => ("max_age_days".to_owned(), days(*most)),
+            Demand::MaxInterval(most) => ("max_interval_days".to_owned(), days(*most)),
+            Demand::Window(bounds) => {
+                let most = bounds.max_hours.map(|hours| format!(", at most {hours}h")).unwrap_or_default();
+                ("window".to_owned(), (Shown::text(format!("{bounds}{most}")), None))
+            }
+            Demand::Label(label) => (format!("require_labels.{label}"), (yes(), None)),
+            Demand::Code => ("require.code".to_owned(), (yes(), None)),
+            Demand::Account => ("require.account".to_owned(), (yes(), None)),
+            Demand::Forbid(effect) => (format!("forbid.{effect}"), (yes(), None)),
+        };
+        say(path, shown, allows, true);
+    }
+    if rule.covers_live.is_some() {
+        say("covers".to_owned(), Shown::text("live"), None, true);
+    }
+    for exemption in &rule.exempt {
+        let (path, said) = exempts(exemption);
+        asked.insert(path, said);
+    }
+    asked
+}
+
+/// By whom it exempts and why: the same with another day holds for longer, or for less long.
+fn exempts(exemption: &Exemption) -> (String, Said) {
+    let secrets: Vec<String> = exemption.secrets.iter().map(ToString::to_string).collect();
+    let path = format!("exempt.{} ({})", secrets.join(", "), exemption.reason);
+    let days = exemption.until.signed_duration_since(chrono::NaiveDate::default()).num_days();
+    let shown = Shown::text(format!("until {}", exemption.until));
+    (path, Said { shown, allows: Some((Unit::Days, days)), forbids: false })
+}
+
+fn list(patterns: &[Pattern]) -> Shown {
+    Shown::List(patterns.iter().map(ToString::to_string).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Place;
+    use crate::model::policy::{Requirement, Scope};
+
+    fn place() -> Place {
+        Place { file: "rotator.yaml".into(), line: 1, column: 1, length: 1, text: None }
+    }
+
+    fn rule(demands: &[Demand]) -> Rule {
+        let requirements = demands.iter().map(|demand| Requirement { demand: demand.clone(), at: place() }).collect();
+        let (scope, name) = (Scope::default(), "fresh".to_owned());
+        Rule { name, at: place(), scope, requirements, covers_live: None, exempt: Vec::new() }
+    }
+
+    fn exempt(until: &str) -> Exemption {
+        let until = until.parse().expect("a test's own date");
+        Exemption { secrets: vec![Pattern("a*".into())], reason: "SEC-1".into(), until, at: place() }
+    }
+
+    fn turns(old: &[Rule], new: &[Rule]) -> Vec<(GuardKind, Turn, usize)> {
+        let none = Limits::default();
+        guards((old, &none), (new, &none)).into_iter().map(|one| (one.kind, one.turn, one.fields.len())).collect()
+    }
+
+    /// Without it, the rules could be taken down in one pull request, and broken in the next.
+    #[test]
+    fn a_rule_that_goes_or_allows_more_is_weaker() {
+        let both = rule(&[Demand::MaxAge(30), Demand::Forbid("deletes".into())]);
+        let changed = |turn, fields| vec![(GuardKind::Changed, turn, fields)];
+        assert_eq!(turns(std::slice::from_ref(&both), std::slice::from_ref(&both)), []);
+        assert_eq!(turns(std::slice::from_ref(&both), &[]), [(GuardKind::Removed, Turn::Weakened, 2)]);
+        assert_eq!(turns(&[], std::slice::from_ref(&both)), [(GuardKind::Added, Turn::Tightened, 2)]);
+        let age = |days| [rule(&[Demand::MaxAge(days), Demand::Forbid("deletes".into())])];
+        assert_eq!(turns(&age(30), &age(90)), changed(Turn::Weakened, 1));
+        assert_eq!(turns(&age(30), &age(7)), changed(Turn::Tightened, 1));
+        assert_eq!(turns(&age(30), &[rule(&[Demand::MaxAge(7)])]), changed(Turn::Weakened, 2), "the worst counts");
+        let with = |change: &dyn Fn(&mut Rule)| {
+            let mut rule = both.clone();
+            change(&mut rule);
+            [rule]
+        };
+        let live = with(&|rule| rule.covers_live = Some(place()));
+        assert_eq!(turns(&live, std::slice::from_ref(&both)), changed(Turn::Weakened, 1));
+        let narrow = |pattern: &str| with(&|rule| rule.scope.secrets = Some(vec![Pattern(pattern.to_owned())]));
+        assert_eq!(turns(std::slice::from_ref(&both), &narrow("a*")), changed(Turn::Weakened, 1));
+        assert_eq!(turns(&narrow("a*"), &narrow("b*")), changed(Turn::Changed, 1));
+        let exempted = |until: &str| with(&|rule| rule.exempt = vec![exempt(until)]);
+        assert_eq!(turns(std::slice::from_ref(&both), &exempted("2030-01-01")), changed(Turn::Weakened, 1));
+        assert_eq!(turns(&exempted("2030-01-01"), &exempted("2031-01-01")), changed(Turn::Weakened, 1));
+        assert_eq!(turns(&exempted("2031-01-01"), &exempted("2030-01-01")), changed(Turn::Tightened, 1));
+    }
+
+    /// Without it, the brake could be released for all in a line that no comparison shows.
+    #[test]
+    fn limits_are_guards_too() {
+        let limits = |at_most| Limits { stopped: Some(Limit { at_most, at: place() }), ..Limits::default() };
+        let turn = |old: &Limits, new: &Limits| {
+            let found = guards((&[], old), (&[], new));
+            found.first().map(|one| (one.address.clone(), one.turn))
+        };
+        let stopped = |turn| Some(("limit.stopped".to_owned(), turn));
+        let (one, two, part) = (limits(AtMost::Count(1)), limits(AtMost::Count(2)), limits(AtMost::Percent(1)));
+        assert_eq!(turn(&one, &one), None);
+        assert_eq!(turn(&one, &two), stopped(Turn::Weakened));
+        assert_eq!(turn(&two, &one), stopped(Turn::Tightened));
+        assert_eq!(turn(&one, &part), stopped(Turn::Changed));
+        assert_eq!(turn(&one, &Limits::default()), stopped(Turn::Weakened));
+    }
+}
