@@ -13,7 +13,7 @@ CODE = {"rotate.py": "def handler(event, context):\n    print('\\n'.join(f'line 
 @pytest.fixture(scope="module")
 def unhurried(tmp_path_factory):
     """A sandbox that takes its time, so that waiters have something to wait for."""
-    sandbox = Sandbox(tmp_path_factory.mktemp("unhurried"), "--time-scale", "0.3")
+    sandbox = Sandbox(tmp_path_factory.mktemp("unhurried"), "--time-scale", "2")
     yield sandbox
     sandbox.stop()
 
