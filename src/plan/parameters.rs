@@ -28,6 +28,8 @@ pub struct Parameters {
     pub send: BTreeMap<String, Sensitive>,
     /// What differs from the live stack.
     pub fields: Vec<FieldChange>,
+    /// What goes along with any change though nobody knows whether it differs: hidden parameters that the manifest states.
+    pub unseen: Vec<FieldChange>,
     /// What stands in the way of sending them.
     pub problems: Vec<ProblemKind>,
 }
@@ -73,6 +75,10 @@ pub fn parameters(
             result
                 .problems
                 .push(ProblemKind::MissingParameter { parameter: name.clone(), no_echo: definition.no_echo });
+        }
+        if live.is_some() && stated.is_some() && hidden {
+            let path = format!("application.parameters.{name}");
+            result.unseen.push(FieldChange::new(path, Shown::Sensitive, Shown::Sensitive));
         }
         if let (Some(stack), Some(stated)) = (live, stated)
             && !hidden

@@ -504,6 +504,7 @@ impl Differ<'_> {
             self.problem(address, &function.name, severity, kind.clone());
         }
         if !fields.is_empty() {
+            fields.extend(parameters.unseen.iter().cloned());
             fields.extend(tags);
             let action = Action::UpdateStack {
                 application: deployment.application.id.clone(),

@@ -267,6 +267,12 @@ fn parameters_are_checked_against_the_application() {
         errors(&diff(&desired, &live, CONVERGE)),
         [ProblemKind::MissingParameter { parameter: "token".to_owned(), no_echo: true }]
     );
+    // Stated, it goes along with any change of the stack: nobody knows whether it is another, and the plan says that it goes.
+    wanted(&mut desired).application.parameters.insert("token".to_owned(), Sensitive::new("new"));
+    assert_eq!(
+        lines(&diff(&desired, &live, CONVERGE)),
+        ["function.f UpdateStack application.parameters.kmsKeyArn application.parameters.token"]
+    );
 }
 
 /// A VPC goes through the stack where the application declares one, and directly where only the function drifted.
