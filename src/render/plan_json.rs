@@ -420,7 +420,7 @@ fn change(resource: &Resource, path: &[String]) -> ResourceChange {
         change: Change { actions, before, after, after_unknown, before_sensitive, after_sensitive },
         action_reason,
         rotator: ChangeExtension {
-            address: shown_address(&resource.address),
+            address: resource.address.to_string(),
             aws_name: resource.name.clone(),
             reason: resource.reason.as_ref().map(reason_word),
             effects: resource.effects.iter().map(|effect| effect.word()).collect(),
@@ -440,10 +440,6 @@ fn reversed(change: &ResourceChange, resource: &Resource) -> ResourceChange {
     drift.change = Change { actions, before, after, after_unknown: Map::new(), before_sensitive, after_sensitive };
     drift.action_reason = None;
     drift
-}
-
-fn shown_address(address: &Address) -> String {
-    address.to_string()
 }
 
 /// The published name of a reason.
@@ -484,7 +480,7 @@ fn target(plan: &Plan) -> TargetExtension {
                     _ => (None, None, None),
                 };
                 ProblemExtension {
-                    address: shown_address(&found.address),
+                    address: found.address.to_string(),
                     severity: if found.severity == Severity::Error { "error" } else { "warning" },
                     summary: words.summary,
                     detail: words.detail,
@@ -499,7 +495,7 @@ fn target(plan: &Plan) -> TargetExtension {
             .notes
             .iter()
             .map(|note| NoteExtension {
-                address: note.address.as_ref().map(shown_address),
+                address: note.address.as_ref().map(ToString::to_string),
                 summary: text::note_words(note),
             })
             .collect(),

@@ -101,12 +101,14 @@ fn effects(out: &mut String, plans: &[&Plan]) {
         if number == 0 {
             continue;
         }
-        let shown: Vec<String> = names.iter().take(NAMES).map(|name| code_span(name)).collect();
-        let more = names.len().saturating_sub(NAMES);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let places = if places.is_empty() { String::new() } else { format!(", in {}", names_of(&places)) };
+        let names = names_of(names.iter().copied());
+        let places = if places.is_empty() {
+            String::new()
+        } else {
+            format!(", in {}", names_of(places.iter().map(String::as_str)))
+        };
         let words = effect_words(effect, number);
-        let line = format!("> **{words}** ({}): {}{more}{places}", effect.word(), shown.join(", "));
+        let line = format!("> **{words}** ({}): {names}{places}", effect.word());
         lines.entry(DANGEROUS.contains(&effect)).or_default().push(line);
     }
     for (dangerous, lines) in lines.into_iter().rev() {
@@ -115,10 +117,11 @@ fn effects(out: &mut String, plans: &[&Plan]) {
     }
 }
 
-fn names_of(names: &BTreeSet<String>) -> String {
-    let shown: Vec<String> = names.iter().take(NAMES).map(|name| code_span(name)).collect();
+/// Some names of many, as code.
+fn names_of<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     let more = names.len().saturating_sub(NAMES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let shown: Vec<String> = names.take(NAMES).map(code_span).collect();
     format!("{}{more}", shown.join(", "))
 }
 
@@ -225,7 +228,7 @@ fn group_text((headline, details): &(String, String), group: &Group) -> String {
     let blocked = if group.blocked { " <b>(left out of an apply: see the errors)</b>" } else { "" };
     let _ = writeln!(out, "<details><summary>{who}{where_to}: {headline}{blocked}</summary>\n");
     if group.targets.len() > 1 {
-        let _ = writeln!(out, "Targets: {}\n", names_of(&group.targets));
+        let _ = writeln!(out, "Targets: {}\n", names_of(group.targets.iter().map(String::as_str)));
     }
     if group.addresses.len() > 1 {
         let names: Vec<String> = group.addresses.iter().take(ROWS).map(|address| code_span(address)).collect();
