@@ -21,6 +21,8 @@ mod validate;
 
 use std::path::PathBuf;
 
+pub use saved::{Saved, SavedPlan, Unusable};
+
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 

@@ -163,10 +163,52 @@ fn again() -> String {
     "make a new plan: `rotator plan --out FILE`".to_owned()
 }
 
+/// Why a text is no plan that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// It isn't a plan file at all.
+    #[error("it is not a plan file")]
+    Foreign,
+    /// It isn't what `plan --out` wrote.
+    #[error("it was edited, or is cut short")]
+    Edited,
+    /// It has another format than this program reads.
+    #[error("it has format {version}, written by rotator {rotator}")]
+    OtherVersion {
+        /// The format's version.
+        version: u32,
+        /// The program's version that wrote it.
+        rotator: String,
+    },
+}
+
+impl Saved {
+    /// Reads a plan file's text. Nothing in it is trusted beyond its form: the checksum notices accidents, and no forgery.
+    pub fn parse(text: &str) -> Result<Self, Unusable> {
+        if !text.starts_with(MAGIC) {
+            return Err(Unusable::Foreign);
+        }
+        let (head, body) = text.split_once('\n').unwrap_or((text, ""));
+        let body = body.trim_end_matches('\n');
+        let head: Head = serde_json::from_str(head).map_err(|_| Unusable::Edited)?;
+        if head.version != VERSION {
+            return Err(Unusable::OtherVersion { version: head.version, rotator: head.rotator });
+        }
+        if hex(body.as_bytes()) != head.sha256 {
+            return Err(Unusable::Edited);
+        }
+        serde_json::from_str(body).map_err(|_| Unusable::Edited)
+    }
+}
+
 /// Reads a plan file.
 pub fn read(path: &Path) -> Result<Saved, Printed> {
     let shown = path.display();
     let cannot = |why: &str| Printed(output::fail(&format!("cannot read the plan file `{shown}`: {why}"), &[]));
+    // Before it is opened: opening a pipe would wait for somebody to write into it, and a device may never end.
+    if path.exists() && !path.is_file() {
+        return Err(cannot("it is not a regular file"));
+    }
     let file = std::fs::File::open(path).map_err(|error| cannot(&error.to_string()))?;
     let mut text = String::new();
     let edited = || refuse(&format!("the plan file `{shown}` was edited, or is cut short"), &[again()]);
@@ -174,38 +216,33 @@ pub fn read(path: &Path) -> Result<Saved, Printed> {
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => return Err(edited()),
         read => read.map_err(|error| cannot(&error.to_string()))?,
     };
-    if !text.starts_with(MAGIC) {
-        return Err(Printed(output::fail(
+    Saved::parse(&text).map_err(|why| match why {
+        Unusable::Foreign => Printed(output::fail(
             &format!("`{shown}` is not a plan file"),
             &["`rotator plan --out FILE` writes one".to_owned()],
-        )));
-    }
-    let (head, body) = text.split_once('\n').unwrap_or((&text, ""));
-    let body = body.trim_end_matches('\n');
-    let head: Head = serde_json::from_str(head).map_err(|_| edited())?;
-    if head.version != VERSION {
-        let summary = format!(
-            "the plan file `{shown}` has format {}, written by rotator {}; this is rotator {}, which reads format {VERSION}",
-            head.version,
-            safe(&head.rotator),
-            env!("CARGO_PKG_VERSION")
-        );
-        return Err(refuse(&summary, &["apply it with the version that wrote it, or plan again".to_owned()]));
-    }
-    if hex(body.as_bytes()) != head.sha256 {
-        return Err(edited());
-    }
-    serde_json::from_str(body).map_err(|_| edited())
+        )),
+        Unusable::Edited => edited(),
+        Unusable::OtherVersion { version, rotator } => {
+            let summary = format!(
+                "the plan file `{shown}` has format {version}, written by rotator {}; this is rotator {}, which reads format {VERSION}",
+                safe(&rotator),
+                env!("CARGO_PKG_VERSION")
+            );
+            refuse(&summary, &["apply it with the version that wrote it, or plan again".to_owned()])
+        }
+    })
 }
 
 /// Refuses where a file that the plan was made from has changed. Looks at files only.
 pub fn check_files(saved: &Saved) -> Result<(), Printed> {
     for (path, expected) in &saved.files {
-        let now = std::fs::read(path).map(|bytes| hex(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes)));
+        // A path of the file's own choosing may lead to a pipe or a device, whose reading would never end.
+        let bytes = if path.is_file() { std::fs::read(path).ok() } else { None };
+        let now = bytes.map(|bytes| hex(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes)));
         let what = match now {
-            Ok(now) if now == *expected => continue,
-            Ok(_) => "has changed since the plan was made",
-            Err(_) => "was read by the plan, and can't be read here",
+            Some(now) if now == *expected => continue,
+            Some(_) => "has changed since the plan was made",
+            None => "was read by the plan, and can't be read here",
         };
         let hint = "apply a plan where it was made, on the same commit".to_owned();
         return Err(refuse(&format!("`{}` {what}; nothing was changed", path.display()), &[hint, again()]));
