@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::diagnostic::{Diagnostic, Position, Severity};
 
-use super::safe;
+use super::{safe, safe_json};
 
 /// What a path may not hold in a URI reference. <https://www.rfc-editor.org/rfc/rfc3986#section-3.3>
 const NOT_IN_PATHS: &AsciiSet = &CONTROLS
@@ -49,7 +49,7 @@ pub fn sarif(diagnostics: &[Diagnostic], manifest: &Path) -> String {
             "results": diagnostics.iter().map(|diagnostic| result(diagnostic, manifest)).collect::<Vec<_>>(),
         }],
     });
-    format!("{log:#}\n")
+    safe_json(format!("{log:#}\n"))
 }
 
 /// A check, with the members that GitHub asks for. Each result has its own words; here stands what they have in common.

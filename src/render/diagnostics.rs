@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use super::harmful;
 use crate::diagnostic::{Diagnostic, Position, Severity};
 
 /// Renders problems in the order given, each ending in an empty line. `width` is the terminal's, in columns.
@@ -85,29 +86,23 @@ fn byte_offset(line: &str, characters: usize) -> usize {
     line.char_indices().nth(characters).map_or(line.len(), |(at, _)| at)
 }
 
-/// Whether a character steers the terminal or the direction of text instead of being shown.
-fn is_steering(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-}
-
 /// One character for one, so that what is marked stays in its place.
 fn shown_in_line(c: char) -> char {
     match c {
         '\t' => ' ',
-        c if is_steering(c) => char::REPLACEMENT_CHARACTER,
+        c if harmful(c) => char::REPLACEMENT_CHARACTER,
         c => c,
     }
 }
 
 /// A text of ours that may hold parts of a file.
 fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_steering) {
+    if !text.chars().any(harmful) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if is_steering(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+        if harmful(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
     }
     Cow::Owned(shown)
 }
@@ -133,7 +128,7 @@ mod tests {
         problem.related.push((Position { line: 2, ..position }, "there\u{1b}".to_owned()));
         problem.targets.push("dev\u{1b}".to_owned());
         let text = render(&[problem], false, 100);
-        assert!(!text.chars().any(|c| c != '\n' && is_steering(c)), "{text:?}");
+        assert!(!text.chars().any(|c| c != '\n' && harmful(c)), "{text:?}");
     }
 
     /// Without it, a place beyond the end of its line would stop the program.

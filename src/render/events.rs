@@ -18,6 +18,7 @@ use super::plan::{counts, counts_of, effect_words};
 use super::plan_json::{Modules, identity};
 use super::problem;
 use super::report::{Fate, doing, failure_words, fates};
+use super::safe_json;
 
 /// The version of Terraform's interface that this is shaped after.
 const UI: &str = "1.2";
@@ -41,7 +42,7 @@ fn line(now: DateTime<Utc>, level: &str, kind: &str, message: &str, members: Val
     if let (Value::Object(line), Value::Object(members)) = (&mut line, members) {
         line.extend(members);
     }
-    format!("{line}\n")
+    safe_json(format!("{line}\n"))
 }
 
 /// The first line.

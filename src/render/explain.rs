@@ -8,7 +8,7 @@ use crate::model::explanation::{
     EffectiveValue, ExplainedValue, Explanation, Layer, Location, Origin, UsedVariable, VariableSource,
 };
 
-use super::{BOLD, DIM, paint, safe};
+use super::{BOLD, DIM, paint, safe, safe_json};
 
 /// Explanations of one entry, in one or several targets.
 pub fn text(explanations: &[Explanation]) -> String {
@@ -172,7 +172,7 @@ struct Variable<'a> {
 pub fn json(explanations: &[Explanation]) -> String {
     let document = Document { format_version: "1.0", entries: explanations.iter().map(entry).collect() };
     // Plain data with string keys always serializes.
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    let mut text = safe_json(serde_json::to_string_pretty(&document).unwrap_or_default());
     text.push('\n');
     text
 }

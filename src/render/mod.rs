@@ -46,20 +46,6 @@ pub fn paint(style: Style, text: &str) -> String {
 
 /// A text from outside as a terminal may show it: control characters and characters that reorder text are escaped.
 pub fn safe(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| {
-        c.is_control()
-            || matches!(
-                c,
-                '\u{61c}'
-                    | '\u{180e}'
-                    | '\u{200b}'..='\u{200f}'
-                    | '\u{2028}'..='\u{202e}'
-                    | '\u{2060}'..='\u{206f}'
-                    | '\u{feff}'
-                    | '\u{fff9}'..='\u{fffb}'
-                    | '\u{e0000}'..='\u{e007f}'
-            )
-    };
     if !text.chars().any(harmful) {
         return Cow::Borrowed(text);
     }
@@ -72,6 +58,43 @@ pub fn safe(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(clean)
+}
+
+/// A text in JSON as a terminal may show it: what JSON lets stand and [`safe`] doesn't is escaped in JSON's own way, so that
+/// every reader gets the same values.
+pub fn safe_json(json: String) -> String {
+    let harmful = |c: char| harmful(c) && !c.is_ascii_whitespace();
+    if !json.chars().any(harmful) {
+        return json;
+    }
+    let mut clean = String::with_capacity(json.len() + 8);
+    for c in json.chars() {
+        if harmful(c) {
+            // Such characters stand in strings alone: all of JSON's own are printable.
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(clean, "\\u{unit:04x}");
+            }
+        } else {
+            clean.push(c);
+        }
+    }
+    clean
+}
+
+/// Whether a character steers the terminal, changes the order of what is read, or hides.
+fn harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// A count with its noun: `1 secret`, `2 secrets`.
@@ -104,6 +127,17 @@ mod tests {
         assert_eq!(safe("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
         assert_eq!(safe("a\u{202e}b"), "a\\u{202e}b");
         assert_eq!(safe("größe/ключ"), "größe/ключ");
+    }
+
+    /// Without it, a plan in JSON could do to a terminal what one in text can't: JSON itself lets these characters stand.
+    #[test]
+    fn json_steers_no_terminal_and_keeps_its_values() {
+        let value = serde_json::json!({"a\u{9b}1m": ["\u{1b}[2J\u{7f}", "\u{202e}x\u{e0041}", "größe"]});
+        for json in [value.to_string(), serde_json::to_string_pretty(&value).expect("JSON")] {
+            let clean = safe_json(json);
+            assert!(!clean.chars().any(|c| harmful(c) && c != '\n'), "{clean:?}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&clean).ok().as_ref(), Some(&value));
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::model::{Address, Kind};
 use crate::plan::resources::{Attributes, Resource, ResourceAction, ResourceType, Value};
 use crate::plan::{Effect, Plan, ProblemKind, Reason, Severity};
 
-use super::{plan as text, problem};
+use super::{plan as text, problem, safe_json};
 
 /// The version of Terraform's format that this is shaped after.
 const FORMAT_VERSION: &str = "1.2";
@@ -267,7 +267,7 @@ pub struct Planned<'a> {
 
 /// The representation of plans, one for each target: one line, with a final newline.
 pub fn plan_json(plans: &[Planned<'_>]) -> String {
-    let mut text = serde_json::to_string(&document(plans)).unwrap_or_default();
+    let mut text = safe_json(serde_json::to_string(&document(plans)).unwrap_or_default());
     text.push('\n');
     text
 }

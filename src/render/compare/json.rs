@@ -8,6 +8,7 @@ use crate::plan::compare::{
 };
 use crate::plan::{FieldChange, Shown};
 
+use super::super::safe_json;
 use super::{ComparedManifest, Comparison, Presence};
 
 const FORMAT_VERSION: &str = "1.0";
@@ -148,7 +149,7 @@ pub fn comparison(comparison: &Comparison) -> String {
         manifests: comparison.manifests.iter().map(manifest).collect(),
     };
     // Plain data with string keys always serializes.
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    let mut text = safe_json(serde_json::to_string_pretty(&document).unwrap_or_default());
     text.push('\n');
     text
 }
