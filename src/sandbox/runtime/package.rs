@@ -164,8 +164,12 @@ struct Places(BTreeMap<PathBuf, What>);
 impl Places {
     /// Two entries can't be in one place; a folder may be named twice.
     fn add(&mut self, name: &str, inner: PathBuf, what: What) -> Result<(), PackageError> {
-        if inner.as_os_str().is_empty() && what == What::Folder {
-            return Ok(());
+        if inner.as_os_str().is_empty() {
+            // The package's own root may be named, and is a folder.
+            return match what {
+                What::Folder => Ok(()),
+                _ => Err(PackageError::Unreadable(format!("`{}` is no name of a file", name.escape_default()))),
+            };
         }
         match self.0.insert(inner, what) {
             Some(before) if before != What::Folder || what != What::Folder => {
@@ -337,6 +341,16 @@ mod tests {
             assert!(matches!(inspect(&zip), Err(PackageError::Escapes(_))), "{name}");
             assert!(matches!(unpack(&zip), Err(PackageError::Escapes(_))), "{name}");
         }
+    }
+
+    /// Without it, a package would be accepted that no function can ever be started from.
+    #[test]
+    fn a_file_needs_a_name() {
+        for name in ["", ".", "./"] {
+            let zip = package(&[Entry::File("a", 0o644, "x"), Entry::File(name, 0o644, "x")]);
+            assert_eq!(inspect(&zip).is_ok(), unpack(&zip).is_ok(), "{name:?}");
+        }
+        assert!(matches!(inspect(&package(&[Entry::File(".", 0o644, "x")])), Err(PackageError::Unreadable(_))));
     }
 
     /// Without it, packages with links to what Lambda's machines have, as package managers make them, would be refused.
