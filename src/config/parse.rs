@@ -34,6 +34,7 @@ pub(super) fn parse_through(sources: &Sources, file: u32) -> (Option<Node>, Vec<
     let mut builder = Builder {
         sources,
         file,
+        end: source.end(file),
         stack: Vec::new(),
         anchors: HashMap::new(),
         aliased: 0,
@@ -107,6 +108,8 @@ struct Anchored {
 struct Builder<'a> {
     sources: &'a Sources,
     file: u32,
+    /// Where the file ends.
+    end: Span,
     stack: Vec<Frame>,
     anchors: HashMap<usize, Anchored>,
     aliased: usize,
@@ -142,12 +145,17 @@ impl Builder<'_> {
     }
 
     fn span(&self, range: Range) -> Span {
+        Span { length: u32::try_from(range.len()).unwrap_or(u32::MAX), ..self.point(range.start) }
+    }
+
+    /// A place of one character. Where a text ends without a line's end, the parser speaks of a line that isn't there.
+    fn point(&self, marker: Marker) -> Span {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        Span {
-            file: self.file,
-            line: number(range.start.line()).max(1),
-            column: number(range.start.col() + 1),
-            length: number(range.len()),
+        let place =
+            Span { file: self.file, line: number(marker.line()).max(1), column: number(marker.col() + 1), length: 1 };
+        match self.end {
+            end if place.line > end.line => end,
+            _ => place,
         }
     }
 
@@ -375,8 +383,7 @@ impl Builder<'_> {
     fn syntax(&self, info: &str, marker: Marker) -> Box<Diagnostic> {
         let source = self.sources.get(self.file);
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        let mut span =
-            Span { file: self.file, line: number(marker.line()).max(1), column: number(marker.col() + 1), length: 1 };
+        let mut span = self.point(marker);
         let line = source.line(span.line);
         let before = source.line(span.line.saturating_sub(1).max(1));
         let indent = |line: &str| line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t');

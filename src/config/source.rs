@@ -80,6 +80,13 @@ impl Source {
         self.text[start..end].trim_end_matches(['\n', '\r'])
     }
 
+    /// The place after the last character, where the file has this number.
+    pub fn end(&self, file: u32) -> Span {
+        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        let line = number(self.lines.len());
+        Span { file, line, column: number(self.line(line).chars().count() + 1), length: 1 }
+    }
+
     /// The lines between PEM markers: a syntax error inside a pasted key must not show the key.
     fn key_material(&self) -> HashSet<u32> {
         let mut hidden = HashSet::new();
