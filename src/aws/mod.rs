@@ -14,7 +14,7 @@ pub mod error;
 pub mod execute;
 pub mod http;
 pub mod observe;
-mod policy;
+pub mod policy;
 pub mod reader;
 pub mod writer;
 

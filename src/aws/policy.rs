@@ -18,7 +18,7 @@ const ACTION: &str = "lambda:InvokeFunction";
 const LONGEST: usize = 512 * 1024;
 
 /// Reads a policy. `account` is the function's own: where a condition names several, ours is the one that matters.
-pub(super) fn parse(policy: &str, account: &str) -> Result<Vec<Statement>, String> {
+pub fn parse(policy: &str, account: &str) -> Result<Vec<Statement>, String> {
     if policy.len() > LONGEST {
         return Err(format!("the function's policy has {} bytes", policy.len()));
     }

@@ -144,6 +144,13 @@ fn load_with(paths: &[PathBuf], fetch: Option<&Arc<dyn Fetch>>) -> Result<Loaded
     Ok(Loaded { manifests: manifests.into_iter().map(|(manifest, _)| manifest).collect(), warnings: found })
 }
 
+/// A YAML text as manifests, parts and policies are read: what other readers of YAML can be held against.
+pub fn value(text: &str) -> Result<serde_yaml::Value, Problems> {
+    let sources = source::Sources::default();
+    let file = sources.add(PathBuf::from("text"), text.to_owned(), false);
+    parse::parse(&sources, file).map(|node| serde_yaml::Value::from(&node)).map_err(Problems)
+}
+
 /// Two roots with one project and one target would take each other's functions for orphans.
 fn same_projects(manifests: &[(Manifest, Resolution)]) -> Vec<Diagnostic> {
     let mut found = Vec::new();

@@ -69,6 +69,21 @@ async fn answer(
     deliver(reply, &fault, &line)
 }
 
+/// Answers one API call of a caller who has been let in, without a connection: for whoever embeds the sandbox.
+///
+/// `None` where a scripted failure keeps the answer back.
+pub async fn handle(
+    shared: &Arc<Shared>,
+    (method, path, query): (&str, &str, &str),
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Option<Response> {
+    match call(shared, &Incoming { method, path, query, headers, body }).await.0 {
+        Reply::Service(response) => Some(response),
+        Reply::Other(_) | Reply::None => None,
+    }
+}
+
 /// What a call ends with.
 enum Reply {
     /// The service's own answer.
