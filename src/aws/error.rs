@@ -116,7 +116,12 @@ impl From<AwsError> for Unread {
             ErrorKind::Denied => {
                 Self::Denied { action: error.action.to_owned(), resource: error.resource, message: error.message }
             }
-            _ => Self::Failed { code: error.code, message: error.message, request_id: error.request_id },
+            _ => Self::Failed {
+                action: Some(error.action.to_owned()),
+                code: error.code,
+                message: error.message,
+                request_id: error.request_id,
+            },
         }
     }
 }
@@ -162,7 +167,12 @@ where
         SdkError::ServiceError(service) => {
             let meta = service.err().meta();
             let status = service.raw().status().as_u16();
-            (meta.code().map(clean), meta.message().map_or_else(|| format!("HTTP status {status}"), clean))
+            let words = || match status {
+                // AWS did what was asked, and said so in words that the SDK can't read.
+                200..300 => clean(&format!("the answer can't be read: {}", chain(service.err()))),
+                _ => format!("HTTP status {status}"),
+            };
+            (meta.code().map(clean), meta.message().map_or_else(words, clean))
         }
         // The outermost words, "dispatch failure" and the like, tell nothing to people.
         _ => (None, error.source().map_or_else(|| clean(&error.to_string()), chain)),

@@ -14,6 +14,7 @@ pub mod error;
 pub mod execute;
 pub mod http;
 pub mod observe;
+mod pages;
 pub mod policy;
 pub mod reader;
 pub mod writer;

@@ -8,6 +8,7 @@ use super::connect::Inner;
 use super::convert;
 use super::error::{AwsError, ErrorKind, clean, failed};
 use super::execute::PolicyState;
+use super::pages::Pages;
 use crate::model::LogEvent;
 use crate::model::arn::function_name;
 use crate::model::live::{ApplicationVersion, Configuration, ListedSecret, LiveSecret, LiveStack, Statement};
@@ -97,8 +98,15 @@ impl Reader {
 
     /// A secret (`DescribeSecret`): settings and staging labels, never a value.
     pub async fn secret(&self, name: &str) -> Result<SecretDetails, AwsError> {
+        const ACTION: &str = "secretsmanager:DescribeSecret";
         let answer = self.inner.secrets.describe_secret().secret_id(name).send().await;
-        let answer = answer.map_err(failed("secretsmanager:DescribeSecret", name))?;
+        let answer = answer.map_err(failed(ACTION, name))?;
+        given(ACTION, name, &[("name", answer.name()), ("ARN", answer.arn())])?;
+        // A name or a whole ARN; an ARN may also lack the six characters that AWS adds.
+        let asked = [answer.name(), answer.arn()].into_iter().flatten().any(|one| one.starts_with(name));
+        if !asked {
+            return Err(AwsError::other(ErrorKind::Other, ACTION, name, "the answer is about another secret"));
+        }
         let seconds = |time: Option<&aws_smithy_types::DateTime>| time.map(aws_smithy_types::DateTime::secs);
         Ok(SecretDetails {
             secret: convert::secret(&answer, &self.inner.region),
@@ -112,10 +120,16 @@ impl Reader {
 
     /// All secrets (`ListSecrets`) but those that are scheduled for deletion.
     pub async fn secrets(&self) -> Result<Vec<ListedSecret>, AwsError> {
+        const ACTION: &str = "secretsmanager:ListSecrets";
         let mut pages = self.inner.secrets.list_secrets().max_results(100).into_paginator().send();
+        let mut list = Pages::of(ACTION, "*");
         let mut secrets = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(failed("secretsmanager:ListSecrets", "*"))?;
+            let page = page.map_err(failed(ACTION, "*"))?;
+            list.page(page.secret_list().len(), page.next_token())?;
+            for entry in page.secret_list() {
+                given(ACTION, "*", &[("name of a secret", entry.name()), ("ARN of a secret", entry.arn())])?;
+            }
             secrets.extend(page.secret_list.unwrap_or_default().into_iter().map(|entry| ListedSecret {
                 rules: convert::rotation_rules(entry.rotation_rules.as_ref()),
                 is_on: entry.rotation_enabled == Some(true),
@@ -131,10 +145,14 @@ impl Reader {
 
     /// All stacks that aren't deleted (`DescribeStacks`), without their functions and failures.
     pub async fn stacks(&self) -> Result<Vec<LiveStack>, AwsError> {
+        const ACTION: &str = "cloudformation:DescribeStacks";
         let mut pages = self.inner.cloudformation.describe_stacks().into_paginator().send();
+        let mut list = Pages::of(ACTION, "*");
         let mut stacks = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(failed("cloudformation:DescribeStacks", "*"))?;
+            let page = page.map_err(failed(ACTION, "*"))?;
+            list.page(page.stacks().len(), page.next_token())?;
+            page.stacks().iter().try_for_each(|stack| whole_stack(ACTION, "*", stack))?;
             stacks.extend(page.stacks().iter().map(convert::stack).filter(|stack| stack.status != "DELETE_COMPLETE"));
         }
         Ok(stacks)
@@ -154,7 +172,10 @@ impl Reader {
             _ => error,
         })?;
         let first = answer.stacks.unwrap_or_default().into_iter().next();
-        first.ok_or_else(|| AwsError::other(ErrorKind::NotFound, ACTION, name, "the answer holds no stack"))
+        let first =
+            first.ok_or_else(|| AwsError::other(ErrorKind::Other, ACTION, name, "the answer holds no stack"))?;
+        whole_stack(ACTION, name, &first)?;
+        Ok(first)
     }
 
     /// The name of the function that a stack made (`DescribeStackResources`), if it has one yet.
@@ -196,6 +217,12 @@ impl Reader {
         let Some(function) = &answer.configuration else {
             return Err(AwsError::other(ErrorKind::Other, ACTION, name, "the answer holds no configuration"));
         };
+        let members = [
+            ("name", function.function_name()),
+            ("ARN", function.function_arn()),
+            ("hash of its code", function.code_sha256()),
+        ];
+        given(ACTION, name, &members)?;
         let tags = match answer.tags_error {
             Some(_) => None,
             None => Some(answer.tags.unwrap_or_default().into_iter().collect()),
@@ -222,7 +249,8 @@ impl Reader {
                 return if error.kind == ErrorKind::NotFound { Ok(PolicyState::default()) } else { Err(error) };
             }
         };
-        let statements = super::policy::parse(answer.policy().unwrap_or("{}"), &self.inner.account)
+        given(ACTION, name, &[("policy", answer.policy())])?;
+        let statements = super::policy::parse(answer.policy().unwrap_or_default(), &self.inner.account)
             .map_err(|message| AwsError::other(ErrorKind::Other, ACTION, name, &message))?;
         Ok(PolicyState { statements, revision_id: answer.revision_id })
     }
@@ -287,6 +315,27 @@ impl Reader {
         let location = function.code_location.as_deref()?;
         self.inner.http.download(location, self.inner.origin.as_deref()).await
     }
+}
+
+/// What an answer must hold: without it, nothing that follows would mean what it seems to.
+fn given(action: &'static str, resource: &str, members: &[(&str, Option<&str>)]) -> Result<(), AwsError> {
+    match members.iter().find(|(_, value)| value.is_none_or(str::is_empty)) {
+        None => Ok(()),
+        Some((what, _)) => {
+            Err(AwsError::other(ErrorKind::Other, action, resource, &format!("the answer holds no {what}")))
+        }
+    }
+}
+
+fn whole_stack(
+    action: &'static str,
+    resource: &str,
+    stack: &aws_sdk_cloudformation::types::Stack,
+) -> Result<(), AwsError> {
+    let status = stack.stack_status().map(aws_sdk_cloudformation::types::StackStatus::as_str);
+    let members =
+        [("name of a stack", stack.stack_name()), ("id of a stack", stack.stack_id()), ("status of a stack", status)];
+    given(action, resource, &members)
 }
 
 /// Looks for the first failure among events that come newest first.

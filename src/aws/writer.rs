@@ -18,6 +18,7 @@ use super::execute::{
     Answer, ApplicationChangeSet, ChangeSetIds, ChangeSetView, CodeUpload, ConfigurationChange, Done, Execute,
     ListedChangeSet, PolicyState, ResourceChange, RotateAnswer, RotationProgress, StackStatus, Updated,
 };
+use super::pages::Pages;
 use super::reader::{FunctionState, Reader};
 use crate::model::live::{LiveSecret, LiveStack};
 use crate::model::{RotationRules, Schedule};
@@ -131,11 +132,14 @@ impl Execute for Writer {
     }
 
     async fn describe_change_set(&self, change_set: &str) -> Answer<ChangeSetView> {
+        const ACTION: &str = "cloudformation:DescribeChangeSet";
         let mut view: Option<ChangeSetView> = None;
         let call = self.inner.cloudformation.describe_change_set().change_set_name(change_set);
         let mut pages = call.into_paginator().send();
+        let mut list = Pages::of(ACTION, change_set);
         while let Some(page) = pages.next().await {
-            let page = page.map_err(failed("cloudformation:DescribeChangeSet", change_set))?;
+            let page = page.map_err(failed(ACTION, change_set))?;
+            list.page(page.changes().len(), page.next_token())?;
             let changes =
                 page.changes().iter().filter_map(|change| change.resource_change.as_ref()).map(resource_change);
             // The first page's status holds: it may change while the rest is read.
@@ -149,7 +153,11 @@ impl Execute for Writer {
             .changes
             .extend(changes);
         }
-        view.ok_or_else(|| incomplete("cloudformation:DescribeChangeSet", change_set, "change set"))
+        let view = view.ok_or_else(|| incomplete(ACTION, change_set, "change set"))?;
+        if view.status.is_empty() {
+            return Err(incomplete(ACTION, change_set, "status of the change set"));
+        }
+        Ok(view)
     }
 
     async fn execute_change_set(&self, change_set: &str) -> Answer<Done> {
@@ -163,10 +171,13 @@ impl Execute for Writer {
     }
 
     async fn list_change_sets(&self, stack: &str) -> Answer<Vec<ListedChangeSet>> {
+        const ACTION: &str = "cloudformation:ListChangeSets";
         let mut pages = self.inner.cloudformation.list_change_sets().stack_name(stack).into_paginator().send();
+        let mut list = Pages::of(ACTION, stack);
         let mut listed = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(failed("cloudformation:ListChangeSets", stack))?;
+            let page = page.map_err(failed(ACTION, stack))?;
+            list.page(page.summaries().len(), page.next_token())?;
             listed.extend(page.summaries().iter().map(|one| ListedChangeSet {
                 id: one.change_set_id().unwrap_or_default().to_owned(),
                 name: one.change_set_name().unwrap_or_default().to_owned(),

@@ -23,6 +23,9 @@ pub enum Unread {
     },
     /// AWS answered with another error.
     Failed {
+        /// The IAM action of the call, such as `lambda:GetFunction`; `None` where it isn't one call that failed.
+        #[serde(default)]
+        action: Option<String>,
         /// AWS's error code, where there is one.
         code: Option<String>,
         /// AWS's own words, or the transport's.

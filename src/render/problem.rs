@@ -57,8 +57,11 @@ pub fn unread_words(unread: &Unread) -> String {
         Unread::Denied { action, resource, .. } => {
             format!("access denied; `{}` on `{}` is missing", safe(action), safe(resource))
         }
-        Unread::Failed { code, message, request_id } => {
-            let mut text = code.as_ref().map(|code| format!("{}: ", safe(code))).unwrap_or_default();
+        Unread::Failed { action, code, message, request_id } => {
+            let mut text = String::new();
+            for word in action.iter().chain(code) {
+                let _ = write!(text, "{}: ", safe(word));
+            }
             text.push_str(&safe(message));
             if let Some(id) = request_id {
                 let _ = write!(text, " (request {})", safe(id));

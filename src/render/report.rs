@@ -272,6 +272,10 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
         Failure::KeepsChanging { function } => {
             plain(format!("somebody else keeps changing the function {}", safe(function)))
         }
+        Failure::UnknownState { what, state } => (
+            format!("{} is in a state that this rotator doesn't know: `{}`", safe(what), safe(state)),
+            vec!["look at it with AWS's console or CLI, then run the same command again; a newer rotator may know the state".to_owned()],
+        ),
         Failure::TimedOut { what, after, status } => (
             format!("{} isn't done after {} (last seen: {})", safe(what), duration(*after), safe(status)),
             vec!["AWS may still end it; run the same command again to go on".to_owned()],

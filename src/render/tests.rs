@@ -58,6 +58,7 @@ impl Texts {
                 message: self.of("no"),
             },
             Unread::Failed {
+                action: Some(self.of("lambda:GetFunction")),
                 code: Some(self.of("InternalFailure")),
                 message: self.of("try later"),
                 request_id: Some(self.of("request-1")),

@@ -332,7 +332,8 @@ fn orphans_are_notes_until_pruned() {
     let plan = diff(&desired(), &used, PRUNE);
     assert_eq!(errors(&plan), [ProblemKind::StillUsed { secrets: vec!["somebody's".to_owned()] }]);
     let mut unlisted = orphaned();
-    unlisted.orphan_secrets = Err(Unread::Failed { code: None, message: "no".to_owned(), request_id: None });
+    unlisted.orphan_secrets =
+        Err(Unread::Failed { action: None, code: None, message: "no".to_owned(), request_id: None });
     unlisted.orphan_stacks[0].rotating = None;
     assert_eq!(errors(&diff(&desired(), &unlisted, PRUNE)), [ProblemKind::PruningRefused, ProblemKind::UseUnknown]);
 }
