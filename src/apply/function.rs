@@ -7,6 +7,7 @@ use crate::model::{Code, CodeSource, Deployment, PERMISSION_STATEMENT};
 use crate::plan::diff::{configuration_fields, lacks_handler, permits, same_code};
 use crate::plan::{FieldChange, Step};
 
+use super::stack::unknown;
 use super::wait::Wait;
 use super::{Context, Failure, Outcome};
 
@@ -52,8 +53,16 @@ impl<E: Execute> Context<'_, E> {
             }
             // An inactive function wakes up with its next invocation, and can be edited.
             let ready = matches!(configuration.state.as_str(), "Active" | "Inactive" | "ActiveNonInvocable");
-            if ready && configuration.last_update_status != "InProgress" {
+            if ready && matches!(configuration.last_update_status.as_str(), "Successful" | "Failed") {
                 return Ok((configuration, revision));
+            }
+            for (state, known) in [
+                (&configuration.state, &["Pending", "Active", "Inactive", "ActiveNonInvocable", "Deleting"][..]),
+                (&configuration.last_update_status, &["InProgress", "Successful", "Failed"]),
+            ] {
+                if !known.contains(&state.as_str()) {
+                    return Err(unknown("the function", state));
+                }
             }
             let status = format!("{}, {}", configuration.state, configuration.last_update_status);
             self.pause(index, &mut wait, "the function", &status).await?;

@@ -229,6 +229,13 @@ pub enum Failure {
         /// The function.
         function: String,
     },
+    /// AWS speaks of a state that this program doesn't know: neither that it ended, nor that it goes on.
+    UnknownState {
+        /// What was waited for.
+        what: String,
+        /// The state.
+        state: String,
+    },
     /// It took too long.
     TimedOut {
         /// What was waited for.

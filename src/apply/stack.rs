@@ -128,7 +128,8 @@ impl<E: Execute> Context<'_, E> {
                     }
                     return Err(Failure::ChangeSet { reason: view.reason.unwrap_or_default() });
                 }
-                status => self.pause(index, &mut wait, "the change set", status).await?,
+                status if goes_on(status) => self.pause(index, &mut wait, "the change set", status).await?,
+                status => return Err(unknown("the change set", status)),
             }
         }
     }
@@ -193,7 +194,8 @@ impl<E: Execute> Context<'_, E> {
                     let reason = first.or(stack.reason);
                     return Err(Failure::Stack { stack: ids.stack.clone(), status: stack.status, reason });
                 }
-                _ => self.pause(index, &mut wait, "the stack", status).await?,
+                _ if is_known(status) => self.pause(index, &mut wait, "the stack", status).await?,
+                _ => return Err(unknown("the stack", status)),
             }
         }
     }
@@ -205,7 +207,10 @@ impl<E: Execute> Context<'_, E> {
                 "EXECUTE_COMPLETE" => Some(true),
                 // Obsolete: another change set ran in its place.
                 "EXECUTE_FAILED" | "OBSOLETE" => Some(false),
-                _ => None,
+                // Right after the call, it may still show that it could run.
+                "AVAILABLE" => None,
+                status if goes_on(status) => None,
+                status => return Err(unknown("the change set's execution", status)),
             }),
             // A change set may go away with its execution.
             Err(error) if error.kind == ErrorKind::NotFound => Ok(Some(true)),
@@ -253,6 +258,7 @@ impl<E: Execute> Context<'_, E> {
                     let reason = self.executor.stack_first_failure(stack).await.ok().flatten().or(now.reason);
                     return Err(Failure::Stack { stack: stack.to_owned(), status: now.status, reason });
                 }
+                status if !is_known(status) => return Err(unknown("the stack's deletion", status)),
                 status => {
                     begun |= status == "DELETE_IN_PROGRESS";
                     self.pause(index, &mut wait, "the stack's deletion", status).await?;
@@ -270,6 +276,21 @@ impl<E: Execute> Context<'_, E> {
         }
         Err(Failure::TimedOut { what: what.to_owned(), after: wait.elapsed(), status: status.to_owned() })
     }
+}
+
+/// Whether a status says that AWS still works on something. AWS adds states; these endings say what they mean.
+fn goes_on(status: &str) -> bool {
+    status.ends_with("_IN_PROGRESS") || status.ends_with("_PENDING")
+}
+
+/// Whether a stack's status says whether it has ended, and how.
+fn is_known(status: &str) -> bool {
+    goes_on(status) || status.ends_with("_COMPLETE") || status.ends_with("_FAILED")
+}
+
+/// To wait for the end of what nobody understands would be to wait until the time is up.
+pub(super) fn unknown(what: &str, state: &str) -> Failure {
+    Failure::UnknownState { what: what.to_owned(), state: state.to_owned() }
 }
 
 /// Whether a stack has ended otherwise than it should.
