@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::MAX_GATHERED;
 use super::merge::merge;
 use super::node::{Entry, Map, Node, Value};
 use super::raw::{DefaultsFile, RootFile};
@@ -14,6 +15,9 @@ use super::{include, limits, names, parse, roots, rules, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::model;
 use crate::model::policy::{Limits, Rule};
+
+/// How many patterns of parts a root may have: each is looked for in the whole tree.
+const MAX_PATTERNS: usize = 1_000;
 
 /// The fields of a root that a part may have too.
 const OF_PARTS: [&str; 3] = ["defaults", "functions", "secrets"];
@@ -100,6 +104,9 @@ struct Reader {
 
 impl Reader {
     fn at(&mut self, span: Span, problem: Diagnostic) {
+        if self.found.len() >= MAX_GATHERED {
+            return;
+        }
         self.found.push(problem.at(self.sources.position(span)));
     }
 
@@ -465,6 +472,12 @@ impl Reader {
     fn parts(&mut self, document: &mut Document, root: &Path, include: &[(String, Span)]) {
         let folder = document.tree.clone();
         let mut seen: HashSet<PathBuf> = HashSet::new();
+        if let Some((_, at)) = include.get(MAX_PATTERNS) {
+            let problem = Diagnostic::error("include", format!("there are more than {MAX_PATTERNS} patterns"))
+                .hint("one pattern with `*` matches many files");
+            self.at(*at, problem);
+            return;
+        }
         for (pattern, at) in include {
             let matcher = match include::check(pattern) {
                 Ok(matcher) => matcher,

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 
+use super::targets::here;
+
 /// The deepest folder that `**` looks into.
 const MAX_DEPTH: usize = 16;
 
@@ -78,7 +80,8 @@ impl Walk<'_> {
     fn below(&self, below: &Path, depth: usize, found: &mut Found) {
         let folder = self.folder.join(below);
         (self.list)(&folder);
-        let Ok(entries) = std::fs::read_dir(folder) else { return };
+        // The working directory has a name of its own: the empty path can't be read.
+        let Ok(entries) = std::fs::read_dir(here(&folder)) else { return };
         for entry in entries.flatten() {
             let path = below.join(entry.file_name());
             let Ok(kind) = entry.file_type() else { continue };

@@ -186,13 +186,25 @@ fn same_projects(manifests: &[(Manifest, Resolution)]) -> Vec<Diagnostic> {
     found
 }
 
+/// How many problems are gathered before looking for more ends: their lines and words take memory.
+const MAX_GATHERED: usize = 20_000;
+
+/// How many problems are told: more than anybody reads, and little enough for every pipeline's log.
+const MAX_TOLD: usize = 1_000;
+
+/// The longest text in a problem, in characters.
+const MAX_TEXT: usize = 1_000;
+
 /// Sorted by file and position; what is wrong once, in a default, is said once and not for each entry that inherits it.
 fn tidy(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut seen: HashMap<_, usize> = HashMap::new();
     let mut kept: Vec<(Diagnostic, usize)> = Vec::new();
     for mut problem in found {
         let texts = problem.detail.iter_mut().chain(&mut problem.hints).chain(std::iter::once(&mut problem.summary));
-        texts.for_each(redact);
+        texts.for_each(|text| {
+            redact(text);
+            shorten(text);
+        });
         let place = problem.position.as_ref().map(|position| (position.file.clone(), position.line, position.column));
         let key = (place, problem.check, problem.summary.clone(), problem.targets.clone());
         match seen.entry(key) {
@@ -219,7 +231,26 @@ fn tidy(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     };
     let mut found: Vec<Diagnostic> = kept.into_iter().map(counted).collect();
     found.sort_by(|a, b| a.position.cmp(&b.position).then_with(|| a.severity.cmp(&b.severity)));
+    if found.len() > MAX_TOLD {
+        // Errors before warnings: none may go unsaid for the sake of a warning.
+        found.sort_by_key(|problem| problem.severity);
+        let more = found.len() - MAX_TOLD;
+        let severity = found[MAX_TOLD].severity;
+        found.truncate(MAX_TOLD);
+        found.sort_by(|a, b| a.position.cmp(&b.position).then_with(|| a.severity.cmp(&b.severity)));
+        let summary = format!("at least {more} more problems aren't listed");
+        let last = Diagnostic::error("more-problems", summary).hint("mend these, and look again");
+        found.push(Diagnostic { severity, ..last });
+    }
     found
+}
+
+/// A message may quote what stands in a file, which may be of any length.
+fn shorten(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(MAX_TEXT) {
+        text.truncate(end);
+        text.push('…');
+    }
 }
 
 /// A value that is quoted in a message and looks like a credential, in whatever field it stands, is not repeated.

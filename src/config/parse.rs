@@ -56,7 +56,8 @@ pub(super) fn parse_through(sources: &Sources, file: u32) -> (Option<Node>, Vec<
     }
     let start = Span { file, line: 1, column: 1, length: 1 };
     if let Some(root) = &builder.root {
-        builder.problems.extend(duplicates(sources, root));
+        let room = MAX_PROBLEMS.saturating_sub(builder.problems.len());
+        builder.problems.extend(duplicates(sources, root, room));
     }
     let mut root = builder.root.unwrap_or(Node::new(start, Value::Null));
     if !builder.problems.is_empty() {
@@ -170,12 +171,7 @@ impl Builder<'_> {
 
     fn open(&mut self, span: Span, anchor: usize, content: Content, tag: Option<&Tag>) -> Step {
         if self.stack.len() >= MAX_DEPTH {
-            return Err(self.fatal(
-                "too-deep",
-                span,
-                format!("values are nested more than {MAX_DEPTH} deep"),
-                "a manifest needs no more than six levels",
-            ));
+            return Err(self.too_deep(span));
         }
         if self.waits_for_key() {
             return Err(self.fatal(
@@ -367,16 +363,16 @@ impl Builder<'_> {
             ));
         }
         if self.stack.len() + anchored.depth > MAX_DEPTH {
-            return Err(self.fatal(
-                "too-deep",
-                span,
-                format!("values are nested more than {MAX_DEPTH} deep"),
-                "a manifest needs no more than six levels",
-            ));
+            return Err(self.too_deep(span));
         }
         let node = anchored.node.clone();
         self.place(node, 0);
         Ok(())
+    }
+
+    fn too_deep(&self, span: Span) -> Box<Diagnostic> {
+        let summary = format!("values are nested more than {MAX_DEPTH} deep");
+        self.fatal("too-deep", span, summary, "a manifest needs no more than six levels")
     }
 
     /// A syntax error, in words that help those who don't know YAML's grammar by heart.
@@ -384,6 +380,9 @@ impl Builder<'_> {
         let source = self.sources.get(self.file);
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         let mut span = self.point(marker);
+        if info.contains("recursion limit") {
+            return self.too_deep(span);
+        }
         let line = source.line(span.line);
         let before = source.line(span.line.saturating_sub(1).max(1));
         let indent = |line: &str| line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t');
@@ -457,8 +456,8 @@ fn duplicate(sources: &Sources, key: &str, span: Span, first: Span) -> Diagnosti
     problem
 }
 
-/// Duplicates among the keys of large maps, in one pass each.
-fn duplicates(sources: &Sources, node: &Node) -> Vec<Diagnostic> {
+/// Duplicates among the keys of large maps, in one pass each; at most so many.
+fn duplicates(sources: &Sources, node: &Node, most: usize) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut rest = vec![node];
     while let Some(node) = rest.pop() {
@@ -468,7 +467,9 @@ fn duplicates(sources: &Sources, node: &Node) -> Vec<Diagnostic> {
                 if map.entries.len() > SMALL {
                     let mut seen: HashMap<&str, Span> = HashMap::with_capacity(map.entries.len());
                     for (at, entry) in map.entries.iter().enumerate() {
-                        if let Some(first) = seen.insert(&entry.key, entry.at).filter(|_| at > SMALL) {
+                        if let Some(first) =
+                            seen.insert(&entry.key, entry.at).filter(|_| at > SMALL && found.len() < most)
+                        {
                             found.push(duplicate(sources, &entry.key, entry.at, first));
                         }
                     }
@@ -490,7 +491,7 @@ fn last_line(node: &Node) -> u32 {
 }
 
 /// How many values a node holds, and how deep it is.
-fn measure(node: &Node) -> (usize, usize) {
+pub(super) fn measure(node: &Node) -> (usize, usize) {
     let children: Vec<&Node> = match &node.value {
         Value::List(items) => items.iter().collect(),
         Value::Map(map) => map.entries.iter().map(|entry| &entry.node).collect(),

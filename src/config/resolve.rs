@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use globset::GlobBuilder;
 
+use super::MAX_GATHERED;
 use super::document::{Document, Part};
 use super::merge::merge;
 use super::node::{Entry, Node, Value};
+use super::parse::measure;
 use super::scene::Scene;
 use super::source::Span;
 use super::targets::{self, Place};
@@ -14,6 +16,12 @@ use super::variables::Substitution;
 use super::{Ambient, code, functions, secrets, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::model::{self, Address, Desired};
+
+/// How many functions and secrets all targets may have together. Each takes memory, and a short manifest can name millions.
+const MAX_RESOURCES: usize = 2_000_000;
+
+/// How much defaults may add to all entries in all targets: in values, or in 64 bytes of text.
+const MAX_INHERITED: usize = 30_000_000;
 
 /// What came of resolving.
 pub(super) struct Resolution {
@@ -56,12 +64,16 @@ pub(super) fn resolve(document: &Document, ambient: Option<&Ambient>, only: Opti
         code: code::Checked::default(),
         only,
     };
-    resolved.removed();
-    for part in &document.parts {
-        resolved.functions(part);
-    }
-    for part in &document.parts {
-        resolved.secrets(part);
+    if let Some(problem) = resolved.too_much() {
+        resolved.found.push(problem);
+    } else {
+        resolved.removed();
+        for part in &document.parts {
+            resolved.functions(part);
+        }
+        for part in &document.parts {
+            resolved.secrets(part);
+        }
     }
     let Resolver { desired, found, names, places, .. } = resolved;
     let keep =
@@ -163,6 +175,39 @@ impl<'a> Resolver<'a> {
             Some(only) => (only == target).then_some(0),
             None => Some(target),
         }
+    }
+
+    /// Whether the manifest means more than can be held, as far as that can be said before anything is resolved.
+    fn too_much(&self) -> Option<Diagnostic> {
+        let targets = if self.only.is_some() { 1 } else { self.count() };
+        let (mut resources, mut inherited) = (0_usize, 0_usize);
+        for part in &self.document.parts {
+            for (entries, defaults) in
+                [(&part.functions, &part.function_defaults), (&part.secrets, &part.secret_defaults)]
+            {
+                let stated = |node: &Node| node.child("targets").is_some();
+                let everywhere = !defaults.as_ref().is_some_and(stated);
+                // An entry that states its targets is in one of them at least.
+                let count: usize =
+                    entries.iter().map(|entry| if everywhere && !stated(&entry.node) { targets } else { 1 }).sum();
+                resources = resources.saturating_add(count);
+                let size = defaults.as_ref().map_or(0, |node| measure(node).0);
+                inherited = inherited.saturating_add(count.saturating_mul(size));
+            }
+        }
+        if resources > MAX_RESOURCES {
+            let summary = format!("the manifest means {resources} functions and secrets in all its targets");
+            return Some(
+                Diagnostic::error("too-much", summary)
+                    .because(format!("at most {MAX_RESOURCES} are read"))
+                    .hint("divide it into several manifests"),
+            );
+        }
+        (inherited > MAX_INHERITED).then(|| {
+            Diagnostic::error("too-much", "defaults multiply the manifest beyond what is read")
+                .because(format!("all that entries inherit is more than {MAX_INHERITED} values, or texts as long"))
+                .hint("use shorter defaults, or divide it into several manifests")
+        })
     }
 
     fn removed(&mut self) {
@@ -308,6 +353,9 @@ impl<'a> Resolver<'a> {
 
     fn functions(&mut self, part: &'a Part) {
         for entry in &part.functions {
+            if self.found.len() >= MAX_GATHERED {
+                return;
+            }
             let (merged, targets) = self.prepare(part, entry, model::Kind::Function);
             self.functions.entry(&entry.key).or_insert_with(|| targets.clone());
             self.each(
@@ -339,6 +387,9 @@ impl<'a> Resolver<'a> {
 
     fn secrets(&mut self, part: &'a Part) {
         for entry in &part.secrets {
+            if self.found.len() >= MAX_GATHERED {
+                return;
+            }
             let (merged, targets) = self.prepare(part, entry, model::Kind::Secret);
             self.each(
                 entry,

@@ -4,12 +4,16 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::node::{Node, Value};
+use super::parse::measure;
 use super::source::{Sources, Span};
 use super::suggest;
 use crate::diagnostic::Diagnostic;
 
 /// The names that every manifest knows.
 pub(super) const BUILT_IN: [&str; 5] = ["target", "region", "account", "partition", "key"];
+
+/// How much one target's variables may add: in values, or in 64 bytes of text. A short manifest could otherwise ask for terabytes.
+const MAX_REPLACED: usize = 3_000_000;
 
 /// What a variable stands for.
 #[derive(Debug, Clone)]
@@ -32,6 +36,8 @@ pub(super) struct Scope {
     pub only_built_in: bool,
     /// Whether a value that came from AWS's environment was used.
     used_ambient: Cell<bool>,
+    /// How much was replaced so far.
+    replaced: Cell<usize>,
 }
 
 impl Scope {
@@ -236,7 +242,16 @@ impl Substitution<'_> {
         let problem = match self.scope.variables.get(name) {
             Some(Variable::Value(node)) => {
                 self.scope.uses_ambient(name);
-                return Some(node.clone());
+                let replaced = self.scope.replaced.get().saturating_add(measure(node).0);
+                self.scope.replaced.set(replaced);
+                if replaced <= MAX_REPLACED {
+                    return Some(node.clone());
+                }
+                Diagnostic::error("variable-bomb", "variables multiply the manifest beyond what is read")
+                    .because(format!(
+                        "all that they add in one target is more than {MAX_REPLACED} values, or texts as long"
+                    ))
+                    .hint("use shorter values, or fewer of them")
             }
             Some(Variable::Sensitive) => Diagnostic::error(
                 "sensitive-output",
