@@ -594,3 +594,17 @@ fn a_masked_parameter_is_never_sent() {
         [ProblemKind::MissingParameter { parameter: "kmsKeyArn".to_owned(), no_echo: true }]
     );
 }
+
+/// Without it pruning, or a removal, would end what rotates with a function that the manifest lets go of untouched.
+#[test]
+fn a_functions_secrets_are_let_go_of_with_it() {
+    let mut desired = desired();
+    desired.removed = BTreeSet::from([desired.address(Kind::Function, "old")]);
+    for scope in [CONVERGE, PRUNE, DESTROY] {
+        let plan = diff(&desired, &orphaned(), scope);
+        let of_orphans = |kind: Kind| matches!(kind, Kind::OrphanSecret | Kind::OrphanStack);
+        let changes = plan.changes.iter().filter(|change| of_orphans(change.address.kind));
+        let done: Vec<_> = changes.map(|change| (change.address.kind, change.reason.clone())).collect();
+        assert_eq!(done, [(Kind::OrphanStack, Reason::Removed)], "{scope:?}");
+    }
+}
