@@ -668,11 +668,12 @@ fn code_fields(code: &Code, live: Option<&Configuration>) -> Vec<FieldChange> {
         (CodeSource::S3 { sha256, .. }, _) => Some(sha256.clone()),
         (CodeSource::Path { .. }, package) => package.as_ref().map(|package| package.sha256.clone()),
     };
-    let mut fields = vec![FieldChange::new(
-        "code.sha256",
-        Shown::option(before.as_ref()),
-        after.map_or(Shown::Unknown, Shown::Text),
-    )];
+    let (before, after) = (Shown::option(before.as_ref()), after.map_or(Shown::Unknown, Shown::Text));
+    // For another architecture, the same code is uploaded again.
+    let mut fields = Vec::new();
+    if before != after {
+        fields.push(FieldChange::new("code.sha256", before, after));
+    }
     let source = match &code.source {
         CodeSource::Path { shown, .. } => shown.clone(),
         CodeSource::S3 { bucket, key, .. } => format!("s3://{bucket}/{key}"),

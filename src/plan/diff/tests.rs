@@ -608,3 +608,13 @@ fn a_functions_secrets_are_let_go_of_with_it() {
         assert_eq!(done, [(Kind::OrphanStack, Reason::Removed)], "{scope:?}");
     }
 }
+
+/// Without it a plan would show a hash that stays as it is, as if the code changed.
+#[test]
+fn another_architecture_alone_shows_no_other_code() {
+    let mut desired = desired();
+    wanted(&mut desired).architecture = Some("arm64".to_owned());
+    let plan = diff(&desired, &live(), CONVERGE);
+    let paths: Vec<&str> = plan.changes[0].fields.iter().map(|field| field.path.as_str()).collect();
+    assert_eq!((&plan.changes[0].action, paths), (&Action::UpdateCode, vec!["architecture"]));
+}
