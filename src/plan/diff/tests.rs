@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::*;
-use crate::model::live::{LiveSecret, LiveStack, ParameterDefinition, Reading, Statement, Unread};
+use crate::model::live::{ApplicationVersion, LiveSecret, LiveStack, ParameterDefinition, Reading, Statement, Unread};
 use crate::model::{PROJECT_TAG, RotationRules, SAR_VERSION_TAG, Schedule, Sensitive, Vpc};
 use crate::plan::StepKind;
 use crate::plan::fixtures::*;
@@ -595,6 +595,16 @@ fn a_masked_parameter_is_never_sent() {
     );
 }
 
+/// Without it a plan would show a hash that stays as it is, as if the code changed.
+#[test]
+fn another_architecture_alone_shows_no_other_code() {
+    let mut desired = desired();
+    wanted(&mut desired).architecture = Some("arm64".to_owned());
+    let plan = diff(&desired, &live(), CONVERGE);
+    let paths: Vec<&str> = plan.changes[0].fields.iter().map(|field| field.path.as_str()).collect();
+    assert_eq!((&plan.changes[0].action, paths), (&Action::UpdateCode, vec!["architecture"]));
+}
+
 /// Without it pruning, or a removal, would end what rotates with a function that the manifest lets go of untouched.
 #[test]
 fn a_functions_secrets_are_let_go_of_with_it() {
@@ -609,12 +619,24 @@ fn a_functions_secrets_are_let_go_of_with_it() {
     }
 }
 
-/// Without it a plan would show a hash that stays as it is, as if the code changed.
+/// Without it the update to a version without a permission of its own would leave secrets that can't rotate.
 #[test]
-fn another_architecture_alone_shows_no_other_code() {
+fn another_version_may_take_its_permission_along() {
+    let mut live = live();
+    let of_stack =
+        Statement { sid: "serverlessrepo-f-LambdaPermission-1".to_owned(), source_account: None, ..statement() };
+    live_function(&mut live).policy = Reading::Found(vec![of_stack.clone()]);
     let mut desired = desired();
-    wanted(&mut desired).architecture = Some("arm64".to_owned());
-    let plan = diff(&desired, &live(), CONVERGE);
-    let paths: Vec<&str> = plan.changes[0].fields.iter().map(|field| field.path.as_str()).collect();
-    assert_eq!((&plan.changes[0].action, paths), (&Action::UpdateCode, vec!["architecture"]));
+    assert!(diff(&desired, &live, CONVERGE).is_empty());
+    wanted(&mut desired).application.version = Some("1.0.1".to_owned());
+    live_function(&mut live).application =
+        Reading::Found(ApplicationVersion { version: "1.0.1".to_owned(), ..application() });
+    let expected = [
+        "function.f UpdateStack application.version",
+        "function.f AddPermission permission.principal permission.source_account !opens-permission after[0]",
+    ];
+    assert_eq!(lines(&diff(&desired, &live, CONVERGE)), expected);
+    // A statement of somebody else stays.
+    live_function(&mut live).policy = Reading::Found(vec![of_stack, statement()]);
+    assert_eq!(lines(&diff(&desired, &live, CONVERGE)), expected[..1]);
 }
