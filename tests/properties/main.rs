@@ -8,5 +8,6 @@
 //! ```
 
 mod cases;
+mod manifests;
 mod plans;
 mod schedules;
