@@ -11,3 +11,4 @@ mod cases;
 mod manifests;
 mod plans;
 mod schedules;
+mod worlds;
