@@ -13,8 +13,6 @@ pub mod limits;
 pub mod order;
 pub mod parameters;
 pub mod policy;
-#[cfg(test)]
-mod properties;
 pub mod resources;
 
 use std::borrow::Cow;

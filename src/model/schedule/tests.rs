@@ -170,74 +170,7 @@ fn calendar() {
     assert_eq!((first.opens, first.closes), (time("2026-01-31T00:00:00Z"), time("2026-01-31T04:00:00Z")));
 }
 
-/// An independent reading of a `cron()` expression: does it open at this hour?
-fn matches(fields: &[&str], at: DateTime<Utc>) -> bool {
-    let date = at.date_naive();
-    let names = |text: &str| {
-        let words = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
-        words.iter().enumerate().fold(text.to_owned(), |text, (n, word)| text.replace(word, &(n + 1).to_string()))
-    };
-    let plain = |field: &str, value: u32, low: u32, high: u32| {
-        field.split(',').any(|part| {
-            let (range, step) =
-                part.split_once('/').map_or((part, None), |(range, step)| (range, step.parse::<u32>().ok()));
-            let (from, to) = match range {
-                "*" | "" => (low, high),
-                _ => match range.split_once('-') {
-                    Some((from, to)) => (from.parse().expect("a number"), to.parse().expect("a number")),
-                    None => (
-                        range.parse().expect("a number"),
-                        if step.is_some() { high } else { range.parse().expect("a number") },
-                    ),
-                },
-            };
-            (from..=to).contains(&value) && (value - from).is_multiple_of(step.unwrap_or(1))
-        })
-    };
-    let last_week = (date + TimeDelta::days(7)).month() != date.month();
-    let weekday = date.weekday().num_days_from_sunday() + 1;
-    let of_month = fields[2] == "?"
-        || names(fields[2]).split(',').any(|part| match part {
-            "L" => (date + TimeDelta::days(1)).month() != date.month(),
-            _ => match part.strip_suffix('L') {
-                Some(day) => last_week && day.parse() == Ok(weekday),
-                None => plain(part, date.day(), 1, 31),
-            },
-        });
-    let of_week = fields[4] == "?"
-        || names(fields[4]).split(',').any(|part| match part.split_once('#') {
-            Some((day, nth)) => day.parse() == Ok(weekday) && nth.parse() == Ok((date.day() - 1) / 7 + 1),
-            None => match part.strip_suffix('L') {
-                Some("") => weekday == 7,
-                Some(day) => last_week && day.parse() == Ok(weekday),
-                None => plain(part, weekday, 1, 7),
-            },
-        });
-    of_month && of_week && plain(fields[1], at.hour(), 0, 23) && plain(fields[3], date.month(), 1, 12)
-}
-
 proptest! {
-    /// Without it, a translation into croner's dialect that means other days would go unnoticed.
-    #[test]
-    fn calendar_agrees_with_brute_force(
-        hour in prop::sample::select(vec!["0", "8", "/8", "0/6", "3,15", "23"]),
-        (month_days, week_days) in prop::sample::select(vec![
-            ("*", "?"), ("1", "?"), ("31", "?"), ("L", "?"), ("1,15", "?"), ("1/3", "?"), ("10-20/5", "?"), ("28,L", "?"), ("MONL", "?"), ("*/7", "?"),
-            ("?", "*"), ("?", "SUN"), ("?", "1"), ("?", "2-6"), ("?", "SAT#5"), ("?", "1#1,4#3"), ("?", "FRIL"), ("?", "7L"), ("?", "L"), ("?", "2/2"), ("?", "TUE,THU#2"),
-        ]),
-        month in prop::sample::select(vec!["*", "1", "2", "1/3", "6-8", "12,1"]),
-        year in 2023_i32..2033, day in 1_u32..366,
-    ) {
-        let text = format!("cron(0 {hour} {month_days} {month} {week_days} *)");
-        let fields = ["0", hour, month_days, month, week_days, "*"];
-        let from = time(&format!("{year}-01-01T00:00:00Z")) + TimeDelta::days(i64::from(day));
-        let to = from + TimeDelta::days(400);
-        let rules = RotationRules { schedule: expression(&text), duration_hours: None };
-        let found: Vec<_> = windows(&rules, from).map(|window| window.opens).take_while(|opens| *opens <= to).collect();
-        let expected: Vec<_> = (1..=400 * 24).map(|hours| from + TimeDelta::hours(hours)).filter(|at| matches(&fields, *at)).collect();
-        prop_assert_eq!(found, expected, "{}", text);
-    }
-
     /// Without it, a text from outside could stop the program.
     #[test]
     fn never_panics(text in "(rate|cron)?\\(?[0-9A-Z#?*/, L\u{e4}-]{0,30}\\)?") {

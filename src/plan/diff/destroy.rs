@@ -30,7 +30,7 @@ impl Differ<'_> {
         match &self.live.orphan_secrets {
             Ok(orphans) => {
                 for orphan in orphans {
-                    if self.lets_go(Kind::Secret, &[&orphan.name]) {
+                    if self.lets_go_of_secret(orphan) {
                         continue;
                     }
                     self.disable_orphan(orphan, Reason::Destroyed);

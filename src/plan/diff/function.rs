@@ -214,7 +214,13 @@ impl Differ<'_> {
             reading => {
                 let statements = reading.found().map_or(&[][..], Vec::as_slice);
                 let mut denials = self.report_policy(address, &function.name, statements, live.stack.found());
-                if !self.permits(statements) {
+                // Another version may come without the statement that the stack has now.
+                let other_version = stack_change.is_some_and(|change| {
+                    self.plan.changes[change].fields.iter().any(|field| field.path == "application.version")
+                });
+                let goes = |statement: &&Statement| other_version && is_of_stack(statement, live.stack.found());
+                let stay: Vec<Statement> = statements.iter().filter(|one| !goes(one)).cloned().collect();
+                if !self.permits(&stay) {
                     let present = statements.iter().find(|statement| statement.sid == PERMISSION_STATEMENT);
                     let fields = permission_fields(&self.live.account, present);
                     let action = Action::AddPermission { replace: present.is_some() };
@@ -295,8 +301,9 @@ impl Differ<'_> {
                 && statement.source_account.is_none()
                 && statement.source_arn.is_none();
             if unscoped {
+                let of_stack = is_of_stack(statement, stack);
                 let statement = statement.sid.clone();
-                if stack.is_some_and(|stack| statement.starts_with(&stack.name)) {
+                if of_stack {
                     self.note(Some(address.clone()), NoteKind::UnscopedPermission { statement });
                 } else {
                     self.problem(
@@ -547,6 +554,11 @@ fn tag_fields(project: &str, shared: bool, live: &BTreeMap<String, String>) -> V
         .collect()
 }
 
+/// Whether a statement is one that the function's stack made: their ids begin with its name.
+fn is_of_stack(statement: &Statement, stack: Option<&LiveStack>) -> bool {
+    stack.is_some_and(|stack| statement.sid.starts_with(&stack.name))
+}
+
 /// Whether Secrets Manager may invoke a function for an account, or unconditionally.
 pub fn permits(statements: &[Statement], account: &str) -> bool {
     statements.iter().any(|statement| {
@@ -668,11 +680,12 @@ fn code_fields(code: &Code, live: Option<&Configuration>) -> Vec<FieldChange> {
         (CodeSource::S3 { sha256, .. }, _) => Some(sha256.clone()),
         (CodeSource::Path { .. }, package) => package.as_ref().map(|package| package.sha256.clone()),
     };
-    let mut fields = vec![FieldChange::new(
-        "code.sha256",
-        Shown::option(before.as_ref()),
-        after.map_or(Shown::Unknown, Shown::Text),
-    )];
+    let (before, after) = (Shown::option(before.as_ref()), after.map_or(Shown::Unknown, Shown::Text));
+    // For another architecture, the same code is uploaded again.
+    let mut fields = Vec::new();
+    if before != after {
+        fields.push(FieldChange::new("code.sha256", before, after));
+    }
     let source = match &code.source {
         CodeSource::Path { shown, .. } => shown.clone(),
         CodeSource::S3 { bucket, key, .. } => format!("s3://{bucket}/{key}"),

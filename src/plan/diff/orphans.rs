@@ -22,7 +22,7 @@ impl Differ<'_> {
             }
             Ok(secrets) => {
                 for secret in secrets {
-                    if self.lets_go(Kind::Secret, &[&secret.name]) {
+                    if self.lets_go_of_secret(secret) {
                         continue;
                     }
                     if prune {
@@ -61,6 +61,15 @@ impl Differ<'_> {
         self.effect(change, Effect::StopsRotation);
         let leaving = self.leaving.entry(secret.function_arn.clone()).or_default();
         leaving.push((secret.name.clone(), change));
+    }
+
+    /// Whether `removed:` names a secret, or the function that rotates it: with that, its secrets are let go of.
+    pub(super) fn lets_go_of_secret(&self, secret: &OrphanSecret) -> bool {
+        let rotates = |orphan: &&OrphanStack| {
+            orphan.function_arn.as_ref().is_some_and(|arn| same_function(arn, &secret.function_arn))
+        };
+        self.lets_go(Kind::Secret, &[&secret.name])
+            || self.live.orphan_stacks.iter().filter(rotates).any(|orphan| self.lets_go_of(orphan))
     }
 
     /// Whether `removed:` names a stack: by its function's handle or name, or by its own name, with or without the

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::*;
-use crate::model::live::{LiveSecret, LiveStack, ParameterDefinition, Reading, Statement, Unread};
+use crate::model::live::{ApplicationVersion, LiveSecret, LiveStack, ParameterDefinition, Reading, Statement, Unread};
 use crate::model::{PROJECT_TAG, RotationRules, SAR_VERSION_TAG, Schedule, Sensitive, Vpc};
 use crate::plan::StepKind;
 use crate::plan::fixtures::*;
@@ -594,4 +594,50 @@ fn a_masked_parameter_is_never_sent() {
         errors(&diff(&desired, &live, CONVERGE)),
         [ProblemKind::MissingParameter { parameter: "kmsKeyArn".to_owned(), no_echo: true }]
     );
+}
+
+/// Without it a plan would show a hash that stays as it is, as if the code changed.
+#[test]
+fn another_architecture_alone_shows_no_other_code() {
+    let mut desired = desired();
+    wanted(&mut desired).architecture = Some("arm64".to_owned());
+    let plan = diff(&desired, &live(), CONVERGE);
+    let paths: Vec<&str> = plan.changes[0].fields.iter().map(|field| field.path.as_str()).collect();
+    assert_eq!((&plan.changes[0].action, paths), (&Action::UpdateCode, vec!["architecture"]));
+}
+
+/// Without it pruning, or a removal, would end what rotates with a function that the manifest lets go of untouched.
+#[test]
+fn a_functions_secrets_are_let_go_of_with_it() {
+    let mut desired = desired();
+    desired.removed = BTreeSet::from([desired.address(Kind::Function, "old")]);
+    for scope in [CONVERGE, PRUNE, DESTROY] {
+        let plan = diff(&desired, &orphaned(), scope);
+        let of_orphans = |kind: Kind| matches!(kind, Kind::OrphanSecret | Kind::OrphanStack);
+        let changes = plan.changes.iter().filter(|change| of_orphans(change.address.kind));
+        let done: Vec<_> = changes.map(|change| (change.address.kind, change.reason.clone())).collect();
+        assert_eq!(done, [(Kind::OrphanStack, Reason::Removed)], "{scope:?}");
+    }
+}
+
+/// Without it the update to a version without a permission of its own would leave secrets that can't rotate.
+#[test]
+fn another_version_may_take_its_permission_along() {
+    let mut live = live();
+    let of_stack =
+        Statement { sid: "serverlessrepo-f-LambdaPermission-1".to_owned(), source_account: None, ..statement() };
+    live_function(&mut live).policy = Reading::Found(vec![of_stack.clone()]);
+    let mut desired = desired();
+    assert!(diff(&desired, &live, CONVERGE).is_empty());
+    wanted(&mut desired).application.version = Some("1.0.1".to_owned());
+    live_function(&mut live).application =
+        Reading::Found(ApplicationVersion { version: "1.0.1".to_owned(), ..application() });
+    let expected = [
+        "function.f UpdateStack application.version",
+        "function.f AddPermission permission.principal permission.source_account !opens-permission after[0]",
+    ];
+    assert_eq!(lines(&diff(&desired, &live, CONVERGE)), expected);
+    // A statement of somebody else stays.
+    live_function(&mut live).policy = Reading::Found(vec![of_stack, statement()]);
+    assert_eq!(lines(&diff(&desired, &live, CONVERGE)), expected[..1]);
 }
