@@ -1,6 +1,9 @@
 //! A course: a scenario, and how it is gone through. Each of its calls is a point at which `rotator` can be killed; whatever comes
 //! after must bring the world to where an undisturbed run brings it.
 
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt as _;
 use rotator::sandbox::faults::When;
 use serde_json::Value;
 
@@ -99,7 +102,7 @@ impl Course {
     }
 
     /// The command that is killed.
-    fn first(&self, prune: bool, plan: &str) -> Vec<String> {
+    pub fn first(&self, prune: bool, plan: &str) -> Vec<String> {
         let words = match self.mode {
             Mode::Apply | Mode::Undo => vec!["apply", "--auto-approve"],
             Mode::NoWait => vec!["apply", "--auto-approve", "--no-wait"],
@@ -146,7 +149,7 @@ impl Undisturbed {
 
     /// Kills a run at a point, runs what follows, and compares.
     pub async fn attempt(&self, point: &Point) -> Fate {
-        match self.killed(point).await {
+        match caught(self.killed(point)).await {
             Ok(fate) => fate,
             Err(why) => {
                 let name = format!("{}/{}/{}", self.course.name(), point.call, word(point.when));
@@ -157,9 +160,24 @@ impl Undisturbed {
         }
     }
 
+    /// A sandbox that starts where the course does.
+    pub async fn stage(&self) -> Stage {
+        Stage::open(self.manifests.path(), Some(&self.start), self.course.time_scale).await
+    }
+
+    /// Where the course leads.
+    pub fn world(&self) -> &Value {
+        &self.world
+    }
+
+    /// Whether a further run finds nothing to do.
+    pub async fn is_settled(&self, stage: &Stage) -> Result<(), String> {
+        is_settled(stage, self.course, self.scenario).await
+    }
+
     async fn killed(&self, point: &Point) -> Result<Fate, String> {
         let (course, prune) = (self.course, self.scenario.prune);
-        let stage = Stage::open(self.manifests.path(), Some(&self.start), course.time_scale).await;
+        let stage = self.stage().await;
         let plan = plan_file(&stage, course, self.scenario).await;
         stage.hold(&point.call, point.when);
         let first = course.first(prune, &plan);
@@ -188,6 +206,17 @@ impl Undisturbed {
             Some(left) => Err(format!("another world comes of it:\n{left}\nthe run before: {}", again.all())),
             None if reached => Ok(Fate::Survived),
             None => Ok(Fate::NotReached),
+        }
+    }
+}
+
+/// An attempt that panics breaks alone, and by its name.
+pub async fn caught<T>(attempt: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    match AssertUnwindSafe(attempt).catch_unwind().await {
+        Ok(result) => result,
+        Err(panic) => {
+            let words = panic.downcast_ref::<String>().map(String::as_str);
+            Err(words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned())
         }
     }
 }

@@ -4,10 +4,13 @@
 //! or once it has had it, and `rotator` is killed with SIGKILL. Then the next run must converge, a further plan be empty, and the
 //! world be the one that an undisturbed run makes; no secret may have rotated more often, nothing be left over.
 //!
-//! A plain `cargo test` takes a sample. All points, with figures:
+//! Beside that, two runs at once (`race`), and people who change AWS while a run is under way (`people`).
+//!
+//! A plain `cargo test` takes a sample. All points and all interleavings, with figures:
 //!
 //! ```text
 //! cargo test --test crash every_point -- --ignored --nocapture
+//! cargo test --test crash every_race -- --ignored --nocapture
 //! ```
 //!
 //! | Variable | |
@@ -17,6 +20,8 @@
 //! | `CRASH_JOBS` | how many points are tried side by side; they mostly wait |
 
 mod course;
+mod people;
+mod race;
 mod scenario;
 mod stage;
 #[path = "../end_to_end/support.rs"]
@@ -26,12 +31,14 @@ mod support;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::StreamExt as _;
 use rotator::sandbox::faults::When;
 use tokio::time::Instant;
 
-use course::{COURSES, Course, Fate, Point, Undisturbed};
+use course::{COURSES, Course, Fate, Mode, Point, Undisturbed};
+use race::{Interleaving, interleavings};
 use scenario::{points, word};
 
 /// How many points the sample has.
@@ -65,11 +72,17 @@ fn name(surveyed: &[Undisturbed], point: &Point) -> String {
 
 /// Tries points side by side.
 async fn attempt(surveyed: &[Undisturbed], points: Vec<Point>) -> Vec<(Point, Fate)> {
-    let attempts = points.into_iter().map(|point| async move {
+    let (all, done) = (points.len(), AtomicUsize::new(0));
+    let attempts = points.into_iter().map(|point| async {
+        let point = point;
         let fate = surveyed[point.course].attempt(&point).await;
         if let Fate::Broken(why) = &fate {
             // At once: the rest may take long.
             say(&format!("\nBROKEN {why}\n"));
+        }
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(100) {
+            say(&format!("{done} of {all}"));
         }
         (point, fate)
     });
@@ -128,6 +141,60 @@ async fn every_point() {
     say(&figures(&surveyed, &fates));
     say(&format!("in {} s", began.elapsed().as_secs()));
     none_is_broken(&fates);
+}
+
+/// Tries interleavings side by side, and answers with what broke.
+async fn races(surveyed: &[Undisturbed], chosen: Vec<(usize, Interleaving)>) -> Vec<String> {
+    let attempts = chosen.iter().map(|(course, interleaving)| async move {
+        let broken = surveyed[*course].race(interleaving).await.err();
+        if let Some(why) = &broken {
+            say(&format!("\nBROKEN {why}\n"));
+        }
+        broken
+    });
+    let results: Vec<Option<String>> = futures::stream::iter(attempts).buffer_unordered(jobs()).collect().await;
+    results.into_iter().flatten().collect()
+}
+
+/// The courses that two can go through at once.
+fn is_race(course: &Course) -> bool {
+    course.mode == Mode::Apply
+}
+
+fn all_interleavings(surveyed: &[Undisturbed], delayed: u64) -> Vec<(usize, Interleaving)> {
+    let of = |(number, undisturbed)| interleavings(undisturbed, delayed).into_iter().map(move |one| (number, one));
+    surveyed.iter().enumerate().flat_map(of).collect()
+}
+
+/// Without it, two pipelines that start at once could leave a function half made, or rotate a secret twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runs_at_once_lead_to_the_same_world() {
+    let mut dice = fastrand::Rng::with_seed(number("CRASH_SEED", 1));
+    let mut courses: Vec<&'static Course> = COURSES.iter().filter(|course| is_race(course)).collect();
+    dice.shuffle(&mut courses);
+    let (surveyed, _) = survey(courses.into_iter().take(2)).await;
+    let mut chosen = all_interleavings(&surveyed, 4);
+    dice.shuffle(&mut chosen);
+    chosen.truncate(SAMPLE / 3);
+    let broken = races(&surveyed, chosen).await;
+    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+}
+
+/// Without it, only luck would tell whether there is an interleaving that the sample misses.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "all interleavings take long; see the top of this file"]
+async fn every_race() {
+    let began = Instant::now();
+    let only = std::env::var("CRASH_ONLY").unwrap_or_default();
+    let is_meant = |course: &&Course| only.starts_with(&course.name()) || course.name().starts_with(&only);
+    let (surveyed, _) = survey(COURSES.iter().filter(|course| is_race(course)).filter(is_meant)).await;
+    let mut chosen = all_interleavings(&surveyed, 30);
+    chosen.retain(|(course, one)| format!("{}/{one}", surveyed[*course].course.name()).starts_with(&only));
+    let all = chosen.len();
+    say(&format!("{all} interleavings of {} courses, {} side by side", surveyed.len(), jobs()));
+    let broken = races(&surveyed, chosen).await;
+    say(&format!("{} went well, {} broke, in {} s", all - broken.len(), broken.len(), began.elapsed().as_secs()));
+    assert!(all > 0 && broken.is_empty(), "{} of {all} broke:\n\n{}", broken.len(), broken.join("\n\n"));
 }
 
 /// A table: what was tried and how it ended, by course and by operation.

@@ -19,8 +19,11 @@ use super::support::{ACCOUNT, Output, REGION, rotator_binary, scrubbed};
 /// Whose calls are held: `rotator`'s, and not those that a stack or a function makes.
 pub const CALLER: &str = "AKIAFIRSTCALLER00000";
 
+/// Another `rotator`, beside the first.
+pub const OTHER: &str = "AKIAOTHERCALLER00000";
+
 /// The longest that anything here may take: what takes longer hangs. Generous, since machines that test are busy.
-const PATIENCE: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// How often a state is looked at that somebody waits for.
 const LOOK: Duration = Duration::from_millis(5);
@@ -138,22 +141,29 @@ impl Stage {
 
     /// Waits until a call is held; false where the program ended before.
     pub async fn holds(&self, program: &mut Child) -> bool {
-        until("a call that is held", || {
+        let begun = self.answered().len();
+        let held = || {
             if self.sandbox.shared().faults().waiting() > 0 {
                 return Some(true);
             }
             program.try_wait().expect("a child").map(|_| false)
-        })
-        .await
+        };
+        let calls = || {
+            let calls: Vec<String> =
+                self.answered()[begun..].iter().map(|(call, status)| format!("{call}: {status}")).collect();
+            format!("a call that is held; since then there were {}", calls.join(", "))
+        };
+        until(calls, held).await
     }
 
     /// Kills a program with SIGKILL, and waits until the sandbox has given up the call that it holds for it: it never has its effect
     /// from then on.
     pub async fn kill(&self, program: &mut Child) {
         program.kill().await.expect("it is killed");
-        until("the end of a call whose client is gone", || {
-            (self.sandbox.shared().faults().waiting() == 0).then_some(())
-        })
+        until(
+            || "the end of a call whose client is gone".to_owned(),
+            || (self.sandbox.shared().faults().waiting() == 0).then_some(()),
+        )
         .await;
     }
 
@@ -178,17 +188,22 @@ impl Stage {
 
     /// Waits until nothing is under way on AWS any more.
     pub async fn at_rest(&self) {
-        until("the end of all that is under way", || {
-            let world = self.sandbox.shared().world();
-            let region = world.find(ACCOUNT, REGION)?;
-            let stacks = region.stacks.stacks.values().all(|stack| stack.operation.is_none());
-            let sets = region.stacks.change_sets.values();
-            let sets = sets.map(|set| set.status.as_str()).all(|status| !status.ends_with("_IN_PROGRESS"));
-            let functions = region.functions.functions.values().all(|one| one.latest.phase == Phase::Active);
-            let rotations =
-                region.secrets.iter().all(|one| one.rotation.as_ref().is_none_or(|rotation| rotation.run.is_none()));
-            (stacks && sets && functions && rotations).then_some(())
-        })
+        until(
+            || "the end of all that is under way".to_owned(),
+            || {
+                let world = self.sandbox.shared().world();
+                let region = world.find(ACCOUNT, REGION)?;
+                let stacks = region.stacks.stacks.values().all(|stack| stack.operation.is_none());
+                let sets = region.stacks.change_sets.values();
+                let sets = sets.map(|set| set.status.as_str()).all(|status| !status.ends_with("_IN_PROGRESS"));
+                let functions = region.functions.functions.values().all(|one| one.latest.phase == Phase::Active);
+                let rotations = region
+                    .secrets
+                    .iter()
+                    .all(|one| one.rotation.as_ref().is_none_or(|rotation| rotation.run.is_none()));
+                (stacks && sets && functions && rotations).then_some(())
+            },
+        )
         .await;
     }
 
@@ -292,13 +307,13 @@ pub async fn ended(program: Child) -> Output {
 }
 
 /// Looks until something is so.
-async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+async fn until<T>(what: impl Fn() -> String, mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        assert!(began.elapsed() < PATIENCE, "waited in vain for {}", what());
         tokio::time::sleep(LOOK).await;
     }
 }
