@@ -1,6 +1,9 @@
 //! Runs a plan's steps: walks their graph with bounded concurrency, emits events, and never stops at the first failure
 //! of an independent branch.
 //!
+//! Every step looks at AWS once more before it writes: what is as wanted is left alone, and so is what somebody has changed since the
+//! plan was made (`moved`).
+//!
 //! This folder knows steps and the trait [`Execute`]; it knows nothing of YAML, of the SDK, or of terminals.
 
 mod engine;

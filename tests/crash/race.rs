@@ -1,4 +1,4 @@
-//! Two applies of one manifest at once. The first is held at one of its writes, before its effect or after it; the second runs whole;
+//! Two applies of one manifest at once. The first is held at one of its calls, before its effect or after it; the second runs whole;
 //! then the first goes on. Or both run side by side, and calls of each are delayed as a seed says.
 //!
 //! Whoever comes too late has nothing left to do, or says in one message what the other has changed.
@@ -98,9 +98,11 @@ fn is_clear(output: &Output) -> Result<(), String> {
     }
 }
 
-/// The interleavings of a course: one for each write of an undisturbed run, before and after, and as many random ones as wanted.
+/// The interleavings of a course: before each call of an undisturbed run, and after each that writes; and as many random ones as wanted.
 pub fn interleavings(undisturbed: &Undisturbed, delayed: u64) -> Vec<Interleaving> {
-    let writes = undisturbed.calls.iter().filter(|call| !call.only_reads());
-    let held = writes.flat_map(|call| [When::Before, When::After].map(|when| Interleaving::Held(call.clone(), when)));
+    let held = undisturbed.calls.iter().flat_map(|call| {
+        let after = (!call.only_reads()).then_some(When::After);
+        [When::Before].into_iter().chain(after).map(|when| Interleaving::Held(call.clone(), when))
+    });
     held.chain((0..delayed).map(Interleaving::Delayed)).collect()
 }
