@@ -2,14 +2,14 @@
 
 use crate::aws::ErrorKind;
 use crate::aws::execute::{CodeUpload, ConfigurationChange, Execute};
-use crate::model::live::Configuration;
+use crate::model::live::{Configuration, Statement};
 use crate::model::{Code, CodeSource, Deployment, PERMISSION_STATEMENT};
 use crate::plan::diff::{configuration_fields, lacks_handler, permits, same_code};
-use crate::plan::{FieldChange, Step};
+use crate::plan::{Action, FieldChange, Step};
 
 use super::stack::unknown;
 use super::wait::Wait;
-use super::{Context, Failure, Outcome};
+use super::{Context, Failure, Outcome, moved};
 
 /// How often an edit is tried against others who edit the same function.
 const EDITS: usize = 5;
@@ -80,13 +80,14 @@ impl<E: Execute> Context<'_, E> {
             if fields.is_empty() {
                 return Ok(Outcome::Unchanged);
             }
+            refuse(self.planned_for(step).map(|then| moved::configuration(deployment, then, &live)))?;
             let change = configuration_change(deployment, &live, &fields);
             match self.executor.update_configuration(&step.name, &change, revision.as_deref()).await {
                 Ok(updated) => {
                     self.settled(index, &step.name).await?;
                     return Ok(Outcome::Applied { requests: updated.request_id.into_iter().collect() });
                 }
-                // Somebody else was faster: look again, and merge with what they wrote.
+                // Somebody else was faster: look again, and merge with what they wrote beside it.
                 Err(error) if matches!(error.kind, ErrorKind::Precondition | ErrorKind::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -103,6 +104,7 @@ impl<E: Execute> Context<'_, E> {
             if architecture.is_none() && (same_code(code, &live) || self.is_as_it_was(step, &live)) {
                 return Ok(Outcome::Unchanged);
             }
+            refuse(self.planned_for(step).map(|then| moved::code(then, &live)))?;
             // A first deployment's handler is known only now; code that lacks it would fail every rotation.
             let runtime = live.runtime.as_deref();
             if let Some(handler) = live.handler.as_ref().filter(|handler| lacks_handler(deployment, handler, runtime)) {
@@ -146,6 +148,17 @@ impl<E: Execute> Context<'_, E> {
         })
     }
 
+    /// A function as it was when the plan was made; `None` where a stack's change in the same plan sets it first, or the step only
+    /// restores what that change put back.
+    fn planned_for(&self, step: &Step) -> Option<&Configuration> {
+        let sets = |action: &Action| matches!(action, Action::DeployStack { .. } | Action::UpdateStack { .. });
+        let mut changes = self.plan.changes.iter().filter(|change| change.address == step.address);
+        if step.change.is_none() || changes.any(|change| sets(&change.action)) {
+            return None;
+        }
+        self.live.functions.get(&step.address.handle)?.configuration.found()
+    }
+
     /// Whether a step that only looks again finds the code that the plan found to be the manifest's, in other bytes.
     fn is_as_it_was(&self, step: &Step, now: &Configuration) -> bool {
         let before = self.live.functions.get(&step.address.handle).and_then(|live| live.configuration.found());
@@ -160,12 +173,24 @@ impl<E: Execute> Context<'_, E> {
             if permits(&policy.statements, account) {
                 return Ok(Outcome::Unchanged);
             }
+            let ours = |statements: &[Statement]| {
+                statements.iter().find(|statement| statement.sid == PERMISSION_STATEMENT).cloned()
+            };
+            let present = ours(&policy.statements);
+            if let Some(present) = &present {
+                let live = self.live.functions.get(&step.address.handle);
+                let then = live.and_then(|live| live.policy.found()).and_then(|statements| ours(statements));
+                refuse(Some(moved::statement(then.as_ref(), present)))?;
+            }
             let result = async {
                 let mut revision = policy.revision_id;
-                if policy.statements.iter().any(|statement| statement.sid == PERMISSION_STATEMENT) {
-                    let removed =
-                        self.executor.remove_permission(&step.name, PERMISSION_STATEMENT, revision.as_deref()).await?;
-                    requests.extend(removed.request_id);
+                if present.is_some() {
+                    match self.executor.remove_permission(&step.name, PERMISSION_STATEMENT, revision.as_deref()).await {
+                        Ok(removed) => requests.extend(removed.request_id),
+                        // Somebody else was faster; where the function itself is gone, the next call says so.
+                        Err(error) if error.kind == ErrorKind::NotFound => {}
+                        Err(error) => return Err(error),
+                    }
                     revision = self.executor.get_policy(&step.name).await?.revision_id;
                 }
                 self.executor.add_permission(&step.name, PERMISSION_STATEMENT, account, revision.as_deref()).await
@@ -180,6 +205,14 @@ impl<E: Execute> Context<'_, E> {
             }
         }
         Err(Failure::KeepsChanging { function: step.name.clone() })
+    }
+}
+
+/// Refuses a step where something has moved.
+fn refuse(moved: Option<Vec<FieldChange>>) -> Result<(), Failure> {
+    match moved {
+        Some(moved) if !moved.is_empty() => Err(Failure::ChangedSincePlan { moved }),
+        _ => Ok(()),
     }
 }
 

@@ -1,10 +1,14 @@
 //! Runs a plan's steps: walks their graph with bounded concurrency, emits events, and never stops at the first failure
 //! of an independent branch.
 //!
+//! Every step looks at AWS once more before it writes: what is as wanted is left alone, and so is what somebody has changed since the
+//! plan was made (`moved`).
+//!
 //! This folder knows steps and the trait [`Execute`]; it knows nothing of YAML, of the SDK, or of terminals.
 
 mod engine;
 mod function;
+mod moved;
 mod rotation;
 mod stack;
 #[cfg(test)]
@@ -17,7 +21,7 @@ use std::time::Duration;
 
 use crate::aws::AwsError;
 use crate::model::{Desired, Live};
-use crate::plan::{Change, Plan, Step};
+use crate::plan::{Change, FieldChange, Plan, Step};
 
 pub use engine::{Interrupt, run};
 
@@ -195,8 +199,28 @@ pub enum Failure {
     },
     /// The secret has gone since the plan was made.
     SecretMissing,
-    /// Somebody has switched the secret's rotation, or moved it to another function, since the plan was made.
-    ChangedSincePlan,
+    /// Somebody has changed what the step would change, since the plan was made.
+    ChangedSincePlan {
+        /// What has moved: as it was then, and as it is now.
+        moved: Vec<FieldChange>,
+    },
+    /// Somebody else is changing the stack.
+    StackBusy {
+        /// The stack, by ARN.
+        stack: String,
+        /// Its status.
+        status: String,
+    },
+    /// Somebody else has changed the stack since the change set for it was made, which can't run any more.
+    Overtaken {
+        /// The stack, by ARN.
+        stack: String,
+    },
+    /// The stack has gone since the plan was made.
+    StackMissing {
+        /// The stack, by ARN.
+        stack: String,
+    },
     /// A rotation has begun since the plan was made, and isn't finished.
     UnfinishedRotation {
         /// The version that holds `AWSPENDING`.

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::aws::ErrorKind;
-use crate::aws::execute::Execute;
+use crate::aws::execute::{Execute, SecretState};
 use crate::model::live::{LiveSecret, Reading};
 use crate::model::{Kind, arn};
-use crate::plan::{Action, Change, Reason, RotateSecret, Step};
+use crate::plan::{Action, Change, FieldChange, Reason, RotateSecret, Step};
 
 use super::engine::Interrupt;
 use super::wait::Wait;
-use super::{Context, Event, Failure, NotFinished, Outcome};
+use super::{Context, Event, Failure, NotFinished, Outcome, moved};
 
 /// How long a test's version may be invisible before its absence means that it is over.
 const UNSEEN: Duration = Duration::from_secs(3);
@@ -22,7 +24,7 @@ impl<E: Execute> Context<'_, E> {
     }
 
     /// A secret as it is now; `None` where it is gone.
-    pub(super) async fn look(&self, secret: &str) -> Result<Option<LiveSecret>, Failure> {
+    pub(super) async fn look(&self, secret: &str) -> Result<Option<SecretState>, Failure> {
         match self.executor.describe_secret(secret).await {
             Ok(live) => Ok(Some(live)),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
@@ -33,24 +35,28 @@ impl<E: Execute> Context<'_, E> {
     pub(super) async fn rotation(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
         let request = self.request(step)?;
         // Others may have been here since the plan was made; nothing is rotated twice.
-        let Some(live) = self.look(&request.secret_arn).await? else {
+        let Some(state) = self.look(&request.secret_arn).await? else {
             return Err(Failure::SecretMissing);
         };
-        if is_done(request, &live) {
+        let live = &state.secret;
+        if is_done(request, live) {
             return Ok(Outcome::Unchanged);
         }
-        if self.has_changed(step, &live) {
-            return Err(Failure::ChangedSincePlan);
+        let moved = self.moved(step, live, request.rotate_immediately);
+        if !moved.is_empty() {
+            return Err(Failure::ChangedSincePlan { moved });
         }
         if let Some(version) = live.unfinished_rotation() {
             return Err(Failure::UnfinishedRotation { version: version.to_owned() });
         }
+        let token = token(&state, request);
         let mut wait = Wait::new(self.options.permission_timeout);
         loop {
             let answer = self
                 .executor
                 .rotate_secret(
                     &request.secret_arn,
+                    &token,
                     request.function_arn.as_deref(),
                     request.rules.as_ref(),
                     request.rotate_immediately,
@@ -135,7 +141,9 @@ impl<E: Execute> Context<'_, E> {
             return Err(Failure::Internal("a switch-off has another action"));
         }
         // Lists lag behind, and people are at work: each candidate is confirmed before it is switched off.
-        let Some(live) = self.look(&change.name).await? else { return Ok(Outcome::Unchanged) };
+        let Some(SecretState { secret: live, .. }) = self.look(&change.name).await? else {
+            return Ok(Outcome::Unchanged);
+        };
         if !live.is_on() || self.has_moved_on(step, change, &live) {
             return Ok(Outcome::Unchanged);
         }
@@ -145,12 +153,10 @@ impl<E: Execute> Context<'_, E> {
 }
 
 impl<E> Context<'_, E> {
-    /// Whether somebody has switched a secret's rotation, or moved it to another function, since the plan was made.
-    fn has_changed(&self, step: &Step, now: &LiveSecret) -> bool {
+    /// What somebody has changed about a secret since the plan was made.
+    fn moved(&self, step: &Step, now: &LiveSecret, rotates_now: bool) -> Vec<FieldChange> {
         let then = self.live.secrets.get(&step.address.handle).and_then(Reading::found);
-        then.is_some_and(|then| {
-            then.arn != now.arn || then.is_on() != now.is_on() || then.function_arn != now.function_arn
-        })
+        then.map_or_else(Vec::new, |then| moved::secret(then, now, rotates_now))
     }
 
     /// Whether a secret that is switched off for its function's sake rotates with another one by now, or is another secret
@@ -176,6 +182,18 @@ impl<E> Context<'_, E> {
             |function: Option<&str>| function.map(|function| arn::unqualified_function_arn(function).to_owned());
         then.is_some_and(|(arn, function)| arn != now.arn || plain(function) != plain(now.function_arn.as_deref()))
     }
+}
+
+/// The token of a request: the same for all who ask the same of a secret that is in the same state.
+///
+/// No write to Secrets Manager is conditional, so that two applies that look at the same moment both write. With one token for both,
+/// which becomes the id of the version, they start one rotation; and a state that changes afterwards leads to another token.
+fn token(state: &SecretState, request: &RotateSecret) -> String {
+    let mut digest = Sha256::new();
+    digest.update(format!("{} {request:?}", state.revision));
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.finalize()[..16]);
+    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
 /// Whether a secret is already as a request would make it.

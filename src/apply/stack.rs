@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::aws::ErrorKind;
-use crate::aws::execute::{ApplicationChangeSet, ChangeSetIds, Execute, StackStatus};
+use crate::aws::execute::{ApplicationChangeSet, ChangeSetIds, Execute, SecretState, StackStatus};
+use crate::aws::{AwsError, ErrorKind};
 use crate::model::live::LiveStack;
-use crate::model::{Kind, PROJECT_TAG, SHARED_TAG, arn};
+use crate::model::{Kind, PROJECT_TAG, SAR_STACK_PREFIXES, SHARED_TAG, arn};
 use crate::plan::diff::stack_tags;
 use crate::plan::parameters::parameters;
 use crate::plan::{Action, Change, Reason, Step};
 
 use super::wait::Wait;
-use super::{Context, Event, Failure, Outcome};
+use super::{Context, Event, Failure, Outcome, moved};
 
 /// The resource whose removal or replacement nobody may meet unannounced.
 const FUNCTION: &str = "AWS::Lambda::Function";
@@ -28,20 +28,24 @@ impl<E: Execute> Context<'_, E> {
                 }
                 self.application_change_set(step, application, version, stack, replaces.is_some()).await?
             }
-            Action::UpdateStack { application, version, stack, .. } => {
+            Action::UpdateStack { application, version, stack, id } => {
+                self.refuse_moved_stack(step, id).await?;
                 self.application_change_set(step, application, version, stack, false).await?
             }
-            Action::TagStack { .. } => self.tags_change_set(step, change.reason == Reason::Removed).await?,
+            Action::TagStack { id } => {
+                self.refuse_moved_stack(step, id).await?;
+                self.tags_change_set(step, change.reason == Reason::Removed).await?
+            }
             _ => return Err(Failure::Internal("a stack's step has another resource's action")),
         };
         requests.extend(ids.request_id.clone());
         let deploys = matches!(change.action, Action::DeployStack { .. });
         self.refuse_other_stack(&change.action, &ids).await?;
-        if !self.change_set_is_made(index, &ids, deploys).await? {
+        if !self.change_set_is_made(index, &ids, deploys).await.map_err(|failure| overtaken(failure, &ids))? {
             return Ok(Outcome::Unchanged);
         }
-        self.refuse_replacement(&ids, deploys).await?;
-        requests.extend(self.executor.execute_change_set(&ids.change_set).await?.request_id);
+        self.refuse_replacement(&ids, deploys).await.map_err(|failure| overtaken(failure, &ids))?;
+        requests.extend(self.execute(&ids).await?);
         self.stack_is_done(index, &ids).await?;
         if step.address.kind == Kind::Function && !matches!(change.action, Action::TagStack { .. }) {
             self.editable(index, &step.name).await?;
@@ -82,7 +86,11 @@ impl<E: Execute> Context<'_, E> {
             capabilities: declared.required_capabilities.clone(),
             tags,
         };
-        Ok(self.executor.create_application_change_set(request).await?)
+        let id = standing.map_or_else(|| format!("{}{stack}", SAR_STACK_PREFIXES[0]), |stack| stack.id.clone());
+        match self.executor.create_application_change_set(request).await {
+            Ok(ids) => Ok(ids),
+            Err(error) => Err(self.somebody_elses(&id, standing, error).await),
+        }
     }
 
     async fn tags_change_set(&self, step: &Step, release: bool) -> Result<ChangeSetIds, Failure> {
@@ -95,7 +103,48 @@ impl<E: Execute> Context<'_, E> {
                 self.desired.functions.get(&step.address.handle).and_then(|function| function.deployment());
             tags.extend(stack_tags(&self.desired.project, deployment.is_some_and(|deployment| deployment.shared)));
         }
-        Ok(self.executor.create_tags_change_set(stack, &tags).await?)
+        match self.executor.create_tags_change_set(stack, &tags).await {
+            Ok(ids) => Ok(ids),
+            Err(error) => Err(self.somebody_elses(&stack.id, Some(stack), error).await),
+        }
+    }
+
+    /// What a refusal of a change set comes from, where that is somebody else's change of the stack. `then`: the stack as the plan
+    /// saw it, if it saw one.
+    async fn somebody_elses(&self, stack: &str, then: Option<&LiveStack>, error: AwsError) -> Failure {
+        if !matches!(error.kind, ErrorKind::Conflict | ErrorKind::Invalid) {
+            return error.into();
+        }
+        // CloudFormation has only words for it, so that the stack is asked. It may have come to rest since.
+        match self.executor.stack(stack).await {
+            Ok(now) if now.is_busy() => Failure::StackBusy { stack: now.id, status: now.status },
+            Ok(now) if matches!(now.status.as_str(), "REVIEW_IN_PROGRESS" | "DELETE_COMPLETE") => error.into(),
+            Ok(now) if then.is_none_or(|then| then.id != now.id || !moved::stack(then, &now).is_empty()) => {
+                Failure::Overtaken { stack: now.id }
+            }
+            _ => error.into(),
+        }
+    }
+
+    /// Runs a change set, once. Where that fails, it may be running all the same, after an answer that was lost; or another change set
+    /// ran in its place.
+    async fn execute(&self, ids: &ChangeSetIds) -> Result<Option<String>, Failure> {
+        let error = match self.executor.execute_change_set(&ids.change_set).await {
+            Ok(done) => return Ok(done.request_id),
+            Err(error) if matches!(error.kind, ErrorKind::Conflict | ErrorKind::NotFound) => error,
+            Err(error) => return Err(error.into()),
+        };
+        match self.executor.describe_change_set(&ids.change_set).await {
+            Ok(view) if matches!(view.execution_status.as_str(), "EXECUTE_IN_PROGRESS" | "EXECUTE_COMPLETE") => {
+                Ok(None)
+            }
+            Ok(view) if view.execution_status == "OBSOLETE" => {
+                self.discard(ids, false).await;
+                Err(Failure::Overtaken { stack: ids.stack.clone() })
+            }
+            Err(error) if error.kind == ErrorKind::NotFound => Err(Failure::Overtaken { stack: ids.stack.clone() }),
+            _ => Err(error.into()),
+        }
     }
 
     fn live_stack(&self, step: &Step) -> Option<&LiveStack> {
@@ -103,6 +152,21 @@ impl<E: Execute> Context<'_, E> {
             Kind::Function => self.live.functions.get(&step.address.handle).and_then(|live| live.stack.found()),
             _ => self.live.orphan_stacks.iter().map(|orphan| &orphan.stack).find(|stack| stack.name == step.name),
         }
+    }
+
+    /// Refuses to change a stack that somebody else has changed since the plan was made: a change set sends all parameters and tags, and
+    /// would take theirs back.
+    async fn refuse_moved_stack(&self, step: &Step, id: &str) -> Result<(), Failure> {
+        let now = match self.executor.stack(id).await {
+            Ok(now) if now.status != "DELETE_COMPLETE" => now,
+            Err(error) if error.kind != ErrorKind::NotFound => return Err(error.into()),
+            _ => return Err(Failure::StackMissing { stack: id.to_owned() }),
+        };
+        let mut moved = self.live_stack(step).map_or_else(Vec::new, |then| moved::stack(then, &now));
+        // What is by now as it shall be was another apply of the same.
+        let planned = self.change(step).map_or(&[][..], |change| &change.fields);
+        moved.retain(|field| !planned.iter().any(|wanted| wanted.path == field.path && wanted.after == field.after));
+        if moved.is_empty() { Ok(()) } else { Err(Failure::ChangedSincePlan { moved }) }
     }
 
     /// How a stack does; `None` where there is none, or none any more.
@@ -142,6 +206,11 @@ impl<E: Execute> Context<'_, E> {
             return Ok(());
         }
         self.discard(ids, true).await;
+        // Of one name there is one stack: another that has it was begun because the plan's is gone.
+        let name = |arn: &str| arn.split('/').nth(1).map(str::to_owned);
+        if name(&ids.stack) == name(id) {
+            return Err(Failure::StackMissing { stack: id.clone() });
+        }
         Err(Failure::OtherStack { planned: id.clone(), made: ids.stack.clone() })
     }
 
@@ -228,6 +297,9 @@ impl<E: Execute> Context<'_, E> {
         }
         if let Some(function) = function_arn {
             self.confirm_unused(change, function).await?;
+            if self.is_shared(id) {
+                self.confirm_unused_by_others(function).await?;
+            }
         }
         let requests = self.delete_and_wait(index, id).await?;
         Ok(Outcome::Applied { requests })
@@ -237,10 +309,36 @@ impl<E: Execute> Context<'_, E> {
     async fn confirm_unused(&self, change: &Change, function: &str) -> Result<(), Failure> {
         for leaving in change.after.iter().filter_map(|index| self.plan.changes.get(*index)) {
             let secret = leaving.action.rotate_secret().map_or(leaving.name.as_str(), |request| &request.secret_arn);
-            let Some(live) = self.look(secret).await? else { continue };
+            let Some(SecretState { secret: live, .. }) = self.look(secret).await? else { continue };
             let rotates_with = live.function_arn.as_deref().map(arn::unqualified_function_arn);
             if live.is_on() && rotates_with == Some(arn::unqualified_function_arn(function)) {
                 return Err(Failure::StillUsed { secret: live.name });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether other manifests may attach secrets to a stack's function.
+    fn is_shared(&self, id: &str) -> bool {
+        let deployed = self.live.functions.values().filter_map(|live| live.stack.found());
+        let mut stacks = deployed.chain(self.live.orphan_stacks.iter().map(|orphan| &orphan.stack));
+        stacks.any(|stack| stack.id == id && stack.tags.get(SHARED_TAG).is_some_and(|shared| shared == "true"))
+    }
+
+    /// Looks for secrets that other manifests have attached since the plan was made. What `CloudFormation` deletes, it deletes whoever
+    /// uses it: what is attached after this look, or so shortly before that no list shows it, loses its function.
+    async fn confirm_unused_by_others(&self, function: &str) -> Result<(), Failure> {
+        let function = arn::unqualified_function_arn(function);
+        let secrets = match self.executor.rotating_with(function).await {
+            Ok(secrets) => secrets,
+            // Whoever may not list relies on the plan, whose reader could.
+            Err(error) if error.kind == ErrorKind::Denied => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        for secret in secrets {
+            let Some(SecretState { secret, .. }) = self.look(&secret).await? else { continue };
+            if secret.is_on() && secret.function_arn.as_deref().map(arn::unqualified_function_arn) == Some(function) {
+                return Err(Failure::StillUsed { secret: secret.name });
             }
         }
         Ok(())
@@ -291,6 +389,14 @@ fn is_known(status: &str) -> bool {
 /// To wait for the end of what nobody understands would be to wait until the time is up.
 pub(super) fn unknown(what: &str, state: &str) -> Failure {
     Failure::UnknownState { what: what.to_owned(), state: state.to_owned() }
+}
+
+/// A change set that is gone before it ran: another one ran in its place, and took all others of the stack along.
+fn overtaken(failure: Failure, ids: &ChangeSetIds) -> Failure {
+    match failure {
+        Failure::Aws(error) if error.kind == ErrorKind::NotFound => Failure::Overtaken { stack: ids.stack.clone() },
+        other => other,
+    }
 }
 
 /// Whether a stack has ended otherwise than it should.

@@ -179,6 +179,16 @@ pub struct PolicyState {
     pub revision_id: Option<String>,
 }
 
+/// A secret as it is at a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretState {
+    /// The secret.
+    pub secret: LiveSecret,
+    /// Another one after each change that anybody makes to the secret. Secrets Manager has none of its own, and no write is conditional
+    /// on it: it is made of when the secret changed last, and of its versions' labels.
+    pub revision: String,
+}
+
 /// `RotateSecret` accepted: the rotation itself goes on by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RotateAnswer {
@@ -230,6 +240,10 @@ pub trait Execute: Send + Sync {
 
     /// The change sets of a stack that haven't run (`ListChangeSets`).
     fn list_change_sets(&self, stack: &str) -> impl Future<Output = Answer<Vec<ListedChangeSet>>> + Send;
+
+    /// A stack as it is now (`DescribeStacks`), without its function and failure. One that doesn't exist is `NotFound`; by ARN, a deleted
+    /// one is `DELETE_COMPLETE`.
+    fn stack(&self, stack: &str) -> impl Future<Output = Answer<LiveStack>> + Send;
 
     /// How a stack does (`DescribeStacks`). One that doesn't exist is `NotFound`; by ARN, a deleted one is `DELETE_COMPLETE`.
     fn stack_status(&self, stack: &str) -> impl Future<Output = Answer<StackStatus>> + Send;
@@ -283,10 +297,12 @@ pub trait Execute: Send + Sync {
         revision_id: Option<&str>,
     ) -> impl Future<Output = Answer<Done>> + Send;
 
-    /// Switches rotation on, changes it, or starts one (`RotateSecret`). The function and the rules that aren't given stay.
+    /// Switches rotation on, changes it, or starts one (`RotateSecret`). The function and the rules that aren't given stay. `token`: the
+    /// id of the version that it makes, a UUID. Secrets Manager makes no version twice, however often it is asked.
     fn rotate_secret(
         &self,
         secret: &str,
+        token: &str,
         function_arn: Option<&str>,
         rules: Option<&RotationRules>,
         rotate_immediately: bool,
@@ -296,7 +312,10 @@ pub trait Execute: Send + Sync {
     fn cancel_rotate_secret(&self, secret: &str) -> impl Future<Output = Answer<Done>> + Send;
 
     /// A secret as it is now (`DescribeSecret`), never its value.
-    fn describe_secret(&self, secret: &str) -> impl Future<Output = Answer<LiveSecret>> + Send;
+    fn describe_secret(&self, secret: &str) -> impl Future<Output = Answer<SecretState>> + Send;
+
+    /// The ARNs of the secrets that rotate with a function (`ListSecrets`), as far as the list has caught up: it may lag by minutes.
+    fn rotating_with(&self, function_arn: &str) -> impl Future<Output = Answer<Vec<String>>> + Send;
 
     /// How the rotation does that makes this version (`DescribeSecret`).
     fn rotation_progress(&self, secret: &str, version: &str) -> impl Future<Output = Answer<RotationProgress>> + Send;

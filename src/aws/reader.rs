@@ -1,13 +1,15 @@
 //! Single readings. Nothing here changes anything on AWS; a whole target is read by [`Reader::observe`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 
 use super::connect::Inner;
 use super::convert;
 use super::error::{AwsError, ErrorKind, clean, failed};
-use super::execute::PolicyState;
+use super::execute::{PolicyState, SecretState};
 use super::pages::Pages;
 use crate::model::LogEvent;
 use crate::model::arn::function_name;
@@ -98,6 +100,19 @@ impl Reader {
 
     /// A secret (`DescribeSecret`): settings and staging labels, never a value.
     pub async fn secret(&self, name: &str) -> Result<SecretDetails, AwsError> {
+        let answer = self.sdk_secret(name).await?;
+        let seconds = |time: Option<&aws_smithy_types::DateTime>| time.map(aws_smithy_types::DateTime::secs);
+        Ok(SecretDetails {
+            secret: convert::secret(&answer, &self.inner.region),
+            last_rotated: seconds(answer.last_rotated_date()),
+            next_rotation: seconds(answer.next_rotation_date()),
+            last_changed: seconds(answer.last_changed_date()),
+            created: seconds(answer.created_date()),
+            versions: answer.version_ids_to_stages.unwrap_or_default().into_iter().collect(),
+        })
+    }
+
+    async fn sdk_secret(&self, name: &str) -> Result<DescribeSecretOutput, AwsError> {
         const ACTION: &str = "secretsmanager:DescribeSecret";
         let answer = self.inner.secrets.describe_secret().secret_id(name).send().await;
         let answer = answer.map_err(failed(ACTION, name))?;
@@ -107,14 +122,23 @@ impl Reader {
         if !asked {
             return Err(AwsError::other(ErrorKind::Other, ACTION, name, "the answer is about another secret"));
         }
-        let seconds = |time: Option<&aws_smithy_types::DateTime>| time.map(aws_smithy_types::DateTime::secs);
-        Ok(SecretDetails {
+        Ok(answer)
+    }
+
+    /// A secret and its revision (`DescribeSecret`).
+    pub(super) async fn secret_state(&self, name: &str) -> Result<SecretState, AwsError> {
+        let answer = self.sdk_secret(name).await?;
+        let changed = answer.last_changed_date().map(|date| (date.secs(), date.subsec_nanos()));
+        // In an order of its own: the map's is another one in each process.
+        let versions: BTreeMap<&String, BTreeSet<&String>> = answer
+            .version_ids_to_stages()
+            .into_iter()
+            .flatten()
+            .map(|(id, stages)| (id, stages.iter().collect()))
+            .collect();
+        Ok(SecretState {
+            revision: format!("{changed:?} {versions:?}"),
             secret: convert::secret(&answer, &self.inner.region),
-            last_rotated: seconds(answer.last_rotated_date()),
-            next_rotation: seconds(answer.next_rotation_date()),
-            last_changed: seconds(answer.last_changed_date()),
-            created: seconds(answer.created_date()),
-            versions: answer.version_ids_to_stages.unwrap_or_default().into_iter().collect(),
         })
     }
 

@@ -16,11 +16,12 @@ use super::connect::Inner;
 use super::error::{AwsError, ErrorKind, clean, failed};
 use super::execute::{
     Answer, ApplicationChangeSet, ChangeSetIds, ChangeSetView, CodeUpload, ConfigurationChange, Done, Execute,
-    ListedChangeSet, PolicyState, ResourceChange, RotateAnswer, RotationProgress, StackStatus, Updated,
+    ListedChangeSet, PolicyState, ResourceChange, RotateAnswer, RotationProgress, SecretState, StackStatus, Updated,
 };
 use super::pages::Pages;
 use super::reader::{FunctionState, Reader};
-use crate::model::live::{LiveSecret, LiveStack};
+use crate::model::arn::unqualified_function_arn;
+use crate::model::live::{ListedSecret, LiveStack};
 use crate::model::{RotationRules, Schedule};
 
 /// Who invokes rotation functions.
@@ -188,6 +189,10 @@ impl Execute for Writer {
         Ok(listed)
     }
 
+    async fn stack(&self, stack: &str) -> Answer<LiveStack> {
+        self.reader.stack(stack).await
+    }
+
     async fn stack_status(&self, stack: &str) -> Answer<StackStatus> {
         let found = self.reader.sdk_stack(stack).await?;
         Ok(StackStatus {
@@ -314,6 +319,7 @@ impl Execute for Writer {
     async fn rotate_secret(
         &self,
         secret: &str,
+        token: &str,
         function_arn: Option<&str>,
         rules: Option<&RotationRules>,
         rotate_immediately: bool,
@@ -324,8 +330,8 @@ impl Execute for Writer {
             .secrets
             .rotate_secret()
             .secret_id(secret)
-            // The same token in every attempt: a repeated request starts no second rotation. AWS makes it the version's id.
-            .client_request_token(uuid::Uuid::new_v4().to_string())
+            // The same in every attempt: a repeated request starts no second rotation.
+            .client_request_token(token)
             .set_rotation_lambda_arn(function_arn.map(str::to_owned))
             .set_rotation_rules(rules.map(rotation_rules))
             .rotate_immediately(rotate_immediately);
@@ -340,8 +346,16 @@ impl Execute for Writer {
         answer.map(|answer| done(&answer)).map_err(failed("secretsmanager:CancelRotateSecret", secret))
     }
 
-    async fn describe_secret(&self, secret: &str) -> Answer<LiveSecret> {
-        self.reader.secret(secret).await.map(|details| details.secret)
+    async fn describe_secret(&self, secret: &str) -> Answer<SecretState> {
+        self.reader.secret_state(secret).await
+    }
+
+    async fn rotating_with(&self, function_arn: &str) -> Answer<Vec<String>> {
+        let listed = self.reader.secrets().await?;
+        let rotates = |secret: &ListedSecret| {
+            secret.is_on && secret.function_arn.as_deref().map(unqualified_function_arn) == Some(function_arn)
+        };
+        Ok(listed.into_iter().filter(rotates).map(|secret| secret.arn).collect())
     }
 
     async fn rotation_progress(&self, secret: &str, version: &str) -> Answer<RotationProgress> {

@@ -9,6 +9,7 @@ use crate::aws::AwsError;
 use crate::model::Address;
 use crate::plan::{Severity, Step, StepKind};
 
+use super::plan::value;
 use super::{ADD, BOLD, DESTROY, DIM, ERROR, WARNING, count, paint, safe};
 
 /// How a resource fared, all its steps together; the worst word wins.
@@ -244,10 +245,28 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
         Failure::SecretMissing => {
             ("the secret has gone since the plan was made".to_owned(), vec!["plan again".to_owned()])
         }
-        Failure::ChangedSincePlan => (
-            "somebody has switched the secret's rotation, or moved it to another function, since the plan was made".to_owned(),
-            vec!["plan again".to_owned()],
+        Failure::ChangedSincePlan { moved } => {
+            let moved: Vec<String> = moved
+                .iter()
+                .map(|field| {
+                    format!("{} was {}, and is {}", safe(&field.path), value(&field.before), value(&field.after))
+                })
+                .collect();
+            let hint = "their change stays: plan again, and apply what it shows".to_owned();
+            (format!("somebody has changed it since the plan was made: {}", moved.join("; ")), vec![hint])
+        }
+        Failure::StackBusy { stack, status } => (
+            format!("the stack {} is being changed by somebody else: it is in {}", safe(stack), safe(status)),
+            vec!["nothing of this step was done; run the same command again once that has ended".to_owned()],
         ),
+        Failure::Overtaken { stack } => (
+            format!("the stack {} was changed by somebody else since the plan was made", safe(stack)),
+            vec!["nothing of this step was done; plan again, and apply what it shows".to_owned()],
+        ),
+        Failure::StackMissing { stack } => {
+            let summary = format!("the stack {} has gone since the plan was made", safe(stack));
+            (summary, vec!["nothing was made in its place; plan again, and apply what it shows".to_owned()])
+        }
         Failure::UnfinishedRotation { version } => (
             format!("a rotation has begun since the plan was made: version {} holds AWSPENDING", safe(version)),
             vec!["wait for it to end, and apply again".to_owned()],

@@ -421,6 +421,15 @@ fn outcomes(t: Texts) -> Vec<(StepKind, Outcome)> {
         Failure::Function { function: t.of("f"), state: t.of("State Failed"), reason: None },
         Failure::FunctionMissing { function: t.of("f") },
         Failure::SecretMissing,
+        Failure::ChangedSincePlan {
+            moved: vec![
+                FieldChange::new("timeout", Shown::text(30), Shown::text(45)),
+                FieldChange::new(t.of("rotation.rules"), Shown::Absent, Shown::Text(t.of("every 30 days"))),
+            ],
+        },
+        Failure::StackMissing { stack: t.of("arn:stack") },
+        Failure::StackBusy { stack: t.of("arn:stack"), status: t.of("UPDATE_IN_PROGRESS") },
+        Failure::Overtaken { stack: t.of("arn:stack") },
         Failure::UnfinishedRotation { version: t.of("v9") },
         Failure::StillUsed { secret: t.of("s") },
         Failure::UnreadableEnvironment { code: t.of("AccessDeniedException") },

@@ -6,7 +6,7 @@
 //! | `GET /_sandbox/health` | `{"status": "ok", "time": "…"}` |
 //! | `POST /_sandbox/reset` | forgets everything |
 //! | `GET /_sandbox/calls` | the calls so far: `{"calls": […]}`; `DELETE` forgets them |
-//! | `POST /_sandbox/faults` | a script ([`super::faults`]) in place of the old one; `GET` says how many calls each rule has hit: `{"hits": […]}` |
+//! | `POST /_sandbox/faults` | a script ([`super::faults`]) in place of the old one, whose waiting calls go on; `GET` says how many calls each rule has hit, and how many wait at the moment: `{"hits": […], "waiting": N}` |
 //! | `POST /_sandbox/secrets` | `{"name": "…", "region": "…", "account": "…", "owning_service": "rds"}`: a secret with a made-up value, as another AWS service makes one; all but the name may be absent |
 //! | `POST /_sandbox/clock` | `{"advance_seconds": N}`: moves service time, so that schedules fire |
 
@@ -41,7 +41,7 @@ pub async fn handle(shared: &Arc<Shared>, method: &str, path: &str, body: &[u8])
             ok(&json!({}))
         }
         ("POST", "faults") => script(shared, body),
-        ("GET", "faults") => ok(&json!({"hits": shared.faults().hits()})),
+        ("GET", "faults") => ok(&json!({"hits": shared.faults().hits(), "waiting": shared.faults().waiting()})),
         ("POST", "secrets") => secret(shared, body),
         ("POST", "clock") => clock(shared, body),
         (_, "health" | "reset" | "calls" | "faults" | "secrets" | "clock") => {

@@ -18,6 +18,7 @@
 //! | `service` | a service's signing name; absent: every service |
 //! | `operation` | the name of an operation that is served, or that a path names; absent: every operation |
 //! | `match` | what the request must contain: its body, or its path and query |
+//! | `caller` | the access key id that the request is signed with: one of several clients |
 //!
 //! | Which of those | |
 //! |---|---|
@@ -32,7 +33,7 @@
 //! | `answer` | what a load balancer in front of a service answers: `status`, `content_type`, `body`, all but the status may be absent; with 204 and 304 no body goes out |
 //! | `reset` | no answer: the connection is reset (`ECONNRESET`) |
 //! | `close` | no answer: the connection is closed in good order |
-//! | `delay_ms` | the call waits first; alone, or before one of the others |
+//! | `delay_ms` | the call waits first; alone, or before one of the others. Another script ends the wait; a client that goes away ends the call |
 //! | `slow_body_ms` | the answer's body trickles over this time |
 //! | `break_body` | half of the answer's body comes; then the connection is reset (`"reset"`), or closed (`"close"`), or all seems well, the length included (`"truncate"`) |
 //! | `stale_seconds` | the call is answered as it would have been so many seconds of service time ago: for operations that list or describe |
@@ -47,12 +48,13 @@
 //! `RotateSecret` with `times`, lists that lag are `stale_seconds`, a clock that is off is an `error` `SignatureDoesNotMatch`.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::HeaderValue;
 use serde::Deserialize;
+use tokio::sync::watch;
 
 use super::model;
 use super::service::Service;
@@ -131,6 +133,8 @@ pub struct Rule {
     /// What the request must contain: its body, or its path and query.
     #[serde(rename = "match")]
     pub matches: Option<String>,
+    /// The caller's access key id; absent: every caller, and what `CloudFormation` calls.
+    pub caller: Option<String>,
     /// Answer with this error.
     pub error: Option<Failure>,
     /// Answer with this, in no service's words.
@@ -329,6 +333,8 @@ pub struct Fault {
     pub break_body: Option<Break>,
     /// How old the state is that it is answered from.
     pub stale: Option<Duration>,
+    /// Which script its rule is from, counted from the sandbox's start.
+    script: u64,
 }
 
 impl Fault {
@@ -351,6 +357,7 @@ impl From<&Rule> for Fault {
             slow_body: Duration::from_millis(rule.slow_body_ms),
             break_body: rule.break_body,
             stale: rule.stale_seconds.map(Duration::from_secs),
+            script: 0,
         }
     }
 }
@@ -394,15 +401,55 @@ pub struct Faults {
     any: AtomicBool,
     /// Whether a rule comes before a request's body.
     any_unread: AtomicBool,
+    /// Which script is in force, counted from the sandbox's start.
+    script: watch::Sender<u64>,
+    /// How many calls wait at the moment.
+    waiting: AtomicU64,
+}
+
+/// A call that waits, counted as long as it does.
+struct Waiting<'a>(&'a AtomicU64);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Faults {
-    /// Puts these rules in place of the old ones.
+    /// Puts these rules in place of the old ones. Calls that wait go on.
     pub(super) fn replace(&self, rules: Vec<Rule>) {
         let mut active = self.lock();
         self.any.store(!rules.is_empty(), Ordering::Relaxed);
         self.any_unread.store(rules.iter().any(|rule| rule.when == When::Unread), Ordering::Relaxed);
         *active = rules.into_iter().map(Active::new).collect();
+        self.script.send_modify(|script| *script += 1);
+    }
+
+    /// Waits as long as a fault says, or until another script is in force.
+    pub(super) async fn wait(&self, fault: &Fault) {
+        if fault.delay.is_zero() {
+            return;
+        }
+        // A client that goes away drops this call, and its count with it.
+        let _counted = Waiting::begin(&self.waiting);
+        let mut script = self.script.subscribe();
+        tokio::select! {
+            () = tokio::time::sleep(fault.delay) => {}
+            _ = script.wait_for(|script| *script != fault.script) => {}
+        }
+    }
+
+    /// How many calls wait at the moment. Those of a rule with `"when": "after"` have had their effect.
+    pub fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::SeqCst)
     }
 
     /// How many calls each rule has hit so far, in the script's order.
@@ -410,22 +457,28 @@ impl Faults {
         self.lock().iter().map(|active| active.hits).collect()
     }
 
-    /// What is to go wrong with a call: the first rule that hits it. `request` says whether it contains a text.
-    pub fn take(&self, service: Service, operation: &str, request: impl Fn(&str) -> bool) -> Option<Fault> {
+    /// What is to go wrong with a call: the first rule that hits it. `caller`: its access key id. `request` says whether it contains a text.
+    pub fn take(
+        &self,
+        service: Service,
+        operation: &str,
+        caller: &str,
+        request: impl Fn(&str) -> bool,
+    ) -> Option<Fault> {
         if !self.any.load(Ordering::Relaxed) {
             return None;
         }
-        self.first(service, Some(operation), false, request)
+        self.first(service, (Some(operation), Some(caller)), false, request)
     }
 
     /// The same before its body is read, where the operation may not be known yet.
     pub(super) fn take_unread(
         &self,
         service: Service,
-        operation: Option<&str>,
+        (operation, caller): (Option<&str>, Option<&str>),
         request: impl Fn(&str) -> bool,
     ) -> Option<Fault> {
-        self.first(service, operation, true, request)
+        self.first(service, (operation, caller), true, request)
     }
 
     /// Whether [`Faults::take_unread`] may have an answer.
@@ -436,17 +489,21 @@ impl Faults {
     fn first(
         &self,
         service: Service,
-        operation: Option<&str>,
+        (operation, caller): (Option<&str>, Option<&str>),
         unread: bool,
         request: impl Fn(&str) -> bool,
     ) -> Option<Fault> {
-        self.lock().iter_mut().find_map(|active| {
+        let mut rules = self.lock();
+        // Read under the lock, so that it is the script of these rules.
+        let script = *self.script.borrow();
+        rules.iter_mut().find_map(|active| {
             let rule = &active.rule;
             let meant = (rule.when == When::Unread) == unread
                 && rule.service.as_deref().is_none_or(|name| name == service.name())
                 && rule.operation.as_deref().is_none_or(|name| Some(name) == operation)
+                && rule.caller.as_deref().is_none_or(|name| Some(name) == caller)
                 && rule.matches.as_deref().is_none_or(&request);
-            (meant && active.hits()).then(|| Fault::from(&active.rule))
+            (meant && active.hits()).then(|| Fault { script, ..Fault::from(&active.rule) })
         })
     }
 
@@ -465,6 +522,35 @@ mod tests {
         faults
     }
 
+    /// Without it, a test could not tell when a call is held, nor let it go on.
+    #[tokio::test(start_paused = true)]
+    async fn a_call_waits_until_another_script_is_in_force() {
+        let held = || faults(r#"[{"operation": "RotateSecret", "delay_ms": 3600000}]"#);
+        let take =
+            |faults: &Faults| faults.take(Service::SecretsManager, "RotateSecret", "", |_| true).expect("it is hit");
+        let faults = held();
+        let fault = take(&faults);
+        assert_eq!(faults.waiting(), 0);
+        let began = tokio::time::Instant::now();
+        let goes_on = async {
+            assert_eq!(faults.waiting(), 1);
+            faults.replace(Vec::new());
+        };
+        tokio::join!(biased; faults.wait(&fault), goes_on);
+        assert_eq!((began.elapsed(), faults.waiting()), (Duration::ZERO, 0));
+        // A script that came between the decision and the wait ends it too.
+        let faults = held();
+        let fault = take(&faults);
+        faults.replace(Vec::new());
+        faults.wait(&fault).await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        // Without one, it is as long as it says; whoever gives it up is counted no more.
+        let faults = held();
+        let fault = take(&faults);
+        assert!(tokio::time::timeout(Duration::from_mins(59), faults.wait(&fault)).await.is_err());
+        assert_eq!(faults.waiting(), 0);
+    }
+
     /// Without it, a script's `skip` and `times` could hit other calls than the ones it counts.
     #[test]
     fn a_rule_skips_then_hits_then_rests() {
@@ -473,14 +559,22 @@ mod tests {
                {"service": "lambda", "reset": true, "when": "after"}"#,
         );
         let take =
-            |body: &'static str| faults.take(Service::SecretsManager, "RotateSecret", |part| body.contains(part));
+            |body: &'static str| faults.take(Service::SecretsManager, "RotateSecret", "", |part| body.contains(part));
         assert_eq!(take("other"), None);
         assert_eq!(take("payments/a"), None);
         assert_eq!(take("payments/a").and_then(|fault| fault.error), Some(ApiError::new(400, "X", "")));
         assert_eq!(take("payments/a"), None);
-        let fault = faults.take(Service::Lambda, "Invoke", |_| true).expect("every call to Lambda");
+        let fault = faults.take(Service::Lambda, "Invoke", "", |_| true).expect("every call to Lambda");
         assert!(fault.reset && fault.when == When::After && fault.is_failure());
         assert_eq!(faults.hits(), [1, 1]);
+    }
+
+    /// Without it, a failure that is meant for one of two clients could hit the other, or what a stack does by itself.
+    #[test]
+    fn a_rule_for_one_caller_hits_no_other() {
+        let faults = faults(r#"[{"caller": "ONE", "reset": true}]"#);
+        let hit = |caller: &str| faults.take(Service::Lambda, "GetFunction", caller, |_| true).is_some();
+        assert_eq!([hit("ONE"), hit("OTHER"), hit("")], [true, false, false]);
     }
 
     /// Without it, a rare failure could not be scripted, or would come at other calls in each run.
@@ -488,7 +582,7 @@ mod tests {
     fn rare_failures_come_at_the_same_calls_in_each_run() {
         let row = |script: &str| {
             let faults = faults(script);
-            let hit = |_| faults.take(Service::Sts, "GetCallerIdentity", |_| true).is_some();
+            let hit = |_| faults.take(Service::Sts, "GetCallerIdentity", "", |_| true).is_some();
             (0..200).map(hit).collect::<Vec<bool>>()
         };
         let every = row(r#"[{"every": 3, "skip": 1, "times": 2, "reset": true}]"#);
@@ -506,8 +600,8 @@ mod tests {
     fn a_rule_for_unread_requests_hits_no_others() {
         let faults = faults(r#"[{"service": "lambda", "when": "unread", "close": true}]"#);
         assert!(faults.any_unread());
-        assert_eq!(faults.take(Service::Lambda, "Invoke", |_| true), None);
-        assert!(faults.take_unread(Service::Lambda, None, |_| true).is_some_and(|fault| fault.close));
+        assert_eq!(faults.take(Service::Lambda, "Invoke", "", |_| true), None);
+        assert!(faults.take_unread(Service::Lambda, (None, None), |_| true).is_some_and(|fault| fault.close));
     }
 
     /// Without it, a misspelt member, or one that means nothing beside the others, would be a fault that never happens, and

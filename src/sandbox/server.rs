@@ -141,9 +141,9 @@ async fn unread_fault(shared: &Shared, parts: &request::Parts) -> Option<Fault> 
         Ok((call, _)) => (call.service, Some(call)),
         Err((service, _)) => (service, None),
     };
-    let operation = call.as_ref().map(|call| call.operation.as_str());
-    let fault = shared.faults().take_unread(service, operation, contains)?;
-    tokio::time::sleep(fault.delay).await;
+    let who = call.as_ref().map(|call| (call.operation.as_str(), call.access_key.as_str())).unzip();
+    let fault = shared.faults().take_unread(service, who, contains)?;
+    shared.faults().wait(&fault).await;
     if let Some(call) = call {
         shared.calls().add(entry(call, 0, Some(ended(&fault).to_owned())));
     }
@@ -242,7 +242,7 @@ async fn call(shared: &Arc<Shared>, request: &Incoming<'_>) -> (Reply, Fault) {
     let contains = |part: &str| {
         find(&request.body, part.as_bytes()) || request.path.contains(part) || request.query.contains(part)
     };
-    let fault = shared.faults().take(call.service, &call.operation, contains).unwrap_or_default();
+    let fault = shared.faults().take(call.service, &call.operation, &call.access_key, contains).unwrap_or_default();
     let result = perform(shared, &call, request, parsed, &fault).await;
     if !shared.options().latency.is_zero() {
         tokio::time::sleep(shared.options().latency).await;
@@ -300,7 +300,7 @@ async fn perform(
 ) -> Result<Result<Response, ApiError>, Broken> {
     let fail = |when: When| (fault.when == when && fault.is_failure()).then(|| failure(fault));
     if fault.when == When::Before {
-        tokio::time::sleep(fault.delay).await;
+        shared.faults().wait(fault).await;
     }
     if let Some(failure) = fail(When::Before) {
         return failure;
@@ -311,7 +311,7 @@ async fn perform(
         Err(throttled) => Err(throttled),
     };
     if fault.when == When::After {
-        tokio::time::sleep(fault.delay).await;
+        shared.faults().wait(fault).await;
     }
     fail(When::After).unwrap_or(Ok(result))
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::aws::execute::{
     Answer, ApplicationChangeSet, ChangeSetIds, ChangeSetView, CodeUpload, ConfigurationChange, Done, Execute,
-    ListedChangeSet, PolicyState, ResourceChange, RotateAnswer, RotationProgress, StackStatus, Updated,
+    ListedChangeSet, PolicyState, ResourceChange, RotateAnswer, RotationProgress, SecretState, StackStatus, Updated,
 };
 use crate::aws::reader::FunctionState;
 use crate::aws::{AwsError, ErrorKind};
@@ -43,6 +43,10 @@ pub struct State {
     pub progress: VecDeque<Vec<String>>,
     pub sent: Vec<ConfigurationChange>,
     pub change_sets: Vec<ApplicationChangeSet>,
+    /// Those of `RotateSecret`.
+    pub tokens: Vec<String>,
+    /// The stacks that somebody has changed since, by ARN.
+    pub moved_stacks: BTreeMap<String, LiveStack>,
 }
 
 #[derive(Default)]
@@ -139,7 +143,17 @@ impl Execute for Fake {
     }
 
     async fn execute_change_set(&self, change_set: &str) -> Answer<Done> {
-        let mut state = self.call("execute_change_set", change_set)?;
+        let (mut state, refused) = match self.call("execute_change_set", change_set) {
+            Ok(state) => (state, None),
+            Err(error) => (self.state(), Some(error)),
+        };
+        // A refusal may be of what runs already, or of what another change set has overtaken.
+        if let Some(error) = &refused
+            && state.executed.as_deref() != Some("EXECUTE_COMPLETE")
+        {
+            state.execution = state.executed.clone().unwrap_or_else(|| state.execution.clone());
+            return Err(error.clone());
+        }
         let end = state.stack_end.clone().unwrap_or_else(|| "CREATE_COMPLETE".to_owned());
         let stack = state.stack_id.clone().unwrap_or_else(|| format!("stack:{change_set}"));
         if end == "CREATE_COMPLETE" {
@@ -147,7 +161,7 @@ impl Execute for Fake {
         }
         state.execution = state.executed.clone().unwrap_or_else(|| "EXECUTE_COMPLETE".to_owned());
         state.stacks.insert(stack, VecDeque::from(["CREATE_IN_PROGRESS".to_owned(), end]));
-        Ok(done("execute"))
+        refused.map_or_else(|| Ok(done("execute")), Err)
     }
 
     async fn delete_change_set(&self, change_set: &str) -> Answer<Done> {
@@ -156,6 +170,11 @@ impl Execute for Fake {
 
     async fn list_change_sets(&self, stack: &str) -> Answer<Vec<ListedChangeSet>> {
         self.call("list_change_sets", stack).map(|_| Vec::new())
+    }
+
+    async fn stack(&self, stack: &str) -> Answer<LiveStack> {
+        let state = self.call("stack", stack)?;
+        Ok(state.moved_stacks.get(stack).cloned().unwrap_or_else(fixtures::stack))
     }
 
     async fn stack_status(&self, stack: &str) -> Answer<StackStatus> {
@@ -253,10 +272,12 @@ impl Execute for Fake {
     async fn rotate_secret(
         &self,
         secret: &str,
+        token: &str,
         function_arn: Option<&str>,
         rules: Option<&RotationRules>,
         _rotate_immediately: bool,
     ) -> Answer<RotateAnswer> {
+        self.state().tokens.push(token.to_owned());
         let mut state = self.call("rotate_secret", secret)?;
         if let Some(live) = state.secrets.get_mut(secret) {
             live.rotation_enabled = Some(true);
@@ -274,10 +295,17 @@ impl Execute for Fake {
         Ok(done("cancel"))
     }
 
-    async fn describe_secret(&self, secret: &str) -> Answer<LiveSecret> {
+    async fn describe_secret(&self, secret: &str) -> Answer<SecretState> {
         let state = self.call("describe_secret", secret)?;
         let found = state.secrets.values().find(|live| live.arn == secret || live.name == secret).cloned();
-        found.ok_or_else(|| refused(ErrorKind::NotFound, "describe_secret"))
+        let found = found.ok_or_else(|| refused(ErrorKind::NotFound, "describe_secret"))?;
+        Ok(SecretState { revision: format!("{found:?}"), secret: found })
+    }
+
+    async fn rotating_with(&self, function_arn: &str) -> Answer<Vec<String>> {
+        let state = self.call("rotating_with", function_arn)?;
+        let rotates = |live: &&LiveSecret| live.is_on() && live.function_arn.as_deref() == Some(function_arn);
+        Ok(state.secrets.values().filter(rotates).map(|live| live.arn.clone()).collect())
     }
 
     async fn rotation_progress(&self, secret: &str, _version: &str) -> Answer<RotationProgress> {

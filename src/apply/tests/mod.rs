@@ -238,6 +238,30 @@ async fn a_stack_that_rolls_back_says_why() {
 }
 
 /// A second function and secret beside the first, both missing.
+/// Without it, an answer that was lost would make a stack's change look failed while it runs; or another apply's change set, which ran
+/// first, be met in words that tell nobody what happened.
+#[tokio::test(start_paused = true)]
+async fn a_change_set_that_cannot_run_says_who_was_faster() {
+    let refused = |kind: ErrorKind, executed: Option<&str>| {
+        let (run, mut state) = parameter_update();
+        state.refusals.insert("execute_change_set", VecDeque::from([kind]));
+        state.executed = executed.map(str::to_owned);
+        async move {
+            let fake = Fake::new(state);
+            (run.on(&fake).await, fake.calls())
+        }
+    };
+    let (report, _) = refused(ErrorKind::Conflict, Some("EXECUTE_COMPLETE")).await;
+    assert!(!report.has_failed(), "{:?}", report.outcomes);
+    let (report, calls) = refused(ErrorKind::Conflict, Some("OBSOLETE")).await;
+    assert!(matches!(failure(&report), Failure::Overtaken { .. }), "{:?}", report.outcomes);
+    assert_eq!(calls.last().map(String::as_str), Some("delete_change_set f"), "nothing is left over");
+    let (report, _) = refused(ErrorKind::Conflict, None).await;
+    assert!(matches!(failure(&report), Failure::Aws(error) if error.kind == ErrorKind::Conflict));
+    let (report, _) = refused(ErrorKind::Denied, Some("OBSOLETE")).await;
+    assert!(matches!(failure(&report), Failure::Aws(error) if error.kind == ErrorKind::Denied));
+}
+
 fn two_branches() -> (Run, State) {
     let (mut desired, mut live, mut state) = (desired(), empty_live(), nothing_there());
     let mut second = desired.functions["f"].clone();
@@ -430,6 +454,58 @@ async fn a_secret_that_is_as_wanted_is_not_rotated_again() {
     state.secrets.insert(SECRET.to_owned(), stuck);
     let report = run.on(&Fake::new(state)).await;
     assert_eq!(*failure(&report), Failure::UnfinishedRotation { version: "v9".to_owned() });
+}
+
+/// Without it, two applies that look at a secret at the same moment would make it rotate twice; or a rotation that is wanted once more
+/// would be taken for the one before.
+#[tokio::test(start_paused = true)]
+async fn one_state_of_a_secret_leads_to_one_token() {
+    let token = |version: &'static str, days: u16| async move {
+        let (mut run, mut state) = rotation_only();
+        let secret = LiveSecret { current_version: Some(version.to_owned()), ..untouched() };
+        run.live.secrets.insert("s".to_owned(), Reading::Found(secret.clone()));
+        run.desired.secrets.get_mut("s").expect("built above").rotation.rules = Some(fixtures::days(days));
+        state.secrets.insert(SECRET.to_owned(), secret);
+        state.refusals.insert("rotate_secret", VecDeque::from([ErrorKind::CannotInvoke]));
+        let fake = Fake::new(state);
+        assert!(!run.on(&fake).await.has_failed());
+        let tokens = fake.state().tokens.clone();
+        assert_eq!((tokens.len(), &tokens[0]), (2, &tokens[1]), "what is tried again is the same request");
+        tokens[0].clone()
+    };
+    let first = token("v1", 30).await;
+    assert_eq!(first.len(), 36, "it is a UUID");
+    assert_eq!(token("v1", 30).await, first);
+    assert_ne!(token("v2", 30).await, first);
+    assert_ne!(token("v1", 7).await, first);
+}
+
+/// Without it, somebody's change of a moment ago would be overwritten by a plan that never showed it.
+#[tokio::test(start_paused = true)]
+async fn what_has_moved_since_the_plan_is_left_alone() {
+    let moved = |report: &Report| match failure(report) {
+        Failure::ChangedSincePlan { moved } => moved.iter().map(|field| field.path.clone()).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let (run, mut state) = drifted();
+    state.functions.get_mut("f").expect("built above").timeout = 45;
+    let fake = Fake::new(state);
+    assert_eq!(moved(&run.on(&fake).await), ["timeout"]);
+    assert_eq!(fake.calls(), [""; 0]);
+
+    let (run, mut state) = rotation_only();
+    state.secrets.insert(SECRET.to_owned(), LiveSecret { current_version: Some("v7".to_owned()), ..untouched() });
+    let fake = Fake::new(state);
+    assert_eq!(moved(&run.on(&fake).await), ["AWSCURRENT"]);
+    assert_eq!(fake.calls(), [""; 0]);
+
+    let (run, mut state) = parameter_update();
+    let mut stack = fixtures::stack();
+    stack.tags.insert("owner".to_owned(), "them".to_owned());
+    state.moved_stacks.insert(stack.id.clone(), stack);
+    let fake = Fake::new(state);
+    assert_eq!(moved(&run.on(&fake).await), ["tags.owner"]);
+    assert_eq!(fake.calls(), [""; 0]);
 }
 
 /// Without it a list that lags would switch off a secret that others rotate by now.

@@ -141,9 +141,15 @@ impl Reader {
         let parallelism = self.inner.parallelism.unwrap_or(options.parallelism).max(1);
         let ((stacks, functions), secrets, listed) = futures::join!(
             async {
-                let stacks = stacks::read(self, desired, &selection, options.orphans, progress).await;
-                let functions = functions::read(self, &selection, &stacks, progress).await;
-                (stacks, functions)
+                let read = async || {
+                    let stacks = stacks::read(self, desired, &selection, options.orphans, progress).await;
+                    let functions = functions::read(self, &selection, &stacks, progress).await;
+                    (stacks, functions)
+                };
+                let seen = read().await;
+                // Stacks are listed before functions are read: one that somebody makes in between looks like a function that stands
+                // in its way. Only a second look tells.
+                if is_torn(&selection, &seen.1) { read().await } else { seen }
             },
             self.selected_secrets(&selection, parallelism, progress),
             self.listed_secrets(options.orphans || options.all_secrets),
@@ -231,6 +237,16 @@ impl Reader {
                 && arn.partition == self.inner.partition
         })
     }
+}
+
+/// Whether a function that is to be deployed is there, and the stack that would hold it isn't, or never ran.
+fn is_torn(selection: &Selection<'_>, live: &BTreeMap<String, LiveFunction>) -> bool {
+    let deployed = selection.functions.iter().filter(|(_, function)| function.deployment().is_some());
+    let mut live = deployed.filter_map(|(handle, _)| live.get(*handle));
+    live.any(|live| {
+        let stands = live.stack.found().is_some_and(|stack| stack.status != "REVIEW_IN_PROGRESS");
+        live.configuration.found().is_some() && !stands && !matches!(live.stack, Reading::Unread(_))
+    })
 }
 
 /// The functions that rotate these secrets now.

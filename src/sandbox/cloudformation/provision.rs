@@ -285,8 +285,8 @@ impl Lambda<'_> {
         })?;
         let decoded = request.segments.join("/");
         let meant = |part: &str| part == PRINCIPAL || decoded.contains(part) || body.to_string().contains(part);
-        let fault = self.shared.faults().take(Service::Lambda, operation, meant).unwrap_or_default();
-        tokio::time::sleep(fault.delay).await;
+        let fault = self.shared.faults().take(Service::Lambda, operation, "", meant).unwrap_or_default();
+        self.shared.faults().wait(&fault).await;
         let failure = fault.is_failure().then(|| {
             fault.error.clone().unwrap_or_else(|| ApiError::internal(Service::Lambda, "The connection was closed."))
         });
