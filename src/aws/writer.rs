@@ -66,6 +66,11 @@ impl Writer {
     }
 }
 
+/// What marks a request, so that AWS knows it again where its answer was lost and it comes a second time.
+fn token() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
 fn done(answer: &impl RequestId) -> Done {
     Done { request_id: answer.request_id().map(str::to_owned) }
 }
@@ -95,6 +100,7 @@ impl Execute for Writer {
             .application_id(&request.application)
             .set_semantic_version(request.version)
             .stack_name(request.stack)
+            .client_token(token())
             .set_capabilities(Some(request.capabilities));
         for (name, value) in &request.parameters {
             call = call
@@ -120,7 +126,8 @@ impl Execute for Writer {
             .cloudformation
             .create_change_set()
             .stack_name(&stack.id)
-            .change_set_name(format!("rotator-{}", uuid::Uuid::new_v4()))
+            .change_set_name(format!("rotator-{}", token()))
+            .client_token(token())
             .change_set_type(cloudformation::ChangeSetType::Update)
             .use_previous_template(true)
             .set_capabilities(Some(capabilities(stack)));
@@ -163,7 +170,8 @@ impl Execute for Writer {
     }
 
     async fn execute_change_set(&self, change_set: &str) -> Answer<Done> {
-        let answer = self.inner.cloudformation.execute_change_set().change_set_name(change_set).send().await;
+        let call = self.inner.cloudformation.execute_change_set().change_set_name(change_set);
+        let answer = call.client_request_token(token()).send().await;
         answer.map(|answer| done(&answer)).map_err(failed("cloudformation:ExecuteChangeSet", change_set))
     }
 
@@ -205,7 +213,8 @@ impl Execute for Writer {
     }
 
     async fn delete_stack(&self, stack: &str) -> Answer<Done> {
-        let answer = self.inner.cloudformation.delete_stack().stack_name(stack).send().await;
+        let call = self.inner.cloudformation.delete_stack().stack_name(stack);
+        let answer = call.client_request_token(token()).send().await;
         answer.map(|answer| done(&answer)).map_err(failed("cloudformation:DeleteStack", stack))
     }
 
@@ -328,7 +337,7 @@ impl Execute for Writer {
             .rotate_secret()
             .secret_id(secret)
             // The same token in every attempt: a repeated request starts no second rotation. AWS makes it the version's id.
-            .client_request_token(uuid::Uuid::new_v4().to_string())
+            .client_request_token(token())
             .set_rotation_lambda_arn(function_arn.map(str::to_owned))
             .set_rotation_rules(rules.map(rotation_rules))
             .rotate_immediately(rotate_immediately);
