@@ -42,6 +42,7 @@ struct Graph<'a> {
     waiting_for: Vec<usize>,
     dependents: Vec<Vec<usize>>,
     ready: VecDeque<usize>,
+    begun: Vec<bool>,
     outcomes: Vec<Option<Outcome>>,
 }
 
@@ -55,7 +56,19 @@ impl<'a> Graph<'a> {
         }
         let waiting_for: Vec<usize> = steps.iter().map(|step| step.after.len()).collect();
         let ready = (0..steps.len()).filter(|&step| waiting_for[step] == 0).collect();
-        Self { steps, waiting_for, dependents, ready, outcomes: vec![None; steps.len()] }
+        let (begun, outcomes) = (vec![false; steps.len()], vec![None; steps.len()]);
+        Self { steps, waiting_for, dependents, ready, begun, outcomes }
+    }
+
+    /// Begins nothing more, because of a step that failed as every other would. Answers with all steps that ended so.
+    fn give_up(&mut self, because: usize) -> Vec<usize> {
+        self.ready.clear();
+        let left: Vec<usize> =
+            (0..self.steps.len()).filter(|&step| !self.begun[step] && self.outcomes[step].is_none()).collect();
+        for &step in &left {
+            self.outcomes[step] = Some(Outcome::NotAttempted { because: Some(because) });
+        }
+        left
     }
 
     /// Notes how a step ended; what depended on a failed one is never attempted. Answers with all steps that ended.
@@ -100,9 +113,11 @@ pub async fn run<E: Execute>(context: &Context<'_, E>, steps: Vec<Step>, interru
         while let Some(index) = graph.ready.pop_front() {
             let step = &graph.steps[index];
             if step.kind.is_watch() {
+                graph.begun[index] = true;
                 context.observer.event(&Event::Started { step: index });
                 watching.push(async move { (index, attempt(context, index, step, interrupt).await) });
             } else if running.len() < context.options.parallelism.max(1) {
+                graph.begun[index] = true;
                 context.observer.event(&Event::Started { step: index });
                 running.push(async move { (index, attempt(context, index, step, interrupt).await) });
             } else {
@@ -115,7 +130,13 @@ pub async fn run<E: Execute>(context: &Context<'_, E>, steps: Vec<Step>, interru
             Some(ended) = watching.next(), if !watching.is_empty() => ended,
             else => break,
         };
-        for ended in graph.end(index, outcome) {
+        let without_credentials =
+            matches!(&outcome, Outcome::Failed(Failure::Aws(error)) if error.kind.is_of_credentials());
+        let mut ended = graph.end(index, outcome);
+        if without_credentials {
+            ended.extend(graph.give_up(index));
+        }
+        for ended in ended {
             if let Some(outcome) = &graph.outcomes[ended] {
                 context.observer.event(&Event::Ended { step: ended, outcome: outcome.clone() });
             }

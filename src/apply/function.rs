@@ -71,6 +71,7 @@ impl<E: Execute> Context<'_, E> {
 
     pub(super) async fn configuration(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
         let deployment = self.deployment(step)?;
+        let mut refused = None;
         for _ in 0..EDITS {
             let (live, revision) = self.editable(index, &step.name).await?;
             if let (Err(code), false) = (&live.environment, deployment.environment.is_empty()) {
@@ -78,7 +79,7 @@ impl<E: Execute> Context<'_, E> {
             }
             let fields = configuration_fields(deployment, Some(&live), false);
             if fields.is_empty() {
-                return Ok(Outcome::Unchanged);
+                return self.found_done(index, &step.name, refused.is_some()).await;
             }
             refuse(self.planned_for(step).map(|then| moved::configuration(deployment, then, &live)))?;
             let change = configuration_change(deployment, &live, &fields);
@@ -87,22 +88,26 @@ impl<E: Execute> Context<'_, E> {
                     self.settled(index, &step.name).await?;
                     return Ok(Outcome::Applied { requests: updated.request_id.into_iter().collect() });
                 }
-                // Somebody else was faster: look again, and merge with what they wrote beside it.
-                Err(error) if matches!(error.kind, ErrorKind::Precondition | ErrorKind::Conflict) => {}
+                // Somebody else was faster: look again, and merge with what they wrote beside it. Or it was done and the answer lost, and
+                // this is AWS's word on the second try.
+                Err(error) if matches!(error.kind, ErrorKind::Precondition | ErrorKind::Conflict) => {
+                    refused = Some(error);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Failure::KeepsChanging { function: step.name.clone() })
+        Err(Failure::KeepsChanging { function: step.name.clone(), last: refused.map(Box::new) })
     }
 
     pub(super) async fn code(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
         let deployment = self.deployment(step)?;
         let code = deployment.code.as_ref().ok_or(Failure::Internal("the function has no code"))?;
+        let mut refused = None;
         for _ in 0..EDITS {
             let (live, revision) = self.editable(index, &step.name).await?;
             let architecture = deployment.architecture.as_deref().filter(|wanted| *wanted != live.architecture);
             if architecture.is_none() && (same_code(code, &live) || self.is_as_it_was(step, &live)) {
-                return Ok(Outcome::Unchanged);
+                return self.found_done(index, &step.name, refused.is_some()).await;
             }
             refuse(self.planned_for(step).map(|then| moved::code(then, &live)))?;
             // A first deployment's handler is known only now; code that lacks it would fail every rotation.
@@ -128,11 +133,22 @@ impl<E: Execute> Context<'_, E> {
                     }
                     return Ok(Outcome::Applied { requests: updated.request_id.into_iter().collect() });
                 }
-                Err(error) if matches!(error.kind, ErrorKind::Precondition | ErrorKind::Conflict) => {}
+                Err(error) if matches!(error.kind, ErrorKind::Precondition | ErrorKind::Conflict) => {
+                    refused = Some(error);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Failure::KeepsChanging { function: step.name.clone() })
+        Err(Failure::KeepsChanging { function: step.name.clone(), last: refused.map(Box::new) })
+    }
+
+    /// How an edit ends that is found done. Where it was tried and `refused`, it may be this very edit, and must have succeeded.
+    async fn found_done(&self, index: usize, name: &str, refused: bool) -> Result<Outcome, Failure> {
+        if !refused {
+            return Ok(Outcome::Unchanged);
+        }
+        self.settled(index, name).await?;
+        Ok(Outcome::Applied { requests: Vec::new() })
     }
 
     /// The code as it is sent. A package is copied here, so only where it is.
@@ -168,10 +184,11 @@ impl<E: Execute> Context<'_, E> {
     pub(super) async fn permission(&self, step: &Step) -> Result<Outcome, Failure> {
         let account = &self.live.account;
         let mut requests = Vec::new();
+        let mut refused = None;
         for _ in 0..EDITS {
             let policy = self.executor.get_policy(&step.name).await?;
             if permits(&policy.statements, account) {
-                return Ok(Outcome::Unchanged);
+                return Ok(if refused.is_some() { Outcome::Applied { requests } } else { Outcome::Unchanged });
             }
             let ours = |statements: &[Statement]| {
                 statements.iter().find(|statement| statement.sid == PERMISSION_STATEMENT).cloned()
@@ -185,9 +202,11 @@ impl<E: Execute> Context<'_, E> {
             let result = async {
                 let mut revision = policy.revision_id;
                 if present.is_some() {
-                    match self.executor.remove_permission(&step.name, PERMISSION_STATEMENT, revision.as_deref()).await {
+                    let removed =
+                        self.executor.remove_permission(&step.name, PERMISSION_STATEMENT, revision.as_deref()).await;
+                    match removed {
                         Ok(removed) => requests.extend(removed.request_id),
-                        // Somebody else was faster; where the function itself is gone, the next call says so.
+                        // It is gone: somebody else's work, or this call's whose answer was lost. A missing function shows next.
                         Err(error) if error.kind == ErrorKind::NotFound => {}
                         Err(error) => return Err(error),
                     }
@@ -200,11 +219,13 @@ impl<E: Execute> Context<'_, E> {
                     requests.extend(done.request_id);
                     return Ok(Outcome::Applied { requests });
                 }
-                Err(error) if matches!(error.kind, ErrorKind::Precondition | ErrorKind::Conflict) => {}
+                Err(error) if matches!(error.kind, ErrorKind::Precondition | ErrorKind::Conflict) => {
+                    refused = Some(error);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Failure::KeepsChanging { function: step.name.clone() })
+        Err(Failure::KeepsChanging { function: step.name.clone(), last: refused.map(Box::new) })
     }
 }
 

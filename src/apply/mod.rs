@@ -159,6 +159,8 @@ pub enum Failure {
     ChangeSet {
         /// AWS's reason.
         reason: String,
+        /// It couldn't be deleted.
+        left: Option<Box<LeftBehind>>,
     },
     /// A change set would remove or replace the function.
     WouldReplace {
@@ -166,6 +168,8 @@ pub enum Failure {
         resource: String,
         /// `Remove`, or `replace`.
         action: String,
+        /// It couldn't be deleted.
+        left: Option<Box<LeftBehind>>,
     },
     /// A change set was made for another stack than the one that the plan updates.
     OtherStack {
@@ -173,6 +177,8 @@ pub enum Failure {
         planned: String,
         /// The stack that the change set is for, by ARN.
         made: String,
+        /// It couldn't be deleted.
+        left: Option<Box<LeftBehind>>,
     },
     /// A stack ended in a failed status.
     Stack {
@@ -252,6 +258,8 @@ pub enum Failure {
     KeepsChanging {
         /// The function.
         function: String,
+        /// AWS's last refusal.
+        last: Option<Box<AwsError>>,
     },
     /// AWS speaks of a state that this program doesn't know: neither that it ended, nor that it goes on.
     UnknownState {
@@ -271,6 +279,15 @@ pub enum Failure {
     },
     /// A value that the step needs isn't there; this is a bug.
     Internal(&'static str),
+}
+
+/// A change set that won't run, and that is still there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// Its ARN.
+    pub change_set: String,
+    /// Why it, or the empty stack that was made for it, couldn't be deleted.
+    pub error: AwsError,
 }
 
 impl From<AwsError> for Failure {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::aws::execute::{ApplicationChangeSet, ChangeSetIds, Execute, SecretState, StackStatus};
+use crate::aws::execute::{Answer, ApplicationChangeSet, ChangeSetIds, Execute, SecretState, StackStatus};
 use crate::aws::{AwsError, ErrorKind};
 use crate::model::live::LiveStack;
 use crate::model::{Kind, PROJECT_TAG, SAR_STACK_PREFIXES, SHARED_TAG, arn};
@@ -12,7 +12,10 @@ use crate::plan::parameters::parameters;
 use crate::plan::{Action, Change, Reason, Step};
 
 use super::wait::Wait;
-use super::{Context, Event, Failure, Outcome, moved};
+use super::{Context, Event, Failure, LeftBehind, Outcome, moved};
+
+/// How long a change set that won't run may resist its deletion.
+const DISCARD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The resource whose removal or replacement nobody may meet unannounced.
 const FUNCTION: &str = "AWS::Lambda::Function";
@@ -186,11 +189,11 @@ impl<E: Execute> Context<'_, E> {
             match view.status.as_str() {
                 "CREATE_COMPLETE" => return Ok(true),
                 "FAILED" => {
-                    self.discard(ids, deploys).await;
+                    let left = self.discard(ids, deploys).await;
                     if view.is_without_changes() {
                         return Ok(false);
                     }
-                    return Err(Failure::ChangeSet { reason: view.reason.unwrap_or_default() });
+                    return Err(Failure::ChangeSet { reason: view.reason.unwrap_or_default(), left });
                 }
                 status if goes_on(status) => self.pause(index, &mut wait, "the change set", status).await?,
                 status => return Err(unknown("the change set", status)),
@@ -205,13 +208,13 @@ impl<E: Execute> Context<'_, E> {
         if ids.stack == *id {
             return Ok(());
         }
-        self.discard(ids, true).await;
+        let left = self.discard(ids, true).await;
         // Of one name there is one stack: another that has it was begun because the plan's is gone.
         let name = |arn: &str| arn.split('/').nth(1).map(str::to_owned);
         if name(&ids.stack) == name(id) {
             return Err(Failure::StackMissing { stack: id.clone() });
         }
-        Err(Failure::OtherStack { planned: id.clone(), made: ids.stack.clone() })
+        Err(Failure::OtherStack { planned: id.clone(), made: ids.stack.clone(), left })
     }
 
     /// Refuses a change set that would remove or replace the function, and deletes it.
@@ -226,22 +229,36 @@ impl<E: Execute> Context<'_, E> {
         let Some(harmful) = harmful else { return Ok(()) };
         let resource = harmful.physical_id.clone().unwrap_or_else(|| harmful.logical_id.clone());
         let action = if harmful.action == "Remove" { "remove" } else { "replace" };
-        self.discard(ids, deploys).await;
-        Err(Failure::WouldReplace { resource, action: action.to_owned() })
+        let left = self.discard(ids, deploys).await;
+        Err(Failure::WouldReplace { resource, action: action.to_owned(), left })
     }
 
-    /// Deletes a change set that won't run, and the empty stack that was made for it.
-    ///
-    /// Where that fails, the reason why it was to go matters more; what is left behind does nothing, and the next apply
-    /// replaces it.
-    async fn discard(&self, ids: &ChangeSetIds, deploys: bool) {
-        let deleted = self.executor.delete_change_set(&ids.change_set).await;
-        if deleted.is_ok()
-            && deploys
-            && let Ok(Some(stack)) = self.stack_status(&ids.stack).await
-            && stack.status == "REVIEW_IN_PROGRESS"
-        {
-            let _ = self.executor.delete_stack(&ids.stack).await;
+    /// Deletes a change set that won't run, and the empty stack that was made for it. Where that fails: what is left, and why. It
+    /// does nothing, and the next apply replaces it.
+    async fn discard(&self, ids: &ChangeSetIds, deploys: bool) -> Option<Box<LeftBehind>> {
+        let mut wait = Wait::new(DISCARD_TIMEOUT);
+        loop {
+            match self.try_discard(ids, deploys).await {
+                Ok(()) => return None,
+                // One that is still being made can't be deleted yet.
+                Err(error) if error.kind == ErrorKind::Conflict && wait.pause().await => {}
+                Err(error) => return Some(Box::new(LeftBehind { change_set: ids.change_set.clone(), error })),
+            }
+        }
+    }
+
+    async fn try_discard(&self, ids: &ChangeSetIds, deploys: bool) -> Answer<()> {
+        let found = |error: AwsError| if error.kind == ErrorKind::NotFound { Ok(()) } else { Err(error) };
+        self.executor.delete_change_set(&ids.change_set).await.map(|_| ()).or_else(found)?;
+        if !deploys {
+            return Ok(());
+        }
+        match self.executor.stack_status(&ids.stack).await {
+            Ok(stack) if stack.status == "REVIEW_IN_PROGRESS" => {
+                self.executor.delete_stack(&ids.stack).await.map(|_| ()).or_else(found)
+            }
+            Ok(_) => Ok(()),
+            Err(error) => found(error),
         }
     }
 

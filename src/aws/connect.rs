@@ -35,6 +35,15 @@ const SANDBOX_ACCOUNT: &str = "123456789012";
 /// How often one call is tried, where `AWS_MAX_ATTEMPTS` doesn't say.
 const ATTEMPTS: u32 = 8;
 
+/// How long an answer may take to begin. All of the services answer within some seconds; what takes longer, they do after it.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long one attempt may take altogether: credentials, connection, request and answer.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The same as [`READ_TIMEOUT`] for STS, whose calls come before all others: somebody waits for them.
+const STS_READ_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// How to reach AWS, from the command line.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -300,7 +309,11 @@ fn partition_of_retries() -> RetryPartition {
 
 /// For STS: a person waits for the first calls, and where there is no network, many attempts only delay saying so.
 fn impatient(config: &SdkConfig) -> SdkConfig {
-    config.to_builder().retry_config(RetryConfig::standard().with_max_attempts(3)).build()
+    // An attempt may also run a process that asks somebody for credentials: only the request itself is short.
+    let timeouts = config.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+    let timeouts = timeouts.read_timeout(STS_READ_TIMEOUT).build();
+    let retries = RetryConfig::standard().with_max_attempts(3);
+    config.to_builder().retry_config(retries).timeout_config(timeouts).build()
 }
 
 /// Who the credentials belong to: the first call, and the only one before the account is checked.
@@ -320,8 +333,14 @@ async fn identity(config: &SdkConfig) -> Result<Arn, AwsError> {
 
 /// A role that can't be assumed is named: the SDK's error doesn't say which it was.
 fn name_role(mut error: AwsError, role: Option<&str>) -> AwsError {
-    if let Some(role) = role.filter(|_| error.action == super::error::ASSUME_ROLE) {
-        error.resource = role.to_owned();
+    match role {
+        Some(role) if error.action == super::error::ASSUME_ROLE => role.clone_into(&mut error.resource),
+        // Without an answer, nobody can tell which of the two calls it was.
+        Some(role) if error.kind == ErrorKind::Transport => {
+            error.message =
+                format!("{} ({} on `{}` comes first)", error.message, super::error::ASSUME_ROLE, clean(role));
+        }
+        _ => {}
     }
     error
 }
@@ -378,8 +397,8 @@ fn retries(attempts: Option<String>) -> RetryConfig {
 fn timeouts(connect: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(connect)
-        .read_timeout(Duration::from_mins(1))
-        .operation_attempt_timeout(Duration::from_mins(1))
+        .read_timeout(READ_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .build()
 }
 

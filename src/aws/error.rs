@@ -10,11 +10,15 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::model::live::{Reading, Unread};
+use crate::model::live::{Asked, Reading, Unread};
 
 /// The one sentence that decides anything. `RotateSecret` answers `AccessDeniedException` both where the caller may not rotate and
 /// where Secrets Manager may not invoke the function; only the second passes by itself, while a new permission spreads.
 const CANNOT_INVOKE: &str = "cannot invoke the specified Lambda function";
+
+/// The codes that speak of a signature: of another key, or of another time. The SDK corrects its clock by AWS's answers, and signs
+/// once more; what is left is something else, or a clock that nobody told the time.
+const SIGNATURE: [&str; 3] = ["InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed"];
 
 /// What is said instead of the SDK's list of its providers.
 const NO_CREDENTIALS: &str =
@@ -50,6 +54,13 @@ pub enum ErrorKind {
     Other,
 }
 
+impl ErrorKind {
+    /// Whether it is about the credentials themselves, so that every other call fails with it too.
+    pub fn is_of_credentials(self) -> bool {
+        matches!(self, Self::ExpiredCredentials | Self::NoCredentials)
+    }
+}
+
 /// A failed call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsError {
@@ -76,6 +87,10 @@ impl AwsError {
     /// What to do about it, one hint a line, where that is known.
     pub fn hints(&self) -> Vec<String> {
         match self.kind {
+            ErrorKind::NoCredentials if self.code.as_deref().is_some_and(|code| SIGNATURE.contains(&code)) => vec![
+                "check this machine's clock, and the secret key: AWS takes signatures of the last minutes alone"
+                    .to_owned(),
+            ],
             ErrorKind::NoCredentials => vec![
                 "choose a profile: `--profile NAME`, or set `AWS_PROFILE`".to_owned(),
                 "sign in, where the profile uses IAM Identity Center: `aws sso login`".to_owned(),
@@ -113,11 +128,14 @@ impl StdError for AwsError {}
 impl From<AwsError> for Unread {
     fn from(error: AwsError) -> Self {
         match error.kind {
-            ErrorKind::Denied => {
-                Self::Denied { action: error.action.to_owned(), resource: error.resource, message: error.message }
-            }
+            ErrorKind::Denied => Self::Denied {
+                action: error.action.to_owned(),
+                resource: error.resource,
+                code: error.code,
+                message: error.message,
+            },
             _ => Self::Failed {
-                action: Some(error.action.to_owned()),
+                call: Some(Asked { action: error.action.to_owned(), resource: error.resource }),
                 code: error.code,
                 message: error.message,
                 request_id: error.request_id,
@@ -253,6 +271,7 @@ fn kind_of(action: &str, code: &str, message: &str) -> ErrorKind {
         | "InvalidClientTokenId"
         | "InvalidSignatureException"
         | "SignatureDoesNotMatch"
+        | "RequestTimeTooSkewed"
         | "IncompleteSignature"
         | "IncompleteSignatureException"
         | "MissingAuthenticationToken"
@@ -274,18 +293,25 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
+/// What the SDK's layers say of themselves; it tells nothing of what went wrong.
+const WRAPPERS: [&str; 4] = ["dispatch failure", "response error", "io error", "other"];
+
+/// The same of the HTTP client, which adds what it was doing.
+const HTTP_CLIENT: &str = "client error (";
+
 /// The words of a chain of causes, outermost first, each said once.
 fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
         let word = error.to_string();
-        if !words.iter().any(|said| said.contains(&word)) {
+        let wraps = WRAPPERS.contains(&word.as_str()) || word.starts_with(HTTP_CLIENT);
+        if !wraps && !words.iter().any(|said| said.contains(&word)) {
             words.push(word);
         }
         next = error.source();
     }
-    clean(&words.join(": "))
+    if words.is_empty() { clean(&error.to_string()) } else { clean(&words.join(": ")) }
 }
 
 /// Text from outside, fit for a terminal: one line, bounded, without control characters.
@@ -395,7 +421,12 @@ mod tests {
     #[test]
     fn a_denial_keeps_what_was_denied() {
         let denied: Unread = service_error("lambda:GetPolicy", "AccessDeniedException", "no").into();
-        let expected = Unread::Denied { action: "lambda:GetPolicy".into(), resource: "x".into(), message: "no".into() };
+        let expected = Unread::Denied {
+            action: "lambda:GetPolicy".into(),
+            resource: "x".into(),
+            code: Some("AccessDeniedException".into()),
+            message: "no".into(),
+        };
         assert_eq!(denied, expected);
     }
 }

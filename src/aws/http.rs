@@ -10,10 +10,12 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Connector, HttpClientError};
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector as _, HttpConnectorSettings, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -142,8 +144,62 @@ pub(super) struct SharedHttp(pub(super) std::sync::Arc<Http>);
 
 impl HttpClient for SharedHttp {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        self.0.connector(settings)
+        SharedHttpConnector::new(Whole(self.0.connector(settings)))
     }
+}
+
+/// Hands out whole answers only.
+///
+/// An answer that ends in the middle is one that didn't come, and is asked for again. The SDK takes the beginning of an XML document
+/// for all of it: of half a list, the other half would count as not there; and half a JSON document it doesn't ask for again.
+#[derive(Debug)]
+struct Whole(SharedHttpConnector);
+
+impl HttpConnector for Whole {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let answer = self.0.call(request);
+        HttpConnectorFuture::new(async move { whole(answer.await?).await })
+    }
+}
+
+async fn whole(mut response: HttpResponse) -> Result<HttpResponse, ConnectorError> {
+    let is_cut_off: fn(&[u8]) -> bool = match response.headers().get("content-type") {
+        Some(kind) if kind.contains("xml") => is_half_xml,
+        Some(kind) if kind.contains("json") => is_half_json,
+        _ => return Ok(response),
+    };
+    // All answers of these kinds are read whole by the SDK too.
+    let body = ByteStream::new(response.take_body()).collect().await;
+    let body = body.map_err(|error| ConnectorError::io(error.into()))?.into_bytes();
+    if is_cut_off(&body) {
+        return Err(ConnectorError::io(format!("the answer is cut off after {} bytes", body.len()).into()));
+    }
+    *response.body_mut() = SdkBody::from(body);
+    Ok(response)
+}
+
+/// Whether a document's outermost element isn't closed.
+fn is_half_xml(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    let after_declaration = match text.strip_prefix("<?xml") {
+        Some(rest) => rest.split_once("?>").map_or("", |(_, rest)| rest).trim_start(),
+        None => text,
+    };
+    if text.is_empty() {
+        return false;
+    }
+    let Some(root) = after_declaration.strip_prefix('<') else { return true };
+    let name: &str = root.split(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).next().unwrap_or_default();
+    let is_empty_element = root.ends_with("/>") && !root.contains('<');
+    let is_closed = root.strip_suffix('>').map(str::trim_end).and_then(|rest| rest.strip_suffix(name));
+    !is_empty_element && !is_closed.is_some_and(|rest| rest.ends_with("</"))
+}
+
+/// Whether a document ends too early.
+fn is_half_json(body: &[u8]) -> bool {
+    let is_blank = body.iter().all(u8::is_ascii_whitespace);
+    !is_blank && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err_and(|error| error.is_eof())
 }
 
 fn is_allowed(url: &str, origin: Option<&str>) -> bool {
@@ -173,6 +229,33 @@ fn trust_store(path: &Path) -> Result<TrustStore, CaBundleError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Without it, half a list would be taken for all of it, and what stands in its other half be made again; or a whole answer be
+    /// asked for for ever.
+    #[test]
+    fn answers_that_end_in_the_middle_are_told_from_whole_ones() {
+        let whole = [
+            "<?xml version=\"1.0\"?>\n<DescribeStacksResponse xmlns=\"x\"><A/>\n</DescribeStacksResponse >\n",
+            "<A></A>",
+            "<A/>",
+            "<A b=\"c\" />",
+            "",
+        ];
+        for text in whole {
+            assert!(!is_half_xml(text.as_bytes()), "{text}");
+        }
+        let document = "<?xml version=\"1.0\"?><Root xmlns=\"x\"><Member><Name>a</Name></Member></Root>";
+        for end in 1..document.len() {
+            assert!(is_half_xml(&document.as_bytes()[..end]), "{}", &document[..end]);
+        }
+        let document = r#"{"SecretList": [{"Name": "a", "Tags": []}], "Next": null}"#;
+        for end in 1..document.len() {
+            assert!(is_half_json(&document.as_bytes()[..end]), "{}", &document[..end]);
+        }
+        for text in ["", " ", "{}", document, "null", "no JSON at all"] {
+            assert!(!is_half_json(text.as_bytes()), "{text}");
+        }
+    }
 
     /// Without it, whoever can edit a function could make this program fetch any address, such as the instance's credentials.
     #[test]

@@ -37,8 +37,18 @@ const CAPABILITIES: [cloudformation::Capability; 3] = [
     cloudformation::Capability::CapabilityAutoExpand,
 ];
 
-/// How long one upload of at most 50 MB may take.
-const UPLOAD_TIMEOUT: Duration = Duration::from_mins(15);
+/// How long an upload may take besides its way.
+const UPLOAD_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How many bytes a second an upload makes at least.
+const UPLOAD_RATE: usize = 64 * 1024;
+
+/// How long one upload of so many bytes may take. The time to wait for an answer counts from the first byte sent.
+fn upload_timeouts(bytes: usize) -> TimeoutConfig {
+    let way = Duration::from_secs(u64::try_from(bytes / UPLOAD_RATE).unwrap_or(u64::MAX));
+    let all = UPLOAD_TIMEOUT.saturating_add(way);
+    TimeoutConfig::builder().read_timeout(all).operation_attempt_timeout(all).build()
+}
 
 /// Writes to one target. Only a connection that was made for writing gives one out.
 #[derive(Debug, Clone)]
@@ -56,6 +66,11 @@ impl Writer {
     pub fn reader(&self) -> &Reader {
         &self.reader
     }
+}
+
+/// What marks a request, so that AWS knows it again where its answer was lost and it comes a second time.
+fn token() -> String {
+    uuid::Uuid::new_v4().to_string()
 }
 
 fn done(answer: &impl RequestId) -> Done {
@@ -87,6 +102,7 @@ impl Execute for Writer {
             .application_id(&request.application)
             .set_semantic_version(request.version)
             .stack_name(request.stack)
+            .client_token(token())
             .set_capabilities(Some(request.capabilities));
         for (name, value) in &request.parameters {
             call = call
@@ -112,7 +128,8 @@ impl Execute for Writer {
             .cloudformation
             .create_change_set()
             .stack_name(&stack.id)
-            .change_set_name(format!("rotator-{}", uuid::Uuid::new_v4()))
+            .change_set_name(format!("rotator-{}", token()))
+            .client_token(token())
             .change_set_type(cloudformation::ChangeSetType::Update)
             .use_previous_template(true)
             .set_capabilities(Some(capabilities(stack)));
@@ -162,7 +179,8 @@ impl Execute for Writer {
     }
 
     async fn execute_change_set(&self, change_set: &str) -> Answer<Done> {
-        let answer = self.inner.cloudformation.execute_change_set().change_set_name(change_set).send().await;
+        let call = self.inner.cloudformation.execute_change_set().change_set_name(change_set);
+        let answer = call.client_request_token(token()).send().await;
         answer.map(|answer| done(&answer)).map_err(failed("cloudformation:ExecuteChangeSet", change_set))
     }
 
@@ -211,7 +229,8 @@ impl Execute for Writer {
     }
 
     async fn delete_stack(&self, stack: &str) -> Answer<Done> {
-        let answer = self.inner.cloudformation.delete_stack().stack_name(stack).send().await;
+        let call = self.inner.cloudformation.delete_stack().stack_name(stack);
+        let answer = call.client_request_token(token()).send().await;
         answer.map(|answer| done(&answer)).map_err(failed("cloudformation:DeleteStack", stack))
     }
 
@@ -269,13 +288,17 @@ impl Execute for Writer {
             .function_name(function)
             .set_revision_id(revision_id.map(str::to_owned))
             .set_architectures(architecture.map(|name| vec![lambda::Architecture::from(name)]));
+        let patient = upload_timeouts(match &code {
+            // As it is sent: in base64.
+            CodeUpload::Zip(bytes) => bytes.len().div_ceil(3) * 4,
+            CodeUpload::S3 { .. } => 0,
+        });
         let call = match code {
             CodeUpload::Zip(bytes) => call.zip_file(Blob::new(bytes)),
             CodeUpload::S3 { bucket, key, object_version } => {
                 call.s3_bucket(bucket).s3_key(key).set_s3_object_version(object_version)
             }
         };
-        let patient = TimeoutConfig::builder().operation_attempt_timeout(UPLOAD_TIMEOUT).build();
         let call = call.customize().config_override(aws_sdk_lambda::Config::builder().timeout_config(patient));
         let answer = call.send().await.map_err(failed("lambda:UpdateFunctionCode", function))?;
         Ok(Updated { request_id: done(&answer).request_id, revision_id: answer.revision_id })

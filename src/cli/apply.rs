@@ -286,12 +286,14 @@ async fn approved(
             output::show(&render(&one.plan, mode, detail(global, common.compact)))?;
         }
     }
-    if let Some(printed) = failed {
+    if let Some(printed) = &failed
+        && prepared.is_empty()
+    {
         output::say("Nothing was changed.");
-        return Err(printed);
+        return Err(Printed(printed.0));
     }
     policy::refuse(&prepared)?;
-    let errors = prepared.iter().any(|one| one.plan.has_errors());
+    let errors = failed.is_some() || prepared.iter().any(|one| one.plan.has_errors());
     let due: Vec<&Prepared> = prepared.iter().filter(|one| one.plan.runnable().next().is_some()).collect();
     if due.is_empty() {
         return Ok(if errors { exit::ERROR } else { exit::OK });
@@ -311,7 +313,11 @@ async fn approved(
         output::say("Cancelled; nothing was changed.");
         return Ok(exit::ERROR);
     }
-    perform(global, session, &due, errors, options, wishes).await
+    let code = perform(global, session, &due, errors, options, wishes).await?;
+    if failed.is_some() {
+        output::say("Not every target could be read (the first message says why); the report is about the others.");
+    }
+    Ok(code)
 }
 
 /// Runs what was shown and approved.

@@ -167,7 +167,8 @@ impl Session {
             }
             for one in &prepared {
                 if let Err(printed) = self.rest(one, began, limit).await {
-                    return (prepared, Some(printed));
+                    // What was read is of the past by now.
+                    return (Vec::new(), Some(printed));
                 }
             }
         }
@@ -192,7 +193,8 @@ impl Session {
         Ok(())
     }
 
-    /// Reads AWS for each selected target, and compares. A target that can't be read doesn't keep others from being shown.
+    /// Reads AWS for each selected target, and compares. A target that can't be read doesn't keep others from being shown, nor
+    /// from being applied.
     pub async fn prepare(&self, purpose: Purpose) -> (Vec<Prepared>, Option<Printed>) {
         let matched = Mutex::new(BTreeSet::new());
         let deployed = self.deployed_names();

@@ -18,14 +18,15 @@ pub enum Unread {
         action: String,
         /// The resource's ARN or name, or `*`.
         resource: String,
+        /// AWS's error code, where there is one.
+        code: Option<String>,
         /// AWS's own words.
         message: String,
     },
     /// AWS answered with another error.
     Failed {
-        /// The IAM action of the call, such as `lambda:GetFunction`; `None` where it isn't one call that failed.
-        #[serde(default)]
-        action: Option<String>,
+        /// What was asked; `None` where the answer was good, and what it says isn't.
+        call: Option<Asked>,
         /// AWS's error code, where there is one.
         code: Option<String>,
         /// AWS's own words, or the transport's.
@@ -33,6 +34,15 @@ pub enum Unread {
         /// AWS's request id, where there is one.
         request_id: Option<String>,
     },
+}
+
+/// A call that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The IAM action, such as `lambda:GetPolicy`.
+    pub action: String,
+    /// What it was called on: a name or an ARN, `*` for lists.
+    pub resource: String,
 }
 
 /// A reading: there, not there, or not readable.

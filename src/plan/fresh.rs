@@ -363,8 +363,12 @@ mod tests {
         let mut live = crate::plan::fixtures::orphaned();
         let saved = prune(&live);
         assert!(saved.changes.iter().any(|change| is_orphan(&change.address)), "{saved:?}");
-        let denied =
-            crate::model::live::Unread::Denied { action: "a".into(), resource: "*".into(), message: "m".into() };
+        let denied = crate::model::live::Unread::Denied {
+            action: "a".into(),
+            resource: "*".into(),
+            code: None,
+            message: "m".into(),
+        };
         live.orphan_secrets = Err(denied);
         let stale = confirm(&saved, &prune(&live)).expect_err("nobody knows what is left");
         assert!(stale.iter().any(|one| one.kind == StaleKind::Problem(ProblemKind::PruningRefused)), "{stale:?}");

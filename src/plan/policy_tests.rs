@@ -137,7 +137,7 @@ fn a_secret_that_does_not_rotate_keeps_no_rule_of_age() {
 fn what_cannot_be_known_is_no_pass() {
     let mut world = World::new();
     world.secret().rotation = Rotation::default();
-    let unread = Unread::Failed { action: None, code: None, message: "try later".into(), request_id: None };
+    let unread = Unread::Failed { call: None, code: None, message: "try later".into(), request_id: None };
     world.live.secrets.insert("s".to_owned(), Reading::Unread(unread.clone()));
     assert_eq!(
         world.breaches(&rule(&[Demand::Enabled, Demand::MaxAge(9)])),
@@ -343,7 +343,7 @@ fn a_function_is_meant_by_all_that_rotates_with_it() {
     world.live.orphan_secrets = Ok(Vec::new());
     world.live.listed = Some(Ok(vec![ListedSecret { function_arn: Some(arn("f")), ..listed("prod/a", true, 30) }]));
     assert_eq!(world.breaches(&forbid), breach);
-    let unread = Unread::Failed { action: None, code: None, message: "try later".into(), request_id: None };
+    let unread = Unread::Failed { call: None, code: None, message: "try later".into(), request_id: None };
     world.live.listed = Some(Err(unread.clone()));
     assert_eq!(world.breaches(&forbid), [("policy.r".to_owned(), Breach::Unlisted { unread })]);
 }

@@ -54,14 +54,15 @@ pub fn render(severity: Severity, words: &Words, about: &str) -> String {
 /// Why something could not be read.
 pub fn unread_words(unread: &Unread) -> String {
     match unread {
-        Unread::Denied { action, resource, .. } => {
-            format!("access denied; `{}` on `{}` is missing", safe(action), safe(resource))
+        Unread::Denied { action, resource, code, message } => {
+            // AWS's words say who was refused and by which policy: a right that is there may be taken away again elsewhere.
+            let code = code.as_ref().map(|code| format!("{}: ", safe(code))).unwrap_or_default();
+            format!("access denied; `{}` on `{}` is missing ({code}{})", safe(action), safe(resource), safe(message))
         }
-        Unread::Failed { action, code, message, request_id } => {
-            let mut text = String::new();
-            for word in action.iter().chain(code) {
-                let _ = write!(text, "{}: ", safe(word));
-            }
+        Unread::Failed { call, code, message, request_id } => {
+            let call = call.as_ref().map(|call| format!("{} on `{}`: ", safe(&call.action), safe(&call.resource)));
+            let mut text = call.unwrap_or_default();
+            text.push_str(&code.as_ref().map(|code| format!("{}: ", safe(code))).unwrap_or_default());
             text.push_str(&safe(message));
             if let Some(id) = request_id {
                 let _ = write!(text, " (request {})", safe(id));

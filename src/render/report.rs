@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::apply::{Failure, NotFinished, Outcome, Report};
+use crate::apply::{Failure, LeftBehind, NotFinished, Outcome, Report};
 use crate::aws::AwsError;
 use crate::model::Address;
 use crate::plan::{Severity, Step, StepKind};
 
 use super::plan::value;
-use super::{ADD, BOLD, DESTROY, DIM, ERROR, WARNING, count, paint, safe};
+use super::{ADD, BOLD, DESTROY, DIM, ERROR, WARNING, count, paint, safe, some_of};
 
 /// How a resource fared, all its steps together; the worst word wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,18 +34,30 @@ pub enum Fate {
 /// `left_out` counts the resources whose changes a foreseen error kept from being tried.
 pub fn report(report: &Report, left_out: usize, region: &str) -> String {
     let mut out = String::new();
-    for (step, outcome) in report.steps.iter().zip(&report.outcomes) {
+    for (index, (step, outcome)) in report.steps.iter().zip(&report.outcomes).enumerate() {
         let address = safe(&step.address.to_string()).into_owned();
         match outcome {
             Outcome::Failed(failure) => {
+                // What went wrong in the same way everywhere is said once.
+                let alike =
+                    |other: &usize| are_alike((step, outcome), (&report.steps[*other], &report.outcomes[*other]));
+                if (0..index).any(|earlier| alike(&earlier)) {
+                    continue;
+                }
+                let all =
+                    (index..report.steps.len()).filter(alike).map(|other| report.steps[other].address.to_string());
+                let all: Vec<String> = all.collect();
                 let (summary, rest) = failure_words(failure);
                 let _ = writeln!(
                     out,
                     "{} {}",
                     paint(ERROR, "failed:"),
-                    paint(BOLD, &format!("{address}: {}", doing(step.kind)))
+                    paint(BOLD, &format!("{}: {}", some_of(all.iter().map(String::as_str), 5), doing(step.kind)))
                 );
                 let _ = writeln!(out, "  {summary}");
+                if all.len() > 1 {
+                    let _ = writeln!(out, "  and the same of the other {}", all.len() - 1);
+                }
                 for line in rest {
                     let _ = writeln!(out, "  {} {line}", paint(DIM, "hint:"));
                 }
@@ -69,6 +81,18 @@ pub fn report(report: &Report, left_out: usize, region: &str) -> String {
     requests(&mut out, report);
     summary(&mut out, report, left_out);
     out
+}
+
+/// Whether two steps were refused in the same words, each for its own resource.
+fn are_alike((step, outcome): (&Step, &Outcome), (other_step, other): (&Step, &Outcome)) -> bool {
+    if std::ptr::eq(step, other_step) {
+        return true;
+    }
+    let (Outcome::Failed(Failure::Aws(one)), Outcome::Failed(Failure::Aws(other))) = (outcome, other) else {
+        return false;
+    };
+    let words = |error: &AwsError| (error.kind, error.action, error.code.clone(), error.message.clone());
+    step.kind == other_step.kind && words(one) == words(other)
 }
 
 /// How each resource fared.
@@ -209,28 +233,32 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
     let plain = |text: String| (text, Vec::new());
     match failure {
         Failure::Aws(error) => aws_words(error),
-        Failure::ChangeSet { reason } => plain(format!("AWS couldn't make the change set: {}", safe(reason))),
-        Failure::WouldReplace { resource, action } => (
-            format!(
-                "the change set would {action} the function {}, which the plan didn't show; it was deleted and nothing changed",
-                safe(resource)
-            ),
-            vec![
+        Failure::ChangeSet { reason, left } => {
+            let mut hints = Vec::new();
+            let rest = left.as_ref().map(|left| format!("; {}", left_behind(left, &mut hints))).unwrap_or_default();
+            (format!("AWS couldn't make the change set: {}{rest}", safe(reason)), hints)
+        }
+        Failure::WouldReplace { resource, action, left } => {
+            let mut hints = vec![
                 "plan again; if the template really asks for it, deploy a second function and move the secrets first"
                     .to_owned(),
-            ],
-        ),
-        Failure::OtherStack { planned, made } => (
-            format!(
-                "the change set was made for the stack {} instead of {}; it was deleted and nothing changed",
-                safe(made),
-                safe(planned)
-            ),
-            vec![
+            ];
+            let rest = discarded(left.as_deref(), &mut hints);
+            let resource = safe(resource);
+            (
+                format!("the change set would {action} the function {resource}, which the plan didn't show; {rest}"),
+                hints,
+            )
+        }
+        Failure::OtherStack { planned, made, left } => {
+            let mut hints = vec![
                 "the repository updates only stacks with its present prefix; deploy a second function, move the secrets, and delete the old stack"
                     .to_owned(),
-            ],
-        ),
+            ];
+            let rest = discarded(left.as_deref(), &mut hints);
+            let (planned, made) = (safe(planned), safe(made));
+            (format!("the change set was made for the stack {made} instead of {planned}; {rest}"), hints)
+        }
         Failure::Stack { stack, status, reason } => {
             let why = reason.as_ref().map(|reason| format!(": {}", safe(reason))).unwrap_or_default();
             plain(format!("the stack {} ended in {}{why}", safe(stack), safe(status)))
@@ -288,8 +316,9 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
             safe(live),
             safe(sent)
         )),
-        Failure::KeepsChanging { function } => {
-            plain(format!("somebody else keeps changing the function {}", safe(function)))
+        Failure::KeepsChanging { function, last } => {
+            let last = last.as_ref().map(|error| format!("; at last, {}", aws_words(error).0)).unwrap_or_default();
+            plain(format!("somebody else keeps changing the function {}{last}", safe(function)))
         }
         Failure::UnknownState { what, state } => (
             format!("{} is in a state that this rotator doesn't know: `{}`", safe(what), safe(state)),
@@ -301,6 +330,22 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
         ),
         Failure::Internal(what) => plain(format!("{what}; this is a bug in rotator")),
     }
+}
+
+/// What became of a change set that wasn't run.
+fn discarded(left: Option<&LeftBehind>, hints: &mut Vec<String>) -> String {
+    match left {
+        None => "it was deleted and nothing changed".to_owned(),
+        Some(left) => format!("nothing changed, but {}", left_behind(left, hints)),
+    }
+}
+
+fn left_behind(left: &LeftBehind, hints: &mut Vec<String>) -> String {
+    let set = safe(&left.change_set);
+    hints.push(format!(
+        "the next apply replaces it; to delete it by hand:\n    aws cloudformation delete-change-set --change-set-name '{set}'"
+    ));
+    format!("the change set couldn't be deleted: {}", aws_words(&left.error).0)
 }
 
 /// An error of AWS in words, and what to do.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::plan::{Detail, Mode, plan as plan_text};
 use super::report::{left_out, report};
-use crate::apply::{Failure, NotFinished, Outcome, Report};
+use crate::apply::{Failure, LeftBehind, NotFinished, Outcome, Report};
 use crate::aws::{AwsError, ErrorKind};
-use crate::model::live::Unread;
+use crate::model::live::{Asked, Unread};
 use crate::model::policy::AtMost;
 use crate::model::{Address, Kind, Place, RotationRules, Schedule};
 use crate::plan::limits::{Exceeded, Limited};
@@ -55,10 +55,11 @@ impl Texts {
             Unread::Denied {
                 action: self.of("secretsmanager:ListSecrets"),
                 resource: self.of("*"),
+                code: Some(self.of("AccessDeniedException")),
                 message: self.of("no"),
             },
             Unread::Failed {
-                action: Some(self.of("lambda:GetFunction")),
+                call: Some(Asked { action: self.of("lambda:GetPolicy"), resource: self.of("f") }),
                 code: Some(self.of("InternalFailure")),
                 message: self.of("try later"),
                 request_id: Some(self.of("request-1")),
@@ -412,11 +413,13 @@ fn outcomes(t: Texts) -> Vec<(StepKind, Outcome)> {
         message: t.of("not authorized"),
         request_id: Some(t.of("request-2")),
     };
+    let left = LeftBehind { change_set: t.of("arn:change-set"), error: aws.clone() };
     let failures = vec![
         Failure::Aws(aws),
-        Failure::ChangeSet { reason: t.of("no such parameter") },
-        Failure::WouldReplace { resource: t.of("f"), action: "replace".to_owned() },
-        Failure::OtherStack { planned: t.of("arn:old"), made: t.of("arn:new") },
+        Failure::ChangeSet { reason: t.of("no such parameter"), left: None },
+        Failure::WouldReplace { resource: t.of("f"), action: "replace".to_owned(), left: None },
+        Failure::OtherStack { planned: t.of("arn:old"), made: t.of("arn:new"), left: None },
+        Failure::OtherStack { planned: t.of("arn:old"), made: t.of("arn:new"), left: Some(Box::new(left)) },
         Failure::Stack { stack: t.of("arn:stack"), status: t.of("ROLLBACK_COMPLETE"), reason: Some(t.of("Role: no")) },
         Failure::Function { function: t.of("f"), state: t.of("State Failed"), reason: None },
         Failure::FunctionMissing { function: t.of("f") },
@@ -434,7 +437,7 @@ fn outcomes(t: Texts) -> Vec<(StepKind, Outcome)> {
         Failure::StillUsed { secret: t.of("s") },
         Failure::UnreadableEnvironment { code: t.of("AccessDeniedException") },
         Failure::CodeDiffers { sent: t.of("aaa"), live: t.of("bbb") },
-        Failure::KeepsChanging { function: t.of("f") },
+        Failure::KeepsChanging { function: t.of("f"), last: None },
         Failure::TimedOut {
             what: "the stack".to_owned(),
             after: Duration::from_secs(3725),

@@ -178,7 +178,8 @@ async fn a_failed_change_set_is_cleared_away() {
         }
         let fake = Fake::new(state);
         let report = Run::new(desired(), empty_live()).on(&fake).await;
-        assert_eq!(*failure(&report), Failure::ChangeSet { reason: "no such parameter".to_owned() });
+        let Failure::ChangeSet { reason, left } = failure(&report) else { panic!("{report:?}") };
+        assert_eq!((reason.as_str(), left.is_some()), ("no such parameter", refuse_clean_up));
         let expected: &[&str] = &["create_change_set f", "delete_change_set f", "delete_stack stack:f"];
         assert_eq!(fake.calls(), expected[..if refuse_clean_up { 2 } else { 3 }]);
         assert!(kinds(&report)[1..].iter().all(|(_, word)| *word == "not attempted"));
@@ -213,6 +214,20 @@ async fn a_change_set_for_another_stack_is_refused() {
     let report = run.on(&fake).await;
     assert!(matches!(failure(&report), Failure::OtherStack { made, .. } if made == "stack:f"));
     assert_eq!(fake.calls(), ["create_change_set f", "delete_change_set f", "delete_stack stack:f"]);
+}
+
+/// Without it a change set that is discarded while AWS still makes it would stay, and the report say that it was deleted.
+#[tokio::test(start_paused = true)]
+async fn a_change_set_that_is_being_made_is_discarded_once_it_is() {
+    for (refusals, left) in [(vec![ErrorKind::Conflict, ErrorKind::Conflict], false), (vec![ErrorKind::Other], true)] {
+        let (run, mut state) = parameter_update();
+        state.stack_id = None;
+        state.refusals.insert("delete_change_set", VecDeque::from(refusals));
+        let fake = Fake::new(state);
+        let report = run.on(&fake).await;
+        assert!(matches!(failure(&report), Failure::OtherStack { left: found, .. } if found.is_some() == left));
+        assert_eq!(fake.calls().last().is_some_and(|call| call == "delete_stack stack:f"), !left);
+    }
 }
 
 /// Without it a rolled-back stack would be reported as done, or without what went wrong; so would a change set that somebody
@@ -306,6 +321,23 @@ async fn a_failure_stops_only_what_depends_on_it() {
     assert!(because.map(Some).all(|because| because == failed), "each says what it waited for");
 }
 
+/// Without it a pipeline whose token has ended would try, and report, each of hundreds of steps.
+#[tokio::test(start_paused = true)]
+async fn without_credentials_nothing_more_is_begun() {
+    let (mut run, mut state) = two_branches();
+    run.options.parallelism = 1;
+    state.refusals.insert("update_configuration", VecDeque::from([ErrorKind::ExpiredCredentials]));
+    let report = run.on(&Fake::new(state)).await;
+    let failed = report.outcomes.iter().position(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let left: Vec<&Outcome> = report
+        .outcomes
+        .iter()
+        .filter(|outcome| !matches!(outcome, Outcome::Applied { .. } | Outcome::Failed(_)))
+        .collect();
+    assert!(left.len() > 6, "the other branch isn't begun either: {report:?}");
+    assert!(left.iter().all(|outcome| **outcome == Outcome::NotAttempted { because: failed }), "{report:?}");
+}
+
 /// Without it an apply would wipe the variables of others, or overwrite what somebody wrote a moment ago.
 #[tokio::test(start_paused = true)]
 async fn an_environment_is_merged_with_what_others_write() {
@@ -324,7 +356,7 @@ async fn an_environment_is_merged_with_what_others_write() {
     let (run, mut state) = drifted();
     state.rivals = u32::MAX;
     let report = run.on(&Fake::new(state)).await;
-    assert_eq!(*failure(&report), Failure::KeepsChanging { function: "f".to_owned() });
+    assert!(matches!(failure(&report), Failure::KeepsChanging { function, last: Some(_) } if function == "f"));
 }
 
 /// Without it a function whose last edit failed could never be mended.

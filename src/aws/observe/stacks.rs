@@ -104,7 +104,7 @@ fn choose(stacks: &[LiveStack], deployment: &Deployment) -> Reading<LiveStack> {
                 "the stack `{}` exists and comes from {origin}, not from `{}`",
                 stack.name, deployment.application.id
             );
-            Reading::Unread(Unread::Failed { action: None, code: None, message, request_id: None })
+            Reading::Unread(Unread::Failed { call: None, code: None, message, request_id: None })
         }
     }
 }

@@ -391,6 +391,14 @@ impl Differ<'_> {
     ) -> StackOutcome {
         // A function of this name that goes with the stack in the way makes room; any other stands in the way itself.
         let goes = replaces.and_then(|(stack, _)| stack.function.as_ref()) == Some(&function.name);
+        if let Reading::Unread(unread) = &live.configuration
+            && !goes
+        {
+            // Nobody knows whether there is one: what can't be read isn't absent.
+            let kind = ProblemKind::Unread { what: "configuration".into(), unread: unread.clone() };
+            self.problem(address, &function.name, Severity::Error, kind);
+            return StackOutcome::Blocked;
+        }
         if live.configuration.found().is_some() && !goes {
             self.problem(address, &function.name, Severity::Error, ProblemKind::NameTaken);
             return StackOutcome::Blocked;

@@ -333,7 +333,7 @@ fn orphans_are_notes_until_pruned() {
     assert_eq!(errors(&plan), [ProblemKind::StillUsed { secrets: vec!["somebody's".to_owned()] }]);
     let mut unlisted = orphaned();
     unlisted.orphan_secrets =
-        Err(Unread::Failed { action: None, code: None, message: "no".to_owned(), request_id: None });
+        Err(Unread::Failed { call: None, code: None, message: "no".to_owned(), request_id: None });
     unlisted.orphan_stacks[0].rotating = None;
     assert_eq!(errors(&diff(&desired(), &unlisted, PRUNE)), [ProblemKind::PruningRefused, ProblemKind::UseUnknown]);
 }
@@ -562,6 +562,17 @@ fn a_function_outside_its_stack_is_not_ours() {
     live_function(&mut live).stack = Reading::Found(LiveStack { function: None, ..stack() });
     let plan = diff(&desired(), &live, CONVERGE);
     assert_eq!((errors(&plan), plan.changes.len()), (vec![ProblemKind::NameTaken], 0));
+}
+
+/// Without it a call that fails would pass for a function that isn't there, and a second one be deployed beside it.
+#[test]
+fn a_function_that_cannot_be_read_is_not_deployed() {
+    let mut live = empty_live();
+    let unread = Unread::Failed { call: None, code: None, message: "no answer".to_owned(), request_id: None };
+    live_function(&mut live).configuration = Reading::Unread(unread.clone());
+    let plan = diff(&desired(), &live, CONVERGE);
+    assert_eq!(errors(&plan)[0], ProblemKind::Unread { what: "configuration".into(), unread });
+    assert!(plan.runnable().next().is_none(), "{plan:?}");
 }
 
 /// Without it the first apply would succeed and the second plan fail.

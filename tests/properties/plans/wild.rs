@@ -38,7 +38,7 @@ pub fn world() -> impl Strategy<Value = World> {
 }
 
 fn denied() -> Unread {
-    Unread::Denied { action: "service:Read".into(), resource: "*".into(), message: "no".into() }
+    Unread::Denied { action: "service:Read".into(), resource: "*".into(), code: None, message: "no".into() }
 }
 
 impl World {
