@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::cover::cover;
 use crate::model::live::{Reading, Unread};
 
 /// The one sentence that decides anything. `RotateSecret` answers `AccessDeniedException` both where the caller may not rotate and
@@ -70,7 +71,7 @@ pub struct AwsError {
 impl AwsError {
     /// A failure that no AWS error code describes.
     pub fn other(kind: ErrorKind, action: &'static str, resource: &str, message: &str) -> Self {
-        Self { kind, action, resource: resource.to_owned(), code: None, message: clean(message), request_id: None }
+        Self { kind, action, resource: resource.to_owned(), code: None, message: words(message), request_id: None }
     }
 
     /// What to do about it, one hint a line, where that is known.
@@ -144,28 +145,28 @@ where
 {
     if let Some(refused) = find::<AssumeRoleError>(error).filter(|_| action != ASSUME_ROLE) {
         // The call itself never left: its credentials come from a role that could not be assumed.
-        let code = refused.meta().code().map(clean);
+        let code = refused.meta().code().map(words);
         let kind = code.as_deref().map_or(ErrorKind::Other, |code| kind_of(ASSUME_ROLE, code, ""));
-        let message = refused.meta().message().map_or_else(|| chain(error), clean);
+        let message = refused.meta().message().map_or_else(|| chain(error), words);
         return AwsError { kind, action: ASSUME_ROLE, resource: "*".to_owned(), code, message, request_id: None };
     }
     if let Some(missing) = find::<CredentialsError>(error) {
         let (kind, message) = match missing {
             CredentialsError::CredentialsNotLoaded(_) => (ErrorKind::NoCredentials, NO_CREDENTIALS.to_owned()),
             _ if find::<ConnectorError>(missing).is_some() => (ErrorKind::Transport, chain(missing)),
-            _ => (ErrorKind::NoCredentials, chain(missing)),
+            _ => (ErrorKind::NoCredentials, without_stderr(chain(missing))),
         };
         return AwsError::other(kind, action, resource, &message);
     }
-    let request_id = error.request_id().map(clean);
+    let request_id = error.request_id().map(words);
     let (code, message) = match error {
         SdkError::ServiceError(service) => {
             let meta = service.err().meta();
             let status = service.raw().status().as_u16();
-            (meta.code().map(clean), meta.message().map_or_else(|| format!("HTTP status {status}"), clean))
+            (meta.code().map(words), meta.message().map_or_else(|| format!("HTTP status {status}"), words))
         }
         // The outermost words, "dispatch failure" and the like, tell nothing to people.
-        _ => (None, error.source().map_or_else(|| clean(&error.to_string()), chain)),
+        _ => (None, error.source().map_or_else(|| words(&error.to_string()), chain)),
     };
     let kind = match (&code, error) {
         (Some(code), _) => kind_of(action, code, &message),
@@ -264,6 +265,15 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
+/// The SDK quotes what a credential process wrote to stderr: whatever that is, it is no message of ours.
+fn without_stderr(mut message: String) -> String {
+    if let Some(at) = message.find("Stderr:") {
+        message.truncate(at);
+        message.push_str("What it wrote to stderr isn't repeated here");
+    }
+    message
+}
+
 /// The words of a chain of causes, outermost first, each said once.
 fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
@@ -275,7 +285,12 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
         }
         next = error.source();
     }
-    clean(&words.join(": "))
+    self::words(&words.join(": "))
+}
+
+/// AWS's words, or a client's: fit for a terminal, and without the private values that they may repeat.
+pub(super) fn words(text: &str) -> String {
+    clean(&cover(text))
 }
 
 /// Text from outside, fit for a terminal: one line, bounded, without control characters.
