@@ -9,5 +9,6 @@ mod policy;
 mod quickstart;
 mod review;
 mod saved;
+mod secrecy;
 mod support;
 mod upgrade;
