@@ -5,6 +5,7 @@ mod failures;
 mod fleet;
 mod guide;
 mod peers;
+mod permissions;
 mod policy;
 mod quickstart;
 mod review;
