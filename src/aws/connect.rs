@@ -82,6 +82,9 @@ pub enum ConnectError {
     /// The endpoint isn't a URL.
     #[error("the endpoint `{0}` is not a URL: it starts with `https://` or `http://`")]
     Endpoint(String),
+    /// The endpoint has a user or a password in it, which no call would use, and which messages and plan files would show.
+    #[error("the endpoint's address has a user or a password in it, which isn't used")]
+    EndpointUser,
     /// `AWS_CA_BUNDLE` can't be used.
     #[error(transparent)]
     CaBundle(#[from] CaBundleError),
@@ -104,7 +107,9 @@ impl ConnectError {
     /// What to do about it, one hint a line.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::Endpoint(_) => vec!["it comes from `--endpoint-url`, `AWS_ENDPOINT_URL` or the profile".to_owned()],
+            Self::Endpoint(_) | Self::EndpointUser => {
+                vec!["it comes from `--endpoint-url`, `AWS_ENDPOINT_URL` or the profile".to_owned()]
+            }
             Self::NoRegion { profile } => {
                 let mut hints = vec!["state `region` in the target, or set `AWS_REGION`".to_owned()];
                 hints.extend(
@@ -255,8 +260,10 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
     };
     let from_environment = || settings.sandbox.is_none().then(|| env::read(env::AWS_ENDPOINT_URL)).flatten();
     let endpoint = base.endpoint_url().map(str::to_owned).or_else(from_environment);
-    if let Some(url) = endpoint.filter(|url| !is_url(url)) {
-        return Err(ConnectError::Endpoint(clean(&url)));
+    match endpoint {
+        Some(url) if url.contains('@') => return Err(ConnectError::EndpointUser),
+        Some(url) if !is_url(&url) => return Err(ConnectError::Endpoint(clean(&url))),
+        _ => {}
     }
     let config = match role {
         None => base,

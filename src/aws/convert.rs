@@ -8,7 +8,8 @@ use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types as secrets;
 use aws_sdk_serverlessrepo::types as repository;
 
-use super::error::clean;
+use super::cover;
+use super::error::{clean, words};
 use crate::model::arn::unqualified_function_arn;
 use crate::model::live::{ApplicationVersion, Configuration, LiveSecret, LiveStack, ParameterDefinition};
 use crate::model::{RotationRules, Schedule, Sensitive, Vpc};
@@ -86,10 +87,15 @@ pub(super) fn configuration(
     let update = function.last_update_status.as_ref().map_or("Successful", lambda::LastUpdateStatus::as_str);
     let reason = function.state_reason.as_deref().or(function.last_update_status_reason.as_deref());
     let default_group = format!("/aws/lambda/{name}");
+    let environment = environment(function.environment.as_ref());
+    if let Ok(variables) = &environment {
+        // Before any of AWS's words about this function is taken.
+        cover::note_live(variables);
+    }
     Configuration {
         arn: unqualified_function_arn(function.function_arn.as_deref().unwrap_or_default()).to_owned(),
         state: state.to_owned(),
-        state_reason: reason.map(clean),
+        state_reason: reason.map(words),
         last_update_status: update.to_owned(),
         runtime: function.runtime.as_ref().map(|runtime| runtime.as_str().to_owned()),
         handler: function.handler.clone().filter(|handler| !handler.is_empty()),
@@ -97,7 +103,7 @@ pub(super) fn configuration(
         layers: function.layers().iter().filter_map(|layer| layer.arn.clone()).collect(),
         timeout: whole(function.timeout),
         memory: whole(function.memory_size),
-        environment: environment(function.environment.as_ref()),
+        environment,
         vpc: function.vpc_config.as_ref().map_or_else(Vpc::default, |vpc| {
             Vpc::new(vpc.subnet_ids().iter().cloned(), vpc.security_group_ids().iter().cloned())
         }),

@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::cover::cover;
 use crate::model::live::{Asked, Reading, Unread};
 
 /// The one sentence that decides anything. `RotateSecret` answers `AccessDeniedException` both where the caller may not rotate and
@@ -81,7 +82,7 @@ pub struct AwsError {
 impl AwsError {
     /// A failure that no AWS error code describes.
     pub fn other(kind: ErrorKind, action: &'static str, resource: &str, message: &str) -> Self {
-        Self { kind, action, resource: resource.to_owned(), code: None, message: clean(message), request_id: None }
+        Self { kind, action, resource: resource.to_owned(), code: None, message: words(message), request_id: None }
     }
 
     /// What to do about it, one hint a line, where that is known.
@@ -167,33 +168,33 @@ where
 {
     if let Some(refused) = find::<AssumeRoleError>(error).filter(|_| action != ASSUME_ROLE) {
         // The call itself never left: its credentials come from a role that could not be assumed.
-        let code = refused.meta().code().map(clean);
+        let code = refused.meta().code().map(words);
         let kind = code.as_deref().map_or(ErrorKind::Other, |code| kind_of(ASSUME_ROLE, code, ""));
-        let message = refused.meta().message().map_or_else(|| chain(error), clean);
+        let message = refused.meta().message().map_or_else(|| chain(error), words);
         return AwsError { kind, action: ASSUME_ROLE, resource: "*".to_owned(), code, message, request_id: None };
     }
     if let Some(missing) = find::<CredentialsError>(error) {
         let (kind, message) = match missing {
             CredentialsError::CredentialsNotLoaded(_) => (ErrorKind::NoCredentials, NO_CREDENTIALS.to_owned()),
             _ if find::<ConnectorError>(missing).is_some() => (ErrorKind::Transport, chain(missing)),
-            _ => (ErrorKind::NoCredentials, chain(missing)),
+            _ => (ErrorKind::NoCredentials, without_stderr(chain(missing))),
         };
         return AwsError::other(kind, action, resource, &message);
     }
-    let request_id = error.request_id().map(clean);
+    let request_id = error.request_id().map(words);
     let (code, message) = match error {
         SdkError::ServiceError(service) => {
             let meta = service.err().meta();
             let status = service.raw().status().as_u16();
-            let words = || match status {
+            let said = || match status {
                 // AWS did what was asked, and said so in words that the SDK can't read.
-                200..300 => clean(&format!("the answer can't be read: {}", chain(service.err()))),
+                200..300 => words(&format!("the answer can't be read: {}", chain(service.err()))),
                 _ => format!("HTTP status {status}"),
             };
-            (meta.code().map(clean), meta.message().map_or_else(words, clean))
+            (meta.code().map(words), meta.message().map_or_else(said, words))
         }
         // The outermost words, "dispatch failure" and the like, tell nothing to people.
-        _ => (None, error.source().map_or_else(|| clean(&error.to_string()), chain)),
+        _ => (None, error.source().map_or_else(|| words(&error.to_string()), chain)),
     };
     let kind = match (&code, error) {
         (Some(code), _) => kind_of(action, code, &message),
@@ -299,6 +300,15 @@ const WRAPPERS: [&str; 4] = ["dispatch failure", "response error", "io error", "
 /// The same of the HTTP client, which adds what it was doing.
 const HTTP_CLIENT: &str = "client error (";
 
+/// The SDK quotes what a credential process wrote to stderr: whatever that is, it is no message of ours.
+fn without_stderr(mut message: String) -> String {
+    if let Some(at) = message.find("Stderr:") {
+        message.truncate(at);
+        message.push_str("What it wrote to stderr isn't repeated here");
+    }
+    message
+}
+
 /// The words of a chain of causes, outermost first, each said once.
 fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
@@ -311,7 +321,12 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
         }
         next = error.source();
     }
-    if words.is_empty() { clean(&error.to_string()) } else { clean(&words.join(": ")) }
+    if words.is_empty() { self::words(&error.to_string()) } else { self::words(&words.join(": ")) }
+}
+
+/// AWS's words, or a client's: fit for a terminal, and without the private values that they may repeat.
+pub(super) fn words(text: &str) -> String {
+    clean(&cover(text))
 }
 
 /// Text from outside, fit for a terminal: one line, bounded, without control characters.

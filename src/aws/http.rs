@@ -23,6 +23,8 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use super::cover;
+
 /// The largest package that is downloaded, in bytes: Lambda's limit for unpacked code is 250 MB.
 const MAX_DOWNLOAD: usize = 300 * 1024 * 1024;
 
@@ -92,7 +94,7 @@ impl Http {
                 .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
                 .tls_context(self.tls.clone())
                 .build();
-            SharedHttpConnector::new(connector)
+            SharedHttpConnector::new(Noting(SharedHttpConnector::new(connector)))
         };
         connectors.entry(key).or_insert_with(build).clone()
     }
@@ -128,6 +130,25 @@ impl Http {
             Some(bytes)
         };
         tokio::time::timeout(DOWNLOAD_TIMEOUT, body).await.ok()?
+    }
+}
+
+/// A connector that notes the tokens that leave the machine: whoever answers may repeat them in an error's words.
+#[derive(Debug)]
+struct Noting(SharedHttpConnector);
+
+impl HttpConnector for Noting {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if let Some(token) = request.headers().get("x-amz-security-token") {
+            cover::note("SessionToken", token);
+        }
+        let form = request.body().bytes().filter(|body| body.starts_with(b"Action=AssumeRoleWith"));
+        for (name, value) in form.into_iter().flat_map(form_urlencoded::parse) {
+            if matches!(&*name, "WebIdentityToken" | "SAMLAssertion") {
+                cover::note(&name, &value);
+            }
+        }
+        self.0.call(request)
     }
 }
 

@@ -10,6 +10,7 @@
 
 pub mod connect;
 mod convert;
+mod cover;
 pub mod error;
 pub mod execute;
 pub mod http;

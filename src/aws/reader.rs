@@ -8,7 +8,8 @@ use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 
 use super::connect::Inner;
 use super::convert;
-use super::error::{AwsError, ErrorKind, clean, failed};
+use super::cover::cover;
+use super::error::{AwsError, ErrorKind, failed, words};
 use super::execute::{PolicyState, SecretState};
 use super::pages::Pages;
 use crate::model::LogEvent;
@@ -308,7 +309,8 @@ impl Reader {
     /// The events of a log group since a moment (`FilterLogEvents`), oldest first. Of more than 5,000 the newest, as far as 50 pages
     /// lead: AWS gives them in the order of time. A group that doesn't exist has none: Lambda makes it with a function's first words.
     ///
-    /// What a function logs is its author's; it may hold anything, and is for people who asked for it.
+    /// What a function logs is its author's; it may hold anything, and is for people who asked for it. Of the values that this program
+    /// knows to be private, none is in it.
     pub async fn log(&self, group: &str, since: i64) -> Result<Vec<LogEvent>, AwsError> {
         let call = self.inner.logs.filter_log_events().log_group_name(group).start_time(since);
         let mut pages = call.into_paginator().send();
@@ -323,7 +325,7 @@ impl Reader {
             events.extend(page.events.unwrap_or_default().into_iter().map(|event| LogEvent {
                 stream: event.log_stream_name.unwrap_or_default(),
                 at: event.timestamp.unwrap_or_default(),
-                message: event.message.unwrap_or_default(),
+                message: cover(&event.message.unwrap_or_default()).into_owned(),
             }));
             if events.len() > LOG_EVENTS {
                 events.drain(..events.len() - LOG_EVENTS);
@@ -379,7 +381,7 @@ impl FirstFailure {
         if is_cause && (!is_stack || self.first.is_none()) {
             let resource = event.logical_resource_id().unwrap_or_default();
             let kind = event.resource_type().unwrap_or_default();
-            self.first = Some(clean(&format!("{resource} ({kind}): {reason}")));
+            self.first = Some(words(&format!("{resource} ({kind}): {reason}")));
         }
         is_stack && matches!(status, "CREATE_IN_PROGRESS" | "UPDATE_IN_PROGRESS" | "DELETE_IN_PROGRESS")
     }

@@ -13,7 +13,7 @@ use aws_sdk_secretsmanager::types as secrets;
 use aws_sdk_serverlessrepo::types as repository;
 
 use super::connect::Inner;
-use super::error::{AwsError, ErrorKind, clean, failed};
+use super::error::{AwsError, ErrorKind, failed, words};
 use super::execute::{
     Answer, ApplicationChangeSet, ChangeSetIds, ChangeSetView, CodeUpload, ConfigurationChange, Done, Execute,
     ListedChangeSet, PolicyState, ResourceChange, RotateAnswer, RotationProgress, SecretState, StackStatus, Updated,
@@ -164,7 +164,7 @@ impl Execute for Writer {
             view.get_or_insert_with(|| ChangeSetView {
                 id: page.change_set_id().unwrap_or(change_set).to_owned(),
                 status: page.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
-                reason: page.status_reason().map(clean),
+                reason: page.status_reason().map(words),
                 execution_status: page.execution_status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
                 changes: Vec::new(),
             })
@@ -216,7 +216,7 @@ impl Execute for Writer {
         Ok(StackStatus {
             id: found.stack_id.unwrap_or_default(),
             status: found.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
-            reason: found.stack_status_reason.as_deref().map(clean),
+            reason: found.stack_status_reason.as_deref().map(words),
         })
     }
 

@@ -248,6 +248,12 @@ async fn converge(
         let hints = ["`--json` goes with `--auto-approve`, or with a saved plan".to_owned()];
         return Err(Printed(output::fail("lines of JSON can't ask for approval", &hints)));
     }
+    // What isn't there can't be approved either; it may have been meant for a saved plan.
+    if let Some(path) = common.paths.paths.iter().find(|path| is_missing(path)) {
+        let hints =
+            ["name a manifest, a folder with a `rotator.yaml`, or a plan of `rotator plan --out FILE`".to_owned()];
+        return Err(Printed(output::fail(&format!("there is no file or folder `{}`", output::path(path)), &hints)));
+    }
     // A pipeline that can't answer is told so before AWS is read.
     if !common.auto_approve && !std::io::stdin().is_terminal() {
         let hints = ["`--auto-approve` applies without asking; `rotator plan` only shows".to_owned()];
@@ -264,6 +270,11 @@ async fn converge(
     session.notices();
     session.close().await?;
     result
+}
+
+/// Whether nothing stands at a path.
+fn is_missing(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 async fn approved(

@@ -169,6 +169,16 @@ impl Side {
         for place in places.keys() {
             let place = if snapshot.kind(place).1 { place.join("rotator.yaml") } else { place.clone() };
             if snapshot.kind(&place).0 {
+                if snapshot.leads_out(&place) {
+                    return Err(RevisionError {
+                        summary: format!(
+                            "`{}:{}` is a link that leads out of the repository",
+                            commit.shown,
+                            place.display()
+                        ),
+                        hints: vec!["copy the manifest in, or name the real one".to_owned()],
+                    });
+                }
                 roots.push((place.clone(), root.join(&place)));
             }
         }

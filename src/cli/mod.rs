@@ -161,6 +161,7 @@ struct Paths {
 
 /// Parses the program's arguments and runs the command. The answer is the exit code.
 pub fn main() -> u8 {
+    leave_no_core();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -180,6 +181,18 @@ pub fn main() -> u8 {
     runtime.shutdown_background();
     code
 }
+
+/// A crash leaves no image of the memory behind, with credentials and environment values in it: pipelines keep the files that they
+/// find in a working folder.
+#[cfg(unix)]
+fn leave_no_core() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    // Lowering one's own limit is always allowed; where it isn't known, there is nothing to lower.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
+#[cfg(not(unix))]
+fn leave_no_core() {}
 
 async fn run(cli: Cli) -> u8 {
     let global = cli.global;

@@ -66,9 +66,9 @@ pub struct Commit {
 /// Git as it may run in a repository that nobody vouches for.
 fn git(folder: &Path) -> Command {
     let mut command = Command::new("git");
-    // A hook of the user's, or a script, may have pointed Git elsewhere.
+    // A hook of the user's, or a script, may have pointed Git elsewhere; and AWS's credentials are none of its business.
     for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"GIT_") {
+        if [&b"GIT_"[..], b"AWS_"].iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix)) {
             command.env_remove(name);
         }
     }
@@ -240,6 +240,8 @@ struct State {
     /// The first failure: what was read after it can't be relied on.
     failed: Option<String>,
     submodules: Vec<PathBuf>,
+    /// Links that lead out of the repository, as far as they were met.
+    outward: HashSet<PathBuf>,
 }
 
 impl Snapshot {
@@ -256,6 +258,7 @@ impl Snapshot {
             bytes: 0,
             failed: None,
             submodules: Vec::new(),
+            outward: HashSet::new(),
         };
         Ok(Self { folder, state: Mutex::new(state) })
     }
@@ -277,6 +280,16 @@ impl Snapshot {
                 (false, false)
             }
         }
+    }
+
+    /// Whether a file can't be brought because a link on the way to it leads out of the repository.
+    pub fn leads_out(&self, place: &Path) -> bool {
+        let Ok(mut state) = self.state.lock() else { return false };
+        state.outward.clear();
+        if let Err(error) = state.fetch(self.root(), place, MAX_LINKS) {
+            state.fail(error);
+        }
+        !state.outward.is_empty()
     }
 
     /// What kept files from being brought, if anything did.
@@ -370,10 +383,18 @@ impl State {
             make_link(&target, &checked(root, place)?)?;
         }
         let behind = place.parent().unwrap_or(Path::new("")).join(&target).join(rest);
-        match lexical(&behind).filter(|_| target.is_relative() && links > 0) {
-            Some(behind) => self.fetch(root, &behind, links - 1),
-            // It leads out of the repository: whoever reads it refuses it.
-            None => Ok(()),
+        if target.is_absolute() {
+            self.outward.insert(place.to_path_buf());
+            return Ok(());
+        }
+        match lexical(&behind) {
+            Some(behind) if links > 0 => self.fetch(root, &behind, links - 1),
+            // Whoever reads it refuses it, as it refuses one that leads round in a circle.
+            Some(_) => Ok(()),
+            None => {
+                self.outward.insert(place.to_path_buf());
+                Ok(())
+            }
         }
     }
 

@@ -65,7 +65,7 @@ pub struct Arguments {
     /// Scripted failures: JSON, one rule a line
     #[arg(long, value_name = "FILE", long_help = FAULTS)]
     faults: Option<PathBuf>,
-    /// Write one JSON line a call to this file: time, service, operation, status, error code
+    /// Write one JSON line a call to this file: time, service, operation, caller, status, error code
     #[arg(long, value_name = "FILE")]
     calls: Option<PathBuf>,
     /// Make asynchronous waits shorter (below 1) or longer

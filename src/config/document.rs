@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::MAX_GATHERED;
 use super::merge::merge;
 use super::node::{Entry, Map, Node, Value};
+use super::private::{self, Private};
 use super::raw::{DefaultsFile, RootFile};
 use super::scene::{unknown_field, wrong_type};
 use super::source::{self, Fetch, Sources, Span};
@@ -134,11 +135,20 @@ impl Reader {
             {
                 if self.sources.get(file).looks_private(position.line) {
                     position.text = None;
+                    // Of a key that stands twice, one value is dropped here, and nobody could cover it later.
+                    self.sources.hide(file, position.line);
                 }
             }
         }
         self.found.extend(problems);
         node.map(|node| (file, node))
+    }
+
+    /// Covers what may be private; the answer is the names of the variables that flow into it.
+    fn cover(&self, map: &Map) -> HashSet<String> {
+        let found = Private::of(map);
+        self.sources.mask(&found.spans);
+        found.variables
     }
 
     fn root(&mut self, path: &Path) -> Option<Document> {
@@ -163,6 +173,7 @@ impl Reader {
             self.at(if matches!(node.value, Value::Null) { start } else { span }, problem);
             return None;
         };
+        self.cover(&map);
         if map.get("version").is_none()
             && map.get("project").is_none()
             && map.entries.iter().all(|entry| OF_PARTS.contains(&&*entry.key))
@@ -269,22 +280,6 @@ impl Reader {
             functions: self.entries(map, "functions"),
             secrets: self.entries(map, "secrets"),
         };
-        let mut spans = Vec::new();
-        let all = part.functions.iter().map(|entry| &entry.node).chain(&part.function_defaults);
-        for node in all {
-            for private in
-                [&["environment"][..], &["application", "parameters"]].iter().filter_map(|path| node.find(path))
-            {
-                private_spans(private, &mut spans);
-            }
-            // A misspelt key is reported with its line, which holds what it would have held.
-            for entry in node.map().into_iter().flat_map(|map| &map.entries) {
-                if entry.key != "environment" && strsim::jaro_winkler(&entry.key, "environment") > 0.85 {
-                    private_spans(&entry.node, &mut spans);
-                }
-            }
-        }
-        self.sources.mask(&spans);
         (part, targets)
     }
 
@@ -521,6 +516,9 @@ impl Reader {
             }
             return;
         };
+        let variables = self.cover(&map);
+        let targets = document.targets.iter().flatten().map(|entry| &entry.node).chain(&document.target_defaults);
+        self.sources.mask(&targets.flat_map(|target| private::used(target, &variables)).collect::<Vec<_>>());
         let (part, _) = self.sections(&mut map, document.parts.first());
         for entry in &map.entries {
             let of_root = [
@@ -573,16 +571,6 @@ impl Reader {
                 }
             }
         }
-    }
-}
-
-/// The places of values that are never shown, to be covered in excerpts.
-fn private_spans(node: &Node, spans: &mut Vec<Span>) {
-    match &node.value {
-        Value::Map(map) => map.entries.iter().for_each(|entry| private_spans(&entry.node, spans)),
-        Value::List(items) => items.iter().for_each(|item| private_spans(item, spans)),
-        Value::Null => {}
-        _ => spans.push(node.span),
     }
 }
 

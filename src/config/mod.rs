@@ -19,6 +19,7 @@ mod names;
 mod node;
 mod parse;
 mod policy;
+mod private;
 mod raw;
 mod resolve;
 mod roots;

@@ -327,13 +327,15 @@ impl Builder<'_> {
         {
             return;
         }
-        let hint = match &*tag.suffix {
-            "Ref" | "Sub" | "GetAtt" | "ImportValue" | "Join" => {
-                "a manifest is no CloudFormation template: variables are written `${name}`"
-            }
-            _ => "remove it",
+        let (summary, hint) = match &*tag.suffix {
+            "Ref" | "Sub" | "GetAtt" | "ImportValue" | "Join" => (
+                format!("the tag `{tag}` means nothing here"),
+                "a manifest is no CloudFormation template: variables are written `${name}`",
+            ),
+            // It isn't repeated: a password may begin with `!`, too.
+            _ => ("a tag means nothing here".to_owned(), "quote a text that starts with `!`, or remove the tag"),
         };
-        self.problem("unknown-tag", span, format!("the tag `{tag}` means nothing here"), hint);
+        self.problem("unknown-tag", span, summary, hint);
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Step {
@@ -394,7 +396,12 @@ impl Builder<'_> {
             let column = unquoted_variable(text).unwrap_or(0);
             let length = number(text.chars().skip(column).take_while(|c| *c != '}').count() + 1);
             span = Span { line: at, column: number(column + 1), length, ..span };
-            let variable: String = text.chars().skip(column).take(length as usize).collect();
+            // A text that only looks like a variable may be a password.
+            let variable = if source.looks_private(at as usize) {
+                "${name}".to_owned()
+            } else {
+                text.chars().skip(column).take(length as usize).collect()
+            };
             let summary = "a variable inside `{…}` or `[…]` must be quoted: YAML reads its brace as a map";
             return self.fatal("yaml-syntax", span, summary, &format!("write `\"{variable}\"`"));
         }

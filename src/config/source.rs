@@ -196,6 +196,14 @@ impl Sources {
         self.get(file).shown.parent().map(Path::to_path_buf).unwrap_or_default()
     }
 
+    /// Shows a line in no message from now on.
+    pub fn hide(&self, file: u32, line: usize) {
+        let mut files = self.files.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(source) = Arc::get_mut(&mut files[file as usize]) {
+            source.hidden.insert(u32::try_from(line).unwrap_or(u32::MAX));
+        }
+    }
+
     /// Covers environment values wherever their lines are shown.
     pub fn mask(&self, spans: &[Span]) {
         let mut files = self.files.write().unwrap_or_else(std::sync::PoisonError::into_inner);

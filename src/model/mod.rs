@@ -66,3 +66,40 @@ impl fmt::Debug for Sensitive {
         f.write_str("(sensitive)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// A trait that everything has once, and twice what has the other trait too: naming its function is then ambiguous, and doesn't
+    /// compile.
+    macro_rules! lacks {
+        ($type:ty, $forbidden:path) => {{
+            trait Once<A> {
+                fn here() {}
+            }
+            struct Twice;
+            impl<T: ?Sized> Once<()> for T {}
+            impl<T: ?Sized + $forbidden> Once<Twice> for T {}
+            <$type as Once<_>>::here()
+        }};
+    }
+
+    /// Without it, one `derive` could open every way out at once: into messages, into plan files, into panics.
+    #[test]
+    fn a_private_value_can_be_neither_printed_nor_saved() {
+        lacks!(Sensitive, fmt::Display);
+        lacks!(Sensitive, serde::Serialize);
+        lacks!(Desired, serde::Serialize);
+        lacks!(Live, serde::Serialize);
+        lacks!(live::Configuration, serde::Serialize);
+        lacks!(live::LiveStack, serde::Serialize);
+        lacks!(Deployment, serde::Serialize);
+        let value = "kept-to-itself";
+        let held = BTreeMap::from([("TOKEN", Some(Sensitive::new(value)))]);
+        let shown = format!("{held:?} {held:#?} {:?}", Result::<(), _>::Err(Sensitive::new(value)));
+        assert!(shown.contains("(sensitive)") && !shown.contains(value), "{shown}");
+    }
+}

@@ -11,6 +11,9 @@ use serde::Serialize;
 /// How many calls are kept in memory, for `GET /_sandbox/calls`.
 const KEPT: usize = 100_000;
 
+/// How much of a client's name is kept, in characters.
+pub const LONGEST_AGENT: usize = 400;
+
 /// One call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
@@ -24,6 +27,8 @@ pub struct Entry {
     pub account: String,
     /// From the signature.
     pub region: String,
+    /// What the client calls itself (`User-Agent`), by which programs are told apart; at most [`LONGEST_AGENT`] characters.
+    pub agent: String,
     /// The HTTP status; 0 where the connection was closed without an answer.
     pub status: u16,
     /// The error code; absent on success.

@@ -12,7 +12,7 @@ use axum::response::Response as HttpResponse;
 use futures::StreamExt as _;
 use tokio::net::TcpListener;
 
-use super::calls::Entry;
+use super::calls::{Entry, LONGEST_AGENT};
 use super::connection::{self, Line, Lines};
 use super::faults::{Answer, Fault, When};
 use super::service::{Call, Service, Shared};
@@ -145,7 +145,7 @@ async fn unread_fault(shared: &Shared, parts: &request::Parts) -> Option<Fault> 
     let fault = shared.faults().take_unread(service, who, contains)?;
     shared.faults().wait(&fault).await;
     if let Some(call) = call {
-        shared.calls().add(entry(call, 0, Some(ended(&fault).to_owned())));
+        shared.calls().add(entry(call, &parts.headers, 0, Some(ended(&fault).to_owned())));
     }
     Some(fault)
 }
@@ -261,12 +261,14 @@ async fn call(shared: &Arc<Shared>, request: &Incoming<'_>) -> (Reply, Fault) {
         }
         Err(Broken::Connection) => (Reply::None, 0, Some(ended(&fault).to_owned())),
     };
-    shared.calls().add(entry(call, status, error));
+    shared.calls().add(entry(call, request.headers, status, error));
     (reply, fault)
 }
 
-fn entry(call: Call, status: u16, error: Option<String>) -> Entry {
+fn entry(call: Call, headers: &HeaderMap, status: u16, error: Option<String>) -> Entry {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     Entry {
+        agent: agent.chars().take(LONGEST_AGENT).collect(),
         time: call.now.iso8601(),
         service: call.service.name(),
         operation: call.operation,

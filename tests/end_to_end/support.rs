@@ -11,6 +11,10 @@ use serde_json::Value;
 pub const ACCOUNT: &str = "123456789012";
 pub const REGION: &str = "us-east-1";
 
+/// Calls that carry a secret's value in either direction, or make one up.
+const VALUE_CALLS: [&str; 6] =
+    ["GetSecretValue", "BatchGetSecretValue", "GetRandomPassword", "PutSecretValue", "CreateSecret", "UpdateSecret"];
+
 /// What a program printed, and how it ended.
 #[derive(Debug)]
 pub struct Output {
@@ -95,6 +99,11 @@ pub fn zip_of(files: &[(&str, &str)]) -> Vec<u8> {
         zip.write_all(text.as_bytes()).expect("written");
     }
     zip.finish().expect("a whole zip").into_inner()
+}
+
+/// Whether a call was made by `rotator`, which says its name: functions and AWS's CLI don't.
+fn is_of_tool(call: &Value) -> bool {
+    call["agent"].as_str().unwrap_or_default().contains("app/rotator")
 }
 
 /// A served sandbox and a folder for manifests.
@@ -215,12 +224,31 @@ urllib.request.urlopen(request)
         output(scrubbed("python3").args(["-c", &script])).exits(0);
     }
 
-    /// The calls that the sandbox has answered: `service operation`.
-    pub fn calls(&self) -> Vec<String> {
+    /// The log of calls.
+    fn log(&self) -> Vec<Value> {
         let mut text = String::new();
         File::open(self.path("calls.jsonl")).and_then(|mut file| file.read_to_string(&mut text)).expect("a call log");
-        text.lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// The operations that `rotator` called, and those that everybody else did: functions, and AWS's CLI.
+    pub fn callers(&self) -> (Vec<String>, Vec<String>) {
+        let operation = |call: &Value| call["operation"].as_str().unwrap_or_default().to_owned();
+        let (tool, others): (Vec<Value>, Vec<Value>) = self.log().into_iter().partition(is_of_tool);
+        (tool.iter().map(operation).collect(), others.iter().map(operation).collect())
+    }
+
+    /// What `rotator` called, as IAM's actions: `service:Operation`.
+    pub fn tool_calls(&self) -> Vec<String> {
+        let word = |call: &Value, name: &str| call[name].as_str().unwrap_or_default().to_owned();
+        let action = |call: Value| format!("{}:{}", word(&call, "service"), word(&call, "operation"));
+        self.log().into_iter().filter(is_of_tool).map(action).collect()
+    }
+
+    /// The calls that the sandbox has answered: `service operation`.
+    pub fn calls(&self) -> Vec<String> {
+        self.log()
+            .iter()
             .map(|call| {
                 format!(
                     "{} {}",
@@ -237,6 +265,12 @@ impl Drop for World {
         // The polite signal, so that functions are ended too.
         let _ = Command::new("kill").arg(self.server.id().to_string()).status();
         let _ = self.server.wait();
+        // Whatever a test was about: the program never asks for a secret's value, nor sends one. A second panic would hide the first.
+        if !std::thread::panicking() {
+            let (tool, _) = self.callers();
+            let bad: Vec<&String> = tool.iter().filter(|operation| VALUE_CALLS.contains(&operation.as_str())).collect();
+            assert!(bad.is_empty(), "rotator made calls that carry a secret's value: {bad:?}");
+        }
     }
 }
 

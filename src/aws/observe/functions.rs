@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::stacks::Stacks;
 use super::{Counter, Listener, Part, Selection, budget, side_by_side};
+use crate::aws::cover;
 use crate::aws::error::reading;
 use crate::aws::reader::{FunctionState, Reader};
 use crate::model::live::{ApplicationVersion, LiveFunction, LiveStack, Reading};
@@ -35,9 +36,21 @@ pub(super) async fn read(
     for (handle, function) in &selection.functions {
         if let (Some(deployment), Some(live)) = (function.deployment(), functions.get_mut(*handle)) {
             live.application = application(deployment, &live.stack, &applications);
+            if let Reading::Found(version) = &live.application {
+                reveal(deployment, version);
+            }
         }
     }
     functions
+}
+
+/// Parameters that aren't `NoEcho` may stand in messages.
+fn reveal(deployment: &Deployment, version: &ApplicationVersion) {
+    for (name, value) in &deployment.application.parameters {
+        if version.parameters.get(name).is_some_and(|definition| !definition.no_echo) {
+            cover::reveal(name, value);
+        }
+    }
 }
 
 async fn one(reader: &Reader, function: &Function, stack: Reading<LiveStack>, downloads: &Semaphore) -> LiveFunction {

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::StreamExt as _;
 use futures::stream;
 
+use super::cover;
 use super::error::reading;
 use super::reader::Reader;
 use crate::model::arn::{Arn, unqualified_function_arn};
@@ -137,6 +138,7 @@ impl<'a> Selection<'a> {
 impl Reader {
     /// Reads the target as far as comparing it with `desired` needs.
     pub async fn observe(&self, desired: &Desired, options: &ObserveOptions, progress: Listener<'_>) -> Live {
+        cover::note_desired(desired, &self.inner.account, &self.inner.region);
         let selection = Selection::new(desired, options.only.as_ref());
         let parallelism = self.inner.parallelism.unwrap_or(options.parallelism).max(1);
         let ((stacks, functions), secrets, listed) = futures::join!(

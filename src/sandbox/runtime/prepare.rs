@@ -231,7 +231,8 @@ async fn run(
     output(program.as_ref(), arguments, INSTALL_LIMIT).await.map(drop)
 }
 
-/// Runs a program of the machine with the machine's own environment: installers need its proxies, certificates and settings.
+/// Runs a program of the machine with the machine's own environment: installers need its proxies, certificates and settings. AWS's
+/// variables are kept from it: packages run code of their own while they are installed, which has no business with credentials.
 async fn output(
     program: &Path,
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
@@ -239,6 +240,9 @@ async fn output(
 ) -> Result<Output, Unavailable> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AWS_")) {
+        command.env_remove(name);
+    }
     if let Ok(cores) = std::thread::available_parallelism() {
         // Whatever is built on the way is built with all of the machine.
         command.env("MAKEFLAGS", format!("-j{cores}")).env("JOBS", cores.to_string());
