@@ -36,14 +36,71 @@ impl Interrupt {
     }
 }
 
+/// How many stacks are changed at a time: `CloudFormation`'s and the repository's quotas aren't published.
+const STACKS: usize = 8;
+
 /// What waits and what may begin.
 struct Graph<'a> {
     steps: &'a [Step],
     waiting_for: Vec<usize>,
     dependents: Vec<Vec<usize>>,
-    ready: VecDeque<usize>,
+    ready: Ready,
     begun: Vec<bool>,
     outcomes: Vec<Option<Outcome>>,
+}
+
+/// Steps that may begin, by what bounds them.
+#[derive(Default)]
+struct Ready {
+    /// Watches, which nothing bounds.
+    watches: VecDeque<usize>,
+    /// Changes of stacks: so many at a time.
+    stacks: VecDeque<usize>,
+    /// All else.
+    rest: VecDeque<usize>,
+}
+
+impl Ready {
+    fn push(&mut self, index: usize, kind: StepKind) {
+        let queue = match kind {
+            kind if kind.is_watch() => &mut self.watches,
+            kind if kind.is_stack() => &mut self.stacks,
+            _ => &mut self.rest,
+        };
+        queue.push_back(index);
+    }
+
+    /// The next step to begin beside those that run; stacks first, since they take the longest.
+    fn next(&mut self, running: &Running, limit: usize) -> Option<usize> {
+        if let Some(watch) = self.watches.pop_front() {
+            return Some(watch);
+        }
+        if running.all >= limit {
+            return None;
+        }
+        let stack = if running.stacks < STACKS { self.stacks.pop_front() } else { None };
+        stack.or_else(|| self.rest.pop_front())
+    }
+}
+
+/// How many steps run, watches aside.
+#[derive(Default)]
+struct Running {
+    all: usize,
+    /// Those of them that change stacks.
+    stacks: usize,
+}
+
+impl Running {
+    fn begin(&mut self, kind: StepKind) {
+        self.all += usize::from(!kind.is_watch());
+        self.stacks += usize::from(kind.is_stack());
+    }
+
+    fn end(&mut self, kind: StepKind) {
+        self.all -= usize::from(!kind.is_watch());
+        self.stacks -= usize::from(kind.is_stack());
+    }
 }
 
 impl<'a> Graph<'a> {
@@ -55,14 +112,17 @@ impl<'a> Graph<'a> {
             }
         }
         let waiting_for: Vec<usize> = steps.iter().map(|step| step.after.len()).collect();
-        let ready = (0..steps.len()).filter(|&step| waiting_for[step] == 0).collect();
+        let mut ready = Ready::default();
+        for (index, step) in steps.iter().enumerate().filter(|(index, _)| waiting_for[*index] == 0) {
+            ready.push(index, step.kind);
+        }
         let (begun, outcomes) = (vec![false; steps.len()], vec![None; steps.len()]);
         Self { steps, waiting_for, dependents, ready, begun, outcomes }
     }
 
     /// Begins nothing more, because of a step that failed as every other would. Answers with all steps that ended so.
     fn give_up(&mut self, because: usize) -> Vec<usize> {
-        self.ready.clear();
+        self.ready = Ready::default();
         let left: Vec<usize> =
             (0..self.steps.len()).filter(|&step| !self.begun[step] && self.outcomes[step].is_none()).collect();
         for &step in &left {
@@ -79,7 +139,7 @@ impl<'a> Graph<'a> {
             for dependent in std::mem::take(&mut self.dependents[step]) {
                 self.waiting_for[dependent] -= 1;
                 if self.waiting_for[dependent] == 0 && self.outcomes[dependent].is_none() {
-                    self.ready.push_back(dependent);
+                    self.ready.push(dependent, self.steps[dependent].kind);
                 }
             }
             return vec![step];
@@ -102,34 +162,24 @@ impl<'a> Graph<'a> {
 /// Carries the steps out. Each ends in exactly one outcome.
 pub async fn run<E: Execute>(context: &Context<'_, E>, steps: Vec<Step>, interrupt: &Interrupt) -> Report {
     let mut graph = Graph::new(&steps);
-    let mut running = FuturesUnordered::new();
-    let mut watching = FuturesUnordered::new();
+    let limit = context.options.parallelism.max(1);
+    let mut tasks = FuturesUnordered::new();
+    let mut running = Running::default();
     loop {
         if interrupt.is_pulled() {
             // A rotation that was accepted is under way whatever is done here: its watch looks once, and says how it does.
-            graph.ready.retain(|&step| graph.steps[step].kind.is_watch());
+            graph.ready.stacks.clear();
+            graph.ready.rest.clear();
         }
-        let mut kept = VecDeque::new();
-        while let Some(index) = graph.ready.pop_front() {
+        while let Some(index) = graph.ready.next(&running, limit) {
             let step = &graph.steps[index];
-            if step.kind.is_watch() {
-                graph.begun[index] = true;
-                context.observer.event(&Event::Started { step: index });
-                watching.push(async move { (index, attempt(context, index, step, interrupt).await) });
-            } else if running.len() < context.options.parallelism.max(1) {
-                graph.begun[index] = true;
-                context.observer.event(&Event::Started { step: index });
-                running.push(async move { (index, attempt(context, index, step, interrupt).await) });
-            } else {
-                kept.push_back(index);
-            }
+            running.begin(step.kind);
+            graph.begun[index] = true;
+            context.observer.event(&Event::Started { step: index });
+            tasks.push(async move { (index, attempt(context, index, step, interrupt).await) });
         }
-        graph.ready = kept;
-        let (index, outcome) = tokio::select! {
-            Some(ended) = running.next(), if !running.is_empty() => ended,
-            Some(ended) = watching.next(), if !watching.is_empty() => ended,
-            else => break,
-        };
+        let Some((index, outcome)) = tasks.next().await else { break };
+        running.end(steps[index].kind);
         let without_credentials =
             matches!(&outcome, Outcome::Failed(Failure::Aws(error)) if error.kind.is_of_credentials());
         let mut ended = graph.end(index, outcome);
@@ -144,7 +194,7 @@ pub async fn run<E: Execute>(context: &Context<'_, E>, steps: Vec<Step>, interru
     }
     let outcomes =
         graph.outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::NotAttempted { because: None })).collect();
-    drop((running, watching));
+    drop(tasks);
     Report { outcomes, steps, interrupted: interrupt.is_pulled() }
 }
 

@@ -18,6 +18,7 @@ use aws_sdk_sts::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_async::rt::sleep::default_async_sleep;
 use aws_smithy_async::time::SystemTimeSource;
 
+use super::budget::Budgets;
 use super::error::{AwsError, ErrorKind, clean, failed};
 use super::http::{CaBundleError, Http, SharedHttp};
 use super::reader::Reader;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub endpoint_url: Option<String>,
     /// `--parallelism`: how many calls at a time, at most, to the services with high quotas.
     pub parallelism: Option<usize>,
+    /// What each account and region allows, shared by all connections of a run.
+    pub budgets: Arc<Budgets>,
     /// `--sandbox`: nothing of the machine's configuration, credentials or proxies is used.
     pub sandbox: Option<SandboxEndpoint>,
 }
@@ -159,6 +162,9 @@ pub(super) struct Inner {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub lambda: aws_sdk_lambda::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
+    /// For `RotateSecret` and `CancelRotateSecret`, whose quota is a hundredth of the other's: where that one is spent, by whomever,
+    /// looking goes on at full speed.
+    pub rotations: aws_sdk_secretsmanager::Client,
     pub repository: aws_sdk_serverlessrepo::Client,
 }
 
@@ -278,9 +284,18 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
         let caller_arn = caller.to_string();
         return Err(ConnectError::WrongAccount { stated: stated.clone(), actual: caller.account, caller: caller_arn });
     }
+    // A rehearsal's sandbox has no quotas, and nobody else's calls to make room for.
+    if settings.sandbox.is_none() {
+        http.keep_within(settings.budgets.of(&caller.account, &region));
+    }
     let origin = match &settings.sandbox {
         Some(sandbox) => Some(sandbox.url.clone()),
         None => config.endpoint_url().map(str::to_owned),
+    };
+    let secrets = || {
+        let config =
+            aws_sdk_secretsmanager::config::Builder::from(&config).retry_partition(partition_of_retries()).build();
+        aws_sdk_secretsmanager::Client::from_conf(config)
     };
     Ok(Inner {
         caller_arn: caller.to_string(),
@@ -299,9 +314,8 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
         lambda: aws_sdk_lambda::Client::from_conf(
             aws_sdk_lambda::config::Builder::from(&config).retry_partition(partition_of_retries()).build(),
         ),
-        secrets: aws_sdk_secretsmanager::Client::from_conf(
-            aws_sdk_secretsmanager::config::Builder::from(&config).retry_partition(partition_of_retries()).build(),
-        ),
+        secrets: secrets(),
+        rotations: secrets(),
         repository: aws_sdk_serverlessrepo::Client::from_conf(
             aws_sdk_serverlessrepo::config::Builder::from(&config).retry_partition(partition_of_retries()).build(),
         ),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -23,6 +23,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use super::budget::{Budget, Counted};
 use super::cover;
 
 /// The largest package that is downloaded, in bytes: Lambda's limit for unpacked code is 250 MB.
@@ -66,6 +67,8 @@ pub(super) struct Http {
     tls: TlsContext,
     proxy: ProxyConfig,
     connectors: Mutex<HashMap<Timeouts, SharedHttpConnector>>,
+    /// Known once the account is; until then, and in a rehearsal, nothing waits.
+    budget: OnceLock<Arc<Budget>>,
 }
 
 impl Http {
@@ -75,13 +78,13 @@ impl Http {
             None => TlsContext::default(),
             Some(path) => TlsContext::builder().with_trust_store(trust_store(path)?).build()?,
         };
-        Ok(Self { tls, proxy: ProxyConfig::from_env(), connectors: Mutex::default() })
+        Ok(Self { tls, proxy: ProxyConfig::from_env(), connectors: Mutex::default(), budget: OnceLock::new() })
     }
 
     /// A client for the sandbox: no proxy ever, and trust in nobody, since it speaks plain HTTP on loopback.
     pub(super) fn for_sandbox() -> Result<Self, CaBundleError> {
         let tls = TlsContext::builder().with_trust_store(TrustStore::empty()).build()?;
-        Ok(Self { tls, proxy: ProxyConfig::disabled(), connectors: Mutex::default() })
+        Ok(Self { tls, proxy: ProxyConfig::disabled(), connectors: Mutex::default(), budget: OnceLock::new() })
     }
 
     fn connector(&self, settings: &HttpConnectorSettings) -> SharedHttpConnector {
@@ -97,6 +100,12 @@ impl Http {
             SharedHttpConnector::new(Noting(SharedHttpConnector::new(connector)))
         };
         connectors.entry(key).or_insert_with(build).clone()
+    }
+
+    /// Keeps all further calls within a budget. The first budget holds.
+    pub(super) fn keep_within(&self, budget: Arc<Budget>) {
+        // A connection reaches one account and region, and asks once.
+        let _ = self.budget.set(budget);
     }
 
     /// Downloads a package from an address that AWS gave; `None` for whatever goes wrong, since it only serves to show more.
@@ -161,11 +170,33 @@ impl fmt::Debug for Http {
 
 /// The client as the SDK takes it.
 #[derive(Debug, Clone)]
-pub(super) struct SharedHttp(pub(super) std::sync::Arc<Http>);
+pub(super) struct SharedHttp(pub(super) Arc<Http>);
 
 impl HttpClient for SharedHttp {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(Whole(self.0.connector(settings)))
+        let connector = SharedHttpConnector::new(Whole(self.0.connector(settings)));
+        match self.0.budget.get() {
+            Some(budget) => SharedHttpConnector::new(Paced { connector, budget: Arc::clone(budget) }),
+            None => connector,
+        }
+    }
+}
+
+/// A connector that waits until a request fits into its quota.
+#[derive(Debug)]
+struct Paced {
+    connector: SharedHttpConnector,
+    budget: Arc<Budget>,
+}
+
+impl HttpConnector for Paced {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let Some(counted) = Counted::of(&request) else { return self.connector.call(request) };
+        let (connector, budget) = (self.connector.clone(), Arc::clone(&self.budget));
+        HttpConnectorFuture::new(async move {
+            budget.wait_for(counted).await;
+            connector.call(request).await
+        })
     }
 }
 

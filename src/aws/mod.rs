@@ -8,6 +8,7 @@
 //! This folder knows nothing of manifests' files, plans, or how anything is shown. No call that returns a secret's value exists here.
 //! It logs nothing: what is worth saying is in its results.
 
+pub mod budget;
 pub mod connect;
 mod convert;
 mod cover;

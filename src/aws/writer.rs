@@ -350,7 +350,7 @@ impl Execute for Writer {
         const ACTION: &str = "secretsmanager:RotateSecret";
         let call = self
             .inner
-            .secrets
+            .rotations
             .rotate_secret()
             .secret_id(secret)
             // The same in every attempt: a repeated request starts no second rotation.
@@ -365,7 +365,7 @@ impl Execute for Writer {
     }
 
     async fn cancel_rotate_secret(&self, secret: &str) -> Answer<Done> {
-        let answer = self.inner.secrets.cancel_rotate_secret().secret_id(secret).send().await;
+        let answer = self.inner.rotations.cancel_rotate_secret().secret_id(secret).send().await;
         answer.map(|answer| done(&answer)).map_err(failed("secretsmanager:CancelRotateSecret", secret))
     }
 

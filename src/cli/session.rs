@@ -99,7 +99,7 @@ impl Session {
             profile: global.profile.clone(),
             endpoint_url: global.endpoint_url.clone(),
             parallelism: global.parallelism.map(usize::from),
-            sandbox: None,
+            ..aws::Settings::default()
         };
         let rehearsal = match &global.sandbox {
             None => None,

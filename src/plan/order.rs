@@ -52,6 +52,11 @@ impl StepKind {
     pub fn is_watch(self) -> bool {
         matches!(self, Self::Watch | Self::WatchTest)
     }
+
+    /// Whether it changes a stack.
+    pub fn is_stack(self) -> bool {
+        matches!(self, Self::Stack | Self::DeleteStack)
+    }
 }
 
 /// The steps of a plan's runnable changes, in an order in which each comes after those that it waits for.

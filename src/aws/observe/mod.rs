@@ -9,9 +9,12 @@ mod stacks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt as _;
 use futures::stream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::cover;
 use super::error::reading;
@@ -20,11 +23,14 @@ use crate::model::arn::{Arn, unqualified_function_arn};
 use crate::model::live::{ListedSecret, Live, LiveFunction, LiveSecret, Reading, Unread};
 use crate::model::{Address, Desired, Function, FunctionSource, Kind, PROJECT_TAG, SHARED_TAG, Secret};
 
-/// How many calls of each kind run at a time. AWS's quotas are requests per second, per account and region ("Quotas" in each
-/// service's guide); the SDK slows down by itself where they are met.
+/// How many calls of each kind run at a time. How many a second, the quotas' budgets say, below the SDK.
 mod budget {
-    /// `DescribeSecret`: 10,000 requests a second.
-    pub(super) const SECRETS: usize = 64;
+    /// `DescribeSecret`: at a latency of 50 ms, this many connections make half of the quota of 10,000 requests a second.
+    pub(super) const SECRETS: usize = 256;
+    /// What a connection must be worth: setting it up takes three round trips and more of the processor than a call.
+    pub(super) const CALLS_A_CONNECTION: usize = 8;
+    /// So many connections are made in any case.
+    pub(super) const FEW: usize = 64;
     /// Functions: each costs one `GetFunction` (100 a second) and one `GetPolicy` (15 a second).
     pub(super) const FUNCTIONS: usize = 8;
     /// `CloudFormation`: not published.
@@ -42,8 +48,8 @@ pub struct ObserveOptions {
     pub orphans: bool,
     /// Whether the rotation of all secrets is wanted, for rules that cover what no manifest names: lists all secrets.
     pub all_secrets: bool,
-    /// How many secrets are described at a time.
-    pub parallelism: usize,
+    /// How many secrets are described at a time; `None`: as many as are worth it.
+    pub parallelism: Option<usize>,
     /// The functions and secrets to read; the others are left out of the result. `None`: all.
     pub only: Option<BTreeSet<Address>>,
     /// Other targets of the project in the same account and region: the stacks that they name are no orphans of this one.
@@ -52,7 +58,7 @@ pub struct ObserveOptions {
 
 impl Default for ObserveOptions {
     fn default() -> Self {
-        Self { orphans: true, all_secrets: false, parallelism: budget::SECRETS, only: None, siblings: Vec::new() }
+        Self { orphans: true, all_secrets: false, parallelism: None, only: None, siblings: Vec::new() }
     }
 }
 
@@ -140,7 +146,7 @@ impl Reader {
     pub async fn observe(&self, desired: &Desired, options: &ObserveOptions, progress: Listener<'_>) -> Live {
         cover::note_desired(desired, &self.inner.account, &self.inner.region);
         let selection = Selection::new(desired, options.only.as_ref());
-        let parallelism = self.inner.parallelism.unwrap_or(options.parallelism).max(1);
+        let parallelism = self.inner.parallelism.or(options.parallelism);
         let ((stacks, functions), secrets, listed) = futures::join!(
             async {
                 let read = async || {
@@ -178,16 +184,46 @@ impl Reader {
     async fn selected_secrets(
         &self,
         selection: &Selection<'_>,
-        parallelism: usize,
+        parallelism: Option<usize>,
         progress: Listener<'_>,
     ) -> BTreeMap<String, Reading<LiveSecret>> {
-        let counter = &Counter::new(Part::Secrets, selection.secrets.len(), progress);
-        let jobs = selection.secrets.iter().copied().map(|(handle, secret)| async move {
-            let found = reading(self.secret(&secret.name).await.map(|details| details.secret));
+        let total = selection.secrets.len();
+        let counter = Counter::new(Part::Secrets, total, progress);
+        let wanted: Vec<(String, String)> =
+            selection.secrets.iter().map(|(handle, secret)| ((*handle).clone(), secret.name.clone())).collect();
+        let wanted = Arc::new(Mutex::new(wanted.into_iter()));
+        // Signing and reading answers is the processor's work: each worker is a task of its own, so that they share all cores,
+        // and what is in memory is what is in flight. Dropping the set ends them.
+        let (sender, mut answers) = mpsc::channel(budget::FEW);
+        let mut workers = JoinSet::new();
+        for _ in 0..parallelism.unwrap_or_else(|| worth(total)).clamp(1, total.max(1)) {
+            let (reader, wanted, sender) = (self.clone(), Arc::clone(&wanted), sender.clone());
+            workers.spawn(async move {
+                loop {
+                    let next = wanted.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some((handle, name)) = next else { break };
+                    let found = reading(reader.secret(&name).await.map(|details| details.secret));
+                    if sender.send((handle, found)).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut secrets = BTreeMap::new();
+        while let Some((handle, found)) = answers.recv().await {
+            secrets.insert(handle, found);
             counter.one_more();
-            (handle.clone(), found)
-        });
-        side_by_side(parallelism, jobs).await
+        }
+        // A secret that a worker lost would look as if it weren't there.
+        while let Some(ended) = workers.join_next().await {
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+        secrets
     }
 
     /// `None` where nobody asks.
@@ -249,6 +285,11 @@ fn is_torn(selection: &Selection<'_>, live: &BTreeMap<String, LiveFunction>) -> 
         let stands = live.stack.found().is_some_and(|stack| stack.status != "REVIEW_IN_PROGRESS");
         live.configuration.found().is_some() && !stands && !matches!(live.stack, Reading::Unread(_))
     })
+}
+
+/// How many connections so many calls are worth.
+fn worth(calls: usize) -> usize {
+    (calls / budget::CALLS_A_CONNECTION).clamp(budget::FEW, budget::SECRETS)
 }
 
 /// The functions that rotate these secrets now.
