@@ -19,7 +19,11 @@ const CANNOT_INVOKE: &str = "cannot invoke the specified Lambda function";
 
 /// The codes that speak of a signature: of another key, or of another time. The SDK corrects its clock by AWS's answers, and signs
 /// once more; what is left is something else, or a clock that nobody told the time.
-const SIGNATURE: [&str; 3] = ["InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed"];
+const SIGNATURE: [&str; 4] =
+    ["InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "RequestExpired"];
+
+/// The codes by which a region answers that the account hasn't enabled, whatever the credentials.
+const NOT_ENABLED: [&str; 3] = ["OptInRequired", "UnrecognizedClientException", "InvalidClientTokenId"];
 
 /// What is said instead of the SDK's list of its providers.
 const NO_CREDENTIALS: &str =
@@ -87,6 +91,14 @@ impl AwsError {
 
     /// What to do about it, one hint a line, where that is known.
     pub fn hints(&self) -> Vec<String> {
+        let mut hints = self.hints_by_kind();
+        if self.code.as_deref().is_some_and(|code| NOT_ENABLED.contains(&code)) {
+            hints.push("check that the region, and the service, are enabled for the account".to_owned());
+        }
+        hints
+    }
+
+    fn hints_by_kind(&self) -> Vec<String> {
         match self.kind {
             ErrorKind::NoCredentials if self.code.as_deref().is_some_and(|code| SIGNATURE.contains(&code)) => vec![
                 "check this machine's clock, and the secret key: AWS takes signatures of the last minutes alone"
@@ -100,7 +112,13 @@ impl AwsError {
             ErrorKind::ExpiredCredentials => {
                 vec!["get new credentials, for example with `aws sso login`, and run it again".to_owned()]
             }
-            ErrorKind::Denied => vec![format!("allow `{}` on `{}`", self.action, self.resource)],
+            ErrorKind::Denied if self.code.as_deref() != Some("OptInRequired") => {
+                vec![format!("allow `{}` on `{}`", self.action, self.resource)]
+            }
+            ErrorKind::Throttled => vec![
+                "run the same command again to go on; with a smaller `--parallelism`, or more tries (`AWS_MAX_ATTEMPTS`)"
+                    .to_owned(),
+            ],
             ErrorKind::Transport => vec![
                 "check the network, `HTTPS_PROXY`, `NO_PROXY`, and `AWS_CA_BUNDLE` where a proxy inspects TLS"
                     .to_owned(),
@@ -189,7 +207,7 @@ where
             let said = || match status {
                 // AWS did what was asked, and said so in words that the SDK can't read.
                 200..300 => words(&format!("the answer can't be read: {}", chain(service.err()))),
-                _ => format!("HTTP status {status}"),
+                _ => format!("HTTP status {status}, without an error code of AWS"),
             };
             (meta.code().map(words), meta.message().map_or_else(said, words))
         }
@@ -198,7 +216,6 @@ where
     };
     let kind = match (&code, error) {
         (Some(code), _) => kind_of(action, code, &message),
-        (None, SdkError::ServiceError(_)) => ErrorKind::Other,
         (None, SdkError::ConstructionFailure(_)) => ErrorKind::Invalid,
         (None, _) => ErrorKind::Transport,
     };
@@ -265,14 +282,13 @@ fn kind_of(action: &str, code: &str, message: &str) -> ErrorKind {
         | "MalformedPolicyDocument"
         | "RegionDisabledException"
         | "InvalidNextTokenException" => ErrorKind::Invalid,
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
-            ErrorKind::ExpiredCredentials
-        }
+        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => ErrorKind::ExpiredCredentials,
         "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "InvalidSignatureException"
         | "SignatureDoesNotMatch"
         | "RequestTimeTooSkewed"
+        | "RequestExpired"
         | "IncompleteSignature"
         | "IncompleteSignatureException"
         | "MissingAuthenticationToken"
@@ -430,6 +446,32 @@ mod tests {
         let error: SdkError<GetPolicyError, HttpResponse> =
             SdkError::dispatch_failure(ConnectorError::other(role.into(), None));
         assert_eq!(classify("sts:GetCallerIdentity", "*", &error).kind, ErrorKind::Transport);
+    }
+
+    /// Without it, people would look for other credentials where the clock is off, or the region isn't enabled; or for rights that
+    /// nobody lacks.
+    #[test]
+    fn hints_fit_the_code() {
+        let hints = |code| service_error("lambda:GetPolicy", code, "").hints().join("\n");
+        for code in SIGNATURE {
+            assert!(hints(code).contains("clock") && !hints(code).contains("profile"), "{code}");
+        }
+        for code in NOT_ENABLED {
+            assert!(hints(code).contains("enabled for the account"), "{code}");
+        }
+        assert!(!hints("OptInRequired").contains("allow"));
+        assert!(hints("AccessDeniedException").contains("allow `lambda:GetPolicy` on `x`"));
+        assert!(hints("Throttling").contains("--parallelism"));
+    }
+
+    /// Without it, a proxy's own page would be reported as a failure inside AWS.
+    #[test]
+    fn an_answer_without_a_code_is_a_matter_of_the_way() {
+        let raw = HttpResponse::new(502.try_into().expect("a status"), SdkBody::from("<html>"));
+        let error = SdkError::service_error(GetPolicyError::generic(ErrorMetadata::builder().build()), raw);
+        let error = classify("lambda:GetPolicy", "x", &error);
+        assert_eq!((error.kind, error.code.as_deref()), (ErrorKind::Transport, None));
+        assert!(error.message.contains("HTTP status 502"), "{error}");
     }
 
     /// Without it, a plan could not say which permission is missing where.
