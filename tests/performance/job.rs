@@ -111,6 +111,8 @@ pub struct Row {
     pub runs: Vec<super::measure::Usage>,
     /// What the floor's runs took, one for one.
     pub floors: Vec<super::floor::Floor>,
+    /// What the sandbox's processor time was meanwhile.
+    pub server_cpu: Vec<Duration>,
     /// What the last run called.
     pub calls: Calls,
     /// The least that quotas allow, where they hold.
@@ -123,6 +125,11 @@ impl Row {
     /// The median wall time.
     pub fn wall(&self) -> Duration {
         median(self.runs.iter().map(|run| run.wall).collect())
+    }
+
+    /// The median processor time.
+    pub fn cpu(&self) -> Duration {
+        median(self.runs.iter().map(|run| run.cpu).collect())
     }
 
     /// The median of the floor: the replay's or the quota's, whichever is slower.

@@ -17,6 +17,9 @@ use super::Result;
 /// The first argument of the process that measures.
 pub const LAUNCHER: &str = "measure-one";
 
+/// How often a program and its children are looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// What one run took.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Usage {
@@ -24,7 +27,8 @@ pub struct Usage {
     pub wall: Duration,
     /// Of all its threads, in the kernel too, and of all its children that it waited for.
     pub cpu: Duration,
-    /// Peak resident memory of it, or of its largest child, in kilobytes.
+    /// Peak resident memory in kilobytes: its own or, of a program that starts others, the largest one's. Where
+    /// [`Program::with_children`] was asked for, that of all together, as far as looking at them now and then tells.
     pub peak_kb: i64,
     /// How it ended; -1: by a signal.
     pub code: i32,
@@ -37,6 +41,7 @@ pub struct Program {
     environment: Vec<(OsString, OsString)>,
     folder: PathBuf,
     output: PathBuf,
+    children: bool,
 }
 
 impl Program {
@@ -47,7 +52,14 @@ impl Program {
             environment: Vec::new(),
             folder: folder.to_owned(),
             output: folder.join(name),
+            children: false,
         }
+    }
+
+    /// Counts the memory of the program and of all that it starts. Looking costs time: what is measured so isn't timed.
+    pub fn with_children(mut self) -> Self {
+        self.children = true;
+        self
     }
 
     /// More arguments.
@@ -68,6 +80,7 @@ impl Program {
         let (out, err) = (self.output.with_extension("out"), self.output.with_extension("err"));
         let status = scrubbed(std::env::current_exe()?)
             .arg(LAUNCHER)
+            .arg(if self.children { "tree" } else { "one" })
             .arg(&report)
             .args(&self.command)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -111,17 +124,31 @@ pub fn tail(file: &Path) -> String {
 
 /// The process that measures: runs what stands after the report's name, and writes the report.
 pub fn launch(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let (Some(report), Some(program)) = (arguments.next(), arguments.next()) else { return ExitCode::FAILURE };
+    let (Some(mode), Some(report), Some(program)) = (arguments.next(), arguments.next(), arguments.next()) else {
+        return ExitCode::FAILURE;
+    };
     let mut command = Command::new(program);
     command.args(arguments);
+    let mut tree_kb = 0;
     let began = Instant::now();
-    let ended = command.status();
+    let ended = if mode == "tree" {
+        command.spawn().and_then(|mut child| {
+            while child.try_wait()?.is_none() {
+                tree_kb = tree_kb.max(tree(child.id()));
+                std::thread::sleep(LOOK);
+            }
+            child.wait()
+        })
+    } else {
+        command.status()
+    };
     let wall = began.elapsed();
     let measured = ended.map_err(super::Error::from).and_then(|status| {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
         let code = status.code().unwrap_or(-1);
         let cpu = time(usage.user_time()) + time(usage.system_time());
-        std::fs::write(report, serde_json::to_vec(&Usage { wall, cpu, peak_kb: usage.max_rss(), code })?)?;
+        let peak_kb = usage.max_rss().max(tree_kb);
+        std::fs::write(report, serde_json::to_vec(&Usage { wall, cpu, peak_kb, code })?)?;
         Ok(())
     });
     match measured {
@@ -131,6 +158,36 @@ pub fn launch(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The memory of a process and of all below it, in kilobytes; what several share is counted once.
+fn tree(root: u32) -> i64 {
+    let processes: Vec<(u32, u32)> = std::fs::read_dir("/proc").map_or_else(
+        |_| Vec::new(),
+        |entries| {
+            let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+            ids.filter_map(|id: u32| Some((id, parent(id)?))).collect()
+        },
+    );
+    let mut members = vec![root];
+    let mut next = 0;
+    while let Some(&member) = members.get(next) {
+        next += 1;
+        members.extend(processes.iter().filter(|(_, parent)| *parent == member).map(|(id, _)| *id));
+    }
+    members.into_iter().filter_map(memory).sum()
+}
+
+fn parent(id: u32) -> Option<u32> {
+    // The name before it, in parentheses, may hold anything.
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn memory(id: u32) -> Option<i64> {
+    let text = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
+    let line = text.lines().find(|line| line.starts_with("Pss:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// The processor time that this process itself has used.

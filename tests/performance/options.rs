@@ -37,6 +37,9 @@ pub struct Options {
     /// How long all of it may take; what no longer fits is skipped, and said [default: 40; quick: 8]
     #[arg(long, value_name = "MINUTES")]
     minutes: Option<u64>,
+    /// Only these peers: terraform, terraform-64, ansible, custodian, boto3-10, boto3-32, boto3-64, aws-cli
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    peers: Vec<String>,
     /// Connections of the floor [default: as many calls as the tool had under way at once]
     #[arg(long, value_name = "N")]
     pub connections: Option<usize>,
@@ -52,8 +55,12 @@ pub enum Part {
     Fleet,
     /// Several accounts in one run
     Targets,
-    /// Calls for each resource
+    /// Calls for each resource, held against `calls.md`
     Calls,
+    /// Other programs
+    Peers,
+    /// A thousand accounts, in virtual time
+    Scale,
 }
 
 /// A job, as it is asked for.
@@ -87,6 +94,11 @@ impl Options {
     /// Whether a job is wanted.
     pub fn wants_job(&self, job: Wish) -> bool {
         self.jobs.is_empty() || self.jobs.contains(&job)
+    }
+
+    /// Whether a peer is wanted.
+    pub fn wants_peer(&self, name: &str) -> bool {
+        self.peers.is_empty() || self.peers.iter().any(|wanted| wanted == name)
     }
 
     /// How many secrets, ascending.

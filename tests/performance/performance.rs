@@ -9,11 +9,14 @@
 
 #![expect(clippy::cast_precision_loss, reason = "figures for people, of three digits")]
 
+mod calls;
 mod floor;
 mod job;
 mod machine;
 mod measure;
+mod model;
 mod options;
+mod peers;
 mod record;
 mod runner;
 mod table;
@@ -60,20 +63,33 @@ async fn run(options: Options) -> Result<()> {
     };
     let mut runner = Runner::new(options.clone(), rotator)?;
     print(&machine::describe(runner.rotator())?);
-    if options.wants(Part::Fleet) {
-        let measured = runner.fleets().await;
-        print(&table::jobs(&runner.rows));
-        measured?;
-        runner.rows.clear();
-    }
-    if options.wants(Part::Targets) {
-        let measured = runner.targets().await;
-        print(&table::jobs(&runner.rows));
-        measured?;
-        runner.rows.clear();
+    let measured = parts(&mut runner, &options).await;
+    if !runner.missing.is_empty() {
+        print(&format!("\nNot on this machine: {}.", runner.missing.join("; ")));
     }
     if !runner.skipped.is_empty() {
-        print(&format!("Skipped, for want of time: {}.\n", runner.skipped.join("; ")));
+        print(&format!("\nSkipped, for want of time: {}.", runner.skipped.join("; ")));
+    }
+    measured
+}
+
+async fn parts(runner: &mut Runner, options: &Options) -> Result<()> {
+    let heading = |part, text: &str| options.wants(part).then(|| print(&format!("\n### {text}\n"))).is_some();
+    // What is short first: large fleets take whatever time is left.
+    if heading(Part::Calls, "Calls") {
+        runner.calls().await?;
+    }
+    if heading(Part::Targets, "Several accounts") {
+        runner.targets().await?;
+    }
+    if heading(Part::Peers, "Peers") {
+        runner.peers().await?;
+    }
+    if heading(Part::Fleet, "Fleets") {
+        runner.fleets().await?;
+    }
+    if heading(Part::Scale, "A thousand accounts") {
+        runner.scale();
     }
     Ok(())
 }

@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use tokio::task::block_in_place;
 
+use super::calls::Expected;
 use super::job::{self, Job, Row};
 use super::measure::{Program, Usage};
+use super::model;
 use super::options::{Options, Wish};
+use super::peers::{self, PEERS, Peer, Prepared};
 use super::record::{Recorded, Recorder};
 use super::world::{self, Calls, Conditions, Fleet, Prototype, Sandbox, Start};
-use super::{Result, floor, say};
+use super::{Result, floor, print, say, table};
 
 /// The latency under which requests are recorded: at none, the next call would begin after the last one's end.
 const RECORDING: Conditions = Conditions { latency: 10, quotas: false };
@@ -43,6 +46,8 @@ pub struct Runner {
     pub rows: Vec<Row>,
     /// What didn't fit into the time.
     pub skipped: Vec<String>,
+    /// The peers that this machine hasn't, and why.
+    pub missing: Vec<String>,
 }
 
 impl Runner {
@@ -58,6 +63,7 @@ impl Runner {
             took: BTreeMap::new(),
             rows: Vec::new(),
             skipped: Vec::new(),
+            missing: Vec::new(),
         })
     }
 
@@ -73,6 +79,7 @@ impl Runner {
 
     /// Measures fleets of one account.
     pub async fn fleets(&mut self) -> Result<()> {
+        print(&table::heading(&table::JOBS));
         for secrets in self.options.sizes() {
             let fleet = Fleet::of(secrets);
             if self.options.wants_job(Wish::Validate) {
@@ -97,12 +104,158 @@ impl Runner {
     }
 
     /// Measures plans of several accounts in one run.
+    ///
+    /// Each is also what the model says of it, with the processor time that the tool and the sandbox were seen to use for a call: both
+    /// run on this machine's cores.
     pub async fn targets(&mut self) -> Result<()> {
-        for targets in [1, 4, 16] {
-            let fleet = Fleet::across(1000, targets);
-            self.part("targets", fleet, Conditions { latency: 50, quotas: false }, &[Job::Plan]).await?;
+        print(&table::heading(&table::JOBS));
+        let first = self.rows.len();
+        for (targets, secrets) in [(1, 1000), (4, 1000), (16, 1000), (16, 500)] {
+            let conditions = Conditions { latency: 50, quotas: false };
+            let kind = format!("{targets} targets");
+            self.part(&kind, Fleet::across(secrets, targets), conditions, &[Job::Plan]).await?;
+        }
+        print("");
+        let measured: Vec<(Row, model::Plan)> =
+            self.rows[first..].iter().map(|row| (row.clone(), model_of(row))).collect();
+        print(&table::heading(&["targets", "measured:", "model:", "model's cores busy:"]));
+        for (row, plan) in measured {
+            let outcome = plan.time();
+            let targets = format!("{} × {}", row.fleet.targets, row.fleet.secrets);
+            let busy = format!("{:.0} %", outcome.busy * 100.0);
+            print(&table::line(&[targets, table::time(row.wall()), table::time(outcome.time), busy]));
         }
         Ok(())
+    }
+
+    /// What the model says of a thousand accounts, with the processor time that a call was seen to take here.
+    pub fn scale(&self) {
+        let plans = self.rows.iter().filter(|row| row.job == Job::Plan && row.calls.total() >= 1000);
+        let cpu = plans.map(|row| row.cpu() / u32::try_from(row.calls.total()).unwrap_or(u32::MAX)).min();
+        // A tenth of a millisecond, where nothing was measured.
+        let cpu = cpu.unwrap_or(Duration::from_micros(100));
+        print(&format!("1,000 accounts × 5,000 secrets, {} of processor time a call:\n", table::time(cpu)));
+        print(&table::heading(&[
+            "jobs in the matrix:",
+            "cores each:",
+            "targets side by side:",
+            "latency:",
+            "time:",
+            "calls:",
+            "cores busy:",
+        ]));
+        for (jobs, cores, targets_at_once, latency) in model::SCALES {
+            let outcome = model::Plan {
+                targets: 1000_usize.div_ceil(jobs),
+                secrets: 5000,
+                functions: 5,
+                role: true,
+                targets_at_once,
+                latency: Duration::from_millis(latency),
+                cpu,
+                cores,
+                quotas: true,
+            }
+            .time();
+            print(&table::line(&[
+                jobs.to_string(),
+                cores.to_string(),
+                targets_at_once.to_string(),
+                format!("{latency} ms"),
+                table::time(outcome.time),
+                outcome.calls.to_string(),
+                format!("{:.0} %", outcome.busy * 100.0),
+            ]));
+        }
+    }
+
+    /// Counts the calls of a plan and of two applies, and holds them against what is said of them.
+    pub async fn calls(&mut self) -> Result<()> {
+        let mut differences = Vec::new();
+        for fleet in [Fleet { secrets: 250, functions: 3, targets: 0 }, Fleet { secrets: 20, functions: 2, targets: 2 }]
+        {
+            for job in [Job::Plan, Job::Attach, Job::Apply] {
+                if fleet.targets > 0 && job != Job::Plan {
+                    continue;
+                }
+                say(&format!("{:6.1?} calls of {}", self.began.elapsed(), job.name()));
+                let asked = self.asked(job, fleet).await?;
+                let counted = asked.calls.operations.iter().map(|(operation, count)| format!("{operation} {count}"));
+                let functions = format!("{} functions, {} secrets", fleet.functions, fleet.secrets);
+                let targets =
+                    if fleet.targets > 0 { format!("{} targets with ", fleet.targets) } else { String::new() };
+                let counted = counted.collect::<Vec<_>>().join(", ");
+                print(&format!("- {}, {targets}{functions}: {counted}.", job.name()));
+                let differing = Expected::of(job, fleet)?.differences(&asked.calls);
+                differences.extend(differing.into_iter().map(|text| format!("{}: {text}", job.name())));
+            }
+        }
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(format!("other calls than tests/performance/calls.md says: {}", differences.join("; ")).into())
+    }
+
+    /// Measures what other programs take, each in turns with the tool.
+    pub async fn peers(&mut self) -> Result<()> {
+        print(&table::heading(&peers::COLUMNS));
+        let mut missing: BTreeMap<&str, String> = BTreeMap::new();
+        for secrets in self.options.sizes() {
+            for latency in self.options.latencies() {
+                let wanted = |peer: &Peer| secrets <= peer.most && self.options.wants_peer(peer.name);
+                for peer in PEERS.into_iter().filter(wanted).collect::<Vec<_>>() {
+                    if let Some(why) = self.peer(peer, secrets, latency).await? {
+                        missing.insert(peer.title, why);
+                    }
+                }
+            }
+        }
+        self.missing.extend(missing.into_iter().map(|(peer, why)| format!("{peer}: {why}")));
+        Ok(())
+    }
+
+    /// One of them; or why it isn't there.
+    async fn peer(&mut self, peer: Peer, secrets: usize, latency: u64) -> Result<Option<String>> {
+        let kind = format!("{}, {latency} ms", peer.title);
+        let (fleet, conditions) = (Fleet::of(secrets), Conditions { latency, quotas: false });
+        if !self.fits(&kind, secrets, conditions, &[]) {
+            return Ok(None);
+        }
+        let folder = self.prepared(fleet, &[Start::Attached]).await?;
+        let place = folder.join(peer.name);
+        let prepared = block_in_place(|| peers::prepare(peer, &place, &state(&folder, Start::Attached), secrets))?;
+        let (command, environment, version, done) = match prepared {
+            Prepared::Ready { command, environment, version, done } => (command, environment, version, done),
+            Prepared::Missing { missing } => return Ok(Some(missing)),
+        };
+        let began = Instant::now();
+        let sandbox = self.sandbox(&folder, Start::Attached, conditions, "measured")?;
+        let program = || peers::program(&place, &command, environment.clone(), &sandbox.url);
+        // The first run, which also reads files for the first time, is the one whose memory is looked at.
+        let peak_kb = block_in_place(|| program().with_children().run(0))?.peak_kb;
+        let (mut runs, mut ours) = (Vec::new(), Vec::new());
+        // What takes a minute isn't worth repeating to find its median.
+        let times = if began.elapsed() > Duration::from_secs(40) { 1 } else { self.options.runs(secrets).min(3) };
+        for _ in 0..times {
+            ours.push(self.run(Job::Plan, fleet, &folder, &sandbox.url)?);
+            runs.push(block_in_place(|| program().run(0))?);
+        }
+        print(&peers::Row { peer, version, secrets, done, latency, runs, peak_kb, ours }.line());
+        self.took.insert(kind, (secrets, began.elapsed()));
+        Ok(None)
+    }
+
+    /// Whether a part fits into the time that is left; what doesn't is noted.
+    fn fits(&mut self, kind: &str, secrets: usize, conditions: Conditions, jobs: &[Job]) -> bool {
+        if let Some(expected) = self.expected(kind, secrets, conditions, jobs).filter(|time| *time > self.left()) {
+            let minutes = expected.as_secs_f64() / 60.0;
+            self.skipped.push(format!("{kind}, {secrets} secrets (about {minutes:.0} minutes)"));
+            // A larger one won't fit either; nor is it known how long this one would have taken.
+            self.took.insert(kind.to_owned(), (secrets, expected));
+            return false;
+        }
+        say(&format!("{:6.1?} {kind}, {secrets} secrets", self.began.elapsed()));
+        true
     }
 
     /// Measures some jobs under the same conditions, unless that would take longer than there is time.
@@ -110,14 +263,9 @@ impl Runner {
         let quotas = if conditions.quotas { "on" } else { "off" };
         let kind = format!("{name}, {} ms, quotas {quotas}", conditions.latency);
         let secrets = fleet.all_secrets();
-        if let Some(expected) = self.expected(&kind, secrets, conditions, jobs).filter(|time| *time > self.left()) {
-            let minutes = expected.as_secs_f64() / 60.0;
-            self.skipped.push(format!("{kind}, {secrets} secrets: about {minutes:.0} minutes"));
-            // A larger one won't fit either; nor is it known how long this one would have taken.
-            self.took.insert(kind, (secrets, expected));
+        if !self.fits(&kind, secrets, conditions, jobs) {
             return Ok(());
         }
-        say(&format!("{:6.1?} {kind}, {secrets} secrets", self.began.elapsed()));
         let began = Instant::now();
         if jobs.iter().any(|job| job.start() != Start::Attached) {
             for job in jobs {
@@ -219,6 +367,7 @@ impl Runner {
             conditions,
             runs: Vec::new(),
             floors: Vec::new(),
+            server_cpu: Vec::new(),
             calls: Calls::default(),
             quota: quota.unwrap_or_default(),
             in_flight,
@@ -240,7 +389,9 @@ impl Runner {
         for _ in 0..self.options.runs(fleet.all_secrets()) {
             for row in &mut rows {
                 sandbox.calls()?;
+                let before = sandbox.cpu();
                 row.runs.push(self.run(row.job, fleet, &folder, &sandbox.url)?);
+                row.server_cpu.push(sandbox.cpu().saturating_sub(before));
                 row.calls = sandbox.calls()?;
                 if let Some(asked) = &asked {
                     let floor = floor::replay(bare.address, &asked.requests, row.in_flight).await?;
@@ -251,7 +402,9 @@ impl Runner {
                 }
             }
         }
-        self.rows.extend(rows);
+        for row in rows {
+            self.keep(row);
+        }
         Ok(())
     }
 
@@ -274,11 +427,33 @@ impl Runner {
             row.floors.push(floor);
             sandbox.stop()?;
         }
-        self.rows.push(row);
+        self.keep(row);
         Ok(())
+    }
+
+    /// Shows a line as soon as it is known: whoever interrupts a long run keeps what it has measured.
+    fn keep(&mut self, row: Row) {
+        print(&table::job(&row));
+        self.rows.push(row);
     }
 }
 
 fn state(folder: &Path, start: Start) -> PathBuf {
     folder.join(format!("{start:?}.json"))
+}
+
+/// A measured plan as the model sees it: where tool and sandbox share the cores, both are a call's processor time.
+fn model_of(row: &Row) -> model::Plan {
+    let calls = u32::try_from(row.calls.total()).unwrap_or(u32::MAX).max(1);
+    model::Plan {
+        targets: row.fleet.targets,
+        secrets: row.fleet.secrets,
+        functions: row.fleet.functions,
+        role: row.fleet.targets > 0,
+        targets_at_once: model::TARGETS_AT_ONCE,
+        latency: Duration::from_millis(row.conditions.latency),
+        cpu: (row.cpu() + job::median(row.server_cpu.clone())) / calls,
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        quotas: row.conditions.quotas,
+    }
 }

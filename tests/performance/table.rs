@@ -1,41 +1,8 @@
 //! Figures as Markdown.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::job::{Row, median};
-
-/// Rows of cells under a heading.
-#[derive(Debug, Default)]
-pub struct Table {
-    columns: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    /// An empty one. Columns whose name ends in `:` are numbers, and stand on the right.
-    pub fn new(columns: &[&'static str]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
-    }
-
-    /// One more row.
-    pub fn add(&mut self, row: Vec<String>) {
-        self.rows.push(row);
-    }
-
-    /// The text.
-    pub fn text(&self) -> String {
-        let titles: Vec<&str> = self.columns.iter().map(|column| column.trim_end_matches(':')).collect();
-        let rules: Vec<&str> =
-            self.columns.iter().map(|name| if name.ends_with(':') { "---:" } else { "---" }).collect();
-        let mut text = format!("| {} |\n|{}|\n", titles.join(" | "), rules.join("|"));
-        for row in &self.rows {
-            // Writing to a string can't fail.
-            let _ = writeln!(text, "| {} |", row.join(" | "));
-        }
-        text
-    }
-}
 
 /// A time as people read it.
 pub fn time(time: Duration) -> String {
@@ -58,48 +25,58 @@ pub fn megabytes(kilobytes: i64) -> String {
     format!("{} MB", (kilobytes + 512) / 1024)
 }
 
-/// The table of jobs.
-pub fn jobs(rows: &[Row]) -> String {
-    let mut table = Table::new(&[
-        "job",
-        "secrets:",
-        "latency:",
-        "quotas",
-        "wall:",
-        "fastest–slowest:",
-        "CPU:",
-        "peak:",
-        "calls:",
-        "throttled:",
-        "at once:",
-        "floor:",
-        "floor's CPU:",
-        "× floor:",
-    ]);
-    for row in rows {
-        let walls = || row.runs.iter().map(|run| run.wall);
-        let calls = row.calls.total();
-        let online = |text: String| if row.in_flight == 0 { String::new() } else { text };
-        let by_quota = row.floors.iter().all(|floor| floor.wall < row.quota);
-        table.add(vec![
-            row.job.name().to_owned(),
-            match row.fleet.targets {
-                0 => row.fleet.secrets.to_string(),
-                targets => format!("{targets} accounts × {}", row.fleet.secrets),
-            },
-            online(format!("{} ms", row.conditions.latency)),
-            online(if row.conditions.quotas { "on" } else { "off" }.to_owned()),
-            time(row.wall()),
-            format!("{}–{}", time(walls().min().unwrap_or_default()), time(walls().max().unwrap_or_default())),
-            time(median(row.runs.iter().map(|run| run.cpu).collect())),
-            megabytes(row.runs.iter().map(|run| run.peak_kb).max().unwrap_or_default()),
-            online(calls.to_string()),
-            online(row.calls.throttled.to_string()),
-            online(row.in_flight.to_string()),
-            row.floor().map(|floor| time(floor) + if by_quota { " (quota)" } else { "" }).unwrap_or_default(),
-            online(time(median(row.floors.iter().map(|floor| floor.cpu).collect()))),
-            row.ratio().map(times).unwrap_or_default(),
-        ]);
-    }
-    table.text()
+/// The columns of jobs.
+pub const JOBS: [&str; 14] = [
+    "job",
+    "secrets:",
+    "latency:",
+    "quotas",
+    "wall:",
+    "fastest–slowest:",
+    "CPU:",
+    "peak:",
+    "calls:",
+    "throttled:",
+    "at once:",
+    "floor:",
+    "floor's CPU:",
+    "× floor:",
+];
+
+/// The first two lines of a table. Columns whose name ends in `:` are numbers, and stand on the right.
+pub fn heading(columns: &[&str]) -> String {
+    let titles: Vec<&str> = columns.iter().map(|column| column.trim_end_matches(':')).collect();
+    let rules: Vec<&str> = columns.iter().map(|name| if name.ends_with(':') { "---:" } else { "---" }).collect();
+    format!("| {} |\n|{}|", titles.join(" | "), rules.join("|"))
+}
+
+/// A line of a table.
+pub fn line(cells: &[String]) -> String {
+    format!("| {} |", cells.join(" | "))
+}
+
+/// The line of a job.
+pub fn job(row: &Row) -> String {
+    let walls = || row.runs.iter().map(|run| run.wall);
+    let online = |text: String| if row.in_flight == 0 { String::new() } else { text };
+    let by_quota = row.floors.iter().all(|floor| floor.wall < row.quota);
+    line(&[
+        row.job.name().to_owned(),
+        match row.fleet.targets {
+            0 => row.fleet.secrets.to_string(),
+            targets => format!("{targets} × {}", row.fleet.secrets),
+        },
+        online(format!("{} ms", row.conditions.latency)),
+        online(if row.conditions.quotas { "on" } else { "off" }.to_owned()),
+        time(row.wall()),
+        format!("{}–{}", time(walls().min().unwrap_or_default()), time(walls().max().unwrap_or_default())),
+        time(row.cpu()),
+        megabytes(row.runs.iter().map(|run| run.peak_kb).max().unwrap_or_default()),
+        online(row.calls.total().to_string()),
+        online(row.calls.throttled.to_string()),
+        online(row.in_flight.to_string()),
+        row.floor().map(|floor| time(floor) + if by_quota { " (quota)" } else { "" }).unwrap_or_default(),
+        online(time(median(row.floors.iter().map(|floor| floor.cpu).collect()))),
+        row.ratio().map(times).unwrap_or_default(),
+    ])
 }

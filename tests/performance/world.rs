@@ -293,6 +293,13 @@ impl Sandbox {
         Ok(calls)
     }
 
+    /// The processor time that it has used, in the kernel's clock ticks of a hundredth of a second.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
+        Duration::from_millis(10 * fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>())
+    }
+
     /// Ends it, and waits for that.
     pub fn stop(mut self) -> Result<()> {
         self.end()
