@@ -39,11 +39,12 @@ pub const PEERS: [Peer; 8] = [
 ];
 
 /// The columns of peers.
-pub const COLUMNS: [&str; 11] = [
+pub const COLUMNS: [&str; 12] = [
     "program",
     "version",
     "secrets:",
     "latency:",
+    "calls:",
     "wall:",
     "CPU:",
     "peak, all processes:",
@@ -118,6 +119,8 @@ pub struct Row {
     pub done: usize,
     /// In milliseconds.
     pub latency: u64,
+    /// How many calls it made.
+    pub calls: usize,
     /// Its runs.
     pub runs: Vec<Usage>,
     /// The memory of all its processes, in kilobytes, from a run of its own.
@@ -142,6 +145,7 @@ impl Row {
             self.version.clone(),
             self.secrets.to_string(),
             format!("{} ms", self.latency),
+            self.calls.to_string(),
             time(middle(&self.runs, |run| run.wall).mul_f64(factor)) + &mark,
             time(middle(&self.runs, |run| run.cpu).mul_f64(factor)) + &mark,
             megabytes(self.peak_kb),

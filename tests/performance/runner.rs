@@ -233,6 +233,7 @@ impl Runner {
         let program = || peers::program(&place, &command, environment.clone(), &sandbox.url);
         // The first run, which also reads files for the first time, is the one whose memory is looked at.
         let peak_kb = block_in_place(|| program().with_children().run(0))?.peak_kb;
+        let calls = sandbox.calls()?.total();
         let (mut runs, mut ours) = (Vec::new(), Vec::new());
         // What takes a minute isn't worth repeating to find its median.
         let times = if began.elapsed() > Duration::from_secs(40) { 1 } else { self.options.runs(secrets).min(3) };
@@ -240,7 +241,7 @@ impl Runner {
             ours.push(self.run(Job::Plan, fleet, &folder, &sandbox.url)?);
             runs.push(block_in_place(|| program().run(0))?);
         }
-        print(&peers::Row { peer, version, secrets, done, latency, runs, peak_kb, ours }.line());
+        print(&peers::Row { peer, version, secrets, done, latency, calls, runs, peak_kb, ours }.line());
         self.took.insert(kind, (secrets, began.elapsed()));
         Ok(None)
     }
