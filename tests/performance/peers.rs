@@ -13,6 +13,7 @@ use super::job::{median, median_of};
 use super::machine::repository;
 use super::measure::{Program, Usage, scrubbed};
 use super::table::{line, megabytes, time, times};
+use super::world::Start;
 use super::{Result, world};
 
 /// A program that does a part of what a plan does.
@@ -24,18 +25,25 @@ pub struct Peer {
     pub title: &'static str,
     /// More secrets would take it too long.
     pub most: usize,
+    /// What it finds.
+    pub start: Start,
 }
 
 /// All of them.
 pub const PEERS: [Peer; 8] = [
-    Peer { name: "terraform", title: "Terraform, `plan`", most: 1000 },
-    Peer { name: "terraform-64", title: "Terraform, `plan -parallelism=64`", most: 1000 },
-    Peer { name: "ansible", title: "Ansible, `--check` of `community.aws.secretsmanager_secret`", most: 100 },
-    Peer { name: "custodian", title: "Cloud Custodian, `run --dryrun`", most: 1000 },
-    Peer { name: "boto3-10", title: "boto3, 10 threads", most: 10_000 },
-    Peer { name: "boto3-32", title: "boto3, 32 threads", most: 10_000 },
-    Peer { name: "boto3-64", title: "boto3, 64 threads", most: 10_000 },
-    Peer { name: "aws-cli", title: "AWS CLI, one call after the other", most: 1000 },
+    Peer { name: "terraform", title: "Terraform, `plan`", most: 1000, start: Start::Attached },
+    Peer { name: "terraform-64", title: "Terraform, `plan -parallelism=64`", most: 1000, start: Start::Attached },
+    Peer {
+        name: "ansible",
+        title: "Ansible, `--check` of `community.aws.secretsmanager_secret`",
+        most: 100,
+        start: Start::Windowless,
+    },
+    Peer { name: "custodian", title: "Cloud Custodian, `run --dryrun`", most: 1000, start: Start::Attached },
+    Peer { name: "boto3-10", title: "boto3, 10 threads", most: 10_000, start: Start::Attached },
+    Peer { name: "boto3-32", title: "boto3, 32 threads", most: 10_000, start: Start::Attached },
+    Peer { name: "boto3-64", title: "boto3, 64 threads", most: 10_000, start: Start::Attached },
+    Peer { name: "aws-cli", title: "AWS CLI, one call after the other", most: 1000, start: Start::Attached },
 ];
 
 /// The columns of peers.

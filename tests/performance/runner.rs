@@ -221,19 +221,24 @@ impl Runner {
         if !self.fits(&kind, secrets, conditions, &[]) {
             return Ok(None);
         }
-        let folder = self.prepared(fleet, &[Start::Attached]).await?;
+        let folder = self.prepared(fleet, &[Start::Attached, peer.start]).await?;
         let place = folder.join(peer.name);
-        let prepared = block_in_place(|| peers::prepare(peer, &place, &state(&folder, Start::Attached), secrets))?;
+        let prepared = block_in_place(|| peers::prepare(peer, &place, &state(&folder, peer.start), secrets))?;
         let (command, environment, version, done) = match prepared {
             Prepared::Ready { command, environment, version, done } => (command, environment, version, done),
             Prepared::Missing { missing } => return Ok(Some(missing)),
         };
         let began = Instant::now();
         let sandbox = self.sandbox(&folder, Start::Attached, conditions, "measured")?;
-        let program = || peers::program(&place, &command, environment.clone(), &sandbox.url);
+        let other = self.sandbox(&folder, peer.start, conditions, "peer")?;
+        let program = || peers::program(&place, &command, environment.clone(), &other.url);
         // The first run, which also reads files for the first time, is the one whose memory is looked at.
         let peak_kb = block_in_place(|| program().with_children().run(0))?.peak_kb;
-        let calls = sandbox.calls()?.total();
+        let calls = other.calls()?;
+        if !calls.writes().is_empty() {
+            return Err(format!("{} changes something: {}", peer.title, calls.writes().join(", ")).into());
+        }
+        let calls = calls.total();
         let (mut runs, mut ours) = (Vec::new(), Vec::new());
         // What takes a minute isn't worth repeating to find its median.
         let times = if began.elapsed() > Duration::from_secs(40) { 1 } else { self.options.runs(secrets).min(3) };

@@ -61,6 +61,8 @@ pub enum Start {
     Deployed,
     /// All secrets rotate as the manifest says.
     Attached,
+    /// The same without windows, which Ansible's module doesn't know: it takes secrets that have one for differing.
+    Windowless,
 }
 
 /// The names that secrets have: long, as they are in fleets.
@@ -147,8 +149,14 @@ impl Prototype {
         let mut models = Vec::new();
         for name in &self.secrets {
             let mut model = secrets[name].clone();
-            if start != Start::Attached {
-                unrotated(&mut model)?;
+            match start {
+                Start::Bare | Start::Deployed => unrotated(&mut model)?,
+                Start::Windowless => {
+                    if let Some(rules) = model["rotation"]["rules"].as_object_mut() {
+                        rules.remove("duration");
+                    }
+                }
+                Start::Attached => {}
             }
             models.push((name, serde_json::to_string(&model)?));
         }
@@ -353,6 +361,13 @@ pub struct Calls {
 }
 
 impl Calls {
+    /// What isn't reading.
+    pub fn writes(&self) -> Vec<&str> {
+        let reads = ["Describe", "List", "Get", "AssumeRole"];
+        let names = self.operations.keys().map(String::as_str);
+        names.filter(|name| !reads.iter().any(|start| name.starts_with(start))).collect()
+    }
+
     /// All together.
     pub fn total(&self) -> usize {
         self.operations.values().sum()
