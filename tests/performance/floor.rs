@@ -1,0 +1,75 @@
+//! The floor: the requests of a run, made again by a client that knows them beforehand, signs nothing, waits for nothing but a free
+//! connection, and drops the answers unread.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::header::{self, HeaderValue};
+use hyper::{Request, client};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use super::record::Recorded;
+use super::{Result, measure};
+
+/// What a replay took.
+#[derive(Debug, Clone, Copy)]
+pub struct Floor {
+    /// From before the first connection until after the last answer.
+    pub wall: Duration,
+    /// Of this process, meanwhile.
+    pub cpu: Duration,
+    /// How many answers had another status than in the recording.
+    pub differing: usize,
+}
+
+/// Makes all requests, on so many connections.
+pub async fn replay(server: SocketAddr, requests: &Arc<Vec<Recorded>>, connections: usize) -> Result<Floor> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let (began, before) = (Instant::now(), measure::own_cpu()?);
+    let mut workers = JoinSet::new();
+    for _ in 0..connections.clamp(1, requests.len().max(1)) {
+        workers.spawn(work(server, Arc::clone(requests), Arc::clone(&next)));
+    }
+    let mut differing = 0;
+    while let Some(worker) = workers.join_next().await {
+        differing += worker??;
+    }
+    Ok(Floor { wall: began.elapsed(), cpu: measure::own_cpu()?.saturating_sub(before), differing })
+}
+
+async fn work(server: SocketAddr, requests: Arc<Vec<Recorded>>, next: Arc<AtomicUsize>) -> Result<usize> {
+    let mut sender = connect(server).await?;
+    let host = HeaderValue::from_str(&server.to_string())?;
+    let mut differing = 0;
+    while let Some(recorded) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+        let mut request = Request::new(Full::new(recorded.body.clone()));
+        request.method_mut().clone_from(&recorded.method);
+        request.uri_mut().clone_from(&recorded.uri);
+        request.headers_mut().clone_from(&recorded.headers);
+        request.headers_mut().insert(header::HOST, host.clone());
+        sender.ready().await?;
+        let answer = sender.send_request(request).await?;
+        differing += usize::from(answer.status().as_u16() != recorded.status);
+        let mut body = answer.into_body();
+        while let Some(frame) = body.frame().await {
+            drop(frame?);
+        }
+    }
+    Ok(differing)
+}
+
+/// One connection to a server, kept alive.
+pub async fn connect(server: SocketAddr) -> Result<client::conn::http1::SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(server).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    // Its errors come out of the sender.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
+}
