@@ -14,7 +14,7 @@ const MOST: usize = 20_000;
 pub(super) struct Pages<'a> {
     action: &'static str,
     resource: &'a str,
-    pages: usize,
+    seen: usize,
     empty: usize,
     tokens: HashSet<String>,
 }
@@ -22,19 +22,19 @@ pub(super) struct Pages<'a> {
 impl<'a> Pages<'a> {
     /// Before the first page.
     pub fn of(action: &'static str, resource: &'a str) -> Self {
-        Self { action, resource, pages: 0, empty: 0, tokens: HashSet::new() }
+        Self { action, resource, seen: 0, empty: 0, tokens: HashSet::new() }
     }
 
     /// Takes a page in: how much it holds, and the token of the next. An error where the list can't end any more, or won't.
     pub fn page(&mut self, items: usize, next: Option<&str>) -> Result<(), AwsError> {
         let Some(next) = next.filter(|token| !token.is_empty()) else { return Ok(()) };
-        self.pages += 1;
+        self.seen += 1;
         self.empty = if items == 0 { self.empty + 1 } else { 0 };
         let why = if !self.tokens.insert(next.to_owned()) {
             "a page leads back to an earlier one".to_owned()
         } else if self.empty > EMPTY {
             format!("{EMPTY} pages in a row hold nothing, and another is said to follow")
-        } else if self.pages >= MOST {
+        } else if self.seen >= MOST {
             format!("there are more than {MOST} pages")
         } else {
             return Ok(());

@@ -10,7 +10,7 @@
 //! | Variable | |
 //! |---|---|
 //! | `FAULTS_SEED` | which cases the sample takes |
-//! | `FAULTS_ONLY` | the cases whose name contains this, and no others |
+//! | `FAULTS_ONLY` | the cases whose name contains one of these texts, with a space between them, and no others |
 //! | `FAULTS_JOBS` | how many run side by side |
 //! | `FAULTS_BINARY` | another build of the program |
 //! | `FAULTS_SHOW` | `1`: what each of them printed |

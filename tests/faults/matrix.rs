@@ -156,7 +156,7 @@ async fn judge(choose: impl FnOnce(Vec<Case>) -> Vec<Case>) {
     let scenes = scenes::all(folder.path()).await;
     let mut all = cases(&scenes);
     match setting("FAULTS_ONLY") {
-        Some(only) => all.retain(|case| case.name.contains(&only)),
+        Some(only) => all.retain(|case| only.split(' ').any(|part| case.name.contains(part))),
         None => all = choose(all),
     }
     let results = run(&scenes, all).await;

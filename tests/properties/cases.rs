@@ -81,17 +81,19 @@ impl Cases {
             // Writing to a string never fails.
             let _ = write!(line, "; {count} {what}");
         }
-        // Tests print through this macro, so that the harness can keep it.
-        #[expect(clippy::print_stdout, reason = "the figures of a run")]
-        {
-            println!("{line}");
-        }
+        say(&line);
         // One case shows nothing about how the generators are spread, and neither does another seed's handful.
         let whole = self.numbers.len() >= 50;
         for (what, count) in seen.counts.iter().filter(|_| whole) {
             assert!(*count > 0, "{}: no case held {what}: the generator is too tame", self.property);
         }
     }
+}
+
+/// Says something about a run.
+#[expect(clippy::print_stdout, reason = "the harness keeps it, or shows it where it is asked to")]
+pub fn say(line: &str) {
+    println!("{line}");
 }
 
 /// What the cases of a property held. What was named must have been there at all, or the property shows nothing of it.

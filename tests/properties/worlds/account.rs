@@ -382,7 +382,12 @@ fn live_secret(throws: &mut Throws<'_>, name: &str, wanted: &Value, existing: Op
     let state = if wanted["function"].is_null() && throws.chance(75) { "owned" } else { state };
     let wished =
         wanted["function"].as_str().map(|handle| if handle == "e0" { existing.unwrap_or(handle) } else { handle });
-    let function = if same_function { wished.unwrap_or(elsewhere) } else { elsewhere };
+    // A secret that the manifest gives no function keeps its live one, which nobody has looked at: here it can be called.
+    let function = match wished {
+        None => throws.one_of(&["legacy", "g0"]),
+        Some(wished) if same_function => wished,
+        Some(_) => elsewhere,
+    };
     let wished = &wanted["rotation"];
     let mut live = match (&wished["automatically_after_days"], &wished["schedule_expression"]) {
         (Value::Null, Value::Null) => other.clone(),

@@ -105,8 +105,11 @@ pub fn effects_came(planned: &Planned, before: &Seen, after: &Seen) -> Result<()
     code_came(plan, before, after)?;
     configurations_came(plan, before, after)?;
     permissions_came(plan, before, after)?;
+    // A stack that is replaced is another one.
     let others_tag = |stack: &Value| stack["definition"]["tags"]["team"].clone();
-    same("tags of others", &BTreeSet::new(), &changed(&before.stacks, &after.stacks, others_tag))?;
+    let mut untagged = changed(&before.stacks, &after.stacks, others_tag);
+    untagged.retain(|name| before.stacks[name]["id"] == after.stacks[name]["id"]);
+    same("tags of others", &BTreeSet::new(), &untagged)?;
     let gone: BTreeSet<String> =
         before.stacks.keys().filter(|name| !after.stacks.contains_key(*name)).cloned().collect();
     same("deletes", &names(plan, |change| matches!(change.action, Action::DeleteStack { .. })), &gone)?;
