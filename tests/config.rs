@@ -234,8 +234,8 @@ fn bombs_are_refused_before_they_explode() {
     }
     assert!(refused(&written(&[("rotator.yaml", "a: &a [*a]\n")])).contains("alias"));
     // Neither are variables, defaults and targets a way to ask for what doesn't fit into memory.
-    let secrets: String = (0..2_000).map(|n| format!("  s{n}: {{function: f}}\n")).collect();
-    let secrets = format!("functions: {{f: {{existing: f}}}}\nsecrets:\n{secrets}");
+    let secrets = (0..2_000).map(|n| format!("  s{n}: {{function: f}}")).collect::<Vec<_>>().join("\n");
+    let secrets = format!("functions: {{f: {{existing: f}}}}\nsecrets:\n{secrets}\n");
     let value = "v".repeat(200_000);
     let variables = format!(
         "version: 1\nproject: p\ntargets: {{dev: {{region: eu-west-1, vars: {{v: {value}}}}}}}\ndefaults: {{secrets: {{name: \"${{v}}\"}}}}\n{secrets}"
@@ -244,9 +244,9 @@ fn bombs_are_refused_before_they_explode() {
     let labels = (0..2_000).map(|n| format!("l{n}: {}", "v".repeat(1_000))).collect::<Vec<_>>().join(", ");
     let defaults = format!("version: 1\nproject: p\ndefaults: {{secrets: {{labels: {{{labels}}}}}}}\n{secrets}");
     assert!(refused(&written(&[("rotator.yaml", &defaults)])).contains("too-much"));
-    let targets: String =
-        (0..1_500).map(|n| format!("  t{n}: {{account: \"{n:012}\", region: eu-west-1}}\n")).collect();
-    let targets = format!("version: 1\nproject: p\ntargets:\n{targets}{secrets}");
+    let target = |n| format!("  t{n}: {{account: \"{n:012}\", region: eu-west-1}}");
+    let targets = (0..1_500).map(target).collect::<Vec<_>>().join("\n");
+    let targets = format!("version: 1\nproject: p\ntargets:\n{targets}\n{secrets}");
     assert!(refused(&written(&[("rotator.yaml", &targets)])).contains("too-much"));
 }
 
