@@ -149,14 +149,19 @@ fn these_calls_to_secrets_manager_and_no_others_exist() {
         .filter(|(path, _)| layer(path) == "aws")
         .flat_map(|(_, text)| code(&text).map(str::trim).map(str::to_owned).collect::<Vec<_>>())
         .collect();
-    let called: std::collections::BTreeSet<&str> = all
-        .split("inner.secrets.")
-        .skip(1)
+    // One client looks, the other rotates.
+    let clients = ["inner.secrets", "inner.rotations"];
+    let called: std::collections::BTreeSet<&str> = clients
+        .iter()
+        .flat_map(|client| all.split(client).skip(1))
+        .filter_map(|rest| rest.strip_prefix('.'))
         .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default())
         .collect();
     let known = ["cancel_rotate_secret", "describe_secret", "list_secret_version_ids", "list_secrets", "rotate_secret"];
     assert_eq!(called.into_iter().collect::<Vec<_>>(), known);
-    // The client has no other way out of its place than by these calls.
-    assert_eq!(all.matches("secrets: aws_sdk_secretsmanager::Client").count(), 2, "one field, one place that fills it");
-    assert_eq!(all.matches("inner.secrets").count(), all.matches("inner.secrets.").count());
+    // The clients have no other way out of their places than by these calls.
+    assert_eq!(all.matches("aws_sdk_secretsmanager::Client").count(), 3, "two fields, one place that fills them");
+    for client in clients {
+        assert_eq!(all.matches(client).count(), all.matches(&format!("{client}.")).count());
+    }
 }

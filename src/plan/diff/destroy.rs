@@ -101,6 +101,13 @@ impl Differ<'_> {
                         let orphan = OrphanStack { stack: stack.clone(), shared, function_arn: Some(arn), rotating };
                         self.delete_stack(&address, &orphan, Reason::Destroyed);
                     }
+                    // An apply that ended before its change set ran leaves a stack that holds nothing, not even tags. The next
+                    // apply would take it for its own, and so does this.
+                    None if stack.status == "REVIEW_IN_PROGRESS" => {
+                        let rotating = Some(Vec::new());
+                        let orphan = OrphanStack { stack: stack.clone(), shared: false, function_arn: None, rotating };
+                        self.delete_stack(&address, &orphan, Reason::Destroyed);
+                    }
                     _ => {
                         let kind = NoteKind::NotOurs { function: stack.name.clone() };
                         self.note(Some(address), kind);

@@ -371,6 +371,17 @@ fn destroying_ends_rotation_then_deletes_the_stack() {
     assert!(diff(&desired(), &live, DESTROY).is_empty());
 }
 
+/// Without it, an apply that was killed before its change set ran would leave a stack that no destroy finds.
+#[test]
+fn destroying_takes_what_a_killed_deployment_left() {
+    let mut live = live();
+    let half_made = LiveStack { status: "REVIEW_IN_PROGRESS".to_owned(), tags: BTreeMap::new(), ..stack() };
+    live_function(&mut live).stack = Reading::Found(half_made);
+    live_function(&mut live).configuration = Reading::Absent;
+    live.secrets.clear();
+    assert_eq!(lines(&diff(&desired(), &live, DESTROY)), ["function.f DeleteStack stack !deletes"]);
+}
+
 /// Days that AWS derives, windows that it fills in: none is a difference, in either direction.
 #[test]
 fn rules_that_mean_the_same_are_equal() {

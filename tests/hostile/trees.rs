@@ -1,0 +1,173 @@
+//! Folders that hold what no manifest needs: pipes, devices, links, files that can't be read, names that steer terminals.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use super::support::{Ended, rotator, run};
+
+const MEGABYTES: u64 = 2048;
+
+fn write(folder: &Path, name: impl AsRef<OsStr>, text: &str) {
+    let path = folder.join(name.as_ref());
+    std::fs::create_dir_all(path.parent().expect("below the folder")).expect("a folder");
+    std::fs::write(path, text).expect("a file");
+}
+
+fn pipe(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status().expect("mkfifo runs");
+    assert!(made.success());
+}
+
+fn validate(folder: &Path, arguments: &[&str]) -> Ended {
+    run(rotator(folder, MEGABYTES).arg("validate").args(arguments)).sound()
+}
+
+fn manifest(code: &str) -> String {
+    format!(
+        "version: 1\nproject: p\nfunctions: {{f: {{code: {code:?}}}}}\nsecrets: {{s: {{function: f, rotation: {{automatically_after_days: 30}}}}}}\n"
+    )
+}
+
+/// Without it, opening a pipe that somebody checked in would wait for ever, in every place that takes a path.
+#[test]
+fn pipes_and_devices_are_never_opened() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path();
+    pipe(&root.join("pipe"));
+    symlink("pipe", root.join("to-pipe")).expect("a link");
+    symlink("/dev/zero", root.join("zero")).expect("a link");
+    symlink("/dev/stdin", root.join("stdin")).expect("a link");
+    for name in ["pipe", "to-pipe", "zero", "stdin", "/dev/zero", "/dev/full"] {
+        validate(root, &[name]).exits(1);
+        validate(root, &["--policy", name]).exits(1);
+        run(rotator(root, MEGABYTES).args(["show", name])).sound().exits(1);
+        run(rotator(root, MEGABYTES).args(["apply", "--auto-approve", name])).sound().exits(1);
+        run(rotator(root, MEGABYTES).args(["diff", "HEAD", name])).sound().exits(1);
+    }
+    for name in ["pipe", "to-pipe", "zero", "stdin"] {
+        write(root, "rotator.yaml", &manifest(name));
+        validate(root, &[]).exits(1).says(name);
+        let part = format!("version: 1\nproject: p\ninclude: [{name:?}]\n");
+        write(root, "rotator.yaml", &part);
+        validate(root, &[]).exits(1).says(name);
+        let variables =
+            format!("version: 1\nproject: p\ntargets: {{dev: {{region: eu-west-1, vars_from: {name:?}}}}}\n");
+        write(root, "rotator.yaml", &variables);
+        validate(root, &[]).exits(1).says(name);
+        // Beside the manifest and inside of a function's code.
+        write(root, "code/lambda_function.py", "x = 1\n");
+        symlink(Path::new("..").join(name), root.join("code/more")).expect("a link");
+        write(root, "rotator.yaml", &manifest("code"));
+        validate(root, &[]).exits(1).says("more");
+        std::fs::remove_file(root.join("code/more")).expect("our own link");
+    }
+    write(root, "services/a.yaml", "secrets: {}\n");
+    pipe(&root.join("services/b.yaml"));
+    write(root, "rotator.yaml", "version: 1\nproject: p\ninclude: [services/*.yaml]\n");
+    validate(root, &[]);
+}
+
+/// Without it, a link could bring files of the machine into a plan, or into a function that somebody else can read.
+#[test]
+fn links_lead_nowhere_outside() {
+    let outside = tempfile::tempdir().expect("a temporary folder");
+    write(outside.path(), "secret.yaml", "secrets: {planted-outside: {}}\n");
+    write(outside.path(), "code/lambda_function.py", "planted = 1\n");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path();
+    std::fs::create_dir(root.join("inner")).expect("a folder");
+    symlink(outside.path(), root.join("out")).expect("a link");
+    symlink(outside.path().join("secret.yaml"), root.join("part.yaml")).expect("a link");
+    symlink("..", root.join("inner/up")).expect("a link");
+    symlink("loop-b", root.join("loop-a")).expect("a link");
+    symlink("loop-a", root.join("loop-b")).expect("a link");
+    symlink("nowhere", root.join("dangling")).expect("a link");
+    let inside = outside.path().join("code");
+    let absolute = inside.to_string_lossy().into_owned();
+    for code in [
+        "out/code",
+        "out",
+        "inner/up/out/code",
+        "../x",
+        absolute.as_str(),
+        "loop-a",
+        "dangling",
+        "inner/up",
+        "/proc/self/cwd",
+    ] {
+        write(root, "rotator.yaml", &manifest(code));
+        validate(root, &[]).exits(1);
+    }
+    for part in ["part.yaml", "out/*.yaml", "*/secret.yaml", "**/*.yaml", "loop-a", "dangling", "inner/up/rotator.yaml"]
+    {
+        write(root, "rotator.yaml", &format!("version: 1\nproject: p\ninclude: [{part:?}]\n"));
+        let ended = validate(root, &[]);
+        assert!(!ended.all().contains("planted-outside"), "{}", ended.shortened());
+    }
+    for variables in ["part.yaml", "out/secret.yaml", "../secret.yaml", "inner/up/out/secret.yaml"] {
+        let text =
+            format!("version: 1\nproject: p\ntargets: {{dev: {{region: eu-west-1, vars_from: {variables:?}}}}}\n");
+        write(root, "rotator.yaml", &text);
+        let ended = validate(root, &[]).exits(1);
+        assert!(!ended.all().contains("planted-outside"), "{}", ended.shortened());
+    }
+}
+
+/// Without it, the name of a file could steer the terminal of whoever looks at a pull request.
+#[test]
+fn names_of_files_are_shown_and_never_obeyed() {
+    let names: [&[u8]; 6] = [
+        b"x\x1b[2Jy.yaml",
+        "x\u{202e}lmay.yaml".as_bytes(),
+        "x\u{9b}31m.yaml".as_bytes(),
+        b"line\n::error::y.yaml",
+        b"not\xff\xfeutf8.yaml",
+        b"a\rb\x07.yaml",
+    ];
+    for name in names {
+        let name = OsStr::from_bytes(name);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = folder.path();
+        write(root, Path::new("parts").join(name), "secrets: {s: {nonsense: 1}}\n");
+        write(root, "rotator.yaml", "version: 1\nproject: p\ninclude: [parts/*]\n");
+        for format in ["text", "github", "sarif"] {
+            validate(root, &["--format", format]).exits(1).says("nonsense");
+        }
+        run(rotator(root, MEGABYTES).arg("validate").arg(Path::new("parts").join(name))).sound().exits(1);
+        run(rotator(root, MEGABYTES).arg("show").arg(Path::new("parts").join(name))).sound().exits(1);
+        write(root, Path::new("code").join(name), "x\n");
+        write(root, "code/lambda_function.py", "x = 1\n");
+        write(root, "rotator.yaml", &manifest("code"));
+        validate(root, &[]);
+        symlink("/etc/passwd", root.join("code").join(OsStr::from_bytes(b"l\x1b[2J"))).expect("a link");
+        validate(root, &[]).exits(1);
+    }
+}
+
+/// Without it, a file that can't be read could be taken for one that isn't there, or end the program.
+#[test]
+fn what_can_not_be_read_is_said() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path();
+    write(root, "part.yaml", "secrets: {}\n");
+    write(root, "code/lambda_function.py", "x = 1\n");
+    let close = |name: &str, mode: u32| {
+        std::fs::set_permissions(root.join(name), std::fs::Permissions::from_mode(mode)).expect("our own file");
+    };
+    close("part.yaml", 0);
+    if std::fs::read(root.join("part.yaml")).is_ok() {
+        eprintln!("skipped: this user may read everything");
+        return;
+    }
+    write(root, "rotator.yaml", "version: 1\nproject: p\ninclude: [part.yaml]\n");
+    validate(root, &[]).exits(1).says("permission denied");
+    close("code/lambda_function.py", 0);
+    write(root, "rotator.yaml", &manifest("code"));
+    validate(root, &[]).exits(1).says("ermission denied");
+    close("code", 0);
+    validate(root, &[]).exits(1);
+    close("code", 0o700);
+}
