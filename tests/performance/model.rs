@@ -15,7 +15,8 @@ const GET_FUNCTION: u64 = 100;
 const GET_POLICY: u64 = 15;
 
 /// How much of a target is read side by side: as the tool does it.
-const SECRETS_AT_ONCE: usize = 64;
+const SECRETS_AT_ONCE: (usize, usize) = (64, 256);
+const CALLS_A_CONNECTION: usize = 8;
 const FUNCTIONS_AT_ONCE: usize = 8;
 const STACKS_AT_ONCE: usize = 4;
 
@@ -206,7 +207,8 @@ impl Run {
         match call {
             Call::AssumeRole => self.ask(now, target, Call::Identity),
             Call::Identity => {
-                for _ in 0..SECRETS_AT_ONCE {
+                let (few, most) = SECRETS_AT_ONCE;
+                for _ in 0..(self.plan.secrets / CALLS_A_CONNECTION).clamp(few, most) {
                     self.next_secret(now, target);
                 }
                 self.next_page(now, target);
@@ -281,7 +283,7 @@ mod tests {
 
     const ALONE: Plan = Plan {
         targets: 1,
-        secrets: 640,
+        secrets: 2560,
         functions: 1,
         role: false,
         targets_at_once: 8,
@@ -294,9 +296,9 @@ mod tests {
     /// Without it, the model could forget calls, or make them in another order than the tool, and still look right.
     #[test]
     fn a_target_takes_the_longest_of_its_chains() {
-        // The identity, then ten rounds of 64 secrets; seven pages and four calls for the function go beside them.
+        // The identity, then pages of the list one after the other; secrets, and four calls for the function, go beside them.
         let alone = ALONE.time();
-        assert_eq!((alone.time.as_millis(), alone.calls), (50 * 11, 1 + 640 + 7 + 1 + 1 + 1 + 1 + 2));
+        assert_eq!((alone.time.as_millis(), alone.calls), (50 * 27, 1 + 2560 + 26 + 1 + 1 + 1 + 1 + 2));
         // Sixteen targets, eight at a time: two rounds.
         assert_eq!(Plan { targets: 16, ..ALONE }.time().time, alone.time * 2);
         // With enough side by side, one round: each has quotas of its own.
@@ -307,8 +309,8 @@ mod tests {
     #[test]
     fn cores_and_quotas_bound_it() {
         let slow = Plan { cpu: Duration::from_millis(10), ..ALONE }.time();
-        assert!(slow.time >= Duration::from_millis(10) * 654 / 2 && slow.busy > 0.9, "{slow:?}");
-        let functions = Plan { functions: 45, ..ALONE };
+        assert!(slow.time >= Duration::from_millis(10) * 2593 / 2 && slow.busy > 0.9, "{slow:?}");
+        let functions = Plan { functions: 45, secrets: 0, ..ALONE };
         // Fifteen policies at once, thirty more at fifteen a second.
         assert!(functions.time().time >= Duration::from_secs(2));
         assert!(Plan { quotas: false, ..functions }.time().time < Duration::from_millis(1500));

@@ -365,7 +365,9 @@ impl Runner {
 
     fn row(&self, job: Job, fleet: Fleet, conditions: Conditions, asked: Option<&Asked>) -> Row {
         let accounts = fleet.targets.max(1);
-        let quota = asked.filter(|_| conditions.quotas).map(|asked| job::quota(&asked.calls.operations, accounts));
+        // The tool keeps the pace of AWS's quotas for what it changes, wherever it is: a request too many is one refused.
+        let paced = conditions.quotas || job.start() != Start::Attached;
+        let quota = asked.filter(|_| paced).map(|asked| job::quota(&asked.calls.operations, accounts));
         let in_flight = asked.map_or(0, |asked| self.options.connections.unwrap_or(asked.in_flight));
         Row {
             job,
