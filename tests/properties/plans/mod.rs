@@ -397,7 +397,9 @@ fn a_removal_ends_all_that_is_ours_and_nothing_else() {
                 .problems
                 .iter()
                 .any(|problem| problem.severity == Severity::Error && problem.address.handle == *handle);
-            if !ours(&stack.tags) {
+            // What a deployment left that ended before its change set ran has no tags yet, and holds nothing.
+            let half_made = stack.status == "REVIEW_IN_PROGRESS" && stack.tags.is_empty();
+            if !ours(&stack.tags) && !half_made {
                 prop_assert_eq!(format!("{now:?}"), format!("{one:?}"), "{} isn't ours", handle);
                 seen.add("stacks of others kept", 1);
             } else if !erroneous {
