@@ -34,6 +34,8 @@ const CLEAR: &[&str] = &[
     "a rotation has begun since the plan was made",
     "was changed by somebody else",
     "is being changed by somebody else",
+    // A plan whose readings lie before and after the other's change leaves alone what may be in use.
+    "its function still rotates",
 ];
 
 impl Undisturbed {

@@ -277,13 +277,14 @@ impl Reader {
     }
 }
 
-/// Whether a function that is to be deployed is there, and the stack that would hold it isn't, or never ran.
+/// Whether a function that is to be deployed is there, and the stack that would hold it isn't, or holds none: it never ran, or failed
+/// and was replaced in between.
 fn is_torn(selection: &Selection<'_>, live: &BTreeMap<String, LiveFunction>) -> bool {
     let deployed = selection.functions.iter().filter(|(_, function)| function.deployment().is_some());
     let mut live = deployed.filter_map(|(handle, _)| live.get(*handle));
     live.any(|live| {
-        let stands = live.stack.found().is_some_and(|stack| stack.status != "REVIEW_IN_PROGRESS");
-        live.configuration.found().is_some() && !stands && !matches!(live.stack, Reading::Unread(_))
+        let holds_it = live.stack.found().is_some_and(|stack| stack.function.is_some());
+        live.configuration.found().is_some() && !holds_it && !matches!(live.stack, Reading::Unread(_))
     })
 }
 
