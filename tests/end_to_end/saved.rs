@@ -117,6 +117,7 @@ fn a_plan_whose_world_has_moved_is_refused_by_the_attribute() {
     assert!(lines.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{lines}");
     assert!(lines.contains(r#""type":"diagnostic""#), "{lines}");
     // What moves beside the plan's own resources doesn't concern it, and is said.
+    world.aws(&["lambda", "wait", "function-updated-v2", "--function-name", FUNCTION]);
     world.aws(&["lambda", "update-function-configuration", "--function-name", FUNCTION, "--timeout", "40"]);
     world.aws(&["secretsmanager", "cancel-rotate-secret", "--secret-id", "prod/key"]);
     world.rotator(&["apply", "b.plan"]).exits(0).says("something differs by now at secret.prod/key").says("1 applied");

@@ -76,6 +76,18 @@ class Secret:
     def rotate(self, **request):
         return self.client.rotate_secret(SecretId=self.name, **request)
 
+    def rotate_once_free(self, **request):
+        """Rotates as soon as the last try, or test, has ended, whose end no answer shows; the version's id."""
+
+        def again():
+            try:
+                return self.rotate(**request)["VersionId"]
+            except self.client.exceptions.InvalidRequestException as error:
+                assert error.response["Error"]["Message"] == BUSY
+                return None
+
+        return until(f"another rotation of {self.name}", again)
+
     def held(self, step):
         """Waits until a step runs that is told to wait."""
         until(f"{step} of {self.name}", lambda: {"Key": "held", "Value": step} in self.describe()["Tags"])
@@ -90,15 +102,7 @@ class Secret:
             SecretId=self.name, VersionStage="AWSPENDING", RemoveFromVersionId=version
         )
 
-        def again():
-            try:
-                return self.rotate()["VersionId"]
-            except self.client.exceptions.InvalidRequestException as error:
-                # The last try may not have ended yet.
-                assert error.response["Error"]["Message"] == BUSY
-                return None
-
-        self.rotated(until(f"another rotation of {self.name}", again))
+        self.rotated(self.rotate_once_free())
 
     def rotated(self, version):
         """Waits until a rotation has ended well."""
