@@ -184,12 +184,14 @@ fn classify<E>(action: &'static str, resource: &str, error: &SdkError<E, HttpRes
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
-    if let Some(refused) = find::<AssumeRoleError>(error).filter(|_| action != ASSUME_ROLE) {
+    if action != ASSUME_ROLE
+        && let Some(refused) = find::<SdkError<AssumeRoleError, HttpResponse>>(error)
+        && let Some((code, message)) = said(refused)
+    {
         // The call itself never left: its credentials come from a role that could not be assumed.
-        let code = refused.meta().code().map(words);
-        let kind = code.as_deref().map_or(ErrorKind::Other, |code| kind_of(ASSUME_ROLE, code, ""));
-        let message = refused.meta().message().map_or_else(|| chain(error), words);
-        return AwsError { kind, action: ASSUME_ROLE, resource: "*".to_owned(), code, message, request_id: None };
+        let kind = code.as_deref().map_or(ErrorKind::Transport, |code| kind_of(ASSUME_ROLE, code, ""));
+        let request_id = refused.request_id().map(words);
+        return AwsError { kind, action: ASSUME_ROLE, resource: "*".to_owned(), code, message, request_id };
     }
     if let Some(missing) = find::<CredentialsError>(error) {
         let (kind, message) = match missing {
@@ -200,26 +202,30 @@ where
         return AwsError::other(kind, action, resource, &message);
     }
     let request_id = error.request_id().map(words);
-    let (code, message) = match error {
-        SdkError::ServiceError(service) => {
-            let meta = service.err().meta();
-            let status = service.raw().status().as_u16();
-            let said = || match status {
-                // AWS did what was asked, and said so in words that the SDK can't read.
-                200..300 => words(&format!("the answer can't be read: {}", chain(service.err()))),
-                _ => format!("HTTP status {status}, without an error code of AWS"),
-            };
-            (meta.code().map(words), meta.message().map_or_else(said, words))
-        }
-        // The outermost words, "dispatch failure" and the like, tell nothing to people.
-        _ => (None, error.source().map_or_else(|| words(&error.to_string()), chain)),
-    };
+    // The outermost words, "dispatch failure" and the like, tell nothing to people.
+    let unsaid = || (None, error.source().map_or_else(|| words(&error.to_string()), chain));
+    let (code, message) = said(error).unwrap_or_else(unsaid);
     let kind = match (&code, error) {
         (Some(code), _) => kind_of(action, code, &message),
         (None, SdkError::ConstructionFailure(_)) => ErrorKind::Invalid,
         (None, _) => ErrorKind::Transport,
     };
     AwsError { kind, action, resource: resource.to_owned(), code, message, request_id }
+}
+
+/// The code and the words of an answer, where there is one.
+fn said<E>(error: &SdkError<E, HttpResponse>) -> Option<(Option<String>, String)>
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+{
+    let SdkError::ServiceError(service) = error else { return None };
+    let meta = service.err().meta();
+    let unsaid = || match service.raw().status().as_u16() {
+        // AWS did what was asked, and said so in words that the SDK can't read.
+        200..300 => words(&format!("the answer can't be read: {}", chain(service.err()))),
+        status => format!("HTTP status {status}, without an error code of AWS"),
+    };
+    Some((meta.code().map(words), meta.message().map_or_else(unsaid, words)))
 }
 
 /// The action whose refusal shows up in other calls.
@@ -446,6 +452,20 @@ mod tests {
         let error: SdkError<GetPolicyError, HttpResponse> =
             SdkError::dispatch_failure(ConnectorError::other(role.into(), None));
         assert_eq!(classify("sts:GetCallerIdentity", "*", &error).kind, ErrorKind::Transport);
+    }
+
+    /// Without it, a proxy's page in place of a role's credentials would be a failure of AWS's, without a hint at the proxy.
+    #[test]
+    fn a_role_behind_a_broken_way_says_the_status() {
+        let raw = HttpResponse::new(502.try_into().expect("a status"), SdkBody::from("<html>"));
+        let page: SdkError<AssumeRoleError, HttpResponse> =
+            SdkError::service_error(AssumeRoleError::generic(ErrorMetadata::builder().build()), raw);
+        let role = CredentialsError::provider_error(page);
+        let error: SdkError<GetPolicyError, HttpResponse> =
+            SdkError::dispatch_failure(ConnectorError::other(role.into(), None));
+        let error = classify("sts:GetCallerIdentity", "*", &error);
+        assert_eq!((error.kind, error.action), (ErrorKind::Transport, ASSUME_ROLE));
+        assert!(error.message.contains("HTTP status 502"), "{error}");
     }
 
     /// Without it, people would look for other credentials where the clock is off, or the region isn't enabled; or for rights that
