@@ -81,7 +81,8 @@ impl<E: Execute> Context<'_, E> {
             if fields.is_empty() {
                 return self.found_done(index, &step.name, refused.is_some()).await;
             }
-            refuse(self.planned_for(step).map(|then| moved::configuration(deployment, then, &live)))?;
+            let then = self.planned_for(step);
+            moved::refuse(then.map_or_else(Vec::new, |then| moved::configuration(deployment, then, &live)))?;
             let change = configuration_change(deployment, &live, &fields);
             match self.executor.update_configuration(&step.name, &change, revision.as_deref()).await {
                 Ok(updated) => {
@@ -109,7 +110,7 @@ impl<E: Execute> Context<'_, E> {
             if architecture.is_none() && (same_code(code, &live) || self.is_as_it_was(step, &live)) {
                 return self.found_done(index, &step.name, refused.is_some()).await;
             }
-            refuse(self.planned_for(step).map(|then| moved::code(then, &live)))?;
+            moved::refuse(self.planned_for(step).map_or_else(Vec::new, |then| moved::code(then, &live)))?;
             // A first deployment's handler is known only now; code that lacks it would fail every rotation.
             let runtime = live.runtime.as_deref();
             if let Some(handler) = live.handler.as_ref().filter(|handler| lacks_handler(deployment, handler, runtime)) {
@@ -197,7 +198,7 @@ impl<E: Execute> Context<'_, E> {
             if let Some(present) = &present {
                 let live = self.live.functions.get(&step.address.handle);
                 let then = live.and_then(|live| live.policy.found()).and_then(|statements| ours(statements));
-                refuse(Some(moved::statement(then.as_ref(), present)))?;
+                moved::refuse(moved::statement(then.as_ref(), present))?;
             }
             let result = async {
                 let mut revision = policy.revision_id;
@@ -226,14 +227,6 @@ impl<E: Execute> Context<'_, E> {
             }
         }
         Err(Failure::KeepsChanging { function: step.name.clone(), last: refused.map(Box::new) })
-    }
-}
-
-/// Refuses a step where something has moved.
-fn refuse(moved: Option<Vec<FieldChange>>) -> Result<(), Failure> {
-    match moved {
-        Some(moved) if !moved.is_empty() => Err(Failure::ChangedSincePlan { moved }),
-        _ => Ok(()),
     }
 }
 

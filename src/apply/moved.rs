@@ -5,16 +5,19 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::live::{Configuration, LiveSecret, LiveStack, Statement};
+use super::Failure;
+use crate::model::live::{Configuration, LiveSecret, LiveStack, NO_ECHO_MASK, Statement};
 use crate::model::{Deployment, PERMISSION_STATEMENT, SAR_VERSION_TAG, Sensitive};
 use crate::plan::diff::configuration_fields;
 use crate::plan::{FieldChange, Shown};
 
-/// What `CloudFormation` shows instead of a `NoEcho` parameter's value.
-const MASK: &str = "****";
-
 /// The attribute that the tag with the application's version stands for.
 const VERSION: &str = "application.version";
+
+/// Refuses a step where something has moved.
+pub(super) fn refuse(moved: Vec<FieldChange>) -> Result<(), Failure> {
+    if moved.is_empty() { Ok(()) } else { Err(Failure::ChangedSincePlan { moved }) }
+}
 
 /// One attribute, where it has moved.
 fn attribute(path: impl Into<String>, then: Shown, now: Shown) -> Option<FieldChange> {
@@ -95,7 +98,7 @@ pub(super) fn statement(then: Option<&Statement>, now: &Statement) -> Vec<FieldC
 pub(super) fn stack(then: &LiveStack, now: &LiveStack) -> Vec<FieldChange> {
     let parameter = |stack: &LiveStack, name: &str| match stack.parameters.get(name) {
         None => Shown::Absent,
-        Some(value) if value.expose() == MASK => Shown::Sensitive,
+        Some(value) if value.expose() == NO_ECHO_MASK => Shown::Sensitive,
         Some(value) => Shown::text(value.expose()),
     };
     let parameters: BTreeSet<&String> = then.parameters.keys().chain(now.parameters.keys()).collect();

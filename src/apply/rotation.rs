@@ -42,10 +42,7 @@ impl<E: Execute> Context<'_, E> {
         if is_done(request, live) {
             return Ok(Outcome::Unchanged);
         }
-        let moved = self.moved(step, live, request.rotate_immediately);
-        if !moved.is_empty() {
-            return Err(Failure::ChangedSincePlan { moved });
-        }
+        moved::refuse(self.moved(step, live, request.rotate_immediately))?;
         if let Some(version) = live.unfinished_rotation() {
             return Err(Failure::UnfinishedRotation { version: version.to_owned() });
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::aws::execute::{Answer, ApplicationChangeSet, ChangeSetIds, Execute, SecretState, StackStatus};
 use crate::aws::{AwsError, ErrorKind};
-use crate::model::live::LiveStack;
+use crate::model::live::{LiveStack, STACK_IN_REVIEW};
 use crate::model::{Kind, PROJECT_TAG, SAR_STACK_PREFIXES, SHARED_TAG, arn};
 use crate::plan::diff::stack_tags;
 use crate::plan::parameters::parameters;
@@ -69,7 +69,7 @@ impl<E: Execute> Context<'_, E> {
         let deployment = function.deployment().ok_or(Failure::Internal("the function isn't deployed"))?;
         let live = self.live.functions.get(handle).ok_or(Failure::Internal("the function wasn't read"))?;
         let declared = live.application.found().ok_or(Failure::Internal("the application wasn't read"))?;
-        let standing = live.stack.found().filter(|stack| !replaced && stack.status != "REVIEW_IN_PROGRESS");
+        let standing = live.stack.found().filter(|stack| !replaced && !stack.in_review());
         let parameters = parameters(function, deployment, declared, standing, &self.live.region, &self.live.partition);
         // A stack's other tags stay: the repository replaces the whole set by what it is sent.
         let mut tags: BTreeMap<String, String> = standing
@@ -121,7 +121,7 @@ impl<E: Execute> Context<'_, E> {
         // CloudFormation has only words for it, so that the stack is asked. It may have come to rest since.
         match self.executor.stack(stack).await {
             Ok(now) if now.is_busy() => Failure::StackBusy { stack: now.id, status: now.status },
-            Ok(now) if matches!(now.status.as_str(), "REVIEW_IN_PROGRESS" | "DELETE_COMPLETE") => error.into(),
+            Ok(now) if now.in_review() || now.status == "DELETE_COMPLETE" => error.into(),
             Ok(now) if then.is_none_or(|then| then.id != now.id || !moved::stack(then, &now).is_empty()) => {
                 Failure::Overtaken { stack: now.id }
             }
@@ -169,7 +169,7 @@ impl<E: Execute> Context<'_, E> {
         // What is by now as it shall be was another apply of the same.
         let planned = self.change(step).map_or(&[][..], |change| &change.fields);
         moved.retain(|field| !planned.iter().any(|wanted| wanted.path == field.path && wanted.after == field.after));
-        if moved.is_empty() { Ok(()) } else { Err(Failure::ChangedSincePlan { moved }) }
+        moved::refuse(moved)
     }
 
     /// How a stack does; `None` where there is none, or none any more.
@@ -254,7 +254,7 @@ impl<E: Execute> Context<'_, E> {
             return Ok(());
         }
         match self.executor.stack_status(&ids.stack).await {
-            Ok(stack) if stack.status == "REVIEW_IN_PROGRESS" => {
+            Ok(stack) if stack.status == STACK_IN_REVIEW => {
                 self.executor.delete_stack(&ids.stack).await.map(|_| ()).or_else(found)
             }
             Ok(_) => Ok(()),

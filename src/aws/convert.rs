@@ -11,11 +11,8 @@ use aws_sdk_serverlessrepo::types as repository;
 use super::cover;
 use super::error::{clean, words};
 use crate::model::arn::unqualified_function_arn;
-use crate::model::live::{ApplicationVersion, Configuration, LiveSecret, LiveStack, ParameterDefinition};
+use crate::model::live::{ApplicationVersion, Configuration, LiveSecret, LiveStack, NO_ECHO_MASK, ParameterDefinition};
 use crate::model::{RotationRules, Schedule, Sensitive, Vpc};
-
-/// The stack parameter value that stands for one that can't be read.
-const MASK: &str = "****";
 
 /// The alias of the key that AWS itself manages for Secrets Manager.
 const AWS_KEY_ALIAS: &str = "alias/aws/secretsmanager";
@@ -61,7 +58,7 @@ pub(super) fn secret(secret: &DescribeSecretOutput, region: &str) -> LiveSecret 
 pub(super) fn stack(stack: &cloudformation::Stack) -> LiveStack {
     let parameter = |parameter: &cloudformation::Parameter| {
         let name = parameter.parameter_key()?.to_owned();
-        Some((name, Sensitive::new(parameter.parameter_value().unwrap_or(MASK))))
+        Some((name, Sensitive::new(parameter.parameter_value().unwrap_or(NO_ECHO_MASK))))
     };
     let tag = |tag: &cloudformation::Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
     LiveStack {

@@ -89,6 +89,11 @@ impl AwsError {
         Self { kind, action, resource: resource.to_owned(), code: None, message: words(message), request_id: None }
     }
 
+    /// An answer without what it must hold.
+    pub(super) fn incomplete(action: &'static str, resource: &str, what: &str) -> Self {
+        Self::other(ErrorKind::Other, action, resource, &format!("the answer holds no {what}"))
+    }
+
     /// What to do about it, one hint a line, where that is known.
     pub fn hints(&self) -> Vec<String> {
         let mut hints = self.hints_by_kind();

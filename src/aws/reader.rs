@@ -197,8 +197,7 @@ impl Reader {
             _ => error,
         })?;
         let first = answer.stacks.unwrap_or_default().into_iter().next();
-        let first =
-            first.ok_or_else(|| AwsError::other(ErrorKind::Other, ACTION, name, "the answer holds no stack"))?;
+        let first = first.ok_or_else(|| AwsError::incomplete(ACTION, name, "stack"))?;
         whole_stack(ACTION, name, &first)?;
         Ok(first)
     }
@@ -240,7 +239,7 @@ impl Reader {
         let answer = self.inner.lambda.get_function().function_name(name).send().await;
         let answer = answer.map_err(failed(ACTION, name))?;
         let Some(function) = &answer.configuration else {
-            return Err(AwsError::other(ErrorKind::Other, ACTION, name, "the answer holds no configuration"));
+            return Err(AwsError::incomplete(ACTION, name, "configuration"));
         };
         let members = [
             ("name", function.function_name()),
@@ -347,9 +346,7 @@ impl Reader {
 fn given(action: &'static str, resource: &str, members: &[(&str, Option<&str>)]) -> Result<(), AwsError> {
     match members.iter().find(|(_, value)| value.is_none_or(str::is_empty)) {
         None => Ok(()),
-        Some((what, _)) => {
-            Err(AwsError::other(ErrorKind::Other, action, resource, &format!("the answer holds no {what}")))
-        }
+        Some((what, _)) => Err(AwsError::incomplete(action, resource, what)),
     }
 }
 

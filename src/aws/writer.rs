@@ -77,10 +77,6 @@ fn done(answer: &impl RequestId) -> Done {
     Done { request_id: answer.request_id().map(str::to_owned) }
 }
 
-fn incomplete(action: &'static str, resource: &str, what: &str) -> AwsError {
-    AwsError::other(ErrorKind::Other, action, resource, &format!("the answer holds no {what}"))
-}
-
 /// What a change of nothing but tags acknowledges: what the stack's template was allowed already, since it runs again as it is.
 ///
 /// More would stay on the stack as a change that nobody asked for, and that other tools then show. `CAPABILITY_AUTO_EXPAND`,
@@ -113,7 +109,7 @@ impl Execute for Writer {
         }
         let answer = call.send().await.map_err(failed(ACTION, &request.application))?;
         let request_id = done(&answer).request_id;
-        let missing = |what| incomplete(ACTION, &request.application, what);
+        let missing = |what| AwsError::incomplete(ACTION, &request.application, what);
         Ok(ChangeSetIds {
             change_set: answer.change_set_id.ok_or_else(|| missing("change set"))?,
             stack: answer.stack_id.ok_or_else(|| missing("stack"))?,
@@ -143,7 +139,7 @@ impl Execute for Writer {
         let answer = call.send().await.map_err(failed(ACTION, &stack.id))?;
         let request_id = done(&answer).request_id;
         Ok(ChangeSetIds {
-            change_set: answer.id.ok_or_else(|| incomplete(ACTION, &stack.id, "change set"))?,
+            change_set: answer.id.ok_or_else(|| AwsError::incomplete(ACTION, &stack.id, "change set"))?,
             stack: answer.stack_id.unwrap_or_else(|| stack.id.clone()),
             request_id,
         })
@@ -171,9 +167,9 @@ impl Execute for Writer {
             .changes
             .extend(changes);
         }
-        let view = view.ok_or_else(|| incomplete(ACTION, change_set, "change set"))?;
+        let view = view.ok_or_else(|| AwsError::incomplete(ACTION, change_set, "change set"))?;
         if view.status.is_empty() {
-            return Err(incomplete(ACTION, change_set, "status of the change set"));
+            return Err(AwsError::incomplete(ACTION, change_set, "status of the change set"));
         }
         Ok(view)
     }
@@ -360,7 +356,7 @@ impl Execute for Writer {
             .rotate_immediately(rotate_immediately);
         let answer = call.send().await.map_err(failed(ACTION, secret))?;
         let request_id = done(&answer).request_id;
-        let version_id = answer.version_id.ok_or_else(|| incomplete(ACTION, secret, "version"))?;
+        let version_id = answer.version_id.ok_or_else(|| AwsError::incomplete(ACTION, secret, "version"))?;
         Ok(RotateAnswer { version_id, request_id })
     }
 

@@ -126,11 +126,28 @@ pub struct LiveStack {
 }
 
 impl LiveStack {
-    /// Whether AWS is working on it. `REVIEW_IN_PROGRESS` is a stack whose change set never ran, and nobody works on that.
+    /// Whether AWS is working on it.
     pub fn is_busy(&self) -> bool {
-        self.status.ends_with("_IN_PROGRESS") && self.status != "REVIEW_IN_PROGRESS"
+        self.status.ends_with("_IN_PROGRESS") && !self.in_review()
+    }
+
+    /// Whether its change set never ran, so that it holds nothing, and nobody works on it.
+    pub fn in_review(&self) -> bool {
+        self.status == STACK_IN_REVIEW
+    }
+
+    /// Whether it is what an apply leaves that ended before its change set ran: it holds nothing, not even tags. The next apply
+    /// takes it for its own, and so does a removal.
+    pub fn is_half_made(&self) -> bool {
+        self.in_review() && self.tags.is_empty()
     }
 }
+
+/// The status of a stack whose change set never ran.
+pub const STACK_IN_REVIEW: &str = "REVIEW_IN_PROGRESS";
+
+/// What `CloudFormation` shows instead of a `NoEcho` parameter's value.
+pub const NO_ECHO_MASK: &str = "****";
 
 /// A function's configuration (Lambda, `FunctionConfiguration`).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::live::{ApplicationVersion, LiveStack};
+use crate::model::live::{ApplicationVersion, LiveStack, NO_ECHO_MASK};
 use crate::model::{Deployment, Function, Sensitive, Vpc};
 
 use super::{FieldChange, ProblemKind, Shown};
@@ -17,8 +17,6 @@ pub const SECURITY_GROUPS: &str = "vpcSecurityGroupIds";
 pub const KMS_KEY: &str = "kmsKeyArn";
 /// The parameter that names the function.
 pub const FUNCTION_NAME: &str = "functionName";
-/// What `CloudFormation` shows instead of the value of a parameter that can't be read back.
-const MASK: &str = "****";
 const ENDPOINT: &str = "endpoint";
 
 /// What a stack is deployed or updated with.
@@ -53,7 +51,7 @@ pub fn parameters(
     for (name, definition) in &version.parameters {
         let live_value = live.and_then(|stack| stack.parameters.get(name));
         // Also where only the stack's own version hid the value: the mask must never be sent as one.
-        let hidden = definition.no_echo || live_value.is_some_and(|value| value.expose() == MASK);
+        let hidden = definition.no_echo || live_value.is_some_and(|value| value.expose() == NO_ECHO_MASK);
         let live_value = live_value.filter(|_| !hidden);
         let stated = managed.get(name);
         let value = stated.cloned().or_else(|| live_value.cloned()).or_else(|| match name.as_str() {

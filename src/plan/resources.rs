@@ -9,16 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::live::{Configuration, LiveFunction, LiveSecret, LiveStack, Reading, Statement};
+use crate::model::live::{Configuration, LiveFunction, LiveSecret, LiveStack, NO_ECHO_MASK, Reading, Statement};
 use crate::model::{
     Address, Deployment, Desired, Function, Kind, Live, PERMISSION_STATEMENT, RotationRules, SAR_APPLICATION_TAG,
     SAR_STACK_PREFIXES, SAR_VERSION_TAG, Schedule,
 };
 
 use super::{Action, Change, Effect, FieldChange, Operation, Plan, Reason, Shown};
-
-/// What `CloudFormation` shows instead of a `NoEcho` parameter's value.
-const MASK: &str = "****";
 
 /// A resource type of Terraform's AWS provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -205,7 +202,7 @@ impl<'a> Builder<'a> {
     }
 
     fn function(&mut self, address: &Address, function: &Function, deployment: &Deployment, live: &LiveFunction) {
-        let stack = live.stack.found().filter(|stack| stack.status != "REVIEW_IN_PROGRESS");
+        let stack = live.stack.found().filter(|stack| !stack.in_review());
         let configuration = live.configuration.found().filter(|_| stack.is_some());
         let statement = live.policy.found().and_then(|all| all.iter().find(|one| one.sid == PERMISSION_STATEMENT));
         let statement = statement.filter(|_| configuration.is_some());
@@ -320,7 +317,7 @@ fn attributes<const N: usize>(items: [(&str, Value); N]) -> Attributes {
 
 fn stack_attributes(stack: &LiveStack) -> Attributes {
     let parameters = stack.parameters.iter().map(|(name, value)| {
-        let value = if value.expose() == MASK { Value::Sensitive } else { Value::text(value.expose()) };
+        let value = if value.expose() == NO_ECHO_MASK { Value::Sensitive } else { Value::text(value.expose()) };
         (name.clone(), value)
     });
     // The repository's own tags are attributes of their own in the provider.

@@ -97,7 +97,7 @@ fn choose(stacks: &[LiveStack], deployment: &Deployment) -> Reading<LiveStack> {
     // Only the name that a new stack would get is taken from others; tags come with the first execution, not before.
     match named().find(|stack| stack.name == candidates[0]) {
         None => Reading::Absent,
-        Some(stack) if stack.status == "REVIEW_IN_PROGRESS" && stack.tags.is_empty() => Reading::Found(stack.clone()),
+        Some(stack) if stack.is_half_made() => Reading::Found(stack.clone()),
         Some(stack) => {
             let origin = application(stack).map_or_else(|| "no application".to_owned(), |id| format!("`{id}`"));
             let message = format!(
@@ -128,7 +128,7 @@ async fn without_listing(reader: &Reader, deployment: &Deployment, error: &AwsEr
 
 /// Adds the function that a stack made and, where it failed, why.
 async fn complete(reader: &Reader, mut stack: LiveStack) -> Reading<LiveStack> {
-    if stack.status == "REVIEW_IN_PROGRESS" {
+    if stack.in_review() {
         return Reading::Found(stack);
     }
     match reader.stack_function(&stack.id).await {

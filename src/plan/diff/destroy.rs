@@ -65,7 +65,7 @@ impl Differ<'_> {
         let by_manifest = self.desired.functions.iter().any(|(handle, wanted)| {
             // A function whose stack isn't ours, or not yet, rotates nothing on our behalf.
             let stack = self.live_function(handle).and_then(|live| live.stack.found());
-            let stack = stack.filter(|stack| !is_half_made(stack));
+            let stack = stack.filter(|stack| !stack.is_half_made());
             let ours = stack.is_none_or(|stack| self.has_our_tag(stack));
             ours && same_function(&self.function_arn(handle, wanted), &function)
         });
@@ -91,7 +91,7 @@ impl Differ<'_> {
                     self.problem(&address, &function.name, Severity::Error, kind);
                 }
                 Reading::Absent => {}
-                Reading::Found(stack) if is_half_made(stack) => {
+                Reading::Found(stack) if stack.is_half_made() => {
                     let rotating = Some(Vec::new());
                     let orphan = OrphanStack { stack: stack.clone(), shared: false, function_arn: None, rotating };
                     self.delete_stack(&address, &orphan, Reason::Destroyed);
@@ -161,10 +161,4 @@ impl Differ<'_> {
 /// Whether a secret's rotation can't be changed from here: it is being deleted, or a replica.
 fn is_out_of_reach(live: &LiveSecret) -> bool {
     live.deleted || live.replica_of.is_some()
-}
-
-/// Whether a stack is what an apply leaves that ended before its change set ran: it holds nothing, not even tags. The next apply
-/// takes it for its own, and so does a removal.
-fn is_half_made(stack: &LiveStack) -> bool {
-    stack.status == "REVIEW_IN_PROGRESS" && stack.tags.is_empty()
 }

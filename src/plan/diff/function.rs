@@ -354,7 +354,7 @@ impl Differ<'_> {
                 return StackOutcome::Blocked;
             }
         };
-        let standing = stack.filter(|stack| stack.status != "REVIEW_IN_PROGRESS");
+        let standing = stack.filter(|stack| !stack.in_review());
         let parameters = parameters::parameters(
             function,
             deployment,
