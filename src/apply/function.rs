@@ -1,4 +1,6 @@
-//! Functions: configuration, code and permission, one edit at a time, each after a fresh look.
+//! Functions: configuration, code and permission, one edit at a time, each conditional on what was seen before it.
+
+use std::sync::PoisonError;
 
 use crate::aws::ErrorKind;
 use crate::aws::execute::{CodeUpload, ConfigurationChange, Execute};
@@ -11,6 +13,9 @@ use super::stack::unknown;
 use super::wait::Wait;
 use super::{Context, Failure, Outcome, moved};
 
+/// A function that takes an edit, and the revision that makes the edit conditional on nobody else's having come first.
+pub type Editable = (Configuration, Option<String>);
+
 /// How often an edit is tried against others who edit the same function.
 const EDITS: usize = 5;
 
@@ -20,9 +25,25 @@ impl<E: Execute> Context<'_, E> {
         function.and_then(|function| function.deployment()).ok_or(Failure::Internal("the function isn't deployed"))
     }
 
+    /// Keeps a function as one step leaves it, for the next.
+    pub(super) fn leave(&self, name: &str, function: Editable) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.insert(name.to_owned(), function);
+    }
+
+    /// The function as the step before left it, or as it is now. Where somebody was here in between, its revision is another one, and
+    /// the edit is refused: the next look is a fresh one.
+    async fn found(&self, index: usize, name: &str) -> Result<Editable, Failure> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        match left.filter(|(_, revision)| revision.is_some()) {
+            Some(left) => Ok(left),
+            None => self.editable(index, name).await,
+        }
+    }
+
     /// Waits until an edit has succeeded, and the function is active.
-    pub(super) async fn settled(&self, index: usize, name: &str) -> Result<Configuration, Failure> {
-        let (configuration, _) = self.editable(index, name).await?;
+    async fn settled(&self, index: usize, name: &str) -> Result<Editable, Failure> {
+        let (configuration, revision) = self.editable(index, name).await?;
         if configuration.last_update_status == "Failed" {
             return Err(Failure::Function {
                 function: name.to_owned(),
@@ -30,11 +51,11 @@ impl<E: Execute> Context<'_, E> {
                 reason: configuration.state_reason,
             });
         }
-        Ok(configuration)
+        Ok((configuration, revision))
     }
 
     /// Waits until a function is active and no edit is in progress. An earlier edit may have failed: a new one mends that.
-    pub(super) async fn editable(&self, index: usize, name: &str) -> Result<(Configuration, Option<String>), Failure> {
+    pub(super) async fn editable(&self, index: usize, name: &str) -> Result<Editable, Failure> {
         let mut wait = Wait::new(self.options.function_timeout);
         loop {
             let (configuration, revision) = match self.executor.get_configuration(name).await {
@@ -73,7 +94,7 @@ impl<E: Execute> Context<'_, E> {
         let deployment = self.deployment(step)?;
         let mut refused = None;
         for _ in 0..EDITS {
-            let (live, revision) = self.editable(index, &step.name).await?;
+            let (live, revision) = self.found(index, &step.name).await?;
             if let (Err(code), false) = (&live.environment, deployment.environment.is_empty()) {
                 return Err(Failure::UnreadableEnvironment { code: code.clone() });
             }
@@ -86,7 +107,8 @@ impl<E: Execute> Context<'_, E> {
             let change = configuration_change(deployment, &live, &fields);
             match self.executor.update_configuration(&step.name, &change, revision.as_deref()).await {
                 Ok(updated) => {
-                    self.settled(index, &step.name).await?;
+                    let function = self.settled(index, &step.name).await?;
+                    self.leave(&step.name, function);
                     return Ok(Outcome::Applied { requests: updated.request_id.into_iter().collect() });
                 }
                 // Somebody else was faster: look again, and merge with what they wrote beside it. Or it was done and the answer lost, and
@@ -105,7 +127,7 @@ impl<E: Execute> Context<'_, E> {
         let code = deployment.code.as_ref().ok_or(Failure::Internal("the function has no code"))?;
         let mut refused = None;
         for _ in 0..EDITS {
-            let (live, revision) = self.editable(index, &step.name).await?;
+            let (live, revision) = self.found(index, &step.name).await?;
             let architecture = deployment.architecture.as_deref().filter(|wanted| *wanted != live.architecture);
             if architecture.is_none() && (same_code(code, &live) || self.is_as_it_was(step, &live)) {
                 return self.found_done(index, &step.name, refused.is_some()).await;
@@ -122,7 +144,7 @@ impl<E: Execute> Context<'_, E> {
                 .await
             {
                 Ok(updated) => {
-                    let live = self.settled(index, &step.name).await?;
+                    let (live, _) = self.settled(index, &step.name).await?;
                     if !same_code(code, &live) {
                         let sent = match (&code.source, &code.package) {
                             (CodeSource::S3 { sha256, .. }, _) => sha256.clone(),

@@ -23,6 +23,8 @@ use crate::aws::AwsError;
 use crate::model::{Desired, Live};
 use crate::plan::{Change, FieldChange, Plan, Step};
 
+use function::Editable;
+
 pub use engine::{Interrupt, run};
 
 /// How an apply runs.
@@ -77,6 +79,8 @@ pub struct Context<'a, E> {
     pub observer: &'a dyn Observer,
     /// The versions that rotations make, by change.
     pub versions: Mutex<BTreeMap<usize, String>>,
+    /// The functions that a step has just changed, by name, as it left them.
+    pub left: Mutex<BTreeMap<String, Editable>>,
 }
 
 impl<E> Context<'_, E> {

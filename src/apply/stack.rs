@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::aws::execute::{Answer, ApplicationChangeSet, ChangeSetIds, Execute, SecretState, StackStatus};
+use crate::aws::execute::{
+    Answer, ApplicationChangeSet, ChangeSetIds, ChangeSetView, Execute, SecretState, StackStatus,
+};
 use crate::aws::{AwsError, ErrorKind};
 use crate::model::live::{LiveStack, STACK_IN_REVIEW};
 use crate::model::{Kind, PROJECT_TAG, SAR_STACK_PREFIXES, SHARED_TAG, arn};
@@ -44,14 +46,14 @@ impl<E: Execute> Context<'_, E> {
         requests.extend(ids.request_id.clone());
         let deploys = matches!(change.action, Action::DeployStack { .. });
         self.refuse_other_stack(&change.action, &ids).await?;
-        if !self.change_set_is_made(index, &ids, deploys).await.map_err(|failure| overtaken(failure, &ids))? {
-            return Ok(Outcome::Unchanged);
-        }
-        self.refuse_replacement(&ids, deploys).await.map_err(|failure| overtaken(failure, &ids))?;
+        let made = self.made_change_set(index, &ids, deploys).await.map_err(|failure| overtaken(failure, &ids))?;
+        let Some(view) = made else { return Ok(Outcome::Unchanged) };
+        self.refuse_replacement(&view, &ids, deploys).await?;
         requests.extend(self.execute(&ids).await?);
         self.stack_is_done(index, &ids).await?;
         if step.address.kind == Kind::Function && !matches!(change.action, Action::TagStack { .. }) {
-            self.editable(index, &step.name).await?;
+            let function = self.editable(index, &step.name).await?;
+            self.leave(&step.name, function);
         }
         Ok(Outcome::Applied { requests })
     }
@@ -181,17 +183,22 @@ impl<E: Execute> Context<'_, E> {
         }
     }
 
-    /// Waits until a change set is made; `false` where it has nothing to do, and is deleted.
-    async fn change_set_is_made(&self, index: usize, ids: &ChangeSetIds, deploys: bool) -> Result<bool, Failure> {
+    /// A change set, as soon as it is made; `None` where it has nothing to do, and is deleted.
+    async fn made_change_set(
+        &self,
+        index: usize,
+        ids: &ChangeSetIds,
+        deploys: bool,
+    ) -> Result<Option<ChangeSetView>, Failure> {
         let mut wait = Wait::new(self.options.stack_timeout);
         loop {
             let view = self.executor.describe_change_set(&ids.change_set).await?;
             match view.status.as_str() {
-                "CREATE_COMPLETE" => return Ok(true),
+                "CREATE_COMPLETE" => return Ok(Some(view)),
                 "FAILED" => {
                     let left = self.discard(ids, deploys).await;
                     if view.is_without_changes() {
-                        return Ok(false);
+                        return Ok(None);
                     }
                     return Err(Failure::ChangeSet { reason: view.reason.unwrap_or_default(), left });
                 }
@@ -218,8 +225,7 @@ impl<E: Execute> Context<'_, E> {
     }
 
     /// Refuses a change set that would remove or replace the function, and deletes it.
-    async fn refuse_replacement(&self, ids: &ChangeSetIds, deploys: bool) -> Result<(), Failure> {
-        let view = self.executor.describe_change_set(&ids.change_set).await?;
+    async fn refuse_replacement(&self, view: &ChangeSetView, ids: &ChangeSetIds, deploys: bool) -> Result<(), Failure> {
         let harmful = view.changes.iter().find(|change| {
             // What CloudFormation can't rule out isn't done either.
             change.resource_type == FUNCTION

@@ -10,8 +10,10 @@ use aws_sdk_serverlessrepo::types as repository;
 
 use super::cover;
 use super::error::{clean, words};
-use crate::model::arn::unqualified_function_arn;
-use crate::model::live::{ApplicationVersion, Configuration, LiveSecret, LiveStack, NO_ECHO_MASK, ParameterDefinition};
+use crate::model::arn::{Arn, unqualified_function_arn};
+use crate::model::live::{
+    ApplicationVersion, Configuration, ListedSecret, LiveSecret, LiveStack, NO_ECHO_MASK, ParameterDefinition,
+};
 use crate::model::{RotationRules, Schedule, Sensitive, Vpc};
 
 /// The alias of the key that AWS itself manages for Secrets Manager.
@@ -55,6 +57,19 @@ pub(super) fn secret(secret: &DescribeSecretOutput, region: &str) -> LiveSecret 
     }
 }
 
+pub(super) fn listed_secret(entry: secrets::SecretListEntry, region: &str) -> ListedSecret {
+    ListedSecret {
+        rules: rotation_rules(entry.rotation_rules.as_ref()),
+        is_on: entry.rotation_enabled == Some(true),
+        function_arn: entry.rotation_lambda_arn.filter(|arn| !arn.is_empty()),
+        owning_service: entry.owning_service.filter(|service| !service.is_empty()),
+        replica_of: entry.primary_region.filter(|primary| !primary.is_empty() && primary != region),
+        name: entry.name.unwrap_or_default(),
+        arn: entry.arn.unwrap_or_default(),
+    }
+}
+
+/// A stack, with the function that it made where an output names it.
 pub(super) fn stack(stack: &cloudformation::Stack) -> LiveStack {
     let parameter = |parameter: &cloudformation::Parameter| {
         let name = parameter.parameter_key()?.to_owned();
@@ -68,9 +83,24 @@ pub(super) fn stack(stack: &cloudformation::Stack) -> LiveStack {
         tags: stack.tags().iter().filter_map(tag).collect(),
         parameters: stack.parameters().iter().filter_map(parameter).collect(),
         capabilities: stack.capabilities().iter().map(|one| one.as_str().to_owned()).collect(),
-        function: None,
+        function: function_of(stack),
         first_failure: None,
     }
+}
+
+/// The output of AWS's rotation templates that holds their function's ARN.
+const FUNCTION_OUTPUT: &str = "RotationLambdaARN";
+
+/// The function that a stack at rest names as the one it made. In any other state, outputs are of earlier times.
+fn function_of(stack: &cloudformation::Stack) -> Option<String> {
+    let rests =
+        stack.stack_status().is_some_and(|status| matches!(status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE"));
+    let output = stack.outputs().iter().find(|output| rests && output.output_key() == Some(FUNCTION_OUTPUT))?;
+    let stack: Arn = stack.stack_id()?.parse().ok()?;
+    let function: Arn = unqualified_function_arn(output.output_value()?).parse().ok()?;
+    let name = function.resource.strip_prefix("function:").filter(|name| !name.is_empty())?;
+    let place = |arn: &Arn| (arn.partition.clone(), arn.region.clone(), arn.account.clone());
+    (function.service == "lambda" && place(&function) == place(&stack)).then(|| name.to_owned())
 }
 
 /// `tags`: `None` where they could not be read.

@@ -86,19 +86,6 @@ pub struct ResourceChange {
     pub replacement: Option<String>,
 }
 
-/// A change set in a stack's list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedChangeSet {
-    /// Its ARN.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// As [`ChangeSetView::status`].
-    pub status: String,
-    /// As [`ChangeSetView::execution_status`].
-    pub execution_status: String,
-}
-
 /// How a stack does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackStatus {
@@ -238,18 +225,12 @@ pub trait Execute: Send + Sync {
     /// Deletes a change set that isn't to run (`DeleteChangeSet`).
     fn delete_change_set(&self, change_set: &str) -> impl Future<Output = Answer<Done>> + Send;
 
-    /// The change sets of a stack that haven't run (`ListChangeSets`).
-    fn list_change_sets(&self, stack: &str) -> impl Future<Output = Answer<Vec<ListedChangeSet>>> + Send;
-
     /// A stack as it is now (`DescribeStacks`), without its function and failure. One that doesn't exist is `NotFound`; by ARN, a deleted
     /// one is `DELETE_COMPLETE`.
     fn stack(&self, stack: &str) -> impl Future<Output = Answer<LiveStack>> + Send;
 
     /// How a stack does (`DescribeStacks`). One that doesn't exist is `NotFound`; by ARN, a deleted one is `DELETE_COMPLETE`.
     fn stack_status(&self, stack: &str) -> impl Future<Output = Answer<StackStatus>> + Send;
-
-    /// The name of the function that a stack made (`DescribeStackResources`).
-    fn stack_function(&self, stack: &str) -> impl Future<Output = Answer<Option<String>>> + Send;
 
     /// The first thing that failed in the stack's last operation (`DescribeStackEvents`).
     fn stack_first_failure(&self, stack: &str) -> impl Future<Output = Answer<Option<String>>> + Send;

@@ -14,7 +14,7 @@ use super::execute::{PolicyState, SecretState};
 use super::pages::Pages;
 use crate::model::LogEvent;
 use crate::model::arn::function_name;
-use crate::model::live::{ApplicationVersion, Configuration, ListedSecret, LiveSecret, LiveStack, Statement};
+use crate::model::live::{ApplicationVersion, Configuration, LiveSecret, LiveStack, Statement};
 
 /// How many pages of a log are read: `FilterLogEvents` may answer with empty pages while it searches.
 const LOG_PAGES: usize = 50;
@@ -141,31 +141,6 @@ impl Reader {
             revision: format!("{changed:?} {versions:?}"),
             secret: convert::secret(&answer, &self.inner.region),
         })
-    }
-
-    /// All secrets (`ListSecrets`) but those that are scheduled for deletion.
-    pub async fn secrets(&self) -> Result<Vec<ListedSecret>, AwsError> {
-        const ACTION: &str = "secretsmanager:ListSecrets";
-        let mut pages = self.inner.secrets.list_secrets().max_results(100).into_paginator().send();
-        let mut list = Pages::of(ACTION, "*");
-        let mut secrets = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(failed(ACTION, "*"))?;
-            list.page(page.secret_list().len(), page.next_token())?;
-            for entry in page.secret_list() {
-                given(ACTION, "*", &[("name of a secret", entry.name()), ("ARN of a secret", entry.arn())])?;
-            }
-            secrets.extend(page.secret_list.unwrap_or_default().into_iter().map(|entry| ListedSecret {
-                rules: convert::rotation_rules(entry.rotation_rules.as_ref()),
-                is_on: entry.rotation_enabled == Some(true),
-                function_arn: entry.rotation_lambda_arn.filter(|arn| !arn.is_empty()),
-                owning_service: entry.owning_service.filter(|service| !service.is_empty()),
-                replica_of: entry.primary_region.filter(|region| !region.is_empty() && *region != self.inner.region),
-                name: entry.name.unwrap_or_default(),
-                arn: entry.arn.unwrap_or_default(),
-            }));
-        }
-        Ok(secrets)
     }
 
     /// All stacks that aren't deleted (`DescribeStacks`), without their functions and failures.
@@ -343,7 +318,7 @@ impl Reader {
 }
 
 /// What an answer must hold: without it, nothing that follows would mean what it seems to.
-fn given(action: &'static str, resource: &str, members: &[(&str, Option<&str>)]) -> Result<(), AwsError> {
+pub(super) fn given(action: &'static str, resource: &str, members: &[(&str, Option<&str>)]) -> Result<(), AwsError> {
     match members.iter().find(|(_, value)| value.is_none_or(str::is_empty)) {
         None => Ok(()),
         Some((what, _)) => Err(AwsError::incomplete(action, resource, what)),

@@ -16,7 +16,7 @@ use super::connect::Inner;
 use super::error::{AwsError, ErrorKind, failed, words};
 use super::execute::{
     Answer, ApplicationChangeSet, ChangeSetIds, ChangeSetView, CodeUpload, ConfigurationChange, Done, Execute,
-    ListedChangeSet, PolicyState, ResourceChange, RotateAnswer, RotationProgress, SecretState, StackStatus, Updated,
+    PolicyState, ResourceChange, RotateAnswer, RotationProgress, SecretState, StackStatus, Updated,
 };
 use super::pages::Pages;
 use super::reader::{FunctionState, Reader};
@@ -185,24 +185,6 @@ impl Execute for Writer {
         answer.map(|answer| done(&answer)).map_err(failed("cloudformation:DeleteChangeSet", change_set))
     }
 
-    async fn list_change_sets(&self, stack: &str) -> Answer<Vec<ListedChangeSet>> {
-        const ACTION: &str = "cloudformation:ListChangeSets";
-        let mut pages = self.inner.cloudformation.list_change_sets().stack_name(stack).into_paginator().send();
-        let mut list = Pages::of(ACTION, stack);
-        let mut listed = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(failed(ACTION, stack))?;
-            list.page(page.summaries().len(), page.next_token())?;
-            listed.extend(page.summaries().iter().map(|one| ListedChangeSet {
-                id: one.change_set_id().unwrap_or_default().to_owned(),
-                name: one.change_set_name().unwrap_or_default().to_owned(),
-                status: one.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
-                execution_status: one.execution_status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
-            }));
-        }
-        Ok(listed)
-    }
-
     async fn stack(&self, stack: &str) -> Answer<LiveStack> {
         self.reader.stack(stack).await
     }
@@ -214,10 +196,6 @@ impl Execute for Writer {
             status: found.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
             reason: found.stack_status_reason.as_deref().map(words),
         })
-    }
-
-    async fn stack_function(&self, stack: &str) -> Answer<Option<String>> {
-        self.reader.stack_function(stack).await
     }
 
     async fn stack_first_failure(&self, stack: &str) -> Answer<Option<String>> {

@@ -382,6 +382,7 @@ async fn execute(
         options,
         observer: &observer,
         versions: Mutex::default(),
+        left: Mutex::default(),
     };
     let running = apply::run(&context, steps.clone(), interrupt);
     let report = observer.accompany(running, || session.notices()).await;

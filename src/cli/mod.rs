@@ -162,6 +162,7 @@ struct Paths {
 /// Parses the program's arguments and runs the command. The answer is the exit code.
 pub fn main() -> u8 {
     leave_no_core();
+    allow_connections();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -193,6 +194,19 @@ fn leave_no_core() {
 
 #[cfg(not(unix))]
 fn leave_no_core() {}
+
+/// As many open files as the system lets a process have: targets are read side by side on many connections each, and the default of
+/// many systems, 1,024, is kept low for programs of other times.
+#[cfg(unix)]
+fn allow_connections() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it can't be raised, the old limit holds.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+#[cfg(not(unix))]
+fn allow_connections() {}
 
 async fn run(cli: Cli) -> u8 {
     let global = cli.global;

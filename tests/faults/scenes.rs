@@ -145,7 +145,7 @@ pub async fn all(below: &Path) -> Vec<Scene> {
     let nothing = "version: 1\nproject: faults\n";
     let mut scenes = vec![
         scene("create", &create(), empty.clone(), APPLY, everything),
-        scene("update", &update(), standing.clone(), APPLY, &["cloudformation.DescribeStackResources"]),
+        scene("update", &update(), standing.clone(), APPLY, &[]),
         scene(
             "mend",
             &mend(),
@@ -167,7 +167,13 @@ pub async fn all(below: &Path) -> Vec<Scene> {
         Scene {
             first: 1,
             rules: vec![fails],
-            ..scene("rollback", &create(), empty.clone(), APPLY, &["cloudformation.DescribeStackEvents"])
+            ..scene(
+                "rollback",
+                &create(),
+                empty.clone(),
+                APPLY,
+                &["cloudformation.DescribeStackResources", "cloudformation.DescribeStackEvents"],
+            )
         },
         Scene {
             first: 4,

@@ -276,7 +276,6 @@ fn plans(most: usize, name: &str) {
     for operation in [
         "GetCallerIdentity",
         "DescribeStacks",
-        "DescribeStackResources",
         "GetFunction",
         "GetPolicy",
         "GetApplication",

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::aws::execute::{
     Answer, ApplicationChangeSet, ChangeSetIds, ChangeSetView, CodeUpload, ConfigurationChange, Done, Execute,
-    ListedChangeSet, PolicyState, ResourceChange, RotateAnswer, RotationProgress, SecretState, StackStatus, Updated,
+    PolicyState, ResourceChange, RotateAnswer, RotationProgress, SecretState, StackStatus, Updated,
 };
 use crate::aws::reader::FunctionState;
 use crate::aws::{AwsError, ErrorKind};
@@ -168,10 +168,6 @@ impl Execute for Fake {
         self.call("delete_change_set", change_set).map(|_| done("delete"))
     }
 
-    async fn list_change_sets(&self, stack: &str) -> Answer<Vec<ListedChangeSet>> {
-        self.call("list_change_sets", stack).map(|_| Vec::new())
-    }
-
     async fn stack(&self, stack: &str) -> Answer<LiveStack> {
         let state = self.call("stack", stack)?;
         Ok(state.moved_stacks.get(stack).cloned().unwrap_or_else(fixtures::stack))
@@ -182,10 +178,6 @@ impl Execute for Fake {
         let status = state.stacks.get_mut(stack).and_then(next);
         let status = status.ok_or_else(|| refused(ErrorKind::NotFound, "stack_status"))?;
         Ok(StackStatus { id: stack.to_owned(), status, reason: None })
-    }
-
-    async fn stack_function(&self, stack: &str) -> Answer<Option<String>> {
-        self.call("stack_function", stack).map(|_| None)
     }
 
     async fn stack_first_failure(&self, stack: &str) -> Answer<Option<String>> {

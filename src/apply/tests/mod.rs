@@ -73,6 +73,7 @@ impl Run {
             options: &self.options,
             observer: &observer,
             versions: Mutex::default(),
+            left: Mutex::default(),
         };
         run(&context, steps, &interrupt).await
     }

@@ -102,24 +102,32 @@ fn wanted(deployment: &Deployment, stack: Option<&LiveStack>) -> Wanted {
     (deployment.application.id.clone(), deployment.application.version.clone().or_else(live))
 }
 
-/// Every application version that is needed, once each.
+/// Every application version that is needed, once each: the newest, to say that there is one, and others where they are wanted.
 async fn applications(
     reader: &Reader,
     selection: &Selection<'_>,
     stacks: &Stacks,
 ) -> BTreeMap<Wanted, Reading<ApplicationVersion>> {
-    let mut all: BTreeSet<Wanted> = BTreeSet::new();
+    let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (handle, function) in &selection.functions {
         let Some(deployment) = function.deployment() else { continue };
         let stack = stacks.by_handle.get(*handle).and_then(Reading::found);
-        all.insert(wanted(deployment, stack));
-        all.insert((deployment.application.id.clone(), None));
+        let (id, version) = wanted(deployment, stack);
+        versions.entry(id).or_default().extend(version);
     }
-    let one = |(id, version): Wanted| async move {
-        let found = reading(reader.application(&id, version.as_deref()).await);
-        ((id, version), found)
+    let one = |(id, versions): (String, BTreeSet<String>)| async move {
+        let newest = reading(reader.application(&id, None).await);
+        let mut found = Vec::new();
+        for version in versions {
+            let is_newest = newest.found().is_some_and(|newest| newest.version == version);
+            let read = if is_newest { newest.clone() } else { reading(reader.application(&id, Some(&version)).await) };
+            found.push(((id.clone(), Some(version)), read));
+        }
+        found.push(((id, None), newest));
+        found
     };
-    side_by_side(budget::APPLICATIONS, all.into_iter().map(one)).await
+    let all: Vec<_> = side_by_side(budget::APPLICATIONS, versions.into_iter().map(one)).await;
+    all.into_iter().flatten().collect()
 }
 
 fn application(

@@ -4,6 +4,7 @@
 //! of the rest.
 
 mod functions;
+mod listed;
 mod orphans;
 mod stacks;
 

@@ -131,10 +131,12 @@ async fn complete(reader: &Reader, mut stack: LiveStack) -> Reading<LiveStack> {
     if stack.in_review() {
         return Reading::Found(stack);
     }
-    match reader.stack_function(&stack.id).await {
-        Ok(function) => stack.function = function,
-        Err(error) if error.kind == ErrorKind::NotFound => return Reading::Absent,
-        Err(error) => return Reading::Unread(error.into()),
+    if stack.function.is_none() {
+        match reader.stack_function(&stack.id).await {
+            Ok(function) => stack.function = function,
+            Err(error) if error.kind == ErrorKind::NotFound => return Reading::Absent,
+            Err(error) => return Reading::Unread(error.into()),
+        }
     }
     if has_failed(&stack.status) {
         // It only explains: a plan can be made without it.

@@ -16,7 +16,6 @@ const CALLS: [(&str, &str, &str); 14] = [
     ("lambda", "UpdateFunctionConfiguration", "InvalidParameterValueException"),
     ("lambda", "UpdateFunctionCode", "InvalidParameterValueException"),
     ("lambda", "AddPermission", "PolicyLengthExceededException"),
-    ("cloudformation", "DescribeStackResources", "InternalFailure"),
     ("lambda", "GetPolicy", "InternalFailure"),
     ("secretsmanager", "RotateSecret", "InvalidRequestException"),
 ];

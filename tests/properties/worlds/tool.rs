@@ -70,6 +70,7 @@ impl Tool {
             options: &options,
             observer: &Silent,
             versions: Mutex::default(),
+            left: Mutex::default(),
         };
         let (_puller, interrupt) = Interrupt::new();
         let report = apply::run(&context, order(&planned.plan, &planned.wanted), &interrupt).await;
