@@ -87,10 +87,11 @@ impl Session {
             return Err(Printed(output::fail(&format!("`{}` is a saved plan", output::path(plan)), &hints)));
         }
         let filter = Filter::new(filters).map_err(|(summary, hints)| Printed(output::fail(&summary, &hints)))?;
-        let loaded = config::load(paths).map_err(|problems| {
+        let mut loaded = config::load(paths).map_err(|problems| {
             output::diagnostics(&problems.0);
             Printed(crate::exit::ERROR)
         })?;
+        loaded.manifests.iter_mut().for_each(config::Manifest::release);
         output::diagnostics(&loaded.warnings);
         let policies = policy::load(&global.policy)?;
         check_targets(&filter, &loaded.manifests)?;

@@ -307,6 +307,14 @@ impl Manifest {
         &self.targets
     }
 
+    /// Frees what is needed only to resolve targets again, where every one is resolved: half the memory of a large manifest. Nothing
+    /// can be explained after that.
+    pub fn release(&mut self) {
+        if self.resolved.iter().all(Option::is_some) {
+            self.document.parts = Vec::new();
+        }
+    }
+
     /// Where each effective value of a function or secret of one target came from; `None` where the target doesn't have it.
     pub fn explain(
         &self,

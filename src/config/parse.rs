@@ -195,9 +195,14 @@ impl Builder<'_> {
         let end_column = u32::try_from(end.col() + 1).unwrap_or(u32::MAX);
         span.length = if end_line == span.line && end_column > span.column { end_column - span.column } else { 1 };
         let value = match content {
-            Content::List(items) => Value::List(items),
+            Content::List(mut items) => {
+                items.shrink_to_fit();
+                Value::List(items)
+            }
             Content::Map { mut entries, merged, .. } => {
                 self.merge(&mut entries, merged);
+                // Most maps have one or two entries: room for four in each is half of what a large manifest takes.
+                entries.shrink_to_fit();
                 // A block's end is where the next thing starts: it belongs to the line before, unless it is the same.
                 let last = entries.iter().map(|entry| last_line(&entry.node).max(entry.at.line)).max();
                 Value::Map(Map { entries, end: last.unwrap_or(span.line) })

@@ -60,7 +60,7 @@ pub(super) fn resolve(document: &Document, ambient: Option<&Ambient>, only: Opti
         names: Vec::new(),
         patterns: HashMap::new(),
         functions: HashMap::new(),
-        rules: secrets::Rules::default(),
+        common: secrets::Common::default(),
         code: code::Checked::default(),
         only,
     };
@@ -159,7 +159,7 @@ struct Resolver<'a> {
     patterns: HashMap<String, Result<Vec<usize>, String>>,
     /// The handles of functions, and the targets that they are in.
     functions: HashMap<&'a str, Vec<usize>>,
-    rules: secrets::Rules,
+    common: secrets::Common,
     code: code::Checked,
     only: Option<usize>,
 }
@@ -397,7 +397,7 @@ impl<'a> Resolver<'a> {
                 &targets,
                 "secret",
                 |resolver, scene, position| {
-                    let secret = secrets::read(scene, &entry.key, &resolver.places[position], &mut resolver.rules)?;
+                    let secret = secrets::read(scene, &entry.key, &resolver.places[position], &mut resolver.common)?;
                     resolver.check_function(scene, &secret, position);
                     Some(secret)
                 },
@@ -454,7 +454,8 @@ impl<'a> Resolver<'a> {
     /// Remembers where an entry stands.
     fn place(&mut self, kind: model::Kind, position: usize, entry: &Entry) {
         let desired = &mut self.desired[position];
-        desired.places.insert(desired.address(kind, &entry.key), self.document.sources.bare_place(entry.at));
+        let address = desired.address(kind, &entry.key);
+        desired.places.insert(address, self.document.sources.bare_place(entry.at));
     }
 
     fn name(&mut self, kind: &'static str, name: String, place: usize, entry: &Entry, existing: bool) {

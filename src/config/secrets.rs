@@ -1,6 +1,6 @@
 //! Checks of secrets, and their way into the domain.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::names;
 use super::raw::{RotationFile, SecretFile};
@@ -9,15 +9,29 @@ use super::targets::Place;
 use super::typed;
 use crate::diagnostic::Diagnostic;
 use crate::model::schedule::{self, ScheduleError};
-use crate::model::{Rotation, RotationRules, Schedule, Secret};
+use crate::model::{Rotation, RotationRules, Schedule, Secret, Shared};
 
-/// Schedules that were judged already: a fleet has thousands of secrets and a handful of schedules.
+/// What many secrets have in common: a fleet has thousands of them, a handful of schedules, and as many owners as there are teams.
 #[derive(Default)]
-pub(super) struct Rules(HashMap<(Schedule, Option<u8>), Result<(), ScheduleError>>);
+pub(super) struct Common {
+    schedules: HashMap<(Schedule, Option<u8>), Result<(), ScheduleError>>,
+    labels: HashMap<BTreeMap<String, String>, Shared<BTreeMap<String, String>>>,
+}
 
-impl Rules {
+impl Common {
+    /// One copy of equal labels.
+    fn labels(&mut self, labels: BTreeMap<String, String>) -> Shared<BTreeMap<String, String>> {
+        if let Some(known) = self.labels.get(&labels) {
+            return known.clone();
+        }
+        let shared = Shared::from(labels.clone());
+        self.labels.insert(labels, shared.clone());
+        shared
+    }
+
+    /// Judges a schedule, once.
     fn check(&mut self, schedule: &Schedule, duration: Option<u8>) -> Result<(), ScheduleError> {
-        self.0
+        self.schedules
             .entry((schedule.clone(), duration))
             .or_insert_with_key(|(schedule, duration)| schedule::check_window(schedule, *duration))
             .clone()
@@ -25,7 +39,7 @@ impl Rules {
 }
 
 /// Reads and checks a secret.
-pub(super) fn read(scene: &mut Scene<'_>, handle: &str, place: &Place, rules: &mut Rules) -> Option<Secret> {
+pub(super) fn read(scene: &mut Scene<'_>, handle: &str, place: &Place, common: &mut Common) -> Option<Secret> {
     let (file, misfits) = typed::read::<SecretFile>(scene.merged);
     if !misfits.is_empty() {
         scene.misfits(misfits);
@@ -37,9 +51,10 @@ pub(super) fn read(scene: &mut Scene<'_>, handle: &str, place: &Place, rules: &m
     if stated && !scene.is_open(&name) {
         check_name(scene, &name, place);
     }
-    let rotation = file.rotation.map_or_else(Rotation::default, |file| rotation(scene, &file, rules));
+    let rotation = file.rotation.map_or_else(Rotation::default, |file| rotation(scene, &file, common));
     super::functions::check_labels(scene, file.labels.as_ref());
-    Some(Secret { name, function: file.function, rotation, labels: file.labels.unwrap_or_default() })
+    let labels = common.labels(file.labels.unwrap_or_default());
+    Some(Secret { name, function: file.function, rotation, labels })
 }
 
 fn check_name(scene: &mut Scene<'_>, name: &str, place: &Place) {
@@ -59,15 +74,15 @@ fn check_name(scene: &mut Scene<'_>, name: &str, place: &Place) {
     }
 }
 
-fn rotation(scene: &mut Scene<'_>, file: &RotationFile, rules: &mut Rules) -> Rotation {
+fn rotation(scene: &mut Scene<'_>, file: &RotationFile, common: &mut Common) -> Rotation {
     let schedule = schedule_of(scene, file);
     let mut duration = duration_of(scene, file);
     if let Some(schedule) = &schedule {
-        if let Err(error) = rules.check(schedule, None) {
+        if let Err(error) = common.check(schedule, None) {
             let mut problem = Diagnostic::error("schedule", error.reason);
             problem.hints.extend(error.hint);
             scene.report_within(&["rotation", "schedule_expression"], error.offset, error.length, problem);
-        } else if let Err(error) = rules.check(schedule, duration) {
+        } else if let Err(error) = common.check(schedule, duration) {
             duration = window_problem(scene, error, duration);
         }
     } else if file.duration.is_some() && !scene.incomplete {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::{Address, Kind, Place, RotationRules, Sensitive};
+use super::{Address, Kind, Place, RotationRules, Sensitive, Shared};
 
 /// The whole desired state of one target.
 #[derive(Debug, Clone, Default)]
@@ -19,13 +19,13 @@ pub struct Desired {
     /// Functions by handle.
     pub functions: BTreeMap<String, Function>,
     /// Secrets by handle.
-    pub secrets: BTreeMap<String, Secret>,
+    pub secrets: Shared<BTreeMap<String, Secret>>,
     /// What the manifest lets go of without touching it: `secret.x`, `function.y`.
     pub removed: BTreeSet<Address>,
     /// The names on AWS that those handles had under the manifest's defaults: orphans are known by nothing else.
     pub removed_names: BTreeSet<(Kind, String)>,
     /// Where the entries of functions and secrets stand.
-    pub places: BTreeMap<Address, Place>,
+    pub places: Shared<BTreeMap<Address, Place>>,
 }
 
 impl Desired {
@@ -232,7 +232,7 @@ pub struct Secret {
     /// How it rotates.
     pub rotation: Rotation,
     /// Labels, for people and filters.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Shared<BTreeMap<String, String>>,
 }
 
 /// A secret's rotation, as far as the manifest states it.

@@ -12,6 +12,7 @@ pub mod place;
 pub mod policy;
 pub mod rotation;
 pub mod schedule;
+pub mod shared;
 
 pub use address::{Address, Kind};
 pub use desired::{
@@ -22,6 +23,7 @@ pub use live::Live;
 pub use log::LogEvent;
 pub use place::Place;
 pub use rotation::{RotationRules, Schedule};
+pub use shared::Shared;
 
 use std::fmt;
 

@@ -8,8 +8,8 @@ use crate::model::live::{
 };
 use crate::model::{
     Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, Live, PROJECT_TAG, PackageSummary,
-    PackagedFile, Rotation, RotationRules, SAR_APPLICATION_TAG, SAR_VERSION_TAG, Schedule, Secret, Sensitive, Target,
-    Vpc,
+    PackagedFile, Rotation, RotationRules, SAR_APPLICATION_TAG, SAR_VERSION_TAG, Schedule, Secret, Sensitive, Shared,
+    Target, Vpc,
 };
 
 pub(crate) const ACCOUNT: &str = "111111111111";
@@ -64,13 +64,13 @@ pub(crate) fn desired() -> Desired {
         name: "s".to_owned(),
         function: Some("f".to_owned()),
         rotation: Rotation { enabled: Some(true), rules: Some(days(30)), rotate_immediately: None },
-        labels: BTreeMap::new(),
+        labels: Shared::default(),
     };
     Desired {
         project: "p".to_owned(),
         target: Target::default(),
         functions: BTreeMap::from([("f".to_owned(), function)]),
-        secrets: BTreeMap::from([("s".to_owned(), secret)]),
+        secrets: BTreeMap::from([("s".to_owned(), secret)]).into(),
         ..Desired::default()
     }
 }

@@ -420,7 +420,8 @@ mod tests {
         // Where nothing of the plan stands on it, it is left alone.
         live_function(&mut live).policy = Reading::Found(vec![statement()]);
         let mut desired = crate::plan::fixtures::desired();
-        desired.secrets.insert("other".into(), desired.secrets["s"].clone());
+        let other = desired.secrets["s"].clone();
+        desired.secrets.insert("other".into(), other);
         desired.secrets.get_mut("s").expect("built above").rotation.rules = Some(days(7));
         live.secrets.insert("other".into(), live.secrets["s"].clone());
         let saved = plan(&desired, &live);

@@ -158,7 +158,10 @@ impl Prototype {
                 }
                 Start::Attached => {}
             }
-            models.push((name, serde_json::to_string(&model)?));
+            // People make their secrets one after the other.
+            let created = model["created"].as_i64().ok_or("a secret that was never made")?;
+            model["created"] = json!("CREATED");
+            models.push((name, created, serde_json::to_string(&model)?));
         }
         if start == Start::Bare {
             region = json!({"secrets": {}});
@@ -179,11 +182,17 @@ impl Prototype {
         for (index, account) in accounts.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
             write!(out, "{comma}\"{account}/{REGION}\":{}{{", before.replace(ACCOUNT, account))?;
-            let own: Vec<_> = models.iter().map(|(name, model)| (name, model.replace(ACCOUNT, account))).collect();
+            let own: Vec<_> =
+                models.iter().map(|(name, created, model)| (name, created, model.replace(ACCOUNT, account))).collect();
             for number in 0..fleet.secrets {
-                let (prototype, model) = &own[number % own.len()];
+                let (prototype, created, model) = &own[number % own.len()];
+                let made = (**created - i64::try_from(number)?).to_string();
                 let (comma, name) = (if number == 0 { "" } else { "," }, secret_name(number));
-                write!(out, "{comma}\"{name}\":{}", model.replace(prototype.as_str(), &name))?;
+                write!(
+                    out,
+                    "{comma}\"{name}\":{}",
+                    model.replace(prototype.as_str(), &name).replace("\"CREATED\"", &made)
+                )?;
             }
             write!(out, "}}{}", after.replace(ACCOUNT, account))?;
         }

@@ -1,7 +1,5 @@
 //! What follows from a change of manifests, on small built states.
 
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::model::{FunctionSource, Rotation, RotationRules, Schedule, Sensitive};
 use crate::plan::fixtures::{days, desired, file};
@@ -220,7 +218,7 @@ fn identical_differences_are_one_group() {
                 secret.rotation.rules = Some(rules.clone());
                 (format!("s{number:02}"), secret)
             })
-            .collect::<BTreeMap<_, _>>();
+            .collect();
         desired
     };
     let mut after = [fleet("prod-eu", days(30)), fleet("prod-us", days(30))];

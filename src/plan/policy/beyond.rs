@@ -173,7 +173,7 @@ impl Judge<'_> {
             }
             _ => {
                 let labels = self.desired.secrets.get(handle).map(|secret| &secret.labels);
-                let labels = labels.filter(|_| change.address.kind == Kind::Secret).unwrap_or(&none);
+                let labels = labels.filter(|_| change.address.kind == Kind::Secret).map_or(&none, |labels| &**labels);
                 rule.scope.has_secret(&change.name, labels) && !is_exempt(exemptions, &change.name)
             }
         }

@@ -4,7 +4,7 @@ use super::{Planted, write_manifest};
 use crate::support::World;
 
 /// Every call of an apply, in the order in which one comes to them, with an error that its model has or that any service may have.
-const CALLS: [(&str, &str, &str); 14] = [
+const CALLS: [(&str, &str, &str); 13] = [
     ("cloudformation", "DescribeStacks", "AccessDenied"),
     ("serverlessrepo", "GetApplication", "InternalFailure"),
     ("secretsmanager", "DescribeSecret", "InternalFailure"),

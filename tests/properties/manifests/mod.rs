@@ -69,7 +69,7 @@ fn shown(desired: &Desired, folder: &std::path::Path) -> Value {
         let value = json!({
             "name": secret.name, "function": secret.function, "enabled": secret.rotation.enabled,
             "hours": rules.and_then(|rules| rules.duration_hours), "schedule": schedule,
-            "rotate_immediately": secret.rotation.rotate_immediately, "labels": secret.labels,
+            "rotate_immediately": secret.rotation.rotate_immediately, "labels": *secret.labels,
         });
         (handle.clone(), value)
     });

@@ -8,7 +8,7 @@ use rotator::model::live::{
 use rotator::model::{
     Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, Live, PERMISSION_STATEMENT,
     PROJECT_TAG, PackageSummary, PackagedFile, Rotation, RotationRules, SAR_APPLICATION_TAG, SAR_VERSION_TAG,
-    SHARED_TAG, Schedule, Secret, Sensitive, Target, Vpc,
+    SHARED_TAG, Schedule, Secret, Sensitive, Shared, Target, Vpc,
 };
 
 use crate::cases::{Dice, Throws};
@@ -160,7 +160,7 @@ fn secret(throws: &mut Throws<'_>, number: usize, functions: usize) -> Secret {
             rules,
             rotate_immediately: throws.one_of(&[None, Some(true), Some(false)]),
         },
-        labels: BTreeMap::new(),
+        labels: Shared::default(),
     }
 }
 
