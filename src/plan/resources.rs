@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::live::{Configuration, LiveFunction, LiveSecret, LiveStack, NO_ECHO_MASK, Reading, Statement};
+use crate::model::live::{
+    Configuration, LiveFunction, LiveSecret, LiveStack, NO_ECHO_MASK, OrphanSecret, Reading, Statement,
+};
 use crate::model::{
     Address, Deployment, Desired, Function, Kind, Live, PERMISSION_STATEMENT, RotationRules, SAR_APPLICATION_TAG,
     SAR_STACK_PREFIXES, SAR_VERSION_TAG, Schedule,
@@ -145,7 +147,11 @@ pub struct Resource {
 
 /// All resources of a target, functions before secrets, each in the order of handles; then orphans that change.
 pub fn resources(desired: &Desired, live: &Live, plan: &Plan) -> Vec<Resource> {
-    let mut builder = Builder { plan, found: Vec::new() };
+    let mut changes: BTreeMap<&Address, Vec<&Change>> = BTreeMap::new();
+    for change in &plan.changes {
+        changes.entry(&change.address).or_default().push(change);
+    }
+    let mut builder = Builder { plan, changes, found: Vec::new() };
     for (handle, function) in &desired.functions {
         let Some(deployment) = function.deployment() else { continue };
         let Some(live) = live.functions.get(handle) else { continue };
@@ -161,13 +167,21 @@ pub fn resources(desired: &Desired, live: &Live, plan: &Plan) -> Vec<Resource> {
 
 struct Builder<'a> {
     plan: &'a Plan,
+    /// The plan's changes by address.
+    changes: BTreeMap<&'a Address, Vec<&'a Change>>,
     found: Vec<Resource>,
 }
 
 impl<'a> Builder<'a> {
+    /// The changes of some kinds that an address has.
+    fn changes(&self, address: &Address, is_meant: impl Fn(&Action) -> bool) -> impl Iterator<Item = &'a Change> {
+        let changes = self.changes.get(address).into_iter().flatten().copied();
+        changes.filter(move |change| is_meant(&change.action))
+    }
+
     /// The change of one kind that an address has.
     fn change(&self, address: &Address, is_meant: impl Fn(&Action) -> bool) -> Option<&'a Change> {
-        self.plan.changes.iter().find(|change| change.address == *address && is_meant(&change.action))
+        self.changes(address, is_meant).next()
     }
 
     fn push(
@@ -222,13 +236,8 @@ impl<'a> Builder<'a> {
         let changes: Vec<&Change> = of_stack.into_iter().chain(deletion).collect();
         self.push(address, (ResourceType::Stack, &deployment.stack), before, after, &changes);
 
-        let of_function: Vec<&Change> = self
-            .plan
-            .changes
-            .iter()
-            .filter(|change| change.address == *address)
-            .filter(|change| matches!(change.action, Action::UpdateConfiguration | Action::UpdateCode))
-            .collect();
+        let is_of_function = |action: &Action| matches!(action, Action::UpdateConfiguration | Action::UpdateCode);
+        let of_function: Vec<&Change> = self.changes(address, is_of_function).collect();
         let before = configuration.map(|live| function_attributes(live, &function.name));
         let base = if deploys { Some(new_function(&function.name)) } else { before.clone() };
         let after = base.filter(|_| deletion.is_none()).map(|mut after| {
@@ -284,11 +293,12 @@ impl<'a> Builder<'a> {
 
     /// Orphans that the plan ends or lets go.
     fn orphans(&mut self, live: &Live) {
+        let secrets = live.orphan_secrets.iter().flatten().map(|orphan| (orphan.name.as_str(), orphan));
+        let secrets: BTreeMap<&str, &OrphanSecret> = secrets.collect();
         for change in &self.plan.changes {
             match change.address.kind {
                 Kind::OrphanSecret => {
-                    let orphans = live.orphan_secrets.iter().flatten();
-                    let found = orphans.into_iter().find(|orphan| orphan.name == change.name);
+                    let found = secrets.get(change.name.as_str());
                     let before = found.map(|orphan| new_rotation(&orphan.arn, (Some(&orphan.function_arn), None)));
                     self.push(&change.address, (ResourceType::Rotation, &change.name), before, None, &[change]);
                 }

@@ -1,6 +1,7 @@
-//! The floor: the requests of a run, made again by a client that knows them beforehand, signs nothing, waits for nothing but a free
-//! connection, and drops the answers unread.
+//! The floor: the requests of a run, made again by a client that knows them beforehand, signs nothing, and drops the answers unread. It
+//! waits for a free connection, and for one thing else: a page of a list can't be asked for before the one that leads to it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,8 +34,9 @@ pub async fn replay(server: SocketAddr, requests: &Arc<Vec<Recorded>>, connectio
     let next = Arc::new(AtomicUsize::new(0));
     let (began, before) = (Instant::now(), measure::own_cpu()?);
     let mut workers = JoinSet::new();
+    let jobs = Arc::new(jobs(requests));
     for _ in 0..connections.clamp(1, requests.len().max(1)) {
-        workers.spawn(work(server, Arc::clone(requests), Arc::clone(&next)));
+        workers.spawn(work(server, Arc::clone(requests), Arc::clone(&jobs), Arc::clone(&next)));
     }
     let mut differing = 0;
     while let Some(worker) = workers.join_next().await {
@@ -43,11 +45,35 @@ pub async fn replay(server: SocketAddr, requests: &Arc<Vec<Recorded>>, connectio
     Ok(Floor { wall: began.elapsed(), cpu: measure::own_cpu()?.saturating_sub(before), differing })
 }
 
-async fn work(server: SocketAddr, requests: Arc<Vec<Recorded>>, next: Arc<AtomicUsize>) -> Result<usize> {
+/// The positions of requests that must follow each other, the pages of lists, and of all others by themselves; what is long first.
+fn jobs(requests: &[Recorded]) -> Vec<Vec<usize>> {
+    let mut lists: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let mut others = Vec::new();
+    for (position, request) in requests.iter().enumerate() {
+        let target = request.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        if target.is_some_and(|target| target.ends_with(".ListSecrets")) {
+            // From either end, by each account.
+            let from_end = String::from_utf8_lossy(&request.body).contains("\"desc\"");
+            lists.entry(format!("{:?} {from_end}", request.headers)).or_default().push(position);
+        } else {
+            others.push(vec![position]);
+        }
+    }
+    lists.into_values().chain(others).collect()
+}
+
+async fn work(
+    server: SocketAddr,
+    requests: Arc<Vec<Recorded>>,
+    jobs: Arc<Vec<Vec<usize>>>,
+    next: Arc<AtomicUsize>,
+) -> Result<usize> {
     let mut sender = connect(server).await?;
     let host = HeaderValue::from_str(&server.to_string())?;
     let mut differing = 0;
-    while let Some(recorded) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+    let job = || jobs.get(next.fetch_add(1, Ordering::Relaxed));
+    for position in std::iter::from_fn(job).flatten() {
+        let recorded = &requests[*position];
         let mut request = Request::new(Full::new(recorded.body.clone()));
         request.method_mut().clone_from(&recorded.method);
         request.uri_mut().clone_from(&recorded.uri);
