@@ -6,7 +6,6 @@ Terraform comes from the `PATH`, and the provider from a mirror on this machine,
 """
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -15,32 +14,13 @@ from pathlib import Path
 
 import pytest
 from conftest import ACCOUNT, OTHER_ACCOUNT, REPOSITORY, scrubbed, until, zipped
+from mirror import find_mirror
 
 CONFIGURATIONS = Path(__file__).parent / "terraform"
 SIGNING_KEY = (REPOSITORY / "examples/quickstart/functions/signing_key/lambda_function.py").read_text()
 APPLICATION = "arn:aws:serverlessrepo:us-east-1:297356227824:applications/SecretsManagerRotationTemplate"
 OLD, NEW = "1.1.500", "1.1.618"
 NOTHING = {"add": 0, "change": 0, "remove": 0, "import": 0}
-
-
-def find_mirror(platform):
-    """A folder with the AWS provider in it, as `terraform providers mirror` lays it out, or unpacked; none: `None`."""
-    home = Path.home()
-    usual = [
-        *map(Path, filter(None, [os.environ.get("ROTATOR_TERRAFORM_MIRROR")])),
-        home / ".terraform.d/plugins",
-        Path(os.environ.get("XDG_DATA_HOME", home / ".local/share")) / "terraform/plugins",
-        Path("/usr/local/share/terraform/plugins"),
-        Path("/usr/share/terraform/plugins"),
-        Path("/usr/share/terraform"),
-        *sorted(Path("/opt").glob("*")),
-        *sorted(Path("/usr/local").glob("*")),
-    ]
-    for folder in usual:
-        provider = folder / "registry.terraform.io/hashicorp/aws"
-        if any(provider.glob(f"*/{platform}")) or any(provider.glob(f"*_{platform}.zip")):
-            return folder.resolve()
-    return None
 
 
 class Terraform:

@@ -19,6 +19,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[2]
+# What the suites of strangers' clients share.
+sys.path.insert(0, str(REPOSITORY / "tests/peers"))
+from mirror import find_mirror  # noqa: E402
+
 # AWS's CLI takes a second for each secret: a few say how long all of them take.
 CLI_SECRETS = 10
 # How all secrets of the measured fleets rotate.
@@ -121,26 +125,6 @@ def ansible(folder, given):
     return command, settings, version, len(secrets)
 
 
-def find_mirror(platform):
-    """Where the AWS provider is. `tests/peers/test_terraform.py` looks in the same places, and says why."""
-    home = Path.home()
-    usual = [
-        *map(Path, filter(None, [os.environ.get("ROTATOR_TERRAFORM_MIRROR")])),
-        home / ".terraform.d/plugins",
-        Path(os.environ.get("XDG_DATA_HOME", home / ".local/share")) / "terraform/plugins",
-        Path("/usr/local/share/terraform/plugins"),
-        Path("/usr/share/terraform/plugins"),
-        Path("/usr/share/terraform"),
-        *sorted(Path("/opt").glob("*")),
-        *sorted(Path("/usr/local").glob("*")),
-    ]
-    for folder in usual:
-        provider = folder / "registry.terraform.io/hashicorp/aws"
-        if any(provider.glob(f"*/{platform}")) or any(provider.glob(f"*_{platform}.zip")):
-            return folder.resolve()
-    raise Missing("no mirror with Terraform's AWS provider: let ROTATOR_TERRAFORM_MIRROR name one")
-
-
 def terraform(*options):
     def prepare(folder, given):
         if shutil.which("terraform") is None:
@@ -148,7 +132,10 @@ def terraform(*options):
         environment = {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
         asked = subprocess.run(["terraform", "version", "-json"], capture_output=True, check=True, cwd=folder)
         version = json.loads(asked.stdout)
-        mirror = json.dumps(str(find_mirror(version["platform"])))
+        folder_of_mirror = find_mirror(version["platform"])
+        if folder_of_mirror is None:
+            raise Missing("no mirror with Terraform's AWS provider: let ROTATOR_TERRAFORM_MIRROR name one")
+        mirror = json.dumps(str(folder_of_mirror))
         settings = folder / "cli.tfrc"
         source = f"provider_installation {{\n  filesystem_mirror {{\n    path = {mirror}\n  }}\n}}\n"
         settings.write_text(f"disable_checkpoint = true\n{source}")
