@@ -61,10 +61,18 @@ impl<E: Execute> Context<'_, E> {
                 .await;
             match answer {
                 Ok(answer) => {
-                    if let (Some(change), Ok(mut versions)) = (step.change, self.versions.lock()) {
-                        versions.insert(change, answer.version_id);
-                    }
+                    self.note_version(step, answer.version_id);
                     return Ok(Outcome::Applied { requests: answer.request_id.into_iter().collect() });
+                }
+                // A request whose answer was lost is known by its token while its rotation runs; afterwards, by the version that it made.
+                Err(error) if error.kind == ErrorKind::Invalid => {
+                    let now = self.look(&request.secret_arn).await?.map(|state| state.secret);
+                    let versions = now.as_ref().map(|now| [&now.pending_version, &now.current_version]);
+                    if !versions.into_iter().flatten().any(|version| version.as_ref() == Some(&token)) {
+                        return Err(error.into());
+                    }
+                    self.note_version(step, token);
+                    return Ok(Outcome::Applied { requests: Vec::new() });
                 }
                 // A new permission takes some seconds to spread; no other refusal is tried again.
                 Err(error) if error.kind == ErrorKind::CannotInvoke => {
@@ -76,6 +84,13 @@ impl<E: Execute> Context<'_, E> {
                 }
                 Err(error) => return Err(error.into()),
             }
+        }
+    }
+
+    /// Keeps the version that a rotation makes, for whoever watches it.
+    fn note_version(&self, step: &Step, version: String) {
+        if let (Some(change), Ok(mut versions)) = (step.change, self.versions.lock()) {
+            versions.insert(change, version);
         }
     }
 

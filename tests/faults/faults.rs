@@ -105,7 +105,7 @@ impl Fault {
         let absent = matches!(code, "ResourceNotFoundException" | "NotFoundException" | "ChangeSetNotFound");
         let mut told = vec![code.to_owned()];
         if absent {
-            told.extend(["gone", "no such", "has no "].map(str::to_owned));
+            told.extend(["gone", "no such", "has no ", "changed by somebody else"].map(str::to_owned));
         }
         Self {
             name: code.to_owned(),
