@@ -101,7 +101,7 @@ fn cases(size: usize) -> Vec<(&'static str, String, Option<&'static str>)> {
         ),
         (
             "problems",
-            filled(size, &head("secrets:\n"), |text, n| writeln!(text, "  s{n}: {{functoin: f}}")),
+            filled(size, &head("secrets:\n"), |text, n| writeln!(text, "  a-secret-{n}: {{functoin: f}}")),
             Some("more"),
         ),
         ("wrong types", filled(size, &head("secrets:\n"), |text, n| writeln!(text, "  s{n}: [{n}]")), Some("more")),

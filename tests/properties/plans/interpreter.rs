@@ -4,7 +4,8 @@
 
 use rotator::model::live::{ApplicationVersion, LiveFunction, LiveStack, Reading, Statement};
 use rotator::model::{
-    Desired, Function, FunctionSource, Kind, Live, PERMISSION_STATEMENT, PROJECT_TAG, SHARED_TAG, Vpc, arn,
+    Desired, Function, FunctionSource, Kind, Live, PERMISSION_STATEMENT, PROJECT_TAG, SAR_VERSION_TAG, SHARED_TAG, Vpc,
+    arn,
 };
 use rotator::plan::{Action, Change, Plan, Reason, RotateSecret, Step, StepKind};
 
@@ -131,9 +132,13 @@ fn provision(live: &mut LiveFunction, function: &Function, stack: LiveStack, dec
     }
     let of_template = statement(&format!("{}-LambdaPermission", stack.name), None);
     let mut statements = live.policy.found().cloned().unwrap_or_default();
-    statements.retain(|statement| statement.sid != of_template.sid);
-    if declared.version != wanted::OLD_VERSION {
-        statements.push(of_template);
+    let version = |stack: &LiveStack| stack.tags.get(SAR_VERSION_TAG).cloned();
+    // An update within a version leaves what its template made, whatever people have made of that.
+    if live.stack.found().and_then(version) != version(&stack) {
+        statements.retain(|statement| statement.sid != of_template.sid);
+        if declared.version != wanted::OLD_VERSION {
+            statements.push(of_template);
+        }
     }
     live.policy = Reading::Found(statements);
     live.configuration = Reading::Found(fresh);

@@ -5,6 +5,7 @@ Neither library knows all of Secrets Manager's dialect: what one can't say, it i
 
 import datetime
 import json
+import re
 import sys
 
 from aws_croniter import AwsCroniter
@@ -91,7 +92,9 @@ def weekday(part):
 def of_unix(fields, begin, until):
     _, hour, of_month, month, of_week, _ = fields
     of_month, of_week = last_days(of_month, of_week)
-    whole = lambda field: ",".join("*" + part if part.startswith("/") else part for part in field.split(","))
+    # A range of one is that one, whatever step follows; the library would step on to the end.
+    single = lambda part: re.sub(r"^(\w+)-\1/\d+$", r"\1", part)
+    whole = lambda field: ",".join("*" + part if part.startswith("/") else single(part) for part in field.split(","))
     of_month = "*" if of_month == "?" else whole(of_month)
     of_week = ",".join(weekday(part) for part in of_week.split(","))
     return hours(CronSim(f"0 {whole(hour)} {of_month} {whole(month)} {of_week}", begin), until)
