@@ -18,7 +18,6 @@ const GET_POLICY: u64 = 15;
 const SECRETS_AT_ONCE: (usize, usize) = (64, 256);
 const CALLS_A_CONNECTION: usize = 8;
 const FUNCTIONS_AT_ONCE: usize = 8;
-const STACKS_AT_ONCE: usize = 4;
 
 /// Targets that are read side by side: as the tool does it.
 pub const TARGETS_AT_ONCE: usize = 8;
@@ -81,7 +80,6 @@ enum Call {
     Secret,
     Page,
     Stacks,
-    Resources,
     Function,
     Policy,
     Application,
@@ -108,8 +106,7 @@ impl Bucket {
 struct Target {
     secrets_left: usize,
     pages_left: usize,
-    resources_left: usize,
-    resources_open: usize,
+    has_first_page: bool,
     functions_left: usize,
     open: usize,
     describe: Bucket,
@@ -137,8 +134,8 @@ impl Plan {
     pub fn time(self) -> Outcome {
         let each = Target {
             secrets_left: self.secrets,
-            pages_left: self.secrets.div_ceil(PAGE),
-            resources_left: self.functions,
+            // The two ends of a list meet in the middle of a page.
+            pages_left: self.secrets.div_ceil(PAGE) + usize::from(self.secrets > PAGE),
             functions_left: self.functions,
             ..Target::default()
         };
@@ -215,24 +212,19 @@ impl Run {
                 self.ask(now, target, Call::Stacks);
             }
             Call::Secret => self.next_secret(now, target),
-            Call::Page => self.next_page(now, target),
-            Call::Stacks => {
-                for _ in 0..STACKS_AT_ONCE {
-                    self.next_resources(now, target);
+            Call::Page => {
+                self.next_page(now, target);
+                // After the first page, the list is read from its other end too.
+                if !std::mem::replace(&mut self.targets[target].has_first_page, true) {
+                    self.next_page(now, target);
                 }
             }
-            Call::Resources => {
-                self.targets[target].resources_open -= 1;
-                self.next_resources(now, target);
-                let one = &self.targets[target];
-                if one.resources_left == 0 && one.resources_open == 0 {
-                    for _ in 0..FUNCTIONS_AT_ONCE {
-                        self.next_function(now, target);
-                    }
-                    // The version that runs, and the newest.
-                    self.ask(now, target, Call::Application);
-                    self.ask(now, target, Call::Application);
+            Call::Stacks => {
+                for _ in 0..FUNCTIONS_AT_ONCE {
+                    self.next_function(now, target);
                 }
+                // The version that runs is the newest.
+                self.ask(now, target, Call::Application);
             }
             Call::Function => self.ask(now, target, Call::Policy),
             Call::Policy => self.next_function(now, target),
@@ -254,14 +246,6 @@ impl Run {
         if let Some(left) = self.targets[target].pages_left.checked_sub(1) {
             self.targets[target].pages_left = left;
             self.ask(now, target, Call::Page);
-        }
-    }
-
-    fn next_resources(&mut self, now: u64, target: usize) {
-        if let Some(left) = self.targets[target].resources_left.checked_sub(1) {
-            self.targets[target].resources_left = left;
-            self.targets[target].resources_open += 1;
-            self.ask(now, target, Call::Resources);
         }
     }
 
@@ -296,9 +280,10 @@ mod tests {
     /// Without it, the model could forget calls, or make them in another order than the tool, and still look right.
     #[test]
     fn a_target_takes_the_longest_of_its_chains() {
-        // The identity, then pages of the list one after the other; secrets, and four calls for the function, go beside them.
+        // The identity, then the first page of the list, and the others from both ends; secrets, and three calls for the function, go
+        // beside them.
         let alone = ALONE.time();
-        assert_eq!((alone.time.as_millis(), alone.calls), (50 * 27, 1 + 2560 + 26 + 1 + 1 + 1 + 1 + 2));
+        assert_eq!((alone.time.as_millis(), alone.calls), (50 * 15, 1 + 2560 + 27 + 1 + 1 + 1 + 1));
         // Sixteen targets, eight at a time: two rounds.
         assert_eq!(Plan { targets: 16, ..ALONE }.time().time, alone.time * 2);
         // With enough side by side, one round: each has quotas of its own.
@@ -309,7 +294,7 @@ mod tests {
     #[test]
     fn cores_and_quotas_bound_it() {
         let slow = Plan { cpu: Duration::from_millis(10), ..ALONE }.time();
-        assert!(slow.time >= Duration::from_millis(10) * 2593 / 2 && slow.busy > 0.9, "{slow:?}");
+        assert!(slow.time >= Duration::from_millis(10) * 2592 / 2 && slow.busy > 0.9, "{slow:?}");
         let functions = Plan { functions: 45, secrets: 0, ..ALONE };
         // Fifteen policies at once, thirty more at fifteen a second.
         assert!(functions.time().time >= Duration::from_secs(2));
