@@ -197,7 +197,8 @@ impl Saved {
         if hex(body.as_bytes()) != head.sha256 {
             return Err(Unusable::Edited);
         }
-        serde_json::from_str(body).map_err(|_| Unusable::Edited)
+        let saved: Self = serde_json::from_str(body).map_err(|_| Unusable::Edited)?;
+        if saved.plans.iter().all(|one| one.plan.is_closed()) { Ok(saved) } else { Err(Unusable::Edited) }
     }
 }
 

@@ -59,6 +59,11 @@ impl Plan {
         self.changes.is_empty()
     }
 
+    /// Whether each change waits for changes of this plan alone: a file may say anything.
+    pub fn is_closed(&self) -> bool {
+        self.changes.iter().flat_map(|change| &change.after).all(|after| *after < self.changes.len())
+    }
+
     /// The changes that aren't blocked by a foreseen error.
     pub fn runnable(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|change| !change.blocked)
