@@ -320,7 +320,7 @@ impl<E: Execute> Context<'_, E> {
         }
         if let Some(function) = function_arn {
             self.confirm_unused(change, function).await?;
-            if self.is_shared(id) {
+            if self.is_shared(id) && self.is_there(function).await? {
                 self.confirm_unused_by_others(function).await?;
             }
         }
@@ -346,6 +346,15 @@ impl<E: Execute> Context<'_, E> {
         let deployed = self.live.functions.values().filter_map(|live| live.stack.found());
         let mut stacks = deployed.chain(self.live.orphan_stacks.iter().map(|orphan| &orphan.stack));
         stacks.any(|stack| stack.id == id && stack.tags.get(SHARED_TAG).is_some_and(|shared| shared == "true"))
+    }
+
+    /// Whether a function exists: whoever refers to one that doesn't can't lose it.
+    async fn is_there(&self, function: &str) -> Result<bool, Failure> {
+        match self.executor.get_configuration(function).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Looks for secrets that other manifests have attached since the plan was made. What `CloudFormation` deletes, it deletes whoever
