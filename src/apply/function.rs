@@ -1,4 +1,5 @@
-//! Functions: configuration, code and permission, one edit at a time, each conditional on what was seen before it.
+//! Functions: configuration, code and permission, one edit at a time, each conditional on what was seen before it, where AWS gives
+//! a revision.
 
 use std::sync::PoisonError;
 
@@ -205,6 +206,8 @@ impl<E: Execute> Context<'_, E> {
     }
 
     pub(super) async fn permission(&self, step: &Step) -> Result<Outcome, Failure> {
+        // What follows looks at the function anew: a permission is a change of it too.
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(&step.name);
         let account = &self.live.account;
         let mut requests = Vec::new();
         let mut refused = None;

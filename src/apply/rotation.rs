@@ -66,9 +66,12 @@ impl<E: Execute> Context<'_, E> {
                 }
                 // A request whose answer was lost is known by its token while its rotation runs; afterwards, by the version that it made.
                 Err(error) if error.kind == ErrorKind::Invalid => {
-                    let now = self.look(&request.secret_arn).await?.map(|state| state.secret);
-                    let versions = now.as_ref().map(|now| [&now.pending_version, &now.current_version]);
-                    if !versions.into_iter().flatten().any(|version| version.as_ref() == Some(&token)) {
+                    let now = self.look(&request.secret_arn).await.ok().flatten().map(|state| state.secret);
+                    let is_ours = |now: &LiveSecret| {
+                        let versions = [&now.pending_version, &now.current_version];
+                        versions.contains(&&Some(token.clone())) && is_done(request, now)
+                    };
+                    if !now.as_ref().is_some_and(is_ours) {
                         return Err(error.into());
                     }
                     self.note_version(step, token);

@@ -14,7 +14,7 @@ use crate::model::arn::{Arn, unqualified_function_arn};
 use crate::model::live::{
     ApplicationVersion, Configuration, ListedSecret, LiveSecret, LiveStack, NO_ECHO_MASK, ParameterDefinition,
 };
-use crate::model::{RotationRules, Schedule, Sensitive, Vpc};
+use crate::model::{RotationRules, SAR_APPLICATION_TAG, Schedule, Sensitive, Vpc, template_publisher};
 
 /// The alias of the key that AWS itself manages for Secrets Manager.
 const AWS_KEY_ALIAS: &str = "alias/aws/secretsmanager";
@@ -91,12 +91,19 @@ pub(super) fn stack(stack: &cloudformation::Stack) -> LiveStack {
 /// The output of AWS's rotation templates that holds their function's ARN.
 const FUNCTION_OUTPUT: &str = "RotationLambdaARN";
 
-/// The function that a stack at rest names as the one it made. In any other state, outputs are of earlier times.
+/// The function that a stack at rest names as the one it made. In any other state, outputs are of earlier times; and those of other
+/// publishers' templates may name any function.
 fn function_of(stack: &cloudformation::Stack) -> Option<String> {
     let rests =
         stack.stack_status().is_some_and(|status| matches!(status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE"));
     let output = stack.outputs().iter().find(|output| rests && output.output_key() == Some(FUNCTION_OUTPUT))?;
+    let application = stack.tags().iter().find(|tag| tag.key() == Some(SAR_APPLICATION_TAG))?.value()?;
     let stack: Arn = stack.stack_id()?.parse().ok()?;
+    let published =
+        format!("arn:{}:serverlessrepo:{}:applications/", stack.partition, template_publisher(&stack.partition)?);
+    if !application.starts_with(&published) {
+        return None;
+    }
     let function: Arn = unqualified_function_arn(output.output_value()?).parse().ok()?;
     let name = function.resource.strip_prefix("function:").filter(|name| !name.is_empty())?;
     let place = |arn: &Arn| (arn.partition.clone(), arn.region.clone(), arn.account.clone());

@@ -225,7 +225,7 @@ pub trait Execute: Send + Sync {
     /// Deletes a change set that isn't to run (`DeleteChangeSet`).
     fn delete_change_set(&self, change_set: &str) -> impl Future<Output = Answer<Done>> + Send;
 
-    /// A stack as it is now (`DescribeStacks`), without its function and failure. One that doesn't exist is `NotFound`; by ARN, a deleted
+    /// A stack as it is now (`DescribeStacks`), without its failure. One that doesn't exist is `NotFound`; by ARN, a deleted
     /// one is `DELETE_COMPLETE`.
     fn stack(&self, stack: &str) -> impl Future<Output = Answer<LiveStack>> + Send;
 

@@ -143,7 +143,8 @@ impl Reader {
         })
     }
 
-    /// All stacks that aren't deleted (`DescribeStacks`), without their functions and failures.
+    /// All stacks that aren't deleted (`DescribeStacks`), with their functions where outputs name them, and without
+    /// failures.
     pub async fn stacks(&self) -> Result<Vec<LiveStack>, AwsError> {
         const ACTION: &str = "cloudformation:DescribeStacks";
         let mut pages = self.inner.cloudformation.describe_stacks().into_paginator().send();
@@ -158,7 +159,8 @@ impl Reader {
         Ok(stacks)
     }
 
-    /// A stack by its real name or ARN, without its function and failure. By ARN, a deleted one is found too, as `DELETE_COMPLETE`.
+    /// A stack by its real name or ARN, with its function where an output names it, and without
+    /// its failure. By ARN, a deleted one is found too, as `DELETE_COMPLETE`.
     pub async fn stack(&self, name: &str) -> Result<LiveStack, AwsError> {
         self.sdk_stack(name).await.map(|stack| convert::stack(&stack))
     }

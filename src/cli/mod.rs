@@ -195,18 +195,25 @@ fn leave_no_core() {
 #[cfg(not(unix))]
 fn leave_no_core() {}
 
-/// As many open files as the system lets a process have: targets are read side by side on many connections each, and the default of
-/// many systems, 1,024, is kept low for programs of other times.
+/// More open files than the default of many systems, 1,024 or fewer: targets are read side by side on many connections each. No more
+/// than are needed, since the limit is inherited, and some programs do something for each file that they could open.
 #[cfg(unix)]
 fn allow_connections() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    // Where it can't be raised, the old limit holds.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let wanted = limit.maximum.map_or(MOST_FILES, |most| most.min(MOST_FILES));
+    if limit.current.is_some_and(|current| current < wanted) {
+        // Where it can't be raised, the old limit holds.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
+    }
 }
 
 #[cfg(not(unix))]
 fn allow_connections() {}
+
+/// Eight targets side by side, with 256 connections each, and as much again; less than any system's greatest number.
+#[cfg(unix)]
+const MOST_FILES: u64 = 4096;
 
 async fn run(cli: Cli) -> u8 {
     let global = cli.global;

@@ -1,5 +1,6 @@
 //! What AWS accepts as a name, and what this format does.
 
+use crate::model;
 use crate::model::arn::Arn;
 
 /// The characters of a secret's name besides letters and digits (Secrets Manager, `CreateSecret`).
@@ -121,14 +122,8 @@ pub(super) fn role_account(role: &str) -> Result<String, String> {
     Err("a role's ARN reads `arn:aws:iam::ACCOUNT:role/NAME`".to_owned())
 }
 
-/// AWS's generic rotation template in a partition (Secrets Manager user guide; the publishers of the other partitions are
-/// those of the database applications). `None` where no publisher is known.
+/// AWS's generic rotation template in a partition; `None` where no publisher is known.
 pub(super) fn template(partition: &str) -> Option<String> {
-    let publisher = match partition {
-        "aws" => "us-east-1:297356227824",
-        "aws-cn" => "cn-north-1:193023089310",
-        "aws-us-gov" => "us-gov-west-1:023102451235",
-        _ => return None,
-    };
+    let publisher = model::template_publisher(partition)?;
     Some(format!("arn:{partition}:serverlessrepo:{publisher}:applications/SecretsManagerRotationTemplate"))
 }

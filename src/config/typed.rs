@@ -110,13 +110,37 @@ impl<'de> Deserializer<'de> for Direct<'de> {
         serde_yaml::Value::from(self.0).deserialize_enum(name, variants, visitor).map_err(Error::custom)
     }
 
+    // A list is no struct by position, nor a map of one.
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.0.value {
+            Value::Map(_) => self.deserialize_any(visitor),
+            _ => Err(Error::custom("a map is wanted")),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.0.value {
+            Value::List(_) => self.deserialize_any(visitor),
+            _ => Err(Error::custom("a list is wanted")),
+        }
+    }
+
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         visitor.visit_unit()
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct tuple
+        tuple_struct identifier
     }
 }
 
@@ -162,5 +186,123 @@ fn wanted(expected: &str) -> String {
             "a map".to_owned()
         }
         other => other.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use proptest::prelude::*;
+    use serde::Deserialize as _;
+
+    use super::*;
+    use crate::config::raw::{DefaultsFile, FunctionFile, RootFile, SecretFile, TargetFile};
+    use crate::config::{parse, source};
+
+    fn node(text: &str) -> Option<Node> {
+        let sources = source::Sources::default();
+        let file = sources.add(PathBuf::from("text"), text.to_owned(), false);
+        parse::parse(&sources, file).ok()
+    }
+
+    /// What is read where it stands is what a value of it would be read as; the other way round, the usual way decides.
+    fn agrees<T: DeserializeOwned>(node: &Node) {
+        let direct = T::deserialize(Direct(node)).is_ok();
+        let usual = T::deserialize(serde_yaml::Value::from(node));
+        assert!(
+            !direct || usual.is_ok(),
+            "{node:?}: {}",
+            usual.err().map(|error| error.to_string()).unwrap_or_default()
+        );
+    }
+
+    fn all_agree(node: &Node) {
+        agrees::<RootFile>(node);
+        agrees::<DefaultsFile>(node);
+        agrees::<TargetFile>(node);
+        agrees::<FunctionFile>(node);
+        agrees::<SecretFile>(node);
+    }
+
+    /// Without it, `defaults: [a, b, c]` would be read by position, and all that it says be lost without a word.
+    #[test]
+    fn a_list_is_no_map_by_position() {
+        for length in 0..24 {
+            let list = format!("[{}]", vec!["null"; length].join(", "));
+            let list = node(&list).expect("YAML");
+            assert!(read::<DefaultsFile>(&list).0.is_none() && !read::<DefaultsFile>(&list).1.is_empty());
+            all_agree(&list);
+            for field in ["rotation", "application", "vpc", "limits", "defaults", "secrets"] {
+                let text = format!("{field}: [{}]", vec!["null"; length].join(", "));
+                all_agree(&node(&text).expect("YAML"));
+            }
+        }
+        let fits = node("{function: f, rotation: {automatically_after_days: 30}, labels: {a: b}}").expect("YAML");
+        assert!(SecretFile::deserialize(Direct(&fits)).is_ok(), "the usual case takes the short way");
+    }
+
+    fn value() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            Just("30".to_owned()),
+            Just("-1".to_owned()),
+            Just("1.5".to_owned()),
+            Just("text".to_owned()),
+            Just("\"30\"".to_owned()),
+        ];
+        let key = prop::sample::select(vec![
+            "function",
+            "rotation",
+            "labels",
+            "code",
+            "vpc",
+            "application",
+            "environment",
+            "timeout",
+            "schedule_expression",
+            "automatically_after_days",
+            "duration",
+            "enabled",
+            "name",
+            "targets",
+            "subnets",
+            "parameters",
+            "version",
+            "limits",
+            "secrets",
+            "functions",
+            "defaults",
+            "region",
+            "account",
+            "include",
+            "project",
+            "layers",
+            "path",
+            "rotate_immediately",
+        ]);
+        leaf.prop_recursive(4, 24, 5, move |inner| {
+            let entries = prop::collection::btree_map(key.clone(), inner.clone(), 0..5);
+            prop_oneof![
+                2 => entries.prop_map(|entries| {
+                    let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+                    format!("{{{}}}", entries.join(", "))
+                }),
+                1 => prop::collection::vec(inner, 0..8).prop_map(|items| format!("[{}]", items.join(", "))),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// Without it, a manifest could be read in two ways, of which one was never checked.
+        #[test]
+        fn the_short_way_accepts_nothing_more(text in value()) {
+            if let Some(node) = node(&text) {
+                all_agree(&node);
+            }
+        }
     }
 }

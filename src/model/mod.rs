@@ -39,6 +39,17 @@ pub const SAR_APPLICATION_TAG: &str = "serverlessrepo:applicationId";
 /// The tag by which the Serverless Application Repository marks its stacks: the application's version.
 pub const SAR_VERSION_TAG: &str = "serverlessrepo:semanticVersion";
 
+/// The region and account in which AWS publishes its rotation templates, in a partition (Secrets Manager user guide; of the other
+/// partitions, those of the database applications). `None` where none is known.
+pub fn template_publisher(partition: &str) -> Option<&'static str> {
+    match partition {
+        "aws" => Some("us-east-1:297356227824"),
+        "aws-cn" => Some("cn-north-1:193023089310"),
+        "aws-us-gov" => Some("us-gov-west-1:023102451235"),
+        _ => None,
+    }
+}
+
 /// What the Serverless Application Repository puts before a stack's name, newest first.
 pub const SAR_STACK_PREFIXES: [&str; 2] = ["serverlessrepo-", "aws-serverless-repository-"];
 

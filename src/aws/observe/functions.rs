@@ -117,12 +117,12 @@ async fn applications(
     }
     let one = |(id, versions): (String, BTreeSet<String>)| async move {
         let newest = reading(reader.application(&id, None).await);
-        let mut found = Vec::new();
-        for version in versions {
+        let others = versions.into_iter().map(async |version| {
             let is_newest = newest.found().is_some_and(|newest| newest.version == version);
             let read = if is_newest { newest.clone() } else { reading(reader.application(&id, Some(&version)).await) };
-            found.push(((id.clone(), Some(version)), read));
-        }
+            ((id.clone(), Some(version)), read)
+        });
+        let mut found: Vec<_> = futures::future::join_all(others).await;
         found.push(((id, None), newest));
         found
     };
