@@ -32,11 +32,15 @@ impl<E: Execute> Context<'_, E> {
         left.insert(name.to_owned(), function);
     }
 
+    /// Takes what the step before has kept.
+    fn take_left(&self, name: &str) -> Option<Editable> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(name)
+    }
+
     /// The function as the step before left it, or as it is now. Where somebody was here in between, its revision is another one, and
     /// the edit is refused: the next look is a fresh one.
     async fn found(&self, index: usize, name: &str) -> Result<Editable, Failure> {
-        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-        match left.filter(|(_, revision)| revision.is_some()) {
+        match self.take_left(name).filter(|(_, revision)| revision.is_some()) {
             Some(left) => Ok(left),
             None => self.editable(index, name).await,
         }
@@ -207,7 +211,7 @@ impl<E: Execute> Context<'_, E> {
 
     pub(super) async fn permission(&self, step: &Step) -> Result<Outcome, Failure> {
         // What follows looks at the function anew: a permission is a change of it too.
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(&step.name);
+        self.take_left(&step.name);
         let account = &self.live.account;
         let mut requests = Vec::new();
         let mut refused = None;

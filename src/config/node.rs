@@ -30,6 +30,11 @@ pub(super) struct Number {
 }
 
 impl Number {
+    /// A number that is no integer. One of YAML that Rust's parser doesn't read, such as `.inf`, is of no use in any field.
+    pub fn float(&self) -> f64 {
+        self.text.parse().unwrap_or(f64::NAN)
+    }
+
     /// Whether writing the number out again gives the same text.
     pub fn is_exact(&self) -> bool {
         self.integer.is_some_and(|integer| integer.to_string() == self.text)
@@ -158,12 +163,7 @@ impl From<&Node> for serde_yaml::Value {
         match &node.value {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(*value),
-            Value::Number(number) => match (number.integer, number.text.parse::<f64>()) {
-                (Some(integer), _) => Self::from(integer),
-                (None, Ok(float)) => Self::from(float),
-                // A number of YAML that Rust's parser doesn't read, such as `.inf`, is of no use in any field.
-                (None, Err(_)) => Self::from(f64::NAN),
-            },
+            Value::Number(number) => number.integer.map_or_else(|| Self::from(number.float()), Self::from),
             Value::String(text) => Self::String(text.clone()),
             Value::List(items) => Self::Sequence(items.iter().map(Self::from).collect()),
             Value::Map(map) => Self::Mapping(

@@ -1,6 +1,6 @@
 //! Checks of secrets, and their way into the domain.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::names;
 use super::raw::{RotationFile, SecretFile};
@@ -15,7 +15,7 @@ use crate::model::{Rotation, RotationRules, Schedule, Secret, Shared};
 #[derive(Default)]
 pub(super) struct Common {
     schedules: HashMap<(Schedule, Option<u8>), Result<(), ScheduleError>>,
-    labels: HashMap<BTreeMap<String, String>, Shared<BTreeMap<String, String>>>,
+    labels: HashSet<Shared<BTreeMap<String, String>>>,
 }
 
 impl Common {
@@ -24,8 +24,8 @@ impl Common {
         if let Some(known) = self.labels.get(&labels) {
             return known.clone();
         }
-        let shared = Shared::from(labels.clone());
-        self.labels.insert(labels, shared.clone());
+        let shared = Shared::from(labels);
+        self.labels.insert(shared.clone());
         shared
     }
 

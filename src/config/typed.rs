@@ -71,12 +71,10 @@ impl<'de> Deserializer<'de> for Direct<'de> {
         match &self.0.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
-            Value::Number(number) => match (number.integer, number.text.parse::<f64>()) {
-                (Some(integer), _) => match u64::try_from(integer) {
-                    Ok(positive) => visitor.visit_u64(positive),
-                    Err(_) => visitor.visit_i64(integer),
-                },
-                (None, float) => visitor.visit_f64(float.unwrap_or(f64::NAN)),
+            Value::Number(number) => match number.integer.map(|integer| u64::try_from(integer).map_err(|_| integer)) {
+                Some(Ok(positive)) => visitor.visit_u64(positive),
+                Some(Err(negative)) => visitor.visit_i64(negative),
+                None => visitor.visit_f64(number.float()),
             },
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::List(items) => {

@@ -1,5 +1,6 @@
 //! A large value that copies share until one of them is changed.
 
+use std::borrow::Borrow;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -23,6 +24,12 @@ impl<T> Deref for Shared<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> Borrow<T> for Shared<T> {
+    fn borrow(&self) -> &T {
         &self.0
     }
 }
