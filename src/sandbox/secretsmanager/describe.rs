@@ -51,6 +51,9 @@ pub fn list((secrets, next): (Vec<Arc<Secret>>, Option<String>), call: &Call) ->
     answer
 }
 
+/// The order of lists where nobody asks for another.
+const CREATED: &str = "created-date";
+
 /// The secrets of a page, and the token of the next.
 pub(super) fn select<'a>(
     state: &'a State,
@@ -60,34 +63,36 @@ pub(super) fn select<'a>(
     let filters = Filter::read(input)?;
     let deleted = input.flag("IncludePlannedDeletion").unwrap_or(false);
     let most = input.number("MaxResults").and_then(|most| usize::try_from(most).ok()).unwrap_or(default);
-    let by = input.text("SortBy").unwrap_or("created-date");
+    let by = input.text("SortBy").unwrap_or(CREATED);
     let descending = input.text("SortOrder") == Some("desc");
     let order = |a: &(i64, &str), b: &(i64, &str)| if descending { b.cmp(a) } else { a.cmp(b) };
-    let key = |secret: &Secret| match by {
-        "name" => 0,
-        "last-accessed-date" => secret.accessed.map_or(0, |time| time.0),
-        "last-changed-date" => secret.changed.0,
-        _ => secret.created.0,
-    };
     let after =
         input.text("NextToken").map(|token| read_token(token).ok_or_else(super::invalid_next_token)).transpose()?;
+    let wanted = |secret: &&Arc<Secret>| {
+        (deleted || secret.deleted.is_none()) && filters.iter().all(|filter| filter.meets(secret))
+    };
 
-    let mut found: Vec<(i64, &Arc<Secret>)> = state
-        .iter()
-        .filter(|secret| (deleted || secret.deleted.is_none()) && filters.iter().all(|filter| filter.meets(secret)))
-        .map(|secret| (key(secret), secret))
-        .filter(|(key, secret)| {
+    let mut found: Vec<(i64, &Arc<Secret>)> = if by == CREATED {
+        let after = after.map(|(last, name)| (Time(last), name));
+        let all: Box<dyn Iterator<Item = &Arc<Secret>>> =
+            if descending { Box::new(state.from_newest(after)) } else { Box::new(state.from_oldest(after)) };
+        all.filter(wanted).take(most + 1).map(|secret| (secret.created.0, secret)).collect()
+    } else {
+        let key = |secret: &Secret| match by {
+            "last-accessed-date" => secret.accessed.map_or(0, |time| time.0),
+            "last-changed-date" => secret.changed.0,
+            _ => 0,
+        };
+        let keyed = state.iter().filter(wanted).map(|secret| (key(secret), secret));
+        let is_after = |(key, secret): &(i64, &Arc<Secret>)| {
             after.as_ref().is_none_or(|(last, name)| order(&(*key, &secret.name), &(*last, name)) == Ordering::Greater)
-        })
-        .collect();
-    let by_place = |a: &(i64, &Arc<Secret>), b: &(i64, &Arc<Secret>)| order(&(a.0, &a.1.name), &(b.0, &b.1.name));
+        };
+        let mut found: Vec<_> = keyed.filter(is_after).collect();
+        found.sort_unstable_by(|a, b| order(&(a.0, &a.1.name), &(b.0, &b.1.name)));
+        found
+    };
     let more = found.len() > most;
-    if more {
-        // The page first, and only the page in order: whoever lists thousands asks for them a hundred at a time.
-        found.select_nth_unstable_by(most, by_place);
-        found.truncate(most);
-    }
-    found.sort_unstable_by(by_place);
+    found.truncate(most);
     let next = found.last().filter(|_| more).map(|(key, secret)| write_token(*key, &secret.name));
     Ok((found.into_iter().map(|(_, secret)| secret).collect(), next))
 }

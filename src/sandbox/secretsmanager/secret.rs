@@ -1,6 +1,7 @@
 //! A secret, its versions and their staging labels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,10 +23,27 @@ const KEPT_VERSIONS: usize = 100;
 
 /// An account's secrets in a region.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(from = "Saved")]
 pub struct State {
     /// By name. Shared with what is being saved; a change copies the one secret that it touches.
     secrets: BTreeMap<String, Arc<Secret>>,
+    /// When each was made, with its name: the order of lists, of which nobody wants to read all for each page.
+    #[serde(skip)]
+    by_age: BTreeSet<(Time, String)>,
+}
+
+/// What is saved of [`State`].
+#[derive(Deserialize)]
+struct Saved {
+    #[serde(default)]
+    secrets: BTreeMap<String, Arc<Secret>>,
+}
+
+impl From<Saved> for State {
+    fn from(Saved { secrets }: Saved) -> Self {
+        let by_age = secrets.values().map(|secret| (secret.created, secret.name.clone())).collect();
+        Self { secrets, by_age }
+    }
 }
 
 impl State {
@@ -56,14 +74,30 @@ impl State {
         self.secrets.values()
     }
 
+    /// All of them, oldest first; those behind one of this age and name.
+    pub fn from_oldest(&self, after: Option<(Time, String)>) -> impl Iterator<Item = &Arc<Secret>> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.by_age.range((from, Bound::Unbounded)).filter_map(|(_, name)| self.secrets.get(name))
+    }
+
+    /// All of them, newest first; those before one of this age and name.
+    pub fn from_newest(&self, before: Option<(Time, String)>) -> impl Iterator<Item = &Arc<Secret>> {
+        let to = before.map_or(Bound::Unbounded, Bound::Excluded);
+        self.by_age.range((Bound::Unbounded, to)).rev().filter_map(|(_, name)| self.secrets.get(name))
+    }
+
     /// Adds one, in place of another of its name.
     pub fn insert(&mut self, secret: Secret) {
+        self.remove(&secret.name);
+        self.by_age.insert((secret.created, secret.name.clone()));
         self.secrets.insert(secret.name.clone(), Arc::new(secret));
     }
 
     /// Takes one away at once.
     pub fn remove(&mut self, name: &str) {
-        self.secrets.remove(name);
+        if let Some(secret) = self.secrets.remove(name) {
+            self.by_age.remove(&(secret.created, name.to_owned()));
+        }
     }
 }
 
