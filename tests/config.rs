@@ -192,6 +192,34 @@ fn the_environment_fills_what_is_not_stated() {
     assert!(manifest.resolve(7, &ambient).is_err(), "there is one target only");
 }
 
+/// Without it, a manifest that was let go after its first reading would mean another partition's template, or nothing at all: an empty
+/// manifest would have everything removed.
+#[test]
+fn what_was_let_go_is_right_for_its_region_or_is_refused() {
+    let resolved = |text: &str, released_for: Option<&str>, region: &str| {
+        let folder = written(&[("rotator.yaml", text)]);
+        let mut manifest = loaded(&folder).manifests.pop().expect("one manifest");
+        manifest.release(released_for);
+        let ambient = Ambient { region: Some(region.to_owned()), account: Some("444444444444".into()) };
+        manifest.resolve(0, &ambient).map(|desired| {
+            assert_eq!((desired.secrets.len(), desired.target.region.as_deref()), (1, Some(region)));
+            desired.functions["f"].deployment().expect("deployed").application.id.split(':').nth(1).map(str::to_owned)
+        })
+    };
+    let anywhere = "version: 1\nproject: p\nfunctions:\n  f: {}\nsecrets:\n  s: {function: f}\n";
+    let named = "version: 1\nproject: p\nfunctions:\n  f: {}\nsecrets:\n  s: {function: f, name: \"${account}/s\"}\n";
+    for text in [anywhere, named] {
+        for released_for in [None, Some("eu-west-1"), Some("cn-north-1")] {
+            let partition = resolved(text, released_for, "eu-west-3").expect("the same partition");
+            assert_eq!(partition.as_deref(), Some("aws"), "{text} {released_for:?}");
+        }
+    }
+    assert_eq!(resolved(anywhere, Some("cn-north-1"), "cn-north-1").expect("kept").as_deref(), Some("aws-cn"));
+    assert_eq!(resolved(named, Some("eu-west-1"), "cn-north-1").expect("kept").as_deref(), Some("aws-cn"));
+    let refused = resolved(anywhere, Some("eu-west-1"), "cn-north-1").expect_err("it was let go");
+    assert!(refused.0[0].summary.contains("has changed"), "{refused:?}");
+}
+
 /// Without it, the working directory's manifest would not be found, or another one would be read.
 #[test]
 fn no_path_means_the_working_directory() {

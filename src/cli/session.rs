@@ -91,7 +91,6 @@ impl Session {
             output::diagnostics(&problems.0);
             Printed(crate::exit::ERROR)
         })?;
-        loaded.manifests.iter_mut().for_each(config::Manifest::release);
         output::diagnostics(&loaded.warnings);
         let policies = policy::load(&global.policy)?;
         check_targets(&filter, &loaded.manifests)?;
@@ -110,6 +109,8 @@ impl Session {
                 Some(rehearsal)
             }
         };
+        let region = aws::ambient_region(&settings).await;
+        loaded.manifests.iter_mut().for_each(|manifest| manifest.release(region.as_deref()));
         let packages = Packages::default();
         Ok(Self { manifests: loaded.manifests, policies, filter, settings, rehearsal, packages, quiet: global.quiet })
     }

@@ -6,6 +6,7 @@ use super::document::Document;
 use super::raw::{ApplicationFile, FunctionFile, VpcFile};
 use super::scene::Scene;
 use super::targets::Place;
+use super::variables::PARTITION;
 use super::{code, credentials, names, typed};
 use crate::diagnostic::Diagnostic;
 use crate::model::{self, Application, Deployment, Function, FunctionSource, Sensitive, Vpc, arn::Arn};
@@ -179,7 +180,7 @@ fn application(scene: &mut Scene<'_>, file: Option<&ApplicationFile>, name: &str
         check_application(scene, id);
         id.clone()
     } else {
-        place.scope.uses_ambient("partition");
+        place.scope.uses_ambient(PARTITION);
         names::template(&place.partition).unwrap_or_else(|| {
             let problem = Diagnostic::error(
                 "application",

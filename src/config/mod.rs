@@ -50,7 +50,7 @@ use crate::model::explanation::Explanation;
 use crate::model::policy::{Limits, Rule};
 use crate::model::{self, Desired, Place};
 use document::Document;
-use resolve::Resolution;
+use resolve::{Resolution, Resolved};
 
 /// What AWS's environment says where a manifest doesn't.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,7 +91,9 @@ pub struct Manifest {
     document: Document,
     targets: Vec<model::Target>,
     /// What was resolved on loading, where AWS's environment plays no part in it.
-    resolved: Vec<Option<Desired>>,
+    resolved: Vec<Option<Resolved>>,
+    /// Whether the rest of what was read was let go.
+    released: bool,
 }
 
 impl fmt::Debug for Manifest {
@@ -134,7 +136,7 @@ fn load_with(paths: &[PathBuf], fetch: Option<&Arc<dyn Fetch>>) -> Result<Loaded
         found.append(&mut resolution.found);
         let targets = resolution.targets.clone();
         let resolved = std::mem::take(&mut resolution.desired);
-        manifests.push((Manifest { document, targets, resolved }, resolution));
+        manifests.push((Manifest { document, targets, resolved, released: false }, resolution));
     }
     found.extend(same_projects(&manifests));
     found.extend(resolve::duplicates(manifests.iter().map(|(manifest, resolution)| (&manifest.document, resolution))));
@@ -307,10 +309,11 @@ impl Manifest {
         &self.targets
     }
 
-    /// Frees what is needed only to resolve targets again, where every one is resolved: half the memory of a large manifest. Nothing
-    /// can be explained after that.
-    pub fn release(&mut self) {
-        if self.resolved.iter().all(Option::is_some) {
+    /// Frees what is needed only to resolve targets again, where every one is resolved as it must be in the environment's region:
+    /// half the memory of a large manifest. Nothing can be explained after that, nor resolved for a region of another partition.
+    pub fn release(&mut self, region: Option<&str>) {
+        self.released = self.resolved.iter().all(|resolved| resolved.as_ref().is_some_and(|one| one.holds_in(region)));
+        if self.released {
             self.document.parts = Vec::new();
         }
     }
@@ -331,17 +334,23 @@ impl Manifest {
     /// The desired state of one target. What AWS's environment says fills `${region}` and `${account}` where the manifest
     /// doesn't state them, and the target's region.
     pub fn resolve(&self, target: usize, ambient: &Ambient) -> Result<Desired, Problems> {
-        if let Some(Some(desired)) = self.resolved.get(target) {
-            let mut desired = desired.clone();
+        let resolved = self.resolved.get(target).and_then(Option::as_ref);
+        if let Some(resolved) = resolved.filter(|resolved| resolved.holds_in(ambient.region.as_deref())) {
+            let mut desired = resolved.desired.clone();
             if desired.target.region.is_none() {
                 desired.target.region.clone_from(&ambient.region);
             }
             return Ok(desired);
         }
+        if self.released {
+            let problem =
+                Diagnostic::error("target", "the region of AWS's environment has changed since the manifest was read");
+            return Err(Problems(vec![problem.hint("run it again, or state the target's `region`")]));
+        }
         let mut resolution = resolve::resolve(&self.document, Some(ambient), Some(target));
         let found = tidy(std::mem::take(&mut resolution.found));
         match resolution.desired.pop().flatten() {
-            Some(desired) if found.iter().all(|problem| problem.severity != Severity::Error) => Ok(desired),
+            Some(resolved) if found.iter().all(|problem| problem.severity != Severity::Error) => Ok(resolved.desired),
             None if found.is_empty() => {
                 Err(Problems(vec![Diagnostic::error("target", "the manifest has no such target")]))
             }

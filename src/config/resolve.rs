@@ -12,7 +12,7 @@ use super::parse::measure;
 use super::scene::Scene;
 use super::source::Span;
 use super::targets::{self, Place};
-use super::variables::Substitution;
+use super::variables::{Substitution, Used};
 use super::{Ambient, code, functions, secrets, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::model::{self, Address, Desired};
@@ -26,12 +26,27 @@ const MAX_INHERITED: usize = 30_000_000;
 /// What came of resolving.
 pub(super) struct Resolution {
     /// One for each target; `None` where AWS's environment plays a part and wasn't known.
-    pub desired: Vec<Option<Desired>>,
+    pub desired: Vec<Option<Resolved>>,
     pub targets: Vec<model::Target>,
     pub found: Vec<Diagnostic>,
     /// The names on AWS, to be compared between handles, targets and manifests.
     names: Vec<Named>,
     places: Vec<(Option<String>, Option<String>)>,
+}
+
+/// The desired state of a target, and where it holds.
+pub(super) struct Resolved {
+    pub desired: Desired,
+    /// The only partition that it is right for; `None`: any.
+    partition: Option<String>,
+}
+
+impl Resolved {
+    /// Whether it is right for a region; `None`: nobody knows which.
+    pub fn holds_in(&self, region: Option<&str>) -> bool {
+        let partition = model::arn::partition_of(region.unwrap_or(targets::ANY_REGION));
+        self.partition.as_ref().is_none_or(|only| only == partition)
+    }
 }
 
 /// A name on AWS, and who has it.
@@ -76,8 +91,11 @@ pub(super) fn resolve(document: &Document, ambient: Option<&Ambient>, only: Opti
         }
     }
     let Resolver { desired, found, names, places, .. } = resolved;
-    let keep =
-        |(place, desired): (&Place, Desired)| (ambient.is_some() || !place.scope.used_ambient()).then_some(desired);
+    let keep = |(place, desired): (&Place, Desired)| {
+        let used = place.scope.used();
+        let partition = (used != Used::Nothing).then(|| place.partition.clone());
+        (ambient.is_some() || used <= Used::Partition).then_some(Resolved { desired, partition })
+    };
     let desired = places.iter().zip(desired).map(keep).collect();
     Resolution { desired, targets, found, names, places: stated }
 }

@@ -8,7 +8,7 @@ use super::node::{Entry, Map, Node, Number, Value};
 use super::raw::TargetFile;
 use super::scene::Scene;
 use super::source::{self, Span};
-use super::variables::{self, BUILT_IN, Scope, Substitution, Variable};
+use super::variables::{self, BUILT_IN, PARTITION, Scope, Substitution, Variable};
 use super::{Ambient, names, parse, typed};
 use crate::diagnostic::Diagnostic;
 use crate::model;
@@ -123,7 +123,7 @@ fn place(
     set_place(&mut scope, "account", account.as_deref(), &environment, "state the target's `account`, quoted");
     let known_region = region.clone().or_else(|| ambient.and_then(|ambient| ambient.region.clone()));
     let partition = model::arn::partition_of(known_region.as_deref().unwrap_or(ANY_REGION)).to_owned();
-    scope.set_text("partition", &partition, region.is_none());
+    scope.set_text(PARTITION, &partition, region.is_none());
     let mut own = VariableReader { document, scope: &mut scope, problems: &mut problems };
     own.read(vars_from.as_ref(), vars.as_ref());
     scope.only_built_in = false;

@@ -9,8 +9,11 @@ use super::source::{Sources, Span};
 use super::suggest;
 use crate::diagnostic::Diagnostic;
 
+/// The variable that tells `aws` from `aws-cn` and others.
+pub(super) const PARTITION: &str = "partition";
+
 /// The names that every manifest knows.
-pub(super) const BUILT_IN: [&str; 5] = ["target", "region", "account", "partition", "key"];
+pub(super) const BUILT_IN: [&str; 5] = ["target", "region", "account", PARTITION, "key"];
 
 /// How much one target's variables may add: in values, or in 64 bytes of text. A short manifest could otherwise ask for terabytes.
 const MAX_REPLACED: usize = 3_000_000;
@@ -34,10 +37,22 @@ pub(super) struct Scope {
     ambient: Vec<&'static str>,
     /// Only built-ins are known here: in the values of variables themselves.
     pub only_built_in: bool,
-    /// Whether a value that came from AWS's environment was used.
-    used_ambient: Cell<bool>,
+    /// What was used of AWS's environment.
+    used: Cell<Used>,
     /// How much was replaced so far.
     replaced: Cell<usize>,
+}
+
+/// How much of AWS's environment was used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Used {
+    /// None of it.
+    #[default]
+    Nothing,
+    /// Which partition the region is in, and no more.
+    Partition,
+    /// The region or the account.
+    Place,
 }
 
 impl Scope {
@@ -59,9 +74,9 @@ impl Scope {
         self.set(name, Variable::Value(Node::new(nowhere, Value::String(value.to_owned()))));
     }
 
-    /// Whether what was made with this scope depends on AWS's environment.
-    pub fn used_ambient(&self) -> bool {
-        self.used_ambient.get()
+    /// What was made with this scope depends on so much of AWS's environment.
+    pub fn used(&self) -> Used {
+        self.used.get()
     }
 
     /// What a name stands for.
@@ -85,7 +100,7 @@ impl Scope {
     /// Notes that something depends on AWS's environment otherwise.
     pub fn uses_ambient(&self, name: &str) {
         if self.ambient.contains(&name) {
-            self.used_ambient.set(true);
+            self.used.set(self.used.get().max(if name == PARTITION { Used::Partition } else { Used::Place }));
         }
     }
 
@@ -259,7 +274,7 @@ impl Substitution<'_> {
             )
             .hint("a manifest holds no secrets: keep the value in a secret, and let the function read it there"),
             Some(Variable::Unknown(hint)) => {
-                self.scope.used_ambient.set(true);
+                self.scope.used.set(Used::Place);
                 Diagnostic::error("unknown-place", format!("`${{{name}}}` is not known")).hint(*hint)
             }
             None => self.unknown(name),
