@@ -1,6 +1,7 @@
 //! From the SDK's types to the model's: canonical on the way, so that equal things compare equal.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aws_sdk_cloudformation::types as cloudformation;
 use aws_sdk_lambda::types as lambda;
@@ -61,7 +62,7 @@ pub(super) fn listed_secret(entry: secrets::SecretListEntry, region: &str) -> Li
     ListedSecret {
         rules: rotation_rules(entry.rotation_rules.as_ref()),
         is_on: entry.rotation_enabled == Some(true),
-        function_arn: entry.rotation_lambda_arn.filter(|arn| !arn.is_empty()),
+        function_arn: entry.rotation_lambda_arn.filter(|arn| !arn.is_empty()).map(Arc::from),
         owning_service: entry.owning_service.filter(|service| !service.is_empty()),
         replica_of: entry.primary_region.filter(|primary| !primary.is_empty() && primary != region),
         name: entry.name.unwrap_or_default(),

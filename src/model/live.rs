@@ -3,6 +3,7 @@
 //! Every reading that can fail by itself is a [`Reading`], so that one denied or broken resource doesn't hide the rest.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -285,8 +286,8 @@ pub struct ListedSecret {
     pub arn: String,
     /// Whether rotation is on.
     pub is_on: bool,
-    /// The function that it refers to, on or off.
-    pub function_arn: Option<String>,
+    /// The function that it refers to, on or off: the same one for many secrets, and kept once.
+    pub function_arn: Option<Arc<str>>,
     /// Its rules, which stay behind where rotation is off.
     pub rules: Option<RotationRules>,
     /// The service that owns it, if any.

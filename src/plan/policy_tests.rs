@@ -341,7 +341,8 @@ fn a_function_is_meant_by_all_that_rotates_with_it() {
     assert_eq!(world.breaches(&forbid), breach);
     // A filter reads no orphans, and another manifest's secrets are none.
     world.live.orphan_secrets = Ok(Vec::new());
-    world.live.listed = Some(Ok(vec![ListedSecret { function_arn: Some(arn("f")), ..listed("prod/a", true, 30) }]));
+    world.live.listed =
+        Some(Ok(vec![ListedSecret { function_arn: Some(arn("f").into()), ..listed("prod/a", true, 30) }]));
     assert_eq!(world.breaches(&forbid), breach);
     let unread = Unread::Failed { call: None, code: None, message: "try later".into(), request_id: None };
     world.live.listed = Some(Err(unread.clone()));

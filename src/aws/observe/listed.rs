@@ -2,6 +2,9 @@
 //!
 //! It is read from both ends at once, oldest and newest first, until the two have met: half the time, for two pages more at most where their dates differ.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::list_secrets::{ListSecretsError, ListSecretsOutput};
 use aws_sdk_secretsmanager::types::SortOrderType;
@@ -27,7 +30,7 @@ impl Reader {
     pub async fn secrets(&self) -> Result<Vec<ListedSecret>, AwsError> {
         let in_order = |order: SortOrderType| {
             let pages = self.inner.secrets.list_secrets().max_results(100).sort_order(order).into_paginator().send();
-            Listing { pages, bound: Pages::of(ACTION, "*"), region: &self.inner.region }
+            Listing { pages, bound: Pages::of(ACTION, "*"), region: &self.inner.region, functions: HashSet::new() }
         };
         let mut secrets = from_both_ends(in_order(SortOrderType::Asc), in_order(SortOrderType::Desc)).await?;
         // Where the ends met, both may have had the same ones.
@@ -62,6 +65,19 @@ struct Listing<'a> {
     pages: PaginationStream<Answer>,
     bound: Pages<'a>,
     region: &'a str,
+    /// The functions of all entries so far.
+    functions: HashSet<Arc<str>>,
+}
+
+impl Listing<'_> {
+    /// A function, as the entries before have it.
+    fn shared(&mut self, function: Arc<str>) -> Arc<str> {
+        if let Some(known) = self.functions.get(&function) {
+            return Arc::clone(known);
+        }
+        self.functions.insert(Arc::clone(&function));
+        function
+    }
 }
 
 impl Source for Listing<'_> {
@@ -79,7 +95,9 @@ impl Source for Listing<'_> {
         let entries = page.secret_list.unwrap_or_default().into_iter().map(|entry| {
             given(ACTION, "*", &[("name of a secret", entry.name()), ("ARN of a secret", entry.arn())])?;
             let date = entry.created_date().map(|date| (date.secs(), date.subsec_nanos()));
-            Ok((date, convert::listed_secret(entry, self.region)))
+            let mut secret = convert::listed_secret(entry, self.region);
+            secret.function_arn = secret.function_arn.map(|function| self.shared(function));
+            Ok((date, secret))
         });
         Ok(Page { entries: entries.collect::<Result<_, _>>()?, is_last })
     }
@@ -144,6 +162,8 @@ async fn from_both_ends<S: Source>(oldest: S, newest: S) -> Result<Vec<S::Item>,
             oldest.is_ordered = false;
         }
     }
+    // A fleet's list is large: no room is made for more than there is.
+    oldest.items.reserve_exact(newest.items.len());
     oldest.items.append(&mut newest.items);
     Ok(oldest.items)
 }

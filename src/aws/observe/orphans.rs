@@ -1,12 +1,12 @@
 //! What the project owns and no handle names. The rules are those of the manifest's "Ownership".
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::is_shared;
 use super::stacks::{self, Stacks};
 use crate::aws::reader::Reader;
 use crate::model::arn::unqualified_function_arn;
-use crate::model::live::{ListedSecret, Live, LiveStack, OrphanSecret, OrphanStack, Reading, Unread};
+use crate::model::live::{ListedSecret, Live, LiveSecret, LiveStack, OrphanSecret, OrphanStack, Reading, Unread};
 use crate::model::{Deployment, Desired};
 
 /// Fills in the orphans, and how many secrets of others a shared function rotates.
@@ -18,7 +18,7 @@ pub(super) fn find(
     live: &mut Live,
 ) {
     let arn_of = |stack: &LiveStack| stack.function.as_deref().map(|name| reader.function_arn(name));
-    let handles = Handles::new(desired, live);
+    let handles = Handles::new(desired, &live.secrets);
     // The tag says which project a stack belongs to, and not which target: those of others in this account and region are theirs.
     let theirs = stack_names(siblings.iter().flat_map(deployments));
     let is_theirs = |stack: &LiveStack| theirs.contains(&stack.name) && !handles.stacks.contains(&stack.name);
@@ -71,7 +71,7 @@ fn rotating_with<'a>(listed: &'a [ListedSecret], function: &str) -> impl Iterato
     })
 }
 
-fn orphan_secrets(listed: &[ListedSecret], unshared: &BTreeSet<String>, handles: &Handles) -> Vec<OrphanSecret> {
+fn orphan_secrets(listed: &[ListedSecret], unshared: &BTreeSet<String>, handles: &Handles<'_>) -> Vec<OrphanSecret> {
     let orphan = |secret: &ListedSecret| {
         let function_arn = secret.function_arn.as_deref().map(unqualified_function_arn)?;
         let is_orphan = secret.is_on && unshared.contains(function_arn) && !handles.name(secret);
@@ -96,20 +96,20 @@ fn stack_names<'a>(deployments: impl Iterator<Item = &'a Deployment>) -> BTreeSe
 }
 
 /// All that the whole manifest names, not only what is selected: a filter makes nothing an orphan.
-struct Handles {
+struct Handles<'a> {
     /// Names and ARNs of secrets, whole or without their suffix.
-    secrets: BTreeSet<String>,
+    secrets: HashSet<&'a str>,
     /// Names of stacks.
     stacks: BTreeSet<String>,
     /// Names of stacks whose functions the manifest declares shared, whether their tags say so yet or not.
     shared: BTreeSet<String>,
 }
 
-impl Handles {
-    fn new(desired: &Desired, live: &Live) -> Self {
-        let described = live.secrets.values().filter_map(Reading::found).map(|secret| secret.arn.clone());
+impl<'a> Handles<'a> {
+    fn new(desired: &'a Desired, secrets: &'a BTreeMap<String, Reading<LiveSecret>>) -> Self {
+        let described = secrets.values().filter_map(Reading::found).map(|secret| secret.arn.as_str());
         Self {
-            secrets: desired.secrets.values().map(|secret| secret.name.clone()).chain(described).collect(),
+            secrets: desired.secrets.values().map(|secret| secret.name.as_str()).chain(described).collect(),
             stacks: stack_names(deployments(desired)),
             shared: stack_names(deployments(desired).filter(|deployment| deployment.shared)),
         }
@@ -143,12 +143,11 @@ mod tests {
         }
     }
 
-    fn handles(secrets: &[&str]) -> Handles {
-        let secrets = secrets.iter().map(|&name| name.to_owned()).collect();
-        Handles { secrets, stacks: BTreeSet::new(), shared: BTreeSet::new() }
+    fn handles<'a>(secrets: &[&'a str]) -> Handles<'a> {
+        Handles { secrets: secrets.iter().copied().collect(), stacks: BTreeSet::new(), shared: BTreeSet::new() }
     }
 
-    fn orphans(secrets: &[ListedSecret], handles: &Handles) -> Vec<String> {
+    fn orphans(secrets: &[ListedSecret], handles: &Handles<'_>) -> Vec<String> {
         let found = orphan_secrets(secrets, &BTreeSet::from([FUNCTION.to_owned()]), handles);
         found.into_iter().map(|orphan| orphan.name).collect()
     }
