@@ -3,6 +3,7 @@
 //! Each folder of `tests/manifests` holds a `rotator.yaml` and `expected.txt`; `paths.txt` names other roots to load.
 //! `ROTATOR_REGENERATE=1 cargo test --test config` writes `expected.txt` anew: read the difference before committing it.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use rotator::config::{self, Ambient};
@@ -196,16 +197,18 @@ fn the_environment_fills_what_is_not_stated() {
 /// manifest would have everything removed.
 #[test]
 fn what_was_let_go_is_right_for_its_region_or_is_refused() {
-    let resolved = |text: &str, released_for: Option<&str>, region: &str| {
+    let resolved_for_all = |text: &str, released_for: &[Option<&str>], region: &str| {
         let folder = written(&[("rotator.yaml", text)]);
         let mut manifest = loaded(&folder).manifests.pop().expect("one manifest");
-        manifest.release(released_for);
+        manifest.release(released_for.iter().copied());
         let ambient = Ambient { region: Some(region.to_owned()), account: Some("444444444444".into()) };
         manifest.resolve(0, &ambient).map(|desired| {
             assert_eq!((desired.secrets.len(), desired.target.region.as_deref()), (1, Some(region)));
             desired.functions["f"].deployment().expect("deployed").application.id.split(':').nth(1).map(str::to_owned)
         })
     };
+    let resolved =
+        |text: &str, released_for: Option<&str>, region: &str| resolved_for_all(text, &[released_for], region);
     let anywhere = "version: 1\nproject: p\nfunctions:\n  f: {}\nsecrets:\n  s: {function: f}\n";
     let named = "version: 1\nproject: p\nfunctions:\n  f: {}\nsecrets:\n  s: {function: f, name: \"${account}/s\"}\n";
     for text in [anywhere, named] {
@@ -216,8 +219,29 @@ fn what_was_let_go_is_right_for_its_region_or_is_refused() {
     }
     assert_eq!(resolved(anywhere, Some("cn-north-1"), "cn-north-1").expect("kept").as_deref(), Some("aws-cn"));
     assert_eq!(resolved(named, Some("eu-west-1"), "cn-north-1").expect("kept").as_deref(), Some("aws-cn"));
+    let both = [Some("eu-west-1"), Some("cn-north-1")];
+    assert_eq!(resolved_for_all(anywhere, &both, "cn-north-1").expect("kept").as_deref(), Some("aws-cn"));
     let refused = resolved(anywhere, Some("eu-west-1"), "cn-north-1").expect_err("it was let go");
     assert!(refused.0[0].summary.contains("has changed"), "{refused:?}");
+}
+
+/// Without it, a fleet with more warnings than anybody reads would be read to its half: what comes after would look as if it had been
+/// taken out, and would stop rotating.
+#[test]
+fn warnings_end_no_reading() {
+    let mut text = "version: 1\nproject: p\nfunctions:\n  f: {existing: f}\ndefaults:\n  secrets: {function: f, rotation: {duration: 12h}}\nsecrets:\n".to_owned();
+    let secrets = 20_050;
+    for number in 0..secrets {
+        writeln!(text, "  s{number}: {{rotation: {{schedule_expression: rate(4 hours)}}}}").expect("room");
+    }
+    let folder = written(&[("rotator.yaml", &text)]);
+    let mut loaded = loaded(&folder);
+    assert!(!loaded.warnings.is_empty());
+    let manifest = loaded.manifests.pop().expect("one manifest");
+    assert_eq!(manifest.resolve(0, &Ambient::default()).expect("resolved").secrets.len(), secrets);
+    // An error behind all of them is one nevertheless.
+    let broken = text + "  last: {function: missing}\n";
+    assert!(refused(&written(&[("rotator.yaml", &broken)])).contains("missing"));
 }
 
 /// Without it, the working directory's manifest would not be found, or another one would be read.

@@ -9,7 +9,7 @@ use futures::StreamExt;
 
 use crate::apply::Report;
 use crate::aws::{self, ConnectError, Connection, ObserveOptions, ReadWrite};
-use crate::config::{self, Ambient, Manifest, Policies};
+use crate::config::{self, Ambient, Manifest, Policies, Problems};
 use crate::model::live::LiveStack;
 use crate::model::{CodeSource, Desired, FunctionSource, Live, PROJECT_TAG, PackageSummary, Target};
 use crate::package;
@@ -109,8 +109,11 @@ impl Session {
                 Some(rehearsal)
             }
         };
-        let region = aws::ambient_region(&settings).await;
-        loaded.manifests.iter_mut().for_each(|manifest| manifest.release(region.as_deref()));
+        let ambient = aws::ambient_region(&settings).await;
+        // A target that states no region is also resolved for those of the others: what it wants there must not be taken for a leftover.
+        let stated = loaded.manifests.iter().flat_map(Manifest::targets).filter_map(|target| target.region.clone());
+        let regions: BTreeSet<Option<String>> = stated.map(Some).chain([ambient]).collect();
+        loaded.manifests.iter_mut().for_each(|manifest| manifest.release(regions.iter().map(Option::as_deref)));
         let packages = Packages::default();
         Ok(Self { manifests: loaded.manifests, policies, filter, settings, rehearsal, packages, quiet: global.quiet })
     }
@@ -256,7 +259,10 @@ impl Session {
                 rehearsal.seed(&desired, connection.account(), connection.region(), deployed);
             }
         }
-        let siblings = self.siblings(manifest, index, &ambient);
+        let siblings = self.siblings(manifest, index, &ambient).map_err(|problems| {
+            output::diagnostics(&problems.0);
+            Printed(crate::exit::ERROR)
+        })?;
         let options = ObserveOptions {
             orphans: !self.filter.is_partial(),
             all_secrets: policy::asks_live(manifest, &self.policies, target.name.as_deref()),
@@ -271,7 +277,7 @@ impl Session {
     /// What the other targets of a target's project want in the same account and region, whether they are selected or not:
     /// environments may share an account, and none may take another's resources for its own leftovers. A target that doesn't
     /// say where it is may be anywhere.
-    fn siblings(&self, manifest: &Manifest, index: usize, place: &Ambient) -> Vec<Desired> {
+    fn siblings(&self, manifest: &Manifest, index: usize, place: &Ambient) -> Result<Vec<Desired>, Problems> {
         let all = self.manifests.iter().flat_map(|other| (0..other.targets().len()).map(move |at| (other, at)));
         let others = all.filter(|(other, at)| !std::ptr::eq(*other, manifest) || *at != index);
         let may_be = |stated: &Option<String>, here: &Option<String>| stated.is_none() || stated == here;
@@ -279,9 +285,8 @@ impl Session {
             let target = &other.targets()[*at];
             may_be(&target.account, &place.account) && may_be(&target.region, &place.region)
         });
-        let wanted = near.filter_map(|(other, at)| other.resolve(at, place).ok());
-        let project = manifest.project();
-        wanted.filter(|desired| desired.project == project).collect()
+        let near = near.filter(|(other, _)| other.project() == manifest.project());
+        near.map(|(other, at)| other.resolve(at, place)).collect()
     }
 
     /// The names of all functions that the manifests of a rehearsal deploy: nothing stands in for those. Empty without a sandbox.

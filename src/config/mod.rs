@@ -309,10 +309,12 @@ impl Manifest {
         &self.targets
     }
 
-    /// Frees what is needed only to resolve targets again, where every one is resolved as it must be in the environment's region:
-    /// half the memory of a large manifest. Nothing can be explained after that, nor resolved for a region of another partition.
-    pub fn release(&mut self, region: Option<&str>) {
-        self.released = self.resolved.iter().all(|resolved| resolved.as_ref().is_some_and(|one| one.holds_in(region)));
+    /// Frees what is needed only to resolve targets again, where every one is resolved as it must be in each of these regions, of which
+    /// `None` is an unknown one: half the memory of a large manifest. Nothing can be explained after that, nor resolved for a region of
+    /// another partition.
+    pub fn release<'r>(&mut self, regions: impl IntoIterator<Item = Option<&'r str>>) {
+        let holds = |region| self.resolved.iter().all(|target| target.as_ref().is_some_and(|one| one.holds_in(region)));
+        self.released = regions.into_iter().all(holds);
         if self.released {
             self.document.parts = Vec::new();
         }

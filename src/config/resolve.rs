@@ -14,7 +14,7 @@ use super::source::Span;
 use super::targets::{self, Place};
 use super::variables::{Substitution, Used};
 use super::{Ambient, code, functions, secrets, suggest};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{self, Address, Desired};
 
 /// How many functions and secrets all targets may have together. Each takes memory, and a short manifest can name millions.
@@ -72,6 +72,8 @@ pub(super) fn resolve(document: &Document, ambient: Option<&Ambient>, only: Opti
         places,
         desired,
         found,
+        looked_at: 0,
+        has_errors: false,
         names: Vec::new(),
         patterns: HashMap::new(),
         functions: HashMap::new(),
@@ -172,6 +174,9 @@ struct Resolver<'a> {
     places: Vec<Place>,
     desired: Vec<Desired>,
     found: Vec<Diagnostic>,
+    /// How many of `found` were looked at for errors, and whether one is among them.
+    looked_at: usize,
+    has_errors: bool,
     names: Vec<Named>,
     /// Which targets a pattern matches, by position among all.
     patterns: HashMap<String, Result<Vec<usize>, String>>,
@@ -369,9 +374,21 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// Whether so much is wrong that nobody wants to know more. Warnings alone end nothing: those that nobody would read are dropped, and
+    /// what was left out because of them would look as if it were gone.
+    fn is_enough(&mut self) -> bool {
+        let is_error = |problem: &Diagnostic| problem.severity == Severity::Error;
+        self.has_errors |= self.found[self.looked_at..].iter().any(is_error);
+        if !self.has_errors {
+            self.found.truncate(MAX_GATHERED);
+        }
+        self.looked_at = self.found.len();
+        self.has_errors && self.found.len() >= MAX_GATHERED
+    }
+
     fn functions(&mut self, part: &'a Part) {
         for entry in &part.functions {
-            if self.found.len() >= MAX_GATHERED {
+            if self.is_enough() {
                 return;
             }
             let (merged, targets) = self.prepare(part, entry, model::Kind::Function);
@@ -405,7 +422,7 @@ impl<'a> Resolver<'a> {
 
     fn secrets(&mut self, part: &'a Part) {
         for entry in &part.secrets {
-            if self.found.len() >= MAX_GATHERED {
+            if self.is_enough() {
                 return;
             }
             let (merged, targets) = self.prepare(part, entry, model::Kind::Secret);

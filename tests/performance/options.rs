@@ -33,7 +33,7 @@ pub struct Options {
     quotas: Vec<Quotas>,
     /// How often each is run; large ones less often [default: 5; quick: 3]
     #[arg(long, value_name = "N")]
-    runs: Option<usize>,
+    pub runs: Option<usize>,
     /// How long all of it may take; what no longer fits is skipped, and said [default: 40; quick: 8]
     #[arg(long, value_name = "MINUTES")]
     minutes: Option<u64>,

@@ -11,7 +11,7 @@ use super::calls::Expected;
 use super::job::{self, Job, Row};
 use super::measure::{Program, Usage};
 use super::model;
-use super::options::{Options, Wish};
+use super::options::{Options, Part, Wish};
 use super::peers::{self, PEERS, Peer, Prepared};
 use super::record::{Recorded, Recorder};
 use super::world::{self, Calls, Conditions, Fleet, Prototype, Sandbox, Start};
@@ -19,6 +19,42 @@ use super::{Result, floor, print, say, table};
 
 /// The latency under which requests are recorded: at none, the next call would begin after the last one's end.
 const RECORDING: Conditions = Conditions { latency: 10, quotas: false };
+
+/// How long what keeps the quotas' pace is repeated, at most.
+const PACED: Duration = Duration::from_secs(40);
+
+/// Of the whole time, a part that takes more than one in so many comes last.
+const LONG: u32 = 15;
+
+/// Of the time that is left, the peers have one in so many: they end later the more secrets there are, and what is measured is the tool.
+const OF_PEERS: u32 = 2;
+
+/// Some jobs of one fleet under the same conditions.
+#[derive(Debug, Clone, Copy)]
+struct FleetPart {
+    name: &'static str,
+    fleet: Fleet,
+    conditions: Conditions,
+    jobs: &'static [Job],
+}
+
+impl FleetPart {
+    /// What it has in common with those of other fleets.
+    fn kind(&self) -> String {
+        let quotas = if self.conditions.quotas { "on" } else { "off" };
+        format!("{}, {} ms, quotas {quotas}", self.name, self.conditions.latency)
+    }
+
+    fn rotates(&self) -> bool {
+        self.jobs.iter().any(|job| job.start() != Start::Attached)
+    }
+}
+
+/// How long jobs take at least that rotate secrets, because the tool keeps the pace of AWS's quota.
+fn paced(jobs: &[Job], secrets: usize) -> Option<Duration> {
+    let rotates = jobs.iter().any(|job| job.start() != Start::Attached);
+    rotates.then(|| Duration::from_secs_f64(secrets as f64 / 50.0))
+}
 
 /// What a job asks for.
 #[derive(Debug, Clone)]
@@ -38,6 +74,8 @@ pub struct Runner {
     rotator: PathBuf,
     folder: tempfile::TempDir,
     began: Instant,
+    /// What other parts of the report are to have of the time.
+    kept: Duration,
     prototypes: BTreeMap<usize, Prototype>,
     asked: BTreeMap<(Job, Fleet), Asked>,
     /// How long the last part of a kind took, with how many secrets.
@@ -58,6 +96,7 @@ impl Runner {
             rotator,
             folder: tempfile::Builder::new().prefix("rotator-performance-").tempdir()?,
             began: Instant::now(),
+            kept: Duration::ZERO,
             prototypes: BTreeMap::new(),
             asked: BTreeMap::new(),
             took: BTreeMap::new(),
@@ -72,35 +111,58 @@ impl Runner {
         &self.rotator
     }
 
-    /// The time that is left.
+    /// The time that is left for what is being measured.
     fn left(&self) -> Duration {
-        self.options.time().saturating_sub(self.began.elapsed())
+        self.options.time().saturating_sub(self.kept).saturating_sub(self.began.elapsed())
     }
 
-    /// Measures fleets of one account.
+    /// How often a job is run, where nobody says: what waits for a quota takes the same time each time.
+    fn runs(&self, jobs: &[Job], secrets: usize) -> usize {
+        let runs = self.options.runs(secrets);
+        if self.options.runs.is_some() {
+            return runs;
+        }
+        let most = paced(jobs, secrets).map_or(u128::MAX, |each| PACED.as_millis() / each.as_millis().max(1));
+        runs.min(usize::try_from(most).unwrap_or(usize::MAX)).max(1)
+    }
+
+    /// Measures fleets of one account: ascending, and what takes long after all else.
     pub async fn fleets(&mut self) -> Result<()> {
         print(&table::heading(&table::JOBS));
-        for secrets in self.options.sizes() {
-            let fleet = Fleet::of(secrets);
-            if self.options.wants_job(Wish::Validate) {
-                self.part("validate", fleet, Conditions::default(), &[Job::Validate]).await?;
+        let mut long = Vec::new();
+        for part in self.fleet_parts() {
+            let expected = self.expected(&part.kind(), part.fleet.all_secrets(), part.jobs);
+            if expected.is_some_and(|time| time > self.options.time() / LONG) {
+                long.push(part);
+            } else {
+                self.part(part).await?;
             }
+        }
+        for part in long {
+            self.part(part).await?;
+        }
+        Ok(())
+    }
+
+    fn fleet_parts(&self) -> Vec<FleetPart> {
+        let mut parts = Vec::new();
+        for secrets in self.options.sizes() {
+            let mut add = |wish, name, conditions, jobs| {
+                if self.options.wants_job(wish) {
+                    parts.push(FleetPart { name, fleet: Fleet::of(secrets), conditions, jobs });
+                }
+            };
+            add(Wish::Validate, "validate", Conditions::default(), &[Job::Validate][..]);
             for quotas in self.options.quotas() {
                 for latency in self.options.latencies() {
                     let conditions = Conditions { latency, quotas };
-                    if self.options.wants_job(Wish::Plan) {
-                        self.part("plan", fleet, conditions, &[Job::Plan, Job::Drift]).await?;
-                    }
-                    if self.options.wants_job(Wish::Attach) {
-                        self.part("attach", fleet, conditions, &[Job::Attach]).await?;
-                    }
-                    if self.options.wants_job(Wish::Apply) {
-                        self.part("apply", fleet, conditions, &[Job::Apply]).await?;
-                    }
+                    add(Wish::Plan, "plan", conditions, &[Job::Plan, Job::Drift]);
+                    add(Wish::Attach, "attach", conditions, &[Job::Attach]);
+                    add(Wish::Apply, "apply", conditions, &[Job::Apply]);
                 }
             }
         }
-        Ok(())
+        parts
     }
 
     /// Measures plans of several accounts in one run.
@@ -110,10 +172,10 @@ impl Runner {
     pub async fn targets(&mut self) -> Result<()> {
         print(&table::heading(&table::JOBS));
         let first = self.rows.len();
-        for (targets, secrets) in [(1, 1000), (4, 1000), (16, 1000), (16, 500)] {
+        for (targets, secrets) in [(1, 1000), (4, 1000), (16, 500), (16, 1000)] {
             let conditions = Conditions { latency: 50, quotas: false };
-            let kind = format!("{targets} targets");
-            self.part(&kind, Fleet::across(secrets, targets), conditions, &[Job::Plan]).await?;
+            let fleet = Fleet::across(secrets, targets);
+            self.part(FleetPart { name: "plan of targets", fleet, conditions, jobs: &[Job::Plan] }).await?;
         }
         print("");
         let measured: Vec<(Row, model::Plan)> =
@@ -199,6 +261,9 @@ impl Runner {
     /// Measures what other programs take, each in turns with the tool.
     pub async fn peers(&mut self) -> Result<()> {
         print(&table::heading(&peers::COLUMNS));
+        if self.options.wants(Part::Fleet) {
+            self.kept = self.left() / OF_PEERS;
+        }
         let mut missing: BTreeMap<&str, String> = BTreeMap::new();
         for secrets in self.options.sizes() {
             for latency in self.options.latencies() {
@@ -210,6 +275,7 @@ impl Runner {
                 }
             }
         }
+        self.kept = Duration::ZERO;
         self.missing.extend(missing.into_iter().map(|(peer, why)| format!("{peer}: {why}")));
         Ok(())
     }
@@ -218,7 +284,7 @@ impl Runner {
     async fn peer(&mut self, peer: Peer, secrets: usize, latency: u64) -> Result<Option<String>> {
         let kind = format!("{}, {latency} ms", peer.title);
         let (fleet, conditions) = (Fleet::of(secrets), Conditions { latency, quotas: false });
-        if !self.fits(&kind, secrets, conditions, &[]) {
+        if !self.fits(&kind, secrets, &[]) {
             return Ok(None);
         }
         let folder = self.prepared(fleet, &[Start::Attached, peer.start]).await?;
@@ -252,8 +318,8 @@ impl Runner {
     }
 
     /// Whether a part fits into the time that is left; what doesn't is noted.
-    fn fits(&mut self, kind: &str, secrets: usize, conditions: Conditions, jobs: &[Job]) -> bool {
-        if let Some(expected) = self.expected(kind, secrets, conditions, jobs).filter(|time| *time > self.left()) {
+    fn fits(&mut self, kind: &str, secrets: usize, jobs: &[Job]) -> bool {
+        if let Some(expected) = self.expected(kind, secrets, jobs).filter(|time| *time > self.left()) {
             let minutes = expected.as_secs_f64() / 60.0;
             self.skipped.push(format!("{kind}, {secrets} secrets (about {minutes:.0} minutes)"));
             // A larger one won't fit either; nor is it known how long this one would have taken.
@@ -265,15 +331,14 @@ impl Runner {
     }
 
     /// Measures some jobs under the same conditions, unless that would take longer than there is time.
-    async fn part(&mut self, name: &str, fleet: Fleet, conditions: Conditions, jobs: &[Job]) -> Result<()> {
-        let quotas = if conditions.quotas { "on" } else { "off" };
-        let kind = format!("{name}, {} ms, quotas {quotas}", conditions.latency);
-        let secrets = fleet.all_secrets();
-        if !self.fits(&kind, secrets, conditions, jobs) {
+    async fn part(&mut self, part: FleetPart) -> Result<()> {
+        let FleetPart { fleet, conditions, jobs, .. } = part;
+        let (kind, secrets) = (part.kind(), fleet.all_secrets());
+        if !self.fits(&kind, secrets, jobs) {
             return Ok(());
         }
         let began = Instant::now();
-        if jobs.iter().any(|job| job.start() != Start::Attached) {
+        if part.rotates() {
             for job in jobs {
                 self.writes(*job, fleet, conditions).await?;
             }
@@ -285,17 +350,16 @@ impl Runner {
     }
 
     /// How long a part will take, as far as smaller ones, or the quota, tell.
-    fn expected(&self, kind: &str, secrets: usize, conditions: Conditions, jobs: &[Job]) -> Option<Duration> {
-        let runs = self.options.runs(secrets);
+    fn expected(&self, kind: &str, secrets: usize, jobs: &[Job]) -> Option<Duration> {
+        let runs = self.runs(jobs, secrets);
         let ratio = |now: usize, then: usize| now as f64 / then.max(1) as f64;
-        let grown =
-            self.took.get(kind).filter(|(then, _)| secrets > *then).map(|(then, took)| {
-                took.mul_f64(ratio(secrets, *then) * ratio(runs, self.options.runs(*then)).min(1.0))
-            });
-        let rotates = jobs.iter().any(|job| job.start() != Start::Attached);
-        let quota =
-            (conditions.quotas && rotates).then(|| Duration::from_secs_f64(secrets as f64 / 50.0 * runs as f64));
-        grown.max(quota)
+        let grown = self
+            .took
+            .get(kind)
+            .filter(|(then, _)| secrets > *then)
+            .map(|(then, took)| took.mul_f64(ratio(secrets, *then) * ratio(runs, self.runs(jobs, *then)).min(1.0)));
+        // Its requests may have to be recorded first.
+        grown.max(paced(jobs, secrets).map(|each| each.mul_f64(runs as f64 + 1.0)))
     }
 
     /// A folder with manifests and the states that jobs begin with.
@@ -421,7 +485,7 @@ impl Runner {
         let asked = self.asked(job, fleet).await?;
         let folder = self.prepared(fleet, &[job.start(), job.floor_start()]).await?;
         let mut row = self.row(job, fleet, conditions, Some(&asked));
-        for _ in 0..self.options.runs(fleet.all_secrets()) {
+        for _ in 0..self.runs(&[job], fleet.all_secrets()) {
             let sandbox = self.sandbox(&folder, job.start(), conditions, "measured")?;
             row.runs.push(self.run(job, fleet, &folder, &sandbox.url)?);
             row.calls = sandbox.calls()?;

@@ -9,25 +9,66 @@ use super::{Counter, Listener, Part, Selection, budget, side_by_side};
 use crate::aws::cover;
 use crate::aws::error::reading;
 use crate::aws::reader::{FunctionState, Reader};
-use crate::model::live::{ApplicationVersion, LiveFunction, LiveStack, Reading};
+use crate::model::live::{ApplicationVersion, Configuration, LiveFunction, LiveStack, Reading, Statement};
 use crate::model::{Deployment, Function, FunctionSource, PackagedFile, SAR_VERSION_TAG};
 use crate::package;
 
 /// An application and the version to read; `None`: the newest.
 type Wanted = (String, Option<String>);
 
+/// A function as it is, whatever stack it belongs to.
+pub(super) struct Seen {
+    state: Reading<FunctionState>,
+    policy: Reading<Vec<Statement>>,
+}
+
+/// Reads the functions by the names that the manifest gives them, which needs no stack: a stack's function has nearly always the name
+/// that it was asked for.
+pub(super) async fn look(reader: &Reader, selection: &Selection<'_>, progress: Listener<'_>) -> BTreeMap<String, Seen> {
+    let counter = &Counter::new(Part::Functions, selection.functions.len(), progress);
+    let jobs = selection.functions.iter().copied().map(|(handle, function)| async move {
+        let seen = one(reader, by_manifest(function)).await;
+        counter.one_more();
+        (handle.clone(), seen)
+    });
+    side_by_side(budget::FUNCTIONS, jobs).await
+}
+
+/// Puts together what was seen of the functions and what their stacks say, and reads again what the two don't agree on.
 pub(super) async fn read(
     reader: &Reader,
     selection: &Selection<'_>,
     stacks: &Stacks,
-    progress: Listener<'_>,
+    mut seen: BTreeMap<String, Seen>,
 ) -> BTreeMap<String, LiveFunction> {
-    let counter = &Counter::new(Part::Functions, selection.functions.len(), progress);
     let downloads = &Semaphore::new(budget::DOWNLOADS);
-    let jobs = selection.functions.iter().copied().map(|(handle, function)| async move {
-        let stack = stacks.by_handle.get(handle).cloned().unwrap_or(Reading::Absent);
-        let live = one(reader, function, stack, downloads).await;
-        counter.one_more();
+    let all: Vec<_> = selection
+        .functions
+        .iter()
+        .map(|(handle, function)| {
+            let stack = stacks.by_handle.get(*handle).cloned().unwrap_or(Reading::Absent);
+            (*handle, *function, stack, seen.remove(*handle))
+        })
+        .collect();
+    let jobs = all.into_iter().map(|(handle, function, stack, seen)| async move {
+        let made = stack.found().and_then(|stack| stack.function.as_deref());
+        let name = by_manifest(function);
+        let seen = match (seen, made) {
+            (Some(seen), None) => seen,
+            // A stack that was there a moment later than the function wasn't has made it in between.
+            (Some(seen), Some(made)) if made == name && !matches!(seen.state, Reading::Absent) => seen,
+            (_, made) => one(reader, made.unwrap_or(name)).await,
+        };
+        let configuration = match seen.state {
+            Reading::Found(state) => {
+                let code_files = live_files(reader, function.deployment(), &state, downloads).await;
+                Reading::Found(Configuration { code_files, ..state.configuration })
+            }
+            Reading::Absent => Reading::Absent,
+            Reading::Unread(unread) => Reading::Unread(unread),
+        };
+        let policy = seen.policy;
+        let live = LiveFunction { stack, configuration, policy, application: Reading::Absent, foreign_secrets: None };
         (handle.clone(), live)
     });
     let functions = side_by_side(budget::FUNCTIONS, jobs);
@@ -44,6 +85,15 @@ pub(super) async fn read(
     functions
 }
 
+/// What the manifest calls a function: the name that it has or, before it is deployed, would get. If that is taken, the deployment
+/// would fail.
+fn by_manifest(function: &Function) -> &str {
+    match &function.source {
+        FunctionSource::Existing { reference } => reference,
+        FunctionSource::Deployed(_) => &function.name,
+    }
+}
+
 /// Parameters that aren't `NoEcho` may stand in messages.
 fn reveal(deployment: &Deployment, version: &ApplicationVersion) {
     for (name, value) in &deployment.application.parameters {
@@ -53,31 +103,14 @@ fn reveal(deployment: &Deployment, version: &ApplicationVersion) {
     }
 }
 
-async fn one(reader: &Reader, function: &Function, stack: Reading<LiveStack>, downloads: &Semaphore) -> LiveFunction {
-    let reference = match &function.source {
-        FunctionSource::Existing { reference } => reference.as_str(),
-        // Without a stack, the name that the function would get: if it is taken, the deployment would fail.
-        FunctionSource::Deployed(_) => {
-            stack.found().and_then(|stack| stack.function.as_deref()).unwrap_or(&function.name)
-        }
-    };
-    let state = reading(reader.function(reference).await);
+async fn one(reader: &Reader, name: &str) -> Seen {
+    let state = reading(reader.function(name).await);
     let policy = match &state {
         Reading::Found(state) => reading(reader.policy(&state.configuration.arn).await),
         Reading::Absent => Reading::Absent,
         Reading::Unread(unread) => Reading::Unread(unread.clone()),
     };
-    let configuration = match state {
-        Reading::Found(state) => {
-            let files = live_files(reader, function.deployment(), &state, downloads).await;
-            let mut configuration = state.configuration;
-            configuration.code_files = files;
-            Reading::Found(configuration)
-        }
-        Reading::Absent => Reading::Absent,
-        Reading::Unread(unread) => Reading::Unread(unread),
-    };
-    LiveFunction { stack, configuration, policy, application: Reading::Absent, foreign_secrets: None }
+    Seen { state, policy }
 }
 
 /// The files of a function whose package differs from the manifest's, so that the difference can be shown file by file.

@@ -11,11 +11,13 @@ mod stacks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::cover;
 use super::error::reading;
@@ -30,6 +32,8 @@ mod budget {
     pub(super) const SECRETS: usize = 256;
     /// What a connection must be worth: setting it up takes three round trips and more of the processor than a call.
     pub(super) const CALLS_A_CONNECTION: usize = 8;
+    /// Answers that are handed over together.
+    pub(super) const ANSWERS: usize = 8;
     /// So many connections are made in any case.
     pub(super) const FEW: usize = 64;
     /// Functions: each costs one `GetFunction` (100 a second) and one `GetPolicy` (15 a second).
@@ -41,6 +45,9 @@ mod budget {
     /// Packages in memory at a time: each has up to 300 MB.
     pub(super) const DOWNLOADS: usize = 2;
 }
+
+/// How long an answer is kept before it counts as progress.
+const TOLD_WITHIN: Duration = Duration::from_millis(250);
 
 /// What to read besides what the handles name.
 #[derive(Debug, Clone)]
@@ -151,12 +158,15 @@ impl Reader {
         let ((stacks, functions), secrets, listed) = futures::join!(
             async {
                 let read = async || {
-                    let stacks = stacks::read(self, desired, &selection, options.orphans, progress).await;
-                    let functions = functions::read(self, &selection, &stacks, progress).await;
+                    let (stacks, seen) = futures::join!(
+                        stacks::read(self, desired, &selection, options.orphans, progress),
+                        functions::look(self, &selection, progress),
+                    );
+                    let functions = functions::read(self, &selection, &stacks, seen).await;
                     (stacks, functions)
                 };
                 let seen = read().await;
-                // Stacks are listed before functions are read: one that somebody makes in between looks like a function that stands
+                // Stacks and functions are read side by side: one that somebody makes in between looks like a function that stands
                 // in its way. Only a second look tells.
                 if is_torn(&selection, &seen.1) { read().await } else { seen }
             },
@@ -201,9 +211,10 @@ impl Reader {
             let (reader, wanted, sender) = (self.clone(), Arc::clone(&wanted), sender.clone());
             workers.spawn(async move {
                 loop {
-                    // Waking another thread costs a good part of what a call does: it is done for several.
-                    let mut some = Vec::with_capacity(budget::CALLS_A_CONNECTION);
-                    while some.len() < budget::CALLS_A_CONNECTION {
+                    // Waking another thread costs a good part of what a call does: it is done for several, where nobody has to wait.
+                    let mut some = Vec::with_capacity(budget::ANSWERS);
+                    let began = Instant::now();
+                    while some.len() < budget::ANSWERS && began.elapsed() < TOLD_WITHIN {
                         let next = wanted.lock().unwrap_or_else(PoisonError::into_inner).next();
                         let Some((handle, name)) = next else { break };
                         some.push((handle, reading(reader.secret(&name).await.map(|details| details.secret))));

@@ -73,7 +73,7 @@ pub(super) fn select<'a>(
     };
 
     let mut found: Vec<(i64, &Arc<Secret>)> = if by == CREATED {
-        let after = after.map(|(last, name)| (Time(last), name));
+        let after = after.map(|(last, name)| (Time(last), name.into()));
         let all: Box<dyn Iterator<Item = &Arc<Secret>>> =
             if descending { Box::new(state.from_newest(after)) } else { Box::new(state.from_oldest(after)) };
         all.filter(wanted).take(most + 1).map(|secret| (secret.created.0, secret)).collect()

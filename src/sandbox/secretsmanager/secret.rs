@@ -29,7 +29,7 @@ pub struct State {
     secrets: BTreeMap<String, Arc<Secret>>,
     /// When each was made, with its name: the order of lists, of which nobody wants to read all for each page.
     #[serde(skip)]
-    by_age: BTreeSet<(Time, String)>,
+    by_age: BTreeSet<(Time, Arc<str>)>,
 }
 
 /// What is saved of [`State`].
@@ -41,7 +41,7 @@ struct Saved {
 
 impl From<Saved> for State {
     fn from(Saved { secrets }: Saved) -> Self {
-        let by_age = secrets.values().map(|secret| (secret.created, secret.name.clone())).collect();
+        let by_age = secrets.values().map(|secret| (secret.created, secret.name.as_str().into())).collect();
         Self { secrets, by_age }
     }
 }
@@ -75,28 +75,28 @@ impl State {
     }
 
     /// All of them, oldest first; those behind one of this age and name.
-    pub fn from_oldest(&self, after: Option<(Time, String)>) -> impl Iterator<Item = &Arc<Secret>> {
+    pub fn from_oldest(&self, after: Option<(Time, Arc<str>)>) -> impl Iterator<Item = &Arc<Secret>> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.by_age.range((from, Bound::Unbounded)).filter_map(|(_, name)| self.secrets.get(name))
+        self.by_age.range((from, Bound::Unbounded)).filter_map(|(_, name)| self.secrets.get(&**name))
     }
 
     /// All of them, newest first; those before one of this age and name.
-    pub fn from_newest(&self, before: Option<(Time, String)>) -> impl Iterator<Item = &Arc<Secret>> {
+    pub fn from_newest(&self, before: Option<(Time, Arc<str>)>) -> impl Iterator<Item = &Arc<Secret>> {
         let to = before.map_or(Bound::Unbounded, Bound::Excluded);
-        self.by_age.range((Bound::Unbounded, to)).rev().filter_map(|(_, name)| self.secrets.get(name))
+        self.by_age.range((Bound::Unbounded, to)).rev().filter_map(|(_, name)| self.secrets.get(&**name))
     }
 
     /// Adds one, in place of another of its name.
     pub fn insert(&mut self, secret: Secret) {
         self.remove(&secret.name);
-        self.by_age.insert((secret.created, secret.name.clone()));
+        self.by_age.insert((secret.created, secret.name.as_str().into()));
         self.secrets.insert(secret.name.clone(), Arc::new(secret));
     }
 
     /// Takes one away at once.
     pub fn remove(&mut self, name: &str) {
         if let Some(secret) = self.secrets.remove(name) {
-            self.by_age.remove(&(secret.created, name.to_owned()));
+            self.by_age.remove(&(secret.created, name.into()));
         }
     }
 }
