@@ -1,7 +1,8 @@
 //! The floor: the requests of a run, made again by a client that knows them beforehand, signs nothing, and drops the answers unread. It
-//! waits for a free connection, and for one thing else: a page of a list can't be asked for before the one that leads to it.
+//! waits for a free connection, and for two things else: a page of a list can't be asked for before the one that leads to it, and
+//! nothing before it is known whose account this is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,22 +35,48 @@ pub async fn replay(server: SocketAddr, requests: &Arc<Vec<Recorded>>, connectio
     let next = Arc::new(AtomicUsize::new(0));
     let (began, before) = (Instant::now(), measure::own_cpu()?);
     let mut workers = JoinSet::new();
-    let jobs = Arc::new(jobs(requests));
+    let first = before_all(requests);
+    let jobs = Arc::new(jobs(requests, first));
+    let mut differing = 0;
+    if first > 0 {
+        let alone = Arc::new(vec![(0..first).collect()]);
+        differing += work(server, Arc::clone(requests), alone, Arc::default()).await?;
+    }
     for _ in 0..connections.clamp(1, requests.len().max(1)) {
         workers.spawn(work(server, Arc::clone(requests), Arc::clone(&jobs), Arc::clone(&next)));
     }
-    let mut differing = 0;
     while let Some(worker) = workers.join_next().await {
         differing += worker??;
     }
     Ok(Floor { wall: began.elapsed(), cpu: measure::own_cpu()?.saturating_sub(before), differing })
 }
 
+/// How many requests come before all others: those that tell the account. Of several accounts, one's come beside the others' calls.
+fn before_all(requests: &[Recorded]) -> usize {
+    let first = requests.iter().take_while(|request| service(request).as_deref() == Some("sts")).count();
+    let accounts: BTreeSet<_> =
+        requests[first..].iter().map(|request| scope(request).and_then(|all| all.first().cloned())).collect();
+    if accounts.len() == 1 { first } else { 0 }
+}
+
+/// The service that a request is for.
+fn service(request: &Recorded) -> Option<String> {
+    scope(request)?.get(3).cloned()
+}
+
+/// What a signature says: key, date, region, service.
+fn scope(request: &Recorded) -> Option<Vec<String>> {
+    let signature = request.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let credential = signature.split_once("Credential=")?.1.split(',').next()?;
+    Some(credential.split('/').map(str::to_owned).collect())
+}
+
 /// The positions of requests that must follow each other, the pages of lists, and of all others by themselves; what is long first.
-fn jobs(requests: &[Recorded]) -> Vec<Vec<usize>> {
+/// Without so many that come before all.
+fn jobs(requests: &[Recorded], first: usize) -> Vec<Vec<usize>> {
     let mut lists: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut others = Vec::new();
-    for (position, request) in requests.iter().enumerate() {
+    for (position, request) in requests.iter().enumerate().skip(first) {
         let target = request.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         if target.is_some_and(|target| target.ends_with(".ListSecrets")) {
             // From either end, by each account.

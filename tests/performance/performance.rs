@@ -2,7 +2,8 @@
 //!
 //! - **The floor** of a run is the same requests, recorded, and made again by a bare client on as many connections as the tool had
 //!   calls under way; or what AWS's published quotas allow, whichever is slower. It starts no program, reads no manifest, signs
-//!   nothing, and reads no answer; of what must come after what, it knows the pages of a list, which lead to each other.
+//!   nothing, and reads no answer; of what must come after what, it knows the pages of a list, which lead to each other, and that
+//!   nothing is asked of an account before it is known whose it is.
 //! - **AWS** is the sandbox in a process of its own, with the latency and the quotas that a line names. On a machine of few cores it
 //!   takes its share of them: at a latency of 0, both sides wait for it.
 //! - Each run is checked: a plan without changes must be empty, an apply must end as it should, a floor must get the same answers.

@@ -17,21 +17,35 @@ use crate::package;
 type Wanted = (String, Option<String>);
 
 /// A function as it is, whatever stack it belongs to.
-pub(super) struct Seen {
+struct Seen {
     state: Reading<FunctionState>,
     policy: Reading<Vec<Statement>>,
 }
 
-/// Reads the functions by the names that the manifest gives them, which needs no stack: a stack's function has nearly always the name
-/// that it was asked for.
-pub(super) async fn look(reader: &Reader, selection: &Selection<'_>, progress: Listener<'_>) -> BTreeMap<String, Seen> {
+/// What is known of functions before their stacks are.
+pub(super) struct Early {
+    /// By handle.
+    functions: BTreeMap<String, Seen>,
+    /// The newest version of each application.
+    newest: BTreeMap<String, Reading<ApplicationVersion>>,
+}
+
+/// Reads what needs no stack: the functions by the names that the manifest gives them, since a stack's function has nearly always the
+/// name that it was asked for; and the newest versions of their applications.
+pub(super) async fn look(reader: &Reader, selection: &Selection<'_>, progress: Listener<'_>) -> Early {
     let counter = &Counter::new(Part::Functions, selection.functions.len(), progress);
-    let jobs = selection.functions.iter().copied().map(|(handle, function)| async move {
+    let functions = selection.functions.iter().copied().map(|(handle, function)| async move {
         let seen = one(reader, by_manifest(function)).await;
         counter.one_more();
         (handle.clone(), seen)
     });
-    side_by_side(budget::FUNCTIONS, jobs).await
+    let deployments = selection.functions.iter().filter_map(|(_, function)| function.deployment());
+    let applications: BTreeSet<&String> = deployments.map(|deployment| &deployment.application.id).collect();
+    let newest =
+        applications.into_iter().map(|id| async move { (id.clone(), reading(reader.application(id, None).await)) });
+    let (functions, newest) =
+        futures::join!(side_by_side(budget::FUNCTIONS, functions), side_by_side(budget::APPLICATIONS, newest));
+    Early { functions, newest }
 }
 
 /// Puts together what was seen of the functions and what their stacks say, and reads again what the two don't agree on.
@@ -39,8 +53,9 @@ pub(super) async fn read(
     reader: &Reader,
     selection: &Selection<'_>,
     stacks: &Stacks,
-    mut seen: BTreeMap<String, Seen>,
+    early: Early,
 ) -> BTreeMap<String, LiveFunction> {
+    let Early { functions: mut seen, newest } = early;
     let downloads = &Semaphore::new(budget::DOWNLOADS);
     let all: Vec<_> = selection
         .functions
@@ -73,7 +88,7 @@ pub(super) async fn read(
     });
     let functions = side_by_side(budget::FUNCTIONS, jobs);
     let (mut functions, applications): (BTreeMap<String, LiveFunction>, _) =
-        futures::join!(functions, applications(reader, selection, stacks));
+        futures::join!(functions, applications(reader, selection, stacks, newest));
     for (handle, function) in &selection.functions {
         if let (Some(deployment), Some(live)) = (function.deployment(), functions.get_mut(*handle)) {
             live.application = application(deployment, &live.stack, &applications);
@@ -135,32 +150,34 @@ fn wanted(deployment: &Deployment, stack: Option<&LiveStack>) -> Wanted {
     (deployment.application.id.clone(), deployment.application.version.clone().or_else(live))
 }
 
-/// Every application version that is needed, once each: the newest, to say that there is one, and others where they are wanted.
+/// Every application version that is needed, once each: beside the newest, others where they are wanted.
 async fn applications(
     reader: &Reader,
     selection: &Selection<'_>,
     stacks: &Stacks,
+    newest: BTreeMap<String, Reading<ApplicationVersion>>,
 ) -> BTreeMap<Wanted, Reading<ApplicationVersion>> {
-    let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut others: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut all: BTreeMap<Wanted, Reading<ApplicationVersion>> = BTreeMap::new();
     for (handle, function) in &selection.functions {
         let Some(deployment) = function.deployment() else { continue };
-        let stack = stacks.by_handle.get(*handle).and_then(Reading::found);
-        let (id, version) = wanted(deployment, stack);
-        versions.entry(id).or_default().extend(version);
+        let (id, version) = wanted(deployment, stacks.by_handle.get(*handle).and_then(Reading::found));
+        let Some(version) = version else { continue };
+        match newest.get(&id) {
+            Some(Reading::Found(found)) if found.version == version => {
+                all.insert((id, Some(version)), Reading::Found(found.clone()));
+            }
+            _ => drop(others.insert((id, version))),
+        }
     }
-    let one = |(id, versions): (String, BTreeSet<String>)| async move {
-        let newest = reading(reader.application(&id, None).await);
-        let others = versions.into_iter().map(async |version| {
-            let is_newest = newest.found().is_some_and(|newest| newest.version == version);
-            let read = if is_newest { newest.clone() } else { reading(reader.application(&id, Some(&version)).await) };
-            ((id.clone(), Some(version)), read)
-        });
-        let mut found: Vec<_> = futures::future::join_all(others).await;
-        found.push(((id, None), newest));
-        found
-    };
-    let all: Vec<_> = side_by_side(budget::APPLICATIONS, versions.into_iter().map(one)).await;
-    all.into_iter().flatten().collect()
+    let others = others.into_iter().map(|(id, version)| async move {
+        let read = reading(reader.application(&id, Some(&version)).await);
+        ((id, Some(version)), read)
+    });
+    let others: Vec<_> = side_by_side(budget::APPLICATIONS, others).await;
+    all.extend(others);
+    all.extend(newest.into_iter().map(|(id, newest)| ((id, None), newest)));
+    all
 }
 
 fn application(
