@@ -90,7 +90,7 @@ pub struct Loaded {
 pub struct Manifest {
     document: Document,
     targets: Vec<model::Target>,
-    /// What was resolved on loading, where AWS's environment plays no part in it.
+    /// What was resolved on loading, where nothing of AWS's environment plays a part in it but its partition.
     resolved: Vec<Option<Resolved>>,
     /// Whether the rest of what was read was let go.
     released: bool,
