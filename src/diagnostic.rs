@@ -50,6 +50,11 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// Whether nothing is done because of it.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// An error without a position yet.
     pub fn error(check: &'static str, summary: impl Into<String>) -> Self {
         Self {

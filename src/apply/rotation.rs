@@ -68,8 +68,8 @@ impl<E: Execute> Context<'_, E> {
                 Err(error) if error.kind == ErrorKind::Invalid => {
                     let now = self.look(&request.secret_arn).await.ok().flatten().map(|state| state.secret);
                     let is_ours = |now: &LiveSecret| {
-                        let versions = [&now.pending_version, &now.current_version];
-                        versions.contains(&&Some(token.clone())) && is_done(request, now)
+                        let versions = [now.pending_version.as_ref(), now.current_version.as_ref()];
+                        versions.contains(&Some(&token)) && is_done(request, now)
                     };
                     if !now.as_ref().is_some_and(is_ours) {
                         return Err(error.into());

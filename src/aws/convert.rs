@@ -15,7 +15,7 @@ use crate::model::arn::{Arn, unqualified_function_arn};
 use crate::model::live::{
     ApplicationVersion, Configuration, ListedSecret, LiveSecret, LiveStack, NO_ECHO_MASK, ParameterDefinition,
 };
-use crate::model::{RotationRules, SAR_APPLICATION_TAG, Schedule, Sensitive, Vpc, template_publisher};
+use crate::model::{RotationRules, SAR_APPLICATION_TAG, Schedule, Sensitive, Vpc, templates};
 
 /// The alias of the key that AWS itself manages for Secrets Manager.
 const AWS_KEY_ALIAS: &str = "alias/aws/secretsmanager";
@@ -100,9 +100,7 @@ fn function_of(stack: &cloudformation::Stack) -> Option<String> {
     let output = stack.outputs().iter().find(|output| rests && output.output_key() == Some(FUNCTION_OUTPUT))?;
     let application = stack.tags().iter().find(|tag| tag.key() == Some(SAR_APPLICATION_TAG))?.value()?;
     let stack: Arn = stack.stack_id()?.parse().ok()?;
-    let published =
-        format!("arn:{}:serverlessrepo:{}:applications/", stack.partition, template_publisher(&stack.partition)?);
-    if !application.starts_with(&published) {
+    if !application.starts_with(templates(&stack.partition)?) {
         return None;
     }
     let function: Arn = unqualified_function_arn(output.output_value()?).parse().ok()?;

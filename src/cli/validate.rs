@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::config::{self, Ambient, Manifest};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::exit;
 use crate::render::{annotations, count};
 
@@ -78,7 +78,7 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
         Format::Sarif => output::data(&annotations::sarif(&found, &root(&arguments.paths))),
         Format::Github => output::data(&annotations::github(&found)),
     };
-    let is_valid = found.iter().all(|problem| problem.severity != Severity::Error);
+    let is_valid = !found.iter().any(Diagnostic::is_error);
     let Some(manifests) = manifests.filter(|_| is_valid) else { return exit::ERROR };
     let targets: usize = manifests.iter().map(|manifest| manifest.targets().len()).sum();
     let summary = format!(

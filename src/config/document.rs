@@ -13,7 +13,7 @@ use super::scene::{unknown_field, wrong_type};
 use super::source::{self, Fetch, Sources, Span};
 use super::typed::{self, Kind};
 use super::{include, limits, names, parse, roots, rules, suggest};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::model;
 use crate::model::policy::{Limits, Rule};
 
@@ -106,8 +106,7 @@ struct Reader {
 impl Reader {
     fn at(&mut self, span: Span, problem: Diagnostic) {
         if self.found.len() >= MAX_GATHERED {
-            let is_error = |problem: &Diagnostic| problem.severity == Severity::Error;
-            if !is_error(&problem) || self.found.iter().rev().any(is_error) {
+            if !problem.is_error() || self.found.iter().rev().any(Diagnostic::is_error) {
                 return;
             }
             // One error counts for more than all warnings.

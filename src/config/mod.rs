@@ -45,7 +45,7 @@ pub use policy::{Policies, Policy, policies};
 pub use schema::{json_schema, policy_schema};
 pub use source::Fetch;
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::model::explanation::Explanation;
 use crate::model::policy::{Limits, Rule};
 use crate::model::{self, Desired, Place};
@@ -67,7 +67,7 @@ pub struct Problems(pub Vec<Diagnostic>);
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let errors = self.0.iter().filter(|problem| problem.severity == Severity::Error).count();
+        let errors = self.0.iter().filter(|problem| problem.is_error()).count();
         match errors {
             1 => f.write_str("1 error in the manifest"),
             errors => write!(f, "{errors} errors in the manifest"),
@@ -141,7 +141,7 @@ fn load_with(paths: &[PathBuf], fetch: Option<&Arc<dyn Fetch>>) -> Result<Loaded
     found.extend(same_projects(&manifests));
     found.extend(resolve::duplicates(manifests.iter().map(|(manifest, resolution)| (&manifest.document, resolution))));
     let found = tidy(found);
-    if found.iter().any(|problem| problem.severity == Severity::Error) {
+    if found.iter().any(Diagnostic::is_error) {
         return Err(Problems(found));
     }
     Ok(Loaded { manifests: manifests.into_iter().map(|(manifest, _)| manifest).collect(), warnings: found })
@@ -352,7 +352,7 @@ impl Manifest {
         let mut resolution = resolve::resolve(&self.document, Some(ambient), Some(target));
         let found = tidy(std::mem::take(&mut resolution.found));
         match resolution.desired.pop().flatten() {
-            Some(resolved) if found.iter().all(|problem| problem.severity != Severity::Error) => Ok(resolved.desired),
+            Some(resolved) if !found.iter().any(Diagnostic::is_error) => Ok(resolved.desired),
             None if found.is_empty() => {
                 Err(Problems(vec![Diagnostic::error("target", "the manifest has no such target")]))
             }

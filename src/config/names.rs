@@ -124,6 +124,5 @@ pub(super) fn role_account(role: &str) -> Result<String, String> {
 
 /// AWS's generic rotation template in a partition; `None` where no publisher is known.
 pub(super) fn template(partition: &str) -> Option<String> {
-    let publisher = model::template_publisher(partition)?;
-    Some(format!("arn:{partition}:serverlessrepo:{publisher}:applications/SecretsManagerRotationTemplate"))
+    model::templates(partition).map(|templates| format!("{templates}SecretsManagerRotationTemplate"))
 }

@@ -11,7 +11,7 @@ use super::rules::{RuleFile, rules};
 use super::scene::unknown_field;
 use super::source::{self, Sources, Span};
 use super::{Problems, parse, tidy};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::model::policy::Rule;
 
 /// A policy of rotator: rules that every plan is held to, whatever its manifest and flags say.
@@ -62,7 +62,7 @@ pub fn policies(paths: &[PathBuf]) -> Result<Policies, Problems> {
         }
     }
     let found = tidy(found);
-    if found.iter().any(|problem| problem.severity == Severity::Error) {
+    if found.iter().any(Diagnostic::is_error) {
         return Err(Problems(found));
     }
     policies.warnings = found;

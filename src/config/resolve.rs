@@ -14,7 +14,7 @@ use super::source::Span;
 use super::targets::{self, Place};
 use super::variables::{Substitution, Used};
 use super::{Ambient, code, functions, secrets, suggest};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::model::{self, Address, Desired};
 
 /// How many functions and secrets all targets may have together. Each takes memory, and a short manifest can name millions.
@@ -44,8 +44,7 @@ pub(super) struct Resolved {
 impl Resolved {
     /// Whether it is right for a region; `None`: nobody knows which.
     pub fn holds_in(&self, region: Option<&str>) -> bool {
-        let partition = model::arn::partition_of(region.unwrap_or(targets::ANY_REGION));
-        self.partition.as_ref().is_none_or(|only| only == partition)
+        self.partition.as_ref().is_none_or(|only| only == targets::partition_in(region))
     }
 }
 
@@ -377,8 +376,7 @@ impl<'a> Resolver<'a> {
     /// Whether so much is wrong that nobody wants to know more. Warnings alone end nothing: those that nobody would read are dropped, and
     /// what was left out because of them would look as if it were gone.
     fn is_enough(&mut self) -> bool {
-        let is_error = |problem: &Diagnostic| problem.severity == Severity::Error;
-        self.has_errors |= self.found[self.looked_at..].iter().any(is_error);
+        self.has_errors |= self.found[self.looked_at..].iter().any(Diagnostic::is_error);
         if !self.has_errors {
             self.found.truncate(MAX_GATHERED);
         }

@@ -9,6 +9,7 @@ use super::targets::Place;
 use super::typed;
 use crate::diagnostic::Diagnostic;
 use crate::model::schedule::{self, ScheduleError};
+use crate::model::shared::once;
 use crate::model::{Rotation, RotationRules, Schedule, Secret, Shared};
 
 /// What many secrets have in common: a fleet has thousands of them, a handful of schedules, and as many owners as there are teams.
@@ -21,12 +22,7 @@ pub(super) struct Common {
 impl Common {
     /// One copy of equal labels.
     fn labels(&mut self, labels: BTreeMap<String, String>) -> Shared<BTreeMap<String, String>> {
-        if let Some(known) = self.labels.get(&labels) {
-            return known.clone();
-        }
-        let shared = Shared::from(labels);
-        self.labels.insert(shared.clone());
-        shared
+        once(&mut self.labels, labels.into())
     }
 
     /// Judges a schedule, once.

@@ -19,6 +19,11 @@ pub(super) const ANY_REGION: &str = "us-east-1";
 /// Stands for the account while only the manifest is looked at.
 pub(super) const ANY_ACCOUNT: &str = "000000000000";
 
+/// The partition of a region; `None`: nobody knows which.
+pub(super) fn partition_in(region: Option<&str>) -> &'static str {
+    model::arn::partition_of(region.unwrap_or(ANY_REGION))
+}
+
 /// A target with its variables.
 pub(super) struct Place {
     pub target: model::Target,
@@ -122,7 +127,7 @@ fn place(
     let environment = Environment::of(ambient, |ambient| &ambient.account, ANY_ACCOUNT);
     set_place(&mut scope, "account", account.as_deref(), &environment, "state the target's `account`, quoted");
     let known_region = region.clone().or_else(|| ambient.and_then(|ambient| ambient.region.clone()));
-    let partition = model::arn::partition_of(known_region.as_deref().unwrap_or(ANY_REGION)).to_owned();
+    let partition = partition_in(known_region.as_deref()).to_owned();
     scope.set_text(PARTITION, &partition, region.is_none());
     let mut own = VariableReader { document, scope: &mut scope, problems: &mut problems };
     own.read(vars_from.as_ref(), vars.as_ref());

@@ -39,13 +39,13 @@ pub const SAR_APPLICATION_TAG: &str = "serverlessrepo:applicationId";
 /// The tag by which the Serverless Application Repository marks its stacks: the application's version.
 pub const SAR_VERSION_TAG: &str = "serverlessrepo:semanticVersion";
 
-/// The region and account in which AWS publishes its rotation templates, in a partition (Secrets Manager user guide; of the other
-/// partitions, those of the database applications). `None` where none is known.
-pub fn template_publisher(partition: &str) -> Option<&'static str> {
+/// How the ARNs of the applications begin that AWS publishes as rotation templates, in a partition (Secrets Manager user guide; of the
+/// other partitions, those of the database applications). `None` where none is known.
+pub fn templates(partition: &str) -> Option<&'static str> {
     match partition {
-        "aws" => Some("us-east-1:297356227824"),
-        "aws-cn" => Some("cn-north-1:193023089310"),
-        "aws-us-gov" => Some("us-gov-west-1:023102451235"),
+        "aws" => Some("arn:aws:serverlessrepo:us-east-1:297356227824:applications/"),
+        "aws-cn" => Some("arn:aws-cn:serverlessrepo:cn-north-1:193023089310:applications/"),
+        "aws-us-gov" => Some("arn:aws-us-gov:serverlessrepo:us-gov-west-1:023102451235:applications/"),
         _ => None,
     }
 }

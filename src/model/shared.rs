@@ -1,6 +1,7 @@
 //! A large value that copies share until one of them is changed.
 
-use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -28,12 +29,6 @@ impl<T> Deref for Shared<T> {
     }
 }
 
-impl<T> Borrow<T> for Shared<T> {
-    fn borrow(&self) -> &T {
-        &self.0
-    }
-}
-
 impl<T: Clone> DerefMut for Shared<T> {
     fn deref_mut(&mut self) -> &mut T {
         Arc::make_mut(&mut self.0)
@@ -57,6 +52,15 @@ where
     fn into_iter(self) -> Self::IntoIter {
         (&**self).into_iter()
     }
+}
+
+/// A value, or the equal one that was met before: what is the same for many is kept once.
+pub(crate) fn once<T: Clone + Eq + Hash>(known: &mut HashSet<T>, value: T) -> T {
+    if let Some(known) = known.get(&value) {
+        return known.clone();
+    }
+    known.insert(value.clone());
+    value
 }
 
 #[cfg(test)]

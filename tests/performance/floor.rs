@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use super::record::Recorded;
+use super::record::{Recorded, credential};
 use super::{Result, measure};
 
 /// What a replay took.
@@ -53,22 +53,12 @@ pub async fn replay(server: SocketAddr, requests: &Arc<Vec<Recorded>>, connectio
 
 /// How many requests come before all others: those that tell the account. Of several accounts, one's come beside the others' calls.
 fn before_all(requests: &[Recorded]) -> usize {
-    let first = requests.iter().take_while(|request| service(request).as_deref() == Some("sts")).count();
-    let accounts: BTreeSet<_> =
-        requests[first..].iter().map(|request| scope(request).and_then(|all| all.first().cloned())).collect();
+    // Key, date, region, service.
+    let signed =
+        |request: &Recorded, part: usize| credential(&request.headers)?.split('/').nth(part).map(str::to_owned);
+    let first = requests.iter().take_while(|request| signed(request, 3).as_deref() == Some("sts")).count();
+    let accounts: BTreeSet<_> = requests[first..].iter().map(|request| signed(request, 0)).collect();
     if accounts.len() == 1 { first } else { 0 }
-}
-
-/// The service that a request is for.
-fn service(request: &Recorded) -> Option<String> {
-    scope(request)?.get(3).cloned()
-}
-
-/// What a signature says: key, date, region, service.
-fn scope(request: &Recorded) -> Option<Vec<String>> {
-    let signature = request.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let credential = signature.split_once("Credential=")?.1.split(',').next()?;
-    Some(credential.split('/').map(str::to_owned).collect())
 }
 
 /// The positions of requests that must follow each other, the pages of lists, and of all others by themselves; what is long first.

@@ -75,9 +75,12 @@ impl Job {
     }
 }
 
+/// How many rotations AWS begins or ends in a second.
+pub const ROTATIONS: f64 = 50.0;
+
 /// AWS's published quotas: which operations share one, requests a second. As many may come at once.
 const QUOTAS: [(&[&str], f64); 5] = [
-    (&["RotateSecret", "CancelRotateSecret"], 50.0),
+    (&["RotateSecret", "CancelRotateSecret"], ROTATIONS),
     (&["DescribeSecret", "GetSecretValue"], 10_000.0),
     (&["ListSecrets"], 100.0),
     (&["GetFunction"], 100.0),

@@ -124,6 +124,11 @@ async fn pass(
     Ok(Response::from_parts(answer, Full::new(content)))
 }
 
+/// What a request is signed with: the key, and the date, region and service that it is signed for, between slashes.
+pub fn credential(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once("Credential=")?.1.split(',').next()
+}
+
 impl Log {
     /// Remembers whose the temporary key is that an answer of STS holds.
     fn learn(&self, answer: &[u8]) {
@@ -144,11 +149,9 @@ impl Log {
                 kept.insert(name, value.clone());
             }
         }
-        if let Some(authorization) = sent.get(header::AUTHORIZATION) {
-            let credential =
-                authorization.to_str()?.split("Credential=").nth(1).and_then(|rest| rest.split(',').next());
+        if sent.contains_key(header::AUTHORIZATION) {
             let (key, scope) =
-                credential.and_then(|text| text.split_once('/')).ok_or("a request without a credential")?;
+                credential(sent).and_then(|text| text.split_once('/')).ok_or("a request without a credential")?;
             // A key that is an account's id stands for that account in every sandbox; a temporary one is known to one alone.
             let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
             let key = sessions.get(key).map_or(key, String::as_str);

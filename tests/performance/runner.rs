@@ -44,16 +44,16 @@ impl FleetPart {
         let quotas = if self.conditions.quotas { "on" } else { "off" };
         format!("{}, {} ms, quotas {quotas}", self.name, self.conditions.latency)
     }
+}
 
-    fn rotates(&self) -> bool {
-        self.jobs.iter().any(|job| job.start() != Start::Attached)
-    }
+/// Whether jobs rotate secrets.
+fn rotate(jobs: &[Job]) -> bool {
+    jobs.iter().any(|job| job.start() != Start::Attached)
 }
 
 /// How long jobs take at least that rotate secrets, because the tool keeps the pace of AWS's quota.
 fn paced(jobs: &[Job], secrets: usize) -> Option<Duration> {
-    let rotates = jobs.iter().any(|job| job.start() != Start::Attached);
-    rotates.then(|| Duration::from_secs_f64(secrets as f64 / 50.0))
+    rotate(jobs).then(|| Duration::from_secs_f64(secrets as f64 / job::ROTATIONS))
 }
 
 /// What a job asks for.
@@ -338,7 +338,7 @@ impl Runner {
             return Ok(());
         }
         let began = Instant::now();
-        if part.rotates() {
+        if rotate(jobs) {
             for job in jobs {
                 self.writes(*job, fleet, conditions).await?;
             }

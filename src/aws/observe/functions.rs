@@ -57,34 +57,31 @@ pub(super) async fn read(
 ) -> BTreeMap<String, LiveFunction> {
     let Early { functions: mut seen, newest } = early;
     let downloads = &Semaphore::new(budget::DOWNLOADS);
-    let all: Vec<_> = selection
-        .functions
-        .iter()
-        .map(|(handle, function)| {
-            let stack = stacks.by_handle.get(*handle).cloned().unwrap_or(Reading::Absent);
-            (*handle, *function, stack, seen.remove(*handle))
-        })
-        .collect();
-    let jobs = all.into_iter().map(|(handle, function, stack, seen)| async move {
-        let made = stack.found().and_then(|stack| stack.function.as_deref());
-        let name = by_manifest(function);
-        let seen = match (seen, made) {
-            (Some(seen), None) => seen,
-            // A stack that was there a moment later than the function wasn't has made it in between.
-            (Some(seen), Some(made)) if made == name && !matches!(seen.state, Reading::Absent) => seen,
-            (_, made) => one(reader, made.unwrap_or(name)).await,
-        };
-        let configuration = match seen.state {
-            Reading::Found(state) => {
-                let code_files = live_files(reader, function.deployment(), &state, downloads).await;
-                Reading::Found(Configuration { code_files, ..state.configuration })
-            }
-            Reading::Absent => Reading::Absent,
-            Reading::Unread(unread) => Reading::Unread(unread),
-        };
-        let policy = seen.policy;
-        let live = LiveFunction { stack, configuration, policy, application: Reading::Absent, foreign_secrets: None };
-        (handle.clone(), live)
+    let jobs = selection.functions.iter().copied().map(|(handle, function)| {
+        let seen = seen.remove(handle);
+        async move {
+            let stack = stacks.by_handle.get(handle).cloned().unwrap_or(Reading::Absent);
+            let made = stack.found().and_then(|stack| stack.function.as_deref());
+            let name = by_manifest(function);
+            let seen = match (seen, made) {
+                (Some(seen), None) => seen,
+                // A stack that was there a moment later than the function wasn't has made it in between.
+                (Some(seen), Some(made)) if made == name && !matches!(seen.state, Reading::Absent) => seen,
+                (_, made) => one(reader, made.unwrap_or(name)).await,
+            };
+            let configuration = match seen.state {
+                Reading::Found(state) => {
+                    let code_files = live_files(reader, function.deployment(), &state, downloads).await;
+                    Reading::Found(Configuration { code_files, ..state.configuration })
+                }
+                Reading::Absent => Reading::Absent,
+                Reading::Unread(unread) => Reading::Unread(unread),
+            };
+            let policy = seen.policy;
+            let live =
+                LiveFunction { stack, configuration, policy, application: Reading::Absent, foreign_secrets: None };
+            (handle.clone(), live)
+        }
     });
     let functions = side_by_side(budget::FUNCTIONS, jobs);
     let (mut functions, applications): (BTreeMap<String, LiveFunction>, _) =

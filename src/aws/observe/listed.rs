@@ -16,6 +16,7 @@ use crate::aws::error::{AwsError, failed};
 use crate::aws::pages::Pages;
 use crate::aws::reader::{Reader, given};
 use crate::model::live::ListedSecret;
+use crate::model::shared::once;
 
 const ACTION: &str = "secretsmanager:ListSecrets";
 
@@ -69,17 +70,6 @@ struct Listing<'a> {
     functions: HashSet<Arc<str>>,
 }
 
-impl Listing<'_> {
-    /// A function, as the entries before have it.
-    fn shared(&mut self, function: Arc<str>) -> Arc<str> {
-        if let Some(known) = self.functions.get(&function) {
-            return Arc::clone(known);
-        }
-        self.functions.insert(Arc::clone(&function));
-        function
-    }
-}
-
 impl Source for Listing<'_> {
     type Item = ListedSecret;
 
@@ -96,7 +86,7 @@ impl Source for Listing<'_> {
             given(ACTION, "*", &[("name of a secret", entry.name()), ("ARN of a secret", entry.arn())])?;
             let date = entry.created_date().map(|date| (date.secs(), date.subsec_nanos()));
             let mut secret = convert::listed_secret(entry, self.region);
-            secret.function_arn = secret.function_arn.map(|function| self.shared(function));
+            secret.function_arn = secret.function_arn.map(|function| once(&mut self.functions, function));
             Ok((date, secret))
         });
         Ok(Page { entries: entries.collect::<Result<_, _>>()?, is_last })

@@ -65,7 +65,6 @@ pub(super) fn select<'a>(
     let most = input.number("MaxResults").and_then(|most| usize::try_from(most).ok()).unwrap_or(default);
     let by = input.text("SortBy").unwrap_or(CREATED);
     let descending = input.text("SortOrder") == Some("desc");
-    let order = |a: &(i64, &str), b: &(i64, &str)| if descending { b.cmp(a) } else { a.cmp(b) };
     let after =
         input.text("NextToken").map(|token| read_token(token).ok_or_else(super::invalid_next_token)).transpose()?;
     let wanted = |secret: &&Arc<Secret>| {
@@ -78,6 +77,7 @@ pub(super) fn select<'a>(
             if descending { Box::new(state.from_newest(after)) } else { Box::new(state.from_oldest(after)) };
         all.filter(wanted).take(most + 1).map(|secret| (secret.created.0, secret)).collect()
     } else {
+        let order = |a: &(i64, &str), b: &(i64, &str)| if descending { b.cmp(a) } else { a.cmp(b) };
         let key = |secret: &Secret| match by {
             "last-accessed-date" => secret.accessed.map_or(0, |time| time.0),
             "last-changed-date" => secret.changed.0,
