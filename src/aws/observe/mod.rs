@@ -6,21 +6,16 @@
 mod functions;
 mod listed;
 mod orphans;
+mod secrets;
 mod stacks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use super::cover;
-use super::error::reading;
 use super::reader::Reader;
 use crate::model::arn::{Arn, unqualified_function_arn};
 use crate::model::live::{ListedSecret, Live, LiveFunction, LiveSecret, Reading, Unread};
@@ -28,14 +23,6 @@ use crate::model::{Address, Desired, Function, FunctionSource, Kind, PROJECT_TAG
 
 /// How many calls of each kind run at a time. How many a second, the quotas' budgets say, below the SDK.
 mod budget {
-    /// `DescribeSecret`: at a latency of 50 ms, this many connections make half of the quota of 10,000 requests a second.
-    pub(super) const SECRETS: usize = 256;
-    /// What a connection must be worth: setting it up takes three round trips and more of the processor than a call.
-    pub(super) const CALLS_A_CONNECTION: usize = 8;
-    /// Answers that are handed over together.
-    pub(super) const ANSWERS: usize = 8;
-    /// So many connections are made in any case.
-    pub(super) const FEW: usize = 64;
     /// Functions: each costs one `GetFunction` (100 a second) and one `GetPolicy` (15 a second).
     pub(super) const FUNCTIONS: usize = 8;
     /// `CloudFormation`: not published.
@@ -45,9 +32,6 @@ mod budget {
     /// Packages in memory at a time: each has up to 300 MB.
     pub(super) const DOWNLOADS: usize = 2;
 }
-
-/// How long an answer is kept before it counts as progress.
-const TOLD_WITHIN: Duration = Duration::from_millis(250);
 
 /// What to read besides what the handles name.
 #[derive(Debug, Clone)]
@@ -170,7 +154,7 @@ impl Reader {
                 // in its way. Only a second look tells.
                 if is_torn(&selection, &seen.1) { read().await } else { seen }
             },
-            self.selected_secrets(&selection, parallelism, progress),
+            secrets::read(self, &selection, parallelism, progress),
             self.listed_secrets(options.orphans || options.all_secrets),
         );
         let mut live = Live {
@@ -190,56 +174,6 @@ impl Reader {
         }
         live.listed = listed.filter(|_| options.all_secrets);
         live
-    }
-
-    async fn selected_secrets(
-        &self,
-        selection: &Selection<'_>,
-        parallelism: Option<usize>,
-        progress: Listener<'_>,
-    ) -> BTreeMap<String, Reading<LiveSecret>> {
-        let total = selection.secrets.len();
-        let counter = Counter::new(Part::Secrets, total, progress);
-        let wanted: Vec<(String, String)> =
-            selection.secrets.iter().map(|(handle, secret)| ((*handle).clone(), secret.name.clone())).collect();
-        let wanted = Arc::new(Mutex::new(wanted.into_iter()));
-        // Signing and reading answers is the processor's work: each worker is a task of its own, so that they share all cores,
-        // and what is in memory is what is in flight. Dropping the set ends them.
-        let (sender, mut answers) = mpsc::channel(budget::FEW);
-        let mut workers = JoinSet::new();
-        for _ in 0..parallelism.unwrap_or_else(|| worth(total)).clamp(1, total.max(1)) {
-            let (reader, wanted, sender) = (self.clone(), Arc::clone(&wanted), sender.clone());
-            workers.spawn(async move {
-                loop {
-                    // Waking another thread costs a good part of what a call does: it is done for several, where nobody has to wait.
-                    let mut some = Vec::with_capacity(budget::ANSWERS);
-                    let began = Instant::now();
-                    while some.len() < budget::ANSWERS && began.elapsed() < TOLD_WITHIN {
-                        let next = wanted.lock().unwrap_or_else(PoisonError::into_inner).next();
-                        let Some((handle, name)) = next else { break };
-                        some.push((handle, reading(reader.secret(&name).await.map(|details| details.secret))));
-                    }
-                    if some.is_empty() || sender.send(some).await.is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-        drop(sender);
-        let mut secrets = BTreeMap::new();
-        while let Some(some) = answers.recv().await {
-            secrets.extend(some);
-            counter.tell(secrets.len());
-        }
-        // A secret that a worker lost would look as if it weren't there.
-        while let Some(ended) = workers.join_next().await {
-            if let Err(error) = ended
-                && error.is_panic()
-            {
-                std::panic::resume_unwind(error.into_panic());
-            }
-        }
-        secrets
     }
 
     /// `None` where nobody asks.
@@ -302,11 +236,6 @@ fn is_torn(selection: &Selection<'_>, live: &BTreeMap<String, LiveFunction>) -> 
         let holds_it = live.stack.found().is_some_and(|stack| stack.function.is_some());
         live.configuration.found().is_some() && !holds_it && !matches!(live.stack, Reading::Unread(_))
     })
-}
-
-/// How many connections so many calls are worth.
-fn worth(calls: usize) -> usize {
-    (calls / budget::CALLS_A_CONNECTION).clamp(budget::FEW, budget::SECRETS)
 }
 
 /// The functions that rotate these secrets now.
