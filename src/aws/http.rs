@@ -25,6 +25,7 @@ use rustls::pki_types::pem::PemObject as _;
 
 use super::budget::{Budget, Counted};
 use super::cover;
+use crate::env;
 
 /// The largest package that is downloaded, in bytes: Lambda's limit for unpacked code is 250 MB.
 const MAX_DOWNLOAD: usize = 300 * 1024 * 1024;
@@ -91,13 +92,14 @@ impl Http {
         let key = (settings.connect_timeout(), settings.read_timeout());
         let mut connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
         let build = || {
-            let connector = Connector::builder()
-                .connector_settings(settings.clone())
-                .proxy_config(self.proxy.clone())
-                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .tls_context(self.tls.clone())
-                .build();
-            SharedHttpConnector::new(Noting(SharedHttpConnector::new(connector)))
+            let by_scheme = ByScheme {
+                settings: settings.clone(),
+                tls: self.tls.clone(),
+                proxy: self.proxy.clone(),
+                plain: OnceLock::new(),
+                over_tls: OnceLock::new(),
+            };
+            SharedHttpConnector::new(Noting(SharedHttpConnector::new(by_scheme)))
         };
         connectors.entry(key).or_insert_with(build).clone()
     }
@@ -140,6 +142,46 @@ impl Http {
         };
         tokio::time::timeout(DOWNLOAD_TIMEOUT, body).await.ok()?
     }
+}
+
+/// A connector that sets TLS up once it is needed: reading the system's authorities takes as long as a small plan, and emulators of
+/// AWS speak plain HTTP.
+#[derive(Debug)]
+struct ByScheme {
+    settings: HttpConnectorSettings,
+    tls: TlsContext,
+    proxy: ProxyConfig,
+    plain: OnceLock<SharedHttpConnector>,
+    over_tls: OnceLock<SharedHttpConnector>,
+}
+
+impl HttpConnector for ByScheme {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        // A proxy may be reached over TLS, whatever goes through it.
+        let is_plain = request.uri().starts_with("http://") && (self.proxy.is_disabled() || !is_proxied());
+        let connector = if is_plain {
+            self.plain.get_or_init(|| {
+                SharedHttpConnector::new(Connector::builder().connector_settings(self.settings.clone()).build_http())
+            })
+        } else {
+            self.over_tls.get_or_init(|| {
+                let connector = Connector::builder()
+                    .connector_settings(self.settings.clone())
+                    .proxy_config(self.proxy.clone())
+                    .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+                    .tls_context(self.tls.clone())
+                    .build();
+                SharedHttpConnector::new(connector)
+            })
+        };
+        connector.call(request)
+    }
+}
+
+/// Whether the environment names a proxy for plain HTTP.
+fn is_proxied() -> bool {
+    let is_set = |name: &str| env::read(name).or_else(|| env::read(&name.to_lowercase())).is_some();
+    is_set(env::HTTP_PROXY) || is_set(env::ALL_PROXY)
 }
 
 /// A connector that notes the tokens that leave the machine: whoever answers may repeat them in an error's words.
