@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use similar::{DiffOp, TextDiff};
+use similar::DiffOp;
 
 use crate::config::{self, Ambient, Loaded, Manifest, Problems};
 use crate::exit;
@@ -13,6 +13,7 @@ use crate::model::policy::{Limits, Rule};
 use crate::model::{Desired, FunctionSource};
 use crate::plan::compare::{compare, group, guards};
 use crate::render::compare::{self as render, ChangedFile, ComparedManifest, Comparison, Presence};
+use crate::render::lines::{differences, of};
 
 use super::filter::Filter;
 use super::revision::{Commit, Repository, RevisionError, Snapshot};
@@ -407,7 +408,7 @@ fn changed_lines(old: &str, new: &str) -> usize {
         DiffOp::Insert { new_len, .. } => new_len,
         DiffOp::Replace { old_len, new_len, .. } => old_len.max(new_len),
     };
-    TextDiff::from_lines(old, new).ops().iter().map(lines).sum()
+    differences(&of(old), &of(new)).iter().map(lines).sum()
 }
 
 #[cfg(test)]

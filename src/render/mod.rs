@@ -6,6 +6,7 @@ pub mod diagnostics;
 pub mod events;
 pub mod explain;
 pub mod function_log;
+pub mod lines;
 pub mod markdown;
 pub mod plan;
 pub mod plan_json;

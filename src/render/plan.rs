@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use similar::{ChangeTag, TextDiff};
+use similar::ChangeTag;
 
 use crate::model::{Address, Kind};
 use crate::plan::{Action, Change, Effect, FieldChange, Note, NoteKind, Operation, Plan, Reason, Severity, Shown};
 
-use super::{ADD, BOLD, CHANGE, DESTROY, DIM, WARNING, count, paint, policy, problem, safe, some_of};
+use super::{ADD, BOLD, CHANGE, DESTROY, DIM, WARNING, count, lines, paint, policy, problem, safe, some_of};
 
 /// From this length on, a changed value is shown as a diff.
 const LONG: usize = 60;
@@ -334,13 +334,13 @@ fn field_lines(out: &mut String, field: &FieldChange) {
             let _ = writeln!(out, "      {} {path}:", paint(CHANGE, "~"));
             let (before, after): (Vec<&str>, Vec<&str>) =
                 (before.iter().map(String::as_str).collect(), after.iter().map(String::as_str).collect());
-            diff_lines(out, &TextDiff::from_slices(&before, &after));
+            diff_lines(out, &before, &after);
         }
         (Shown::Text(before), Shown::Text(after))
             if before.len().max(after.len()) >= LONG || before.contains('\n') || after.contains('\n') =>
         {
             let _ = writeln!(out, "      {} {path}:", paint(CHANGE, "~"));
-            diff_lines(out, &TextDiff::from_lines(before, after));
+            diff_lines(out, &lines::of(before), &lines::of(after));
         }
         (Shown::Absent, after) => one_line(out, ADD, "+", &path, &value(after)),
         (before, Shown::Absent) => one_line(out, DESTROY, "-", &path, &value(before)),
@@ -354,15 +354,15 @@ fn one_line(out: &mut String, style: Style, symbol: &str, path: &str, value: &st
     let _ = writeln!(out, "      {} {path} = {value}", paint(style, symbol));
 }
 
-fn diff_lines(out: &mut String, diff: &TextDiff<'_, '_, str>) {
-    for change in diff.iter_all_changes() {
-        let (style, symbol) = match change.tag() {
+fn diff_lines(out: &mut String, before: &[&str], after: &[&str]) {
+    for (tag, line) in lines::merged(before, after) {
+        let (style, symbol) = match tag {
             ChangeTag::Delete => (DESTROY, "-"),
             ChangeTag::Insert => (ADD, "+"),
             ChangeTag::Equal => (DIM, " "),
         };
-        let text = change.value().trim_end_matches('\n');
-        let _ = writeln!(out, "          {}", paint(style, &format!("{symbol} {}", safe(text))));
+        let line = safe(line.trim_end_matches('\n'));
+        let _ = writeln!(out, "          {}", paint(style, &format!("{symbol} {line}")));
     }
 }
 
