@@ -13,12 +13,12 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Builds the tool as its users do, and says where it is.
+/// Builds the tool as it is shipped, and says where it is.
 pub fn build() -> Result<PathBuf> {
-    say("cargo build --release");
+    say("cargo build --profile dist");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--bin", "rotator", "--message-format", "json-render-diagnostics"]);
+    command.args(["build", "--profile", "dist", "--bin", "rotator", "--message-format", "json-render-diagnostics"]);
     let built = command.current_dir(repository()).stderr(Stdio::inherit()).output()?;
     if !built.status.success() {
         return Err("the tool can't be built".into());

@@ -43,7 +43,7 @@ pub struct Options {
     /// Connections of the floor [default: as many calls as the tool had under way at once]
     #[arg(long, value_name = "N")]
     pub connections: Option<usize>,
-    /// Measure this binary [default: `cargo build --release` makes one]
+    /// Measure this binary [default: `cargo build --profile dist` makes one]
     #[arg(long, value_name = "FILE")]
     pub rotator: Option<PathBuf>,
 }

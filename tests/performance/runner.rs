@@ -17,8 +17,11 @@ use super::record::{Recorded, Recorder};
 use super::world::{self, Calls, Conditions, Fleet, Prototype, Sandbox, Start};
 use super::{Result, floor, print, say, table};
 
-/// The latency under which requests are recorded: at none, the next call would begin after the last one's end.
-const RECORDING: Conditions = Conditions { latency: 10, quotas: false };
+/// The latency under which the requests of most jobs are recorded, in milliseconds.
+const RECORDING: u64 = 10;
+
+/// The least latency under which requests are recorded: at none, the next call would begin after the last one's end.
+const LEAST_RECORDING: u64 = 1;
 
 /// How long what keeps the quotas' pace is repeated, at most.
 const PACED: Duration = Duration::from_secs(40);
@@ -77,7 +80,7 @@ pub struct Runner {
     /// What other parts of the report are to have of the time.
     kept: Duration,
     prototypes: BTreeMap<usize, Prototype>,
-    asked: BTreeMap<(Job, Fleet), Asked>,
+    asked: BTreeMap<(Job, Fleet, u64), Asked>,
     /// How long the last part of a kind took, with how many secrets.
     took: BTreeMap<String, (usize, Duration)>,
     /// Lines of the table.
@@ -241,7 +244,7 @@ impl Runner {
                     continue;
                 }
                 say(&format!("{:6.1?} calls of {}", self.began.elapsed(), job.name()));
-                let asked = self.asked(job, fleet).await?;
+                let asked = self.asked(job, fleet, RECORDING).await?;
                 let counted = asked.calls.operations.iter().map(|(operation, count)| format!("{operation} {count}"));
                 let functions = format!("{} functions, {} secrets", fleet.functions, fleet.secrets);
                 let targets =
@@ -405,13 +408,14 @@ impl Runner {
         block_in_place(|| job.of(program, fleet, folder).run(job.exits()))
     }
 
-    /// What a job asks for, recorded once.
-    pub async fn asked(&mut self, job: Job, fleet: Fleet) -> Result<Asked> {
-        if let Some(known) = self.asked.get(&(job, fleet)) {
+    /// What a job asks for, recorded once under each latency: how much is asked for at once depends on it.
+    pub async fn asked(&mut self, job: Job, fleet: Fleet, latency: u64) -> Result<Asked> {
+        let latency = latency.max(LEAST_RECORDING);
+        if let Some(known) = self.asked.get(&(job, fleet, latency)) {
             return Ok(known.clone());
         }
         let folder = self.prepared(fleet, &[job.start()]).await?;
-        let sandbox = self.sandbox(&folder, job.start(), RECORDING, "recorded")?;
+        let sandbox = self.sandbox(&folder, job.start(), Conditions { latency, quotas: false }, "recorded")?;
         let recorder = Recorder::start(sandbox.address).await?;
         self.run(job, fleet, &folder, &recorder.url)?;
         let recording = recorder.finish();
@@ -422,8 +426,8 @@ impl Runner {
             say(&format!("{} requests, of which {} are calls", recording.requests.len(), calls.total()));
         }
         let asked = Asked { requests: Arc::new(recording.requests), calls, in_flight: recording.in_flight };
-        self.asked.retain(|(_, other), _| *other == fleet);
-        self.asked.insert((job, fleet), asked.clone());
+        self.asked.retain(|(_, other, _), _| *other == fleet);
+        self.asked.insert((job, fleet, latency), asked.clone());
         Ok(asked)
     }
 
@@ -449,7 +453,7 @@ impl Runner {
     /// Jobs that leave AWS as it was: on one sandbox.
     async fn reads(&mut self, jobs: &[Job], fleet: Fleet, conditions: Conditions) -> Result<()> {
         let offline = jobs.contains(&Job::Validate);
-        let asked = if offline { None } else { Some(self.asked(Job::Plan, fleet).await?) };
+        let asked = if offline { None } else { Some(self.asked(Job::Plan, fleet, conditions.latency).await?) };
         let folder = self.prepared(fleet, &[Start::Attached]).await?;
         let mut rows: Vec<Row> = jobs.iter().map(|job| self.row(*job, fleet, conditions, asked.as_ref())).collect();
         let sandbox = self.sandbox(&folder, Start::Attached, conditions, "measured")?;
@@ -482,7 +486,8 @@ impl Runner {
 
     /// A job that changes AWS: each run on a sandbox of its own.
     async fn writes(&mut self, job: Job, fleet: Fleet, conditions: Conditions) -> Result<()> {
-        let asked = self.asked(job, fleet).await?;
+        // Changing AWS takes the time of its quotas, and another recording as long again: what is under way then, quotas say.
+        let asked = self.asked(job, fleet, RECORDING).await?;
         let folder = self.prepared(fleet, &[job.start(), job.floor_start()]).await?;
         let mut row = self.row(job, fleet, conditions, Some(&asked));
         for _ in 0..self.runs(&[job], fleet.all_secrets()) {
