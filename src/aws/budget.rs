@@ -20,6 +20,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
+/// `DescribeSecret`, a second: AWS's 10,000 are shared with applications that read secrets.
+pub(super) const SECRETS: u32 = 8_000;
+
 /// Where Lambda's functions live.
 const FUNCTIONS: &str = "/2015-03-31/functions/";
 
@@ -49,7 +52,7 @@ impl Default for Budget {
     fn default() -> Self {
         Self {
             rotations: limiter(50),
-            secrets: limiter(8_000),
+            secrets: limiter(SECRETS),
             functions: limiter(100),
             policies: limiter(15),
             control: limiter(15),

@@ -67,6 +67,8 @@ type Timeouts = (Option<Duration>, Option<Duration>);
 pub(super) struct Http {
     tls: TlsContext,
     proxy: ProxyConfig,
+    /// Whether a proxy may stand before plain HTTP.
+    is_proxied: bool,
     connectors: Mutex<HashMap<Timeouts, SharedHttpConnector>>,
     /// Known once the account is; until then, and in a rehearsal, nothing waits.
     budget: OnceLock<Arc<Budget>>,
@@ -79,13 +81,25 @@ impl Http {
             None => TlsContext::default(),
             Some(path) => TlsContext::builder().with_trust_store(trust_store(path)?).build()?,
         };
-        Ok(Self { tls, proxy: ProxyConfig::from_env(), connectors: Mutex::default(), budget: OnceLock::new() })
+        Ok(Self {
+            tls,
+            proxy: ProxyConfig::from_env(),
+            is_proxied: is_proxied(),
+            connectors: Mutex::default(),
+            budget: OnceLock::new(),
+        })
     }
 
     /// A client for the sandbox: no proxy ever, and trust in nobody, since it speaks plain HTTP on loopback.
     pub(super) fn for_sandbox() -> Result<Self, CaBundleError> {
         let tls = TlsContext::builder().with_trust_store(TrustStore::empty()).build()?;
-        Ok(Self { tls, proxy: ProxyConfig::disabled(), connectors: Mutex::default(), budget: OnceLock::new() })
+        Ok(Self {
+            tls,
+            proxy: ProxyConfig::disabled(),
+            is_proxied: false,
+            connectors: Mutex::default(),
+            budget: OnceLock::new(),
+        })
     }
 
     fn connector(&self, settings: &HttpConnectorSettings) -> SharedHttpConnector {
@@ -96,6 +110,7 @@ impl Http {
                 settings: settings.clone(),
                 tls: self.tls.clone(),
                 proxy: self.proxy.clone(),
+                is_proxied: self.is_proxied,
                 plain: OnceLock::new(),
                 over_tls: OnceLock::new(),
             };
@@ -151,6 +166,7 @@ struct ByScheme {
     settings: HttpConnectorSettings,
     tls: TlsContext,
     proxy: ProxyConfig,
+    is_proxied: bool,
     plain: OnceLock<SharedHttpConnector>,
     over_tls: OnceLock<SharedHttpConnector>,
 }
@@ -158,7 +174,7 @@ struct ByScheme {
 impl HttpConnector for ByScheme {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         // A proxy may be reached over TLS, whatever goes through it.
-        let is_plain = request.uri().starts_with("http://") && (self.proxy.is_disabled() || !is_proxied());
+        let is_plain = request.uri().starts_with("http://") && !self.is_proxied;
         let connector = if is_plain {
             self.plain.get_or_init(|| {
                 SharedHttpConnector::new(Connector::builder().connector_settings(self.settings.clone()).build_http())

@@ -13,7 +13,7 @@ use crate::model::policy::{Limits, Rule};
 use crate::model::{Desired, FunctionSource};
 use crate::plan::compare::{compare, group, guards};
 use crate::render::compare::{self as render, ChangedFile, ComparedManifest, Comparison, Presence};
-use crate::render::lines::{differences, of};
+use crate::render::lines as render_lines;
 
 use super::filter::Filter;
 use super::revision::{Commit, Repository, RevisionError, Snapshot};
@@ -408,7 +408,7 @@ fn changed_lines(old: &str, new: &str) -> usize {
         DiffOp::Insert { new_len, .. } => new_len,
         DiffOp::Replace { old_len, new_len, .. } => old_len.max(new_len),
     };
-    differences(&of(old), &of(new)).iter().map(lines).sum()
+    render_lines::differences(&render_lines::of(old), &render_lines::of(new)).iter().map(lines).sum()
 }
 
 #[cfg(test)]

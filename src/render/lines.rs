@@ -3,7 +3,7 @@
 use similar::algorithms::{Capture, Compact, Replace, myers};
 use similar::{ChangeTag, DiffOp};
 
-/// How two lists of lines differ (Myers' algorithm; where it would take too long, by no more lines than it must, nearly).
+/// How two lists of lines differ, by Myers' algorithm: as few lines as possible; nearly as few where to find them takes too long.
 ///
 /// `similar::TextDiff` does the same, and brings along all algorithms to choose from: half a megabyte of program.
 pub fn differences(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
@@ -19,7 +19,7 @@ pub fn merged<'a>(old: &'a [&'a str], new: &'a [&'a str]) -> Vec<(ChangeTag, &'a
     parts.flat_map(|(tag, lines)| lines.iter().map(move |line| (tag, *line))).collect()
 }
 
-/// A text's lines with what ends them: the last one's lacking end is a difference too.
+/// A text's lines with their `\n`: an end that the last one lacks is a difference too.
 pub fn of(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
 }

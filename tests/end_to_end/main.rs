@@ -7,6 +7,7 @@ mod guide;
 mod peers;
 mod permissions;
 mod policy;
+mod proxies;
 mod quickstart;
 mod review;
 mod saved;

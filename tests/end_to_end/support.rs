@@ -166,9 +166,14 @@ impl World {
 
     /// Runs `rotator` on the manifests of the folder.
     pub fn rotator(&self, arguments: &[&str]) -> Output {
+        self.rotator_with(&[], arguments)
+    }
+
+    /// Runs `rotator` with more variables in its environment, or other ones.
+    pub fn rotator_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
         let mut command = scrubbed(rotator_binary());
         self.aws_environment(&mut command);
-        output(command.args(arguments))
+        output(command.envs(variables.iter().copied()).args(arguments))
     }
 
     /// Starts `rotator` on the manifests of the folder, and doesn't wait for it.

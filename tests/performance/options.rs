@@ -11,7 +11,7 @@ use clap::{Parser, ValueEnum};
   (nothing)                        the whole table, with every peer that the machine has
   --quick                          a few minutes
   --only fleet --jobs plan --sizes 1000 --latencies 50 --quotas off
-  --rotator target/dist/rotator    another build, by the same measure")]
+  --rotator target/release/rotator another build, by the same measure")]
 pub struct Options {
     /// Fewer sizes, latencies and runs
     #[arg(long)]

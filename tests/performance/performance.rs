@@ -51,7 +51,8 @@ fn main() -> ExitCode {
     match measured {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("error: {error}"));
+            let chain = std::iter::successors(Some(&*error as &dyn std::error::Error), |error| error.source());
+            say(&format!("error: {}", chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")));
             ExitCode::FAILURE
         }
     }

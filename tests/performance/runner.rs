@@ -486,7 +486,7 @@ impl Runner {
 
     /// A job that changes AWS: each run on a sandbox of its own.
     async fn writes(&mut self, job: Job, fleet: Fleet, conditions: Conditions) -> Result<()> {
-        // Changing AWS takes the time of its quotas, and another recording as long again: what is under way then, quotas say.
+        // Once for all latencies: another recording takes as long again as the quotas that are kept.
         let asked = self.asked(job, fleet, RECORDING).await?;
         let folder = self.prepared(fleet, &[job.start(), job.floor_start()]).await?;
         let mut row = self.row(job, fleet, conditions, Some(&asked));

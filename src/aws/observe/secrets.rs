@@ -1,7 +1,8 @@
 //! The manifest's secrets, one `DescribeSecret` each.
 //!
-//! How many at a time is found out: a quota of so many requests a second is used up by as many calls in flight as it lets through in
-//! one round trip. More would only take memory, fewer would wait for the network.
+//! How many at a time is found out: a budget of so many requests a second is used up by as many calls in flight as it lets through in
+//! one round trip. More would only take memory, fewer would wait for the network. A connection's first call sets it up too, three
+//! trips more over TLS: too many, then, rather than too few.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,11 +14,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Counter, Listener, Part, Selection};
+use crate::aws::budget;
 use crate::aws::error::reading;
 use crate::aws::reader::Reader;
 use crate::model::live::{LiveSecret, Reading};
 
-/// At a latency of 50 ms, this many calls at a time make half of the quota.
+/// At a latency of 50 ms, this many calls at a time make half of AWS's quota of 10,000 a second.
 const MOST: usize = 256;
 /// So many are made at a time in any case.
 const LEAST: usize = 16;
@@ -25,10 +27,12 @@ const LEAST: usize = 16;
 const FEW: usize = 64;
 /// What a connection beyond must be worth: setting it up takes three round trips and more of the processor than a call.
 const CALLS_A_CONNECTION: usize = 8;
-/// The time in which the quota of 10,000 requests a second lets one more through.
-const INTERVAL: Duration = Duration::from_micros(100);
+/// The time in which the budget lets one more through.
+const INTERVAL: Duration = Duration::from_nanos(1_000_000_000 / budget::SECRETS as u64);
 /// Answers that are handed over together.
 const ANSWERS: usize = 8;
+/// How often answers may be handed over before somebody has to take them.
+const WAITING: usize = 64;
 /// How long an answer is kept before it counts as progress.
 const TOLD_WITHIN: Duration = Duration::from_millis(250);
 
@@ -46,7 +50,7 @@ pub(super) async fn read(
     let wanted = Arc::new(Mutex::new(wanted.into_iter()));
     // Signing and reading answers is the processor's work: each worker is a task of its own, so that they share all cores,
     // and what is in memory is what is in flight. Dropping the set ends them.
-    let (sender, mut answers) = mpsc::channel(FEW);
+    let (sender, mut answers) = mpsc::channel(WAITING);
     let trip = Arc::new(RoundTrip::begin());
     let mut workers = JoinSet::new();
     for number in 0..parallelism.unwrap_or_else(|| worth(total)).clamp(1, total.max(1)) {
@@ -64,7 +68,9 @@ pub(super) async fn read(
                     let Some((handle, name)) = next else { break };
                     let asked = Instant::now();
                     let answer = reader.secret(&name).await;
-                    trip.took(asked.elapsed());
+                    if answer.is_ok() {
+                        trip.took(asked.elapsed());
+                    }
                     some.push((handle, reading(answer.map(|details| details.secret))));
                 }
                 if some.is_empty() || sender.send(some).await.is_err() {
@@ -99,7 +105,7 @@ fn worth(calls: usize) -> usize {
     (calls / CALLS_A_CONNECTION).clamp(FEW, MOST)
 }
 
-/// The shortest time that a call took: what the network takes, without what waiting for the processor or a quota adds.
+/// The shortest time that an answer took: what the network takes, without what waiting for the processor or a budget adds.
 struct RoundTrip {
     began: Instant,
     /// In microseconds.
@@ -115,9 +121,9 @@ impl RoundTrip {
         self.shortest.fetch_min(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Whether the quota has room for one more call in flight, beside as many as `number`.
+    /// Whether the budget has room for one more call in flight, beside as many as `number`.
     ///
-    /// It has once no call took less than the quota needs to let so many through.
+    /// It has where no answer took less than the budget needs to let so many through.
     async fn has_room_for(&self, number: usize) -> bool {
         if number < LEAST {
             return true;
@@ -149,7 +155,7 @@ mod tests {
     async fn the_longer_the_way_the_more_calls_are_on_it() {
         assert_eq!(started(10, 0).await, 10);
         assert_eq!(started(MOST, 0).await, LEAST);
-        assert!((50..=60).contains(&started(MOST, 5).await));
+        assert!((40..=50).contains(&started(MOST, 5).await));
         assert_eq!(started(MOST, 50).await, MOST);
     }
 }

@@ -1,0 +1,72 @@
+//! Proxies, as the environment names them.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::sync::mpsc::{self, Receiver};
+
+use super::support::World;
+
+/// A proxy that passes nothing on.
+struct Proxy {
+    url: String,
+    /// The first line of each request.
+    asked: Receiver<String>,
+}
+
+impl Proxy {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (sender, asked) = mpsc::channel();
+        // It ends with the test's process.
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                let mut connection = connection.expect("a connection");
+                let mut line = String::new();
+                BufReader::new(&connection).read_line(&mut line).expect("a request");
+                let _ = sender.send(line.trim_end().to_owned());
+                let _ =
+                    connection.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            }
+        });
+        Self { url, asked }
+    }
+}
+
+fn world() -> World {
+    let world = World::new();
+    world.write_signing_key("code/lambda_function.py");
+    world.write(
+        "rotator.yaml",
+        "version: 1\nproject: proxies\nfunctions: {SecretsManagerOne: {code: code}}\nsecrets: {}\n",
+    );
+    world
+}
+
+/// Without it, calls could leave a network past the proxy through which they must go.
+#[test]
+fn plain_http_goes_through_the_proxy_that_is_named_for_it() {
+    let world = world();
+    for name in ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"] {
+        let proxy = Proxy::start();
+        let variables = [("AWS_ENDPOINT_URL", "http://aws.invalid"), (name, proxy.url.as_str())];
+        world.rotator_with(&variables, &["plan"]).exits(1);
+        let first = proxy.asked.try_iter().next();
+        assert_eq!(first.as_deref(), Some("POST http://aws.invalid/ HTTP/1.1"), "{name}");
+    }
+}
+
+/// Without it, a proxy for others would stand before an endpoint on this machine.
+#[test]
+fn plain_http_goes_straight_where_no_proxy_is_named_for_it() {
+    let world = world();
+    let proxy = Proxy::start();
+    for variables in [
+        vec![("HTTPS_PROXY", proxy.url.as_str()), ("https_proxy", &proxy.url)],
+        vec![("http_proxy", &proxy.url), ("NO_PROXY", "127.0.0.1")],
+        vec![("HTTP_PROXY", "")],
+    ] {
+        world.rotator_with(&variables, &["plan"]).exits(0).says("SecretsManagerOne");
+        assert_eq!(proxy.asked.try_iter().next(), None, "{variables:?}");
+    }
+}
