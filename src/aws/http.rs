@@ -161,7 +161,6 @@ impl Http {
 
 /// A connector that sets TLS up once it is needed: reading the system's authorities takes as long as a small plan, and emulators of
 /// AWS speak plain HTTP.
-#[derive(Debug)]
 struct ByScheme {
     settings: HttpConnectorSettings,
     tls: TlsContext,
@@ -191,6 +190,13 @@ impl HttpConnector for ByScheme {
             })
         };
         connector.call(request)
+    }
+}
+
+impl fmt::Debug for ByScheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A proxy's address can hold a password.
+        f.debug_struct("ByScheme").finish_non_exhaustive()
     }
 }
 
