@@ -106,13 +106,13 @@ impl Http {
         let key = (settings.connect_timeout(), settings.read_timeout());
         let mut connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
         let build = || {
+            let plain = || Connector::builder().connector_settings(settings.clone()).build_http();
             let by_scheme = ByScheme {
+                plain: (!self.is_proxied).then(|| SharedHttpConnector::new(plain())),
+                over_tls: OnceLock::new(),
                 settings: settings.clone(),
                 tls: self.tls.clone(),
                 proxy: self.proxy.clone(),
-                is_proxied: self.is_proxied,
-                plain: OnceLock::new(),
-                over_tls: OnceLock::new(),
             };
             SharedHttpConnector::new(Noting(SharedHttpConnector::new(by_scheme)))
         };
@@ -162,34 +162,32 @@ impl Http {
 /// A connector that sets TLS up once it is needed: reading the system's authorities takes as long as a small plan, and emulators of
 /// AWS speak plain HTTP.
 struct ByScheme {
+    /// For plain HTTP. `None` where a proxy may stand before it: that one may be reached over TLS, whatever goes through it.
+    plain: Option<SharedHttpConnector>,
+    over_tls: OnceLock<SharedHttpConnector>,
     settings: HttpConnectorSettings,
     tls: TlsContext,
     proxy: ProxyConfig,
-    is_proxied: bool,
-    plain: OnceLock<SharedHttpConnector>,
-    over_tls: OnceLock<SharedHttpConnector>,
+}
+
+impl ByScheme {
+    fn over_tls(&self) -> SharedHttpConnector {
+        let connector = Connector::builder()
+            .connector_settings(self.settings.clone())
+            .proxy_config(self.proxy.clone())
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .tls_context(self.tls.clone())
+            .build();
+        SharedHttpConnector::new(connector)
+    }
 }
 
 impl HttpConnector for ByScheme {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        // A proxy may be reached over TLS, whatever goes through it.
-        let is_plain = request.uri().starts_with("http://") && !self.is_proxied;
-        let connector = if is_plain {
-            self.plain.get_or_init(|| {
-                SharedHttpConnector::new(Connector::builder().connector_settings(self.settings.clone()).build_http())
-            })
-        } else {
-            self.over_tls.get_or_init(|| {
-                let connector = Connector::builder()
-                    .connector_settings(self.settings.clone())
-                    .proxy_config(self.proxy.clone())
-                    .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                    .tls_context(self.tls.clone())
-                    .build();
-                SharedHttpConnector::new(connector)
-            })
-        };
-        connector.call(request)
+        match &self.plain {
+            Some(plain) if request.uri().starts_with("http://") => plain.call(request),
+            _ => self.over_tls.get_or_init(|| self.over_tls()).call(request),
+        }
     }
 }
 
