@@ -233,13 +233,16 @@ async fn a_test_rotates_nothing_and_leaves_nothing() {
     ok(&sandbox, "RotateSecret", test).await;
     // While the test runs, another rotation is refused: once it isn't, the test is over.
     let next = json!({"SecretId": "owned", "ClientRequestToken": TOKEN.replace('1', "2")});
-    while let Err((code, message)) = call(&sandbox, "RotateSecret", &next).await {
-        assert_eq!(
-            (code.as_str(), message.as_str()),
-            ("InvalidRequestException", "A previous rotation isn't complete. That rotation will be reattempted.")
-        );
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let over = async {
+        while let Err((code, message)) = call(&sandbox, "RotateSecret", &next).await {
+            assert_eq!(
+                (code.as_str(), message.as_str()),
+                ("InvalidRequestException", "A previous rotation isn't complete. That rotation will be reattempted.")
+            );
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), over).await.expect("the test ends");
     let after = describe_until(&sandbox, "owned", |d| !d["LastRotatedDate"].is_null()).await;
     assert_eq!(version_with(&after, "AWSPREVIOUS"), version_with(&before, "AWSCURRENT"));
     let versions = ok(&sandbox, "ListSecretVersionIds", json!({"SecretId": "owned", "IncludeDeprecated": true})).await;
@@ -367,9 +370,12 @@ async fn changes_are_saved_while_it_runs() {
     let file = folder.path().join("state.json");
     let sandbox = start_with(Options { state_file: Some(file.clone()), ..Options::default() }).await;
     ok(&sandbox, "CreateSecret", json!({"Name": "a"})).await;
-    while !std::fs::read_to_string(&file).is_ok_and(|text| text.contains("secret:a-")) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let saved = async {
+        while !std::fs::read_to_string(&file).is_ok_and(|text| text.contains("secret:a-")) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), saved).await.expect("the file holds the secret");
 }
 
 /// Without it, whoever assumes a role in another account would go on working in their own.
