@@ -11,6 +11,8 @@ use crate::exit;
 use crate::sandbox::persist::PersistError;
 use crate::sandbox::{self, StartError};
 
+use crate::render::{WARNING, paint};
+
 use super::{Global, output};
 
 /// What to do with the sandbox.
@@ -50,6 +52,10 @@ pub struct Arguments {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4570")]
     listen: SocketAddr,
+    /// Listen where other machines can reach it. Whoever does can run programs on this machine, as you: functions' code
+    /// runs here, and no call is asked for a secret
+    #[arg(long)]
+    allow_remote: bool,
     /// Keep the state in this file between runs [default: nowhere]
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -89,6 +95,7 @@ pub async fn run(global: &Global, command: Command) -> u8 {
     }
     let options = sandbox::Options {
         listen: arguments.listen,
+        allow_remote: arguments.allow_remote,
         state_file: arguments.state,
         account: arguments.account,
         region: global.region.clone().unwrap_or_else(|| "us-east-1".to_owned()),
@@ -108,6 +115,13 @@ pub async fn run(global: &Global, command: Command) -> u8 {
     };
     // One line of data, so that scripts learn the port that a `:0` took.
     output::data(&format!("{}\n", running.url()));
+    if sandbox::is_remote(running.addr()) {
+        output::say(&format!(
+            "{} whoever reaches {} can run programs on this machine, as you",
+            paint(WARNING, "warning:"),
+            running.addr()
+        ));
+    }
     output::say(&format!(
         "sandbox: listening; nothing in it is real. For AWS's clients:
   export AWS_ENDPOINT_URL={} AWS_ACCESS_KEY_ID={account} AWS_SECRET_ACCESS_KEY=sandbox AWS_REGION={region} AWS_DEFAULT_REGION={region}",
@@ -139,6 +153,10 @@ pub fn fail(error: &StartError) -> u8 {
         source = cause.source();
     }
     let hints = match error {
+        StartError::Remote(address) => vec![
+            format!("`--listen 127.0.0.1:{}` keeps it to this machine", address.port()),
+            "`--allow-remote` listens there all the same: only where you trust all who can reach it".to_owned(),
+        ],
         StartError::Listen { .. } => {
             vec!["another process may hold the port; `--listen 127.0.0.1:0` takes a free one".to_owned()]
         }

@@ -59,8 +59,10 @@ use service::Shared;
 /// How a sandbox is started.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where it listens; port 0 takes a free one. Loopback unless somebody asks for more.
+    /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Whether that may be another address than loopback's: it runs the code that callers send, as the user who runs it.
+    pub allow_remote: bool,
     /// Where its state is kept between runs; `None`: nowhere.
     pub state_file: Option<PathBuf>,
     /// The account of callers whose key doesn't say another: 12 digits.
@@ -87,6 +89,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            allow_remote: false,
             state_file: None,
             account: "123456789012".to_owned(),
             region: "us-east-1".to_owned(),
@@ -110,6 +113,9 @@ pub enum StartError {
     /// The time scale isn't a finite number from 0 up.
     #[error("`{0}` is not a time scale: it is a number from 0 up")]
     TimeScale(f64),
+    /// Other machines could reach the address, and [`Options::allow_remote`] isn't set.
+    #[error("`{0}` is not a loopback address: whoever reaches it could run programs on this machine, as you")]
+    Remote(SocketAddr),
     /// The address can't be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -154,6 +160,9 @@ pub async fn start(options: Options) -> Result<Sandbox, StartError> {
     if !options.time_scale.is_finite() || options.time_scale < 0.0 {
         return Err(StartError::TimeScale(options.time_scale));
     }
+    if !options.allow_remote && is_remote(options.listen) {
+        return Err(StartError::Remote(options.listen));
+    }
     let faults = match &options.faults {
         Some(path) => faults::read(path)?,
         None => Vec::new(),
@@ -174,6 +183,11 @@ pub async fn start(options: Options) -> Result<Sandbox, StartError> {
     lambda::resume(&shared);
     cloudformation::resume(&shared);
     Ok(Sandbox { shared, addr, server, saver })
+}
+
+/// Whether other machines can reach an address. Of IPv4 addresses in IPv6's form, the IPv4 one counts.
+pub fn is_remote(address: SocketAddr) -> bool {
+    !address.ip().to_canonical().is_loopback()
 }
 
 /// Keeps the process's memory and environment from other processes of its user.
@@ -243,11 +257,28 @@ impl Drop for Sandbox {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Without it, one wrong address would let a whole network run programs here, by calls that need no secret.
+    #[tokio::test]
+    async fn another_address_than_loopback_must_be_asked_for() {
+        for remote in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "[::ffff:192.0.2.1]:0", "[fe80::1]:0"] {
+            let listen = remote.parse().expect("an address");
+            let error = start(Options { listen, ..Options::default() }).await.expect_err("it isn't loopback");
+            assert!(matches!(error, StartError::Remote(address) if address == listen), "{remote}: {error}");
+        }
+        for loopback in ["127.0.0.1:0", "127.9.9.9:0", "[::1]:0", "[::ffff:127.0.0.1]:0"] {
+            assert!(!is_remote(loopback.parse().expect("an address")), "{loopback}");
+        }
+        let listen = "0.0.0.0:0".parse().expect("an address");
+        let asked_for = start(Options { listen, allow_remote: true, ..Options::default() }).await;
+        assert!(asked_for.is_ok(), "{asked_for:?}");
+    }
+
     /// Without it, any function could read the credentials of whoever rehearses out of the sandbox's environment.
+    #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn other_processes_of_the_user_can_not_look_into_the_sandbox() {
         use rustix::process::{DumpableBehavior, dumpable_behavior};

@@ -1,8 +1,11 @@
 //! What goes wrong: said where it belongs, and without holding up the rest.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
-use super::support::{World, prepare_runtime};
+use super::support::{World, output, prepare_runtime, rotator_binary, scrubbed};
 
 fn good_code(world: &World) {
     world.write_signing_key("good/lambda_function.py");
@@ -205,4 +208,34 @@ secrets: {{s: {{function: SecretsManagerGood, rotation: {{automatically_after_da
     world.write("rotator.yaml", &manifest(", handler: main.lambda_handler"));
     world.rotator(&["apply", "--auto-approve"]).exits(0).says("Apply complete!");
     assert!(world.version("s", "AWSPREVIOUS").is_some());
+}
+
+/// Without it, the flag's check could be missing from the command, or its words lead nowhere.
+#[test]
+fn a_sandbox_for_other_machines_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = |more: &[&str]| {
+        let mut command = scrubbed(rotator_binary());
+        command.current_dir(folder.path()).args(["sandbox", "start", "--listen", "0.0.0.0:0"]).args(more);
+        command
+    };
+    output(&mut start(&["--state", "state.json"]))
+        .exits(1)
+        .says("`0.0.0.0:0` is not a loopback address: whoever reaches it could run programs on this machine, as you")
+        .says("`--listen 127.0.0.1:0` keeps it to this machine")
+        .says("`--allow-remote`");
+    assert!(!folder.path().join("state.json").exists(), "nothing was begun");
+
+    let log = folder.path().join("log");
+    let mut allowed = start(&["--allow-remote"])
+        .stdout(Stdio::piped())
+        .stderr(File::create(&log).expect("a log"))
+        .spawn()
+        .expect("the sandbox starts");
+    let mut url = String::new();
+    BufReader::new(allowed.stdout.take().expect("piped")).read_line(&mut url).expect("it says where it listens");
+    assert!(output(Command::new("kill").arg(allowed.id().to_string())).code == 0);
+    assert!(allowed.wait().expect("it ends").success());
+    let said = std::fs::read_to_string(&log).expect("the log");
+    assert!(said.contains("warning: whoever reaches 0.0.0.0:") && said.contains("can run programs"), "{said}");
 }
