@@ -268,13 +268,14 @@ def test_a_process_that_ends_in_the_middle_is_the_functions_error(function, end,
     assert made.invoke(False) == ("alive", None)
 
 
-@pytest.mark.parametrize("child", ["ordinary", "daemon"])
+@pytest.mark.parametrize("child", ["ordinary", "daemon", "cleared"])
 def test_a_function_that_hangs_ends_with_its_time_and_with_its_children(function, child):
     """Without it, a hanging function would hang its rotation, and what it started would stay on the machine."""
     made = function(
         "import os, subprocess, time\ndef lambda_handler(event, context):\n"
         "    if not event: return os.getpid()\n"
-        "    child = subprocess.Popen(['sleep', '600'], start_new_session=event == 'daemon')\n"
+        "    variables = {} if event == 'cleared' else None\n"
+        "    child = subprocess.Popen(['sleep', '600'], start_new_session=event != 'ordinary', env=variables)\n"
         "    print('processes', os.getpid(), child.pid, flush=True)\n    time.sleep(600)",
         Timeout=1,
     )

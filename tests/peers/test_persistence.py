@@ -26,11 +26,12 @@ while True:
     with urllib.request.urlopen(f"{api}/next") as job:
         request, event = job.headers["Lambda-Runtime-Aws-Request-Id"], json.load(job)
     child = subprocess.Popen(["sleep", "600"]) if event.get("sleep") else None
-    daemon = None
+    daemons = []
     if event.get("sleep"):
-        # Away from its parent, its group and its session.
-        daemon = int(subprocess.check_output(["setsid", "sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!"]))
-    answer = {"pid": os.getpid(), "child": child and child.pid, "daemon": daemon, "folders": [os.environ["TMPDIR"], os.environ["LAMBDA_TASK_ROOT"]]}
+        # Away from its parent, its group and its session; then without its environment too.
+        daemon = ["setsid", "sh", "-c", "cd /; sleep 600 <&- >/dev/null 2>&1 & echo $!"]
+        daemons = [int(subprocess.check_output(command)) for command in (daemon, ["env", "-i", *daemon])]
+    answer = {"pid": os.getpid(), "child": child and child.pid, "daemons": daemons, "folders": [os.environ["TMPDIR"], os.environ["LAMBDA_TASK_ROOT"]]}
     if event.get("tell"):
         with open(event["tell"] + ".part", "w") as file:
             json.dump(answer, file)
@@ -384,7 +385,7 @@ def test_functions_end_with_their_sandbox(start, tmp_path, how):
     until("the function to be busy", told.exists)
     busy = json.loads(told.read_text())
     idle = json.load(functions.invoke(FunctionName="left", Payload=b"{}")["Payload"])
-    left = [busy["pid"], busy["child"], busy["daemon"], idle["pid"]]
+    left = [busy["pid"], busy["child"], *busy["daemons"], idle["pid"]]
     folders = {*busy["folders"], *idle["folders"]}
     assert all(map(alive, left)) and all(map(os.path.isdir, folders)) and busy["pid"] != idle["pid"]
     sandbox.stop(how)

@@ -43,6 +43,8 @@ pub(super) struct Worker {
     child: Child,
     /// The process's group: its own id.
     group: Option<u32>,
+    /// How what it started is known.
+    marks: processes::Marks,
     /// Ends the process where the sandbox is killed and can't.
     guard: Option<Guard>,
     output: Arc<Output>,
@@ -64,17 +66,20 @@ impl Drop for Worker {
 }
 
 /// What the guard runs: it waits until the pipe from the sandbox ends, which it does in whatever way the sandbox does. Then it
-/// ends the group, and what has left the group, as [`processes::kill_heirs`] does: by the variable that no other has. Where
-/// there is no `/proc`, `grep` finds nothing.
+/// ends the group, and what has left the group, as [`processes::kill_heirs`] does: by the variable and the limit that no other
+/// has. Where there is no `/proc`, `grep` finds nothing.
 const GUARD: &str = r#"
 read -r _
 kill -s KILL -- "-$1"
 for round in 1 2 3 4 5; do
-  heirs=$(grep -lsazxFe "$2" /proc/[0-9]*/environ | tr -cd '0-9\n')
+  heirs=$({
+    grep -lsazxFe "$2" /proc/[0-9]*/environ
+    [ -z "$3" ] || grep -lswFe "$3" /proc/[0-9]*/limits
+  } | tr -cd '0-9\n')
   [ "$heirs" ] || break
   kill -s KILL $heirs
 done
-shift 2
+shift 3
 rm -rf -- "$@"
 "#;
 
@@ -87,12 +92,13 @@ struct Guard {
 }
 
 impl Guard {
-    fn start(group: u32, stream: &str, folders: &[&Path]) -> std::io::Result<Self> {
+    fn start(group: u32, marks: &processes::Marks, folders: &[&Path]) -> std::io::Result<Self> {
         let (reader, pipe) = std::io::pipe()?;
         let shell = Command::new("/bin/sh")
             .args(["-c", GUARD, "guard"])
             .arg(group.to_string())
-            .arg(format!("{}={stream}", environment::LOG_STREAM))
+            .arg(&marks.variable)
+            .arg(marks.limit.map(|limit| limit.to_string()).unwrap_or_default())
             .args(folders)
             // It may outlive the sandbox for a moment, and has no business with what that was told.
             .env_clear()
@@ -169,14 +175,21 @@ impl Worker {
         // The command holds the writing ends, and the output ends only once they are all closed.
         drop(command);
         let group = child.id();
+        // Each process has a stream of its own, which its children are told of. The limit must be set before the program has had
+        // time to start any.
+        let marks = processes::Marks {
+            variable: format!("{}={stream}", environment::LOG_STREAM),
+            limit: group.and_then(processes::mark),
+        };
         // Without one, a process of a killed sandbox ends once it asks for its next job.
-        let guard = group.and_then(|group| Guard::start(group, &stream, &[scratch.path(), code.folder()]).ok());
+        let guard = group.and_then(|group| Guard::start(group, &marks, &[scratch.path(), code.folder()]).ok());
         let reader = Arc::clone(&output);
         let pump = tokio::spawn(async move { reader.pump().await });
         Ok(Self {
             link,
             child,
             group,
+            marks,
             guard,
             output,
             pump,
@@ -275,8 +288,7 @@ impl Worker {
     fn kill(&mut self) {
         if let Some(group) = self.group.take() {
             processes::kill_group(group);
-            // Each process has a stream of its own, which its children are told of.
-            processes::kill_heirs(environment::LOG_STREAM, &self.stream);
+            processes::kill_heirs(&self.marks);
         }
         let _ = self.child.start_kill();
     }
