@@ -10,14 +10,16 @@ use clap::Args;
 
 use crate::apply::{self, Context, Interrupt, Options, Report};
 use crate::aws::Writer;
-use crate::exit;
+use crate::exit::{self, worse};
 use crate::plan::{Plan, Purpose, fresh, guard, order};
 use crate::render::events::{self, Lines};
 use crate::render::plan::{Mode, plan as render};
+use crate::render::policy as words;
 use crate::render::stale::stale as stale_text;
 use crate::render::{BOLD, count, paint, report, safe, some_of};
 
 use super::plan::refuse_partial_pruning;
+use super::policy::Released;
 use super::saved::{self, Saved};
 use super::session::{Prepared, Printed, Session};
 use super::show::detail;
@@ -48,6 +50,8 @@ pub struct Arguments {
     /// How many secrets may rotate now, where nobody sits at a terminal [default: 20]
     #[arg(long, value_name = "N")]
     max_rotations: Option<usize>,
+    #[command(flatten)]
+    emergency: policy::Emergency,
 }
 
 /// Plans and applies the removal of what the manifests own.
@@ -93,7 +97,10 @@ pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
     };
     let result = match &arguments.common.paths.paths[..] {
         [file] if saved::is_plan(file) => apply_saved(global, file, arguments, &options, wishes).await,
-        _ => converge(global, &arguments.common, purpose, &options, wishes).await,
+        _ => {
+            let released = Released::by(arguments.common.limits, arguments.emergency);
+            converge(global, &arguments.common, purpose, &options, (wishes, released)).await
+        }
     };
     match result {
         Ok(code) | Err(Printed(code)) => code,
@@ -116,8 +123,12 @@ async fn apply_saved(
     saved::check_files(&saved)?;
     let session = Session::open(global, &saved.paths, &saved.filters).await?;
     saved::check_policies(&saved, session.policies())?;
-    let overridden = saved.override_limits || arguments.common.limits.override_limits;
-    let result = confirmed(global, &session, (&saved, overridden), options, wishes).await;
+    let mut released = Released::by(arguments.common.limits, arguments.emergency);
+    released.limits |= saved.override_limits;
+    // Freezes that weren't overridden where the plan was reviewed hold, whatever else is overridden in it.
+    let reviewed = policy::overridden_freezes(saved.plans.iter().map(|one| &one.plan));
+    released.reviewed.extend(reviewed.map(|frozen| frozen.freeze.days));
+    let result = confirmed(global, &session, (&saved, &released), options, wishes).await;
     session.notices();
     session.close().await?;
     result
@@ -126,7 +137,7 @@ async fn apply_saved(
 async fn confirmed(
     global: &Global,
     session: &Session,
-    (saved, overridden): (&Saved, bool),
+    (saved, released): (&Saved, &Released),
     options: &Options,
     wishes: Wishes,
 ) -> Result<u8, Printed> {
@@ -184,7 +195,7 @@ async fn confirmed(
         ));
     }
     // What is left to do is judged again: by today's date, by what is live now, and by rules that came to it.
-    policy::judge(session, &mut prepared, saved.purpose, overridden);
+    policy::judge(session, &mut prepared, saved.purpose, released);
     if wishes.json {
         show_lines(&prepared)?;
     } else {
@@ -192,7 +203,7 @@ async fn confirmed(
             output::show(&render(&one.plan, Mode::Apply, detail(global, wishes.compact)))?;
         }
     }
-    policy::refuse(&prepared)?;
+    policy::refuse(&prepared, wishes.json)?;
     // The plan was reviewed, so that nothing brakes it unasked.
     if let Some(most) = wishes.max_rotations
         && let Some(brake) = guard::brake(prepared.iter().map(|one| &one.plan), Some(most))
@@ -201,9 +212,9 @@ async fn confirmed(
             "{} would rotate now, and at most {most} may; nothing was changed",
             count(brake.rotations, "secret")
         );
-        return Err(Printed(output::fail(&summary, &[])));
+        return Err(policy::forbid(&summary, &[], &["brake"], wishes.json));
     }
-    let errors = saved.plans.iter().any(|one| one.plan.has_errors());
+    let errors = saved.plans.iter().any(|one| one.plan.leaves_out());
     let due: Vec<&Prepared> = prepared.iter().filter(|one| one.plan.runnable().next().is_some()).collect();
     if due.is_empty() {
         output::say("There is nothing left to do.");
@@ -214,7 +225,9 @@ async fn confirmed(
 /// Runs `destroy`.
 pub async fn destroy(global: &Global, arguments: &DestroyArguments) -> u8 {
     let wishes = Wishes { compact: arguments.common.compact, json: arguments.common.json, ..Wishes::default() };
-    match converge(global, &arguments.common, Purpose::Destroy, &base_options(global), wishes).await {
+    // What is removed rotates, tests and replaces nothing: there is no freeze to override.
+    let released = Released::by(arguments.common.limits, policy::Emergency::default());
+    match converge(global, &arguments.common, Purpose::Destroy, &base_options(global), (wishes, released)).await {
         Ok(code) | Err(Printed(code)) => code,
     }
 }
@@ -242,7 +255,7 @@ async fn converge(
     common: &Common,
     purpose: Purpose,
     options: &Options,
-    wishes: Wishes,
+    (wishes, released): (Wishes, Released),
 ) -> Result<u8, Printed> {
     if common.json && !common.auto_approve {
         let hints = ["`--json` goes with `--auto-approve`, or with a saved plan".to_owned()];
@@ -266,7 +279,7 @@ async fn converge(
         let names = session.selected_names();
         return Err(Printed(output::fail(&format!("there are {} targets: {names}", session.selected()), &hints)));
     }
-    let result = approved(global, &session, common, purpose, options, wishes).await;
+    let result = approved(global, &session, common, purpose, options, (wishes, &released)).await;
     session.notices();
     session.close().await?;
     result
@@ -283,11 +296,11 @@ async fn approved(
     common: &Common,
     purpose: Purpose,
     options: &Options,
-    wishes: Wishes,
+    (wishes, released): (Wishes, &Released),
 ) -> Result<u8, Printed> {
     let mode = if purpose == Purpose::Destroy { Mode::Destroy } else { Mode::Apply };
     let (mut prepared, failed) = session.prepare_settled(purpose, options.stack_timeout).await;
-    policy::judge(session, &mut prepared, purpose, common.limits.override_limits);
+    policy::judge(session, &mut prepared, purpose, released);
     session.notices();
     // What couldn't be shown isn't done.
     if wishes.json {
@@ -303,7 +316,7 @@ async fn approved(
         output::say("Nothing was changed.");
         return Err(Printed(printed.0));
     }
-    policy::refuse(&prepared)?;
+    policy::refuse(&prepared, wishes.json)?;
     let errors = failed.is_some() || prepared.iter().any(|one| one.plan.has_errors());
     let due: Vec<&Prepared> = prepared.iter().filter(|one| one.plan.runnable().next().is_some()).collect();
     if due.is_empty() {
@@ -318,12 +331,13 @@ async fn approved(
                 "{secrets} would rotate now, and without a terminal at most {} may; nothing was changed",
                 brake.limit
             );
-            return Err(Printed(output::fail(&summary, &hints)));
+            return Err(policy::forbid(&summary, &hints, &["brake"], wishes.json));
         }
     } else if !confirm(&due, mode) {
         output::say("Cancelled; nothing was changed.");
         return Ok(exit::ERROR);
     }
+    policy::refuse_frozen(session, &due, released)?;
     let code = perform(global, session, &due, errors, options, wishes).await?;
     if failed.is_some() {
         output::say("Not every target could be read (the first message says why); the report is about the others.");
@@ -347,7 +361,7 @@ async fn perform(
     for (index, (one, writer)) in due.iter().zip(&writers).enumerate() {
         let lines = wishes.json.then(|| Lines::new(&one.plan, &plans));
         let report = execute(global, session, one, writer, options, (&interrupt, lines)).await;
-        code = worse(code, &report);
+        code = worse(code, code_of(&report));
         if wishes.function_logs || session.is_rehearsal() {
             logs::show(&report, writer.reader()).await;
         }
@@ -390,7 +404,10 @@ async fn execute(
         let _ = output::data(&lines.summary(&report, &one.plan, chrono::Utc::now()));
         return report;
     }
-    let text = report::report(&report, report::left_out(&one.plan), &one.plan.region);
+    let mut text = report::report(&report, report::left_out(&one.plan), &one.plan.region);
+    for frozen in policy::overridden_freezes([&one.plan]) {
+        text += &format!("In spite of a freeze: {}\n", words::freeze_overridden(frozen));
+    }
     let target = one.plan.target.as_ref().map(|target| format!("Target {}: ", safe(target))).unwrap_or_default();
     let _ = output::data(&format!("\n{target}{}", if target.is_empty() { text } else { format!("\n{text}") }));
     report
@@ -429,17 +446,14 @@ async fn connect_writers(session: &Session, due: &[&Prepared]) -> Result<Vec<Wri
     Ok(writers)
 }
 
-/// The exit code after one more report: an interrupt before an error before an unfinished rotation.
-fn worse(code: u8, report: &Report) -> u8 {
-    if report.interrupted || code == exit::INTERRUPTED {
-        exit::INTERRUPTED
-    } else if report.has_failed() || code == exit::ERROR {
-        exit::ERROR
-    } else if report.has_unfinished() {
-        exit::NOT_FINISHED
-    } else {
-        code
-    }
+/// The exit code of one report.
+fn code_of(report: &Report) -> u8 {
+    let all = [
+        (report.interrupted, exit::INTERRUPTED),
+        (report.has_failed(), exit::ERROR),
+        (report.has_unfinished(), exit::NOT_FINISHED),
+    ];
+    all.into_iter().filter(|(holds, _)| *holds).fold(exit::OK, |code, (_, other)| worse(code, other))
 }
 
 /// Asks the person at the terminal, in Terraform's words.

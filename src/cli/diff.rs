@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::Utc;
 use clap::{Args, ValueEnum};
 use similar::DiffOp;
 
 use crate::config::{self, Ambient, Loaded, Manifest, Problems};
 use crate::exit;
-use crate::model::policy::{Limits, Rule};
 use crate::model::{Desired, FunctionSource};
-use crate::plan::compare::{compare, group, guards};
+use crate::plan::compare::{Own, compare, group, guards};
 use crate::render::compare::{self as render, ChangedFile, ComparedManifest, Comparison, Presence};
 use crate::render::lines as render_lines;
 
@@ -340,7 +340,7 @@ fn comparison(global: &Global, filter: &Filter, before: &mut Side, after: &mut S
         };
         let (was, is) = (resolve(before, old)?, resolve(after, new)?);
         let groups = group(compare(&was, &is));
-        let guards = guards(own_guards(old), own_guards(new));
+        let guards = guards(own_guards(old), own_guards(new), Utc::now().date_naive());
         let (Some((place, manifest)), false) = (new.or(old), groups.is_empty() && guards.is_empty()) else { continue };
         let presence = match (old, new) {
             (Some((from, _)), Some((to, _))) if from != to => Presence::Moved { from: from.display().to_string() },
@@ -370,9 +370,11 @@ fn comparison(global: &Global, filter: &Filter, before: &mut Side, after: &mut S
 
 type Sided<'a> = Option<&'a (PathBuf, Manifest)>;
 
-/// The rules and limits that a manifest itself has, whatever is selected of it.
-fn own_guards(side: Sided<'_>) -> (&[Rule], &Limits) {
-    side.map_or((&[], &Limits::NONE), |(_, manifest)| (manifest.policy(), manifest.limits()))
+/// The rules, limits and freezes that a manifest itself has, whatever is selected of it.
+fn own_guards(side: Sided<'_>) -> Own<'_> {
+    let of =
+        |manifest| Own { rules: Manifest::policy(manifest), limits: manifest.limits(), freezes: manifest.freezes() };
+    side.map_or(Own::NONE, |(_, manifest)| of(manifest))
 }
 
 /// Manifests by place; the others by their project, as a manifest may have moved.

@@ -43,7 +43,9 @@ const STYLES: Styles = Styles::styled()
   rotator plan --target prod-eu payments/       one target of the manifest in payments/
 
 Exit codes: 0 done; 1 error; 2 changes pending (with --detailed-exitcode);
-  3 a saved plan was refused; 4 applied, but a rotation hasn't finished; 130 interrupted")]
+  3 a saved plan no longer holds; 4 applied, but a rotation hasn't finished;
+  5 refused by a policy, a limit, a freeze or the brake: nothing was changed; 130 interrupted.
+  Where several hold: 130, 3, 5, 1, 4, 2")]
 pub struct Cli {
     #[command(flatten)]
     global: Global,

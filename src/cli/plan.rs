@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::exit;
+use crate::exit::{self, worse};
 use crate::plan::Purpose;
 use crate::render::plan::Mode;
 use crate::render::plan_json::Planned;
 
+use super::policy::Released;
 use super::saved::{self, Saved};
 use super::session::{Prepared, Printed, Session};
 use super::show::{detail, formatted};
@@ -44,6 +45,8 @@ pub struct Arguments {
     prune: bool,
     #[command(flatten)]
     limits: policy::Override,
+    #[command(flatten)]
+    emergency: policy::Emergency,
 }
 
 /// Runs it.
@@ -62,7 +65,7 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     let session = Session::open(global, &arguments.paths.paths, &global.target).await?;
     refuse_partial_pruning(&session, arguments.prune)?;
     let (mut prepared, failed) = session.prepare(purpose).await;
-    policy::judge(&session, &mut prepared, purpose, arguments.limits.override_limits);
+    policy::judge(&session, &mut prepared, purpose, &Released::by(arguments.limits, arguments.emergency));
     // Only programs are told of what doesn't change: of a large fleet, that is most of the memory.
     let told = |one: &Prepared| if arguments.format == Format::Json { one.resources() } else { Vec::new() };
     let resources: Vec<_> = prepared.iter().map(told).collect();
@@ -88,11 +91,11 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
         _ => Ok(()),
     };
     session.close().await?;
-    shown?;
-    if let Some(printed) = failed {
-        return Err(printed);
+    let refused = prepared.iter().any(|one| one.plan.is_refused());
+    let ended = |code| if refused { worse(code, exit::FORBIDDEN) } else { code };
+    if let Err(Printed(code)) = shown.and(failed.map_or(Ok(()), Err)).and(saved) {
+        return Err(Printed(ended(code)));
     }
-    saved?;
     if let Some(file) = &arguments.out {
         output::say(&format!(
             "Saved the plan to: {}\nTo do exactly this:\n  rotator apply{} {}",
@@ -101,11 +104,10 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
             output::path(file)
         ));
     }
-    if prepared.iter().any(|one| one.plan.has_errors()) {
-        return Ok(exit::ERROR);
-    }
-    let pending = prepared.iter().any(|one| !one.plan.is_empty());
-    Ok(if pending && arguments.detailed_exitcode { exit::CHANGES } else { exit::OK })
+    let has_errors = prepared.iter().any(|one| one.plan.has_errors());
+    let pending = arguments.detailed_exitcode && prepared.iter().any(|one| !one.plan.is_empty());
+    let code = if pending { exit::CHANGES } else { exit::OK };
+    Ok(ended(if has_errors { worse(code, exit::ERROR) } else { code }))
 }
 
 /// What stands on top of a comment that lacks a target.

@@ -1,6 +1,6 @@
 //! What `--policy`, the manifests' `policy:` and their `limits:` do to commands.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use chrono::{NaiveDate, Utc};
@@ -9,12 +9,14 @@ use clap::Args;
 use crate::config::{self, Ambient, Manifest, Policies};
 use crate::diagnostic::Diagnostic;
 use crate::exit;
+use crate::model::freeze::{Freeze, Period};
 use crate::model::policy::{Demand, Rule};
+use crate::plan::freeze::{self, Frozen};
 use crate::plan::limits::Exceeded;
 use crate::plan::policy::{self, Facts, Unproven, Why};
-use crate::plan::{self, NoteKind, Problem, ProblemKind, Purpose, limits};
-use crate::render::count;
+use crate::plan::{NoteKind, Plan, Problem, Purpose, Refusal, limits};
 use crate::render::policy as words;
+use crate::render::{count, events};
 
 use super::filter::Filter;
 use super::output;
@@ -26,6 +28,49 @@ pub struct Override {
     /// Go beyond the manifests' `limits:`, and say so; nothing overrides a `policy:`
     #[arg(long)]
     pub override_limits: bool,
+}
+
+/// Whether freezes hold.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Emergency {
+    /// Go on in spite of a `freeze:`, and say so; a policy may forbid it (`overrides-freeze`)
+    #[arg(long)]
+    pub override_freeze: bool,
+}
+
+/// What is released of the brakes.
+#[derive(Debug, Clone, Default)]
+pub struct Released {
+    /// Limits.
+    pub limits: bool,
+    /// Every freeze.
+    pub freezes: bool,
+    /// The freezes that a saved plan overrides, as whoever reviewed it has read: others hold.
+    pub reviewed: BTreeSet<Period>,
+}
+
+impl Released {
+    /// By flags alone.
+    pub fn by(limits: Override, emergency: Emergency) -> Self {
+        Self { limits: limits.override_limits, freezes: emergency.override_freeze, reviewed: BTreeSet::new() }
+    }
+
+    fn frees(&self, freeze: &Freeze) -> bool {
+        self.freezes || self.reviewed.contains(&freeze.days)
+    }
+}
+
+/// The freezes that plans override.
+pub fn overridden_freezes<'p>(plans: impl IntoIterator<Item = &'p Plan>) -> impl Iterator<Item = &'p Frozen> {
+    plans.into_iter().flat_map(|plan| &plan.notes).filter_map(|note| match &note.kind {
+        NoteKind::FreezeOverridden(frozen) => Some(frozen),
+        _ => None,
+    })
+}
+
+/// The freezes that hold for a manifest: its own, and those of all files of `--policy`.
+pub fn freezes<'a>(manifest: &'a Manifest, policies: &'a Policies) -> impl Iterator<Item = &'a Freeze> {
+    manifest.freezes().iter().chain(policies.files.iter().flat_map(|file| &file.freezes))
 }
 
 /// Reads the files of `--policy`, and prints what is wrong with them.
@@ -57,16 +102,19 @@ fn today() -> NaiveDate {
     Utc::now().date_naive()
 }
 
-/// Judges plans by all rules and limits, and writes into them what that says.
-pub fn judge(session: &Session, prepared: &mut [Prepared], purpose: Purpose, overridden: bool) {
+/// Judges plans by all freezes, rules and limits, and writes into them what that says.
+pub fn judge(session: &Session, prepared: &mut [Prepared], purpose: Purpose, released: &Released) {
     let elsewhere: Vec<BTreeSet<String>> = (0..prepared.len()).map(|index| elsewhere(prepared, index)).collect();
     for (one, elsewhere) in prepared.iter_mut().zip(&elsewhere) {
         let manifest = &session.manifests()[one.manifest];
+        // Before the rules: that a freeze is overridden is an effect, which they may forbid.
+        let freezes = freezes(manifest, session.policies());
+        freeze::hold(&mut one.plan, freezes, today(), |freeze| released.frees(freeze));
         let facts = Facts { desired: one.whole(), live: &one.live, plan: &one.plan, purpose, elsewhere };
         let verdict = policy::judge(rules(manifest, session.policies()), &facts, today());
         policy::hold(&mut one.plan, verdict);
         let secrets = one.whole().secrets.len() + one.live.orphan_secrets.as_ref().map_or(0, Vec::len);
-        limits::hold(&mut one.plan, manifest.limits(), secrets, overridden);
+        limits::hold(&mut one.plan, manifest.limits(), secrets, released.limits);
     }
 }
 
@@ -86,33 +134,67 @@ fn elsewhere(prepared: &[Prepared], index: usize) -> BTreeSet<String> {
     read.flat_map(|(_, there)| policy::names(there.whole(), &there.live)).collect()
 }
 
+/// Refuses what a policy, a limit, a freeze or the brake forbids, before anything is written: trying again changes nothing about it.
+pub fn forbid(summary: &str, hints: &[String], by: &[&str], json: bool) -> Printed {
+    if json {
+        output::data(&events::refused(summary, by, exit::FORBIDDEN, Utc::now()));
+    }
+    output::fail(summary, hints);
+    Printed(exit::FORBIDDEN)
+}
+
 /// Refuses before anything is written where a rule or a limit is broken in any target, and says which limits are overridden.
-pub fn refuse(prepared: &[Prepared]) -> Result<(), Printed> {
-    let refused: Vec<&Problem> = prepared
-        .iter()
-        .filter(|one| one.plan.is_refused())
-        .flat_map(|one| &one.plan.problems)
-        .filter(|problem| problem.severity == plan::Severity::Error)
-        .collect();
-    let number = |test: fn(&Problem) -> bool| refused.iter().filter(|problem| test(problem)).count();
-    let is_limit = |problem: &Problem| matches!(problem.kind, ProblemKind::LimitExceeded(_));
-    let is_policy = |problem: &Problem| matches!(problem.kind, ProblemKind::Policy { .. });
-    let (limits, breaches) = (number(is_limit), number(is_policy));
-    if limits + breaches > 0 {
-        let mut parts = Vec::new();
-        if breaches > 0 {
-            parts.push(format!("policies are broken in {}", count(breaches, "place")));
-        }
-        if limits > 0 {
-            parts.push(format!("{} {} exceeded", count(limits, "limit"), if limits == 1 { "is" } else { "are" }));
-        }
-        output::fail(&format!("{}; nothing was changed", parts.join(", and ")), &[]);
-        return Err(Printed(exit::ERROR));
+pub fn refuse(prepared: &[Prepared], json: bool) -> Result<(), Printed> {
+    let mut refusals: BTreeMap<Refusal, usize> = BTreeMap::new();
+    for refusal in prepared.iter().flat_map(|one| &one.plan.problems).filter_map(Problem::refusal) {
+        *refusals.entry(refusal).or_default() += 1;
+    }
+    if !refusals.is_empty() {
+        let parts = refusals.iter().map(|(refusal, number)| match refusal {
+            Refusal::Policy => format!("policies are broken in {}", count(*number, "place")),
+            Refusal::Limit => {
+                format!("{} {} exceeded", count(*number, "limit"), if *number == 1 { "is" } else { "are" })
+            }
+            Refusal::Freeze => "a freeze holds the plan back".to_owned(),
+        });
+        let summary = format!("{}; nothing was changed", parts.collect::<Vec<_>>().join(", and "));
+        let by: Vec<&str> = refusals.into_keys().map(Refusal::word).collect();
+        return Err(forbid(&summary, &[], &by, json));
     }
     for exceeded in overridden(prepared) {
         output::say(&words::overridden(exceeded));
     }
+    for frozen in overridden_freezes(prepared.iter().map(|one| &one.plan)) {
+        output::say(&words::freeze_overridden(frozen));
+    }
     Ok(())
+}
+
+/// Refuses where a freeze has begun since plans were judged: a person may have taken until the next day to approve them.
+pub fn refuse_frozen(session: &Session, due: &[&Prepared], released: &Released) -> Result<(), Printed> {
+    let has_begun = |one: &&Prepared| {
+        let freezes = freezes(&session.manifests()[one.manifest], session.policies());
+        freeze::holds_back(&one.plan, freezes, today(), |freeze| released.frees(freeze))
+    };
+    if due.iter().any(has_begun) {
+        let hints = ["run the command again: it says what is held back, and until when".to_owned()];
+        return Err(forbid(
+            "a freeze has begun meanwhile; nothing was changed",
+            &hints,
+            &[Refusal::Freeze.word()],
+            false,
+        ));
+    }
+    Ok(())
+}
+
+/// Says which freezes of manifests and policies ended long ago.
+pub fn left_over(manifests: &[Manifest], policies: &Policies) {
+    let of_files = policies.files.iter().flat_map(|file| &file.freezes);
+    let all = manifests.iter().flat_map(Manifest::freezes).chain(of_files);
+    for freeze in all.filter(|freeze| freeze.days.is_left_over(today())) {
+        output::say(&format!("note: {}", words::freeze_left_over(freeze)));
+    }
 }
 
 fn overridden(prepared: &[Prepared]) -> impl Iterator<Item = &Exceeded> {

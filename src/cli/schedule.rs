@@ -7,12 +7,13 @@ use clap::Args;
 
 use crate::config::{self, Ambient};
 use crate::exit;
+use crate::model::freeze::Period;
 use crate::model::schedule;
 use crate::render::schedule::{Row, table};
 
 use super::filter::Filter;
 use super::session::{Printed, check_targets};
-use super::{Global, Paths, output};
+use super::{Global, Paths, output, policy};
 
 /// Prints the coming rotation windows of each secret, offline.
 #[derive(Debug, Args)]
@@ -50,12 +51,17 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
     if let Err(Printed(code)) = check_targets(&filter, &loaded.manifests) {
         return code;
     }
+    let policies = match policy::load(&global.policy) {
+        Ok(policies) => policies,
+        Err(Printed(code)) => return code,
+    };
     let from = arguments.from.unwrap_or_else(Utc::now);
     // Nothing that a schedule depends on needs the account; the words only fill variables.
     let ambient = Ambient { region: global.region.clone(), account: None };
     let mut rows = Vec::new();
     let mut matched = BTreeSet::new();
     for manifest in &loaded.manifests {
+        let freezes: Vec<Period> = policy::freezes(manifest, &policies).map(|freeze| freeze.days).collect();
         let selected = (0..manifest.targets().len()).filter(|&index| filter.selects(&manifest.targets()[index]));
         for index in selected {
             let mut desired = match manifest.resolve(index, &ambient) {
@@ -72,7 +78,8 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
                 let windows = rules
                     .map(|rules| schedule::windows(rules, from).take(usize::from(arguments.count)).collect())
                     .unwrap_or_default();
-                rows.push(Row { address, rules: rules.cloned(), off: secret.rotation.enabled == Some(false), windows });
+                let (rules, off) = (rules.cloned(), secret.rotation.enabled == Some(false));
+                rows.push(Row { address, rules, off, windows, freezes: freezes.clone() });
             }
         }
     }

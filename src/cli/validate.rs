@@ -67,6 +67,7 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
         for one in &unproven {
             output::say(&crate::render::policy::unproven(one));
         }
+        policy::left_over(manifests, &policies);
         let unusable = unusable_code(manifests).into_iter();
         found.extend(unusable.map(|(function, reason)| Diagnostic::error("code", format!("{function}: {reason}"))));
     }

@@ -12,9 +12,10 @@ use super::raw::{DefaultsFile, RootFile};
 use super::scene::{unknown_field, wrong_type};
 use super::source::{self, Fetch, Sources, Span};
 use super::typed::{self, Kind};
-use super::{include, limits, names, parse, roots, rules, suggest};
+use super::{freeze, include, limits, names, parse, roots, rules, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::model;
+use crate::model::freeze::Freeze;
 use crate::model::policy::{Limits, Rule};
 
 /// How many patterns of parts a root may have: each is looked for in the whole tree.
@@ -50,6 +51,7 @@ pub(super) struct Head {
     /// Its own rules.
     pub policy: Vec<Rule>,
     pub limits: Limits,
+    pub freezes: Vec<Freeze>,
 }
 
 /// One item of `removed`.
@@ -191,7 +193,7 @@ impl Reader {
         let target_defaults = part.1;
         let targets = map.take("targets").filter(|entry| !entry.node.is_null()).map(|entry| self.targets(entry));
         let targets = targets.filter(|targets| !targets.is_empty());
-        let (policy, limits) = (map.take("policy"), map.take("limits"));
+        let (policy, limits, freeze) = (map.take("policy"), map.take("limits"), map.take("freeze"));
         let (mut head, include) = self.head(&Node::new(span, Value::Map(map)), start);
         if let Some(entry) = policy {
             // A manifest without targets has one without a name.
@@ -201,6 +203,9 @@ impl Reader {
         }
         if let Some(entry) = limits {
             head.limits = limits::read(&self.sources, &entry, &mut self.found);
+        }
+        if let Some(entry) = freeze {
+            head.freezes = freeze::read(&self.sources, &entry, &mut self.found);
         }
         let folder = shown.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut document = Document {
@@ -536,6 +541,7 @@ impl Reader {
                 "removed",
                 "limits",
                 "policy",
+                "freeze",
             ];
             let problem = if of_root.contains(&&*entry.key) {
                 Diagnostic::error(

@@ -9,6 +9,7 @@ use super::variables::{BUILT_IN, Piece, Substitution, Variable, pieces};
 use crate::model::explanation::{
     EffectiveValue, ExplainedValue, Explanation, Layer, Location, Origin, UsedVariable, VariableSource,
 };
+use crate::model::freeze::Freeze;
 use crate::model::schedule::default_duration_hours;
 use crate::model::{Deployment, Desired, Function, FunctionSource, Kind, Secret};
 
@@ -62,6 +63,7 @@ pub(super) fn explain(
         explainer.function(function);
         function.name.clone()
     };
+    explainer.freezes();
     let declared = explainer.location(entry.at);
     let Explainer { mut values, unmanaged, .. } = explainer;
     let rank = |value: &ExplainedValue| {
@@ -229,6 +231,24 @@ impl Explainer<'_> {
         if self.document.targets.is_some() {
             self.default("targets", "all", "an entry without `targets` is in all of them");
         }
+    }
+
+    /// The days on which applies leave it alone.
+    fn freezes(&mut self) {
+        let freezes = &self.document.head.freezes;
+        let Some(first) = freezes.first() else { return };
+        let words = |freeze: &Freeze| match &freeze.reason {
+            Some(reason) => format!("{} ({reason})", freeze.days),
+            None => freeze.days.to_string(),
+        };
+        let (line, column) = (first.at.line as usize, first.at.column as usize);
+        let at = Location { file: first.at.file.clone().into(), line, column };
+        self.values.push(ExplainedValue {
+            path: "freeze".to_owned(),
+            value: EffectiveValue::List(freezes.iter().map(words).collect()),
+            origin: Origin::Written { layer: Layer::Root, at },
+            variables: Vec::new(),
+        });
     }
 
     fn secret(&mut self, secret: &Secret) {

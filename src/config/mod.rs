@@ -11,6 +11,7 @@ mod code;
 mod credentials;
 mod document;
 mod explain;
+mod freeze;
 mod functions;
 mod include;
 mod limits;
@@ -47,6 +48,7 @@ pub use source::Fetch;
 
 use crate::diagnostic::Diagnostic;
 use crate::model::explanation::Explanation;
+use crate::model::freeze::Freeze;
 use crate::model::policy::{Limits, Rule};
 use crate::model::{self, Desired, Place};
 use document::Document;
@@ -295,6 +297,11 @@ impl Manifest {
     /// Its `limits`.
     pub fn limits(&self) -> &Limits {
         &self.document.head.limits
+    }
+
+    /// Its own `freeze`.
+    pub fn freezes(&self) -> &[Freeze] {
+        &self.document.head.freezes
     }
 
     /// A place of an entry with its line, where that may be shown.

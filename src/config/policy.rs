@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
+use super::freeze::{self, FreezeFile};
 use super::node::Value;
 use super::rules::{RuleFile, rules};
 use super::scene::unknown_field;
 use super::source::{self, Sources, Span};
 use super::{Problems, parse, tidy};
 use crate::diagnostic::Diagnostic;
+use crate::model::freeze::Freeze;
 use crate::model::policy::Rule;
 
 /// A policy of rotator: rules that every plan is held to, whatever its manifest and flags say.
@@ -25,6 +27,9 @@ pub(super) struct PolicyFile {
     /// The rules. All of them hold at once.
     #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
     pub policy: Option<Vec<RuleFile>>,
+    /// Days on which `apply` rotates nothing, tests nothing and replaces no code, beside those of the manifests.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub freeze: Option<Vec<FreezeFile>>,
 }
 
 fn format_version(_: &mut SchemaGenerator) -> Schema {
@@ -49,6 +54,8 @@ pub struct Policy {
     pub text: String,
     /// Its rules.
     pub rules: Vec<Rule>,
+    /// Its freezes.
+    pub freezes: Vec<Freeze>,
 }
 
 /// Reads and checks files of rules.
@@ -85,7 +92,7 @@ fn policy(path: &Path, found: &mut Vec<Diagnostic>) -> Option<Policy> {
     let node = node?;
     let start = Span { file, line: 1, column: 1, length: 1 };
     let mut at = |span: Span, problem: Diagnostic| found.push(problem.at(sources.position(span)));
-    let form = "a policy is `version: 1` and `policy: […]`";
+    let form = "a policy is `version: 1`, with `policy: […]`, `freeze: […]`, or both";
     let span = node.span;
     let Value::Map(mut map) = node.value else {
         if node.is_null() {
@@ -114,15 +121,15 @@ fn policy(path: &Path, found: &mut Vec<Diagnostic>) -> Option<Policy> {
             return None;
         }
     }
-    let rules_entry = map.take("policy");
+    let (rules_entry, freeze_entry) = (map.take("policy"), map.take("freeze"));
     for entry in map.entries.iter().filter(|entry| entry.key != "version") {
-        at(entry.at, unknown_field(&[&entry.key], &["version".to_owned(), "policy".to_owned()]));
+        at(entry.at, unknown_field(&[&entry.key], &["version", "policy", "freeze"].map(str::to_owned)));
     }
-    match rules_entry {
-        None => at(start, Diagnostic::error("missing-field", "`policy` is missing").hint(form)),
-        Some(entry) => {
-            return Some(Policy { path: path.to_path_buf(), text, rules: rules(&sources, &entry, None, found) });
-        }
+    if rules_entry.is_none() && freeze_entry.is_none() {
+        at(start, Diagnostic::error("missing-field", "`policy` is missing").hint(form));
+        return None;
     }
-    None
+    let rules = rules_entry.map(|entry| rules(&sources, &entry, None, found)).unwrap_or_default();
+    let freezes = freeze_entry.map(|entry| freeze::read(&sources, &entry, found)).unwrap_or_default();
+    Some(Policy { path: path.to_path_buf(), text, rules, freezes })
 }

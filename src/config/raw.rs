@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 
+use super::freeze::FreezeFile;
 use super::limits::LimitsFile;
 use super::rules::RuleFile;
 
@@ -60,6 +61,9 @@ pub(super) struct RootFile {
     /// Rules that every plan of this manifest is held to, beside those of `--policy`. No flag overrides them.
     #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
     pub policy: Option<Vec<RuleFile>>,
+    /// Days on which `apply` rotates nothing, tests nothing and replaces no code.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub freeze: Option<Vec<FreezeFile>>,
 }
 
 /// Inherited values, each shaped like what inherits it.

@@ -24,6 +24,7 @@ pub fn json_schema() -> String {
             "renamed_from",
             "limits",
             "policy",
+            "freeze",
         ];
         let any: Vec<Value> = of_root.iter().map(|field| json!({ "required": [field] })).collect();
         root.insert("if".to_owned(), json!({ "anyOf": any }));
@@ -38,7 +39,8 @@ pub fn policy_schema() -> String {
     let mut schema = schema.to_value();
     as_written(&mut schema);
     if let Value::Object(root) = &mut schema {
-        root.insert("required".to_owned(), json!(["version", "policy"]));
+        root.insert("required".to_owned(), json!(["version"]));
+        root.insert("anyOf".to_owned(), json!([{ "required": ["policy"] }, { "required": ["freeze"] }]));
     }
     printed(&schema)
 }

@@ -22,6 +22,8 @@ pub enum Kind {
     Policy,
     /// A limit of the manifest; addressed by its word.
     Limit,
+    /// A freeze; addressed by its first day.
+    Freeze,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Self::LiveSecret => "live_secret",
             Self::Policy => "policy",
             Self::Limit => "limit",
+            Self::Freeze => "freeze",
         }
     }
 }

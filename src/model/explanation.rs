@@ -77,6 +77,8 @@ pub enum Layer {
     PartDefaults,
     /// The root's defaults.
     RootDefaults,
+    /// The root itself, for all entries.
+    Root,
 }
 
 /// A variable that a value was made with.

@@ -6,6 +6,7 @@ pub mod address;
 pub mod arn;
 pub mod desired;
 pub mod explanation;
+pub mod freeze;
 pub mod live;
 pub mod log;
 pub mod place;

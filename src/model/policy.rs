@@ -13,7 +13,8 @@ use super::schedule;
 use super::{Place, RotationRules};
 
 /// The words of `forbid:`, as plans publish their effects.
-pub const EFFECTS: [&str; 8] = [
+pub const EFFECTS: [&str; 9] = [
+    "overrides-freeze",
     "deletes",
     "stops-rotation",
     "rotates-now",

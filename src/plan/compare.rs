@@ -15,7 +15,7 @@ use crate::model::{Address, CodeSource, Deployment, Desired, Function, Kind, Sec
 use super::{FieldChange, Shown};
 
 pub use group::{Group, Member, group};
-pub use guards::{Guard, GuardKind, Turn, guards};
+pub use guards::{Guard, GuardKind, Own, Turn, guards};
 use values::{function_values, secret_values, target_values};
 
 /// What a difference is about.

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod diff;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod freeze;
 pub mod fresh;
 pub mod guard;
 pub mod limits;
@@ -21,6 +22,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::model::freeze::Freeze;
 use crate::model::live::Unread;
 use crate::model::{Address, Kind, Place, RotationRules};
 
@@ -74,10 +76,19 @@ impl Plan {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    /// Whether a limit or a policy keeps all of it from being applied, whatever the other errors.
+    /// Whether something keeps all of it from being applied, whatever the other errors.
     pub fn is_refused(&self) -> bool {
-        let refuses = |kind: &ProblemKind| matches!(kind, ProblemKind::Policy { .. } | ProblemKind::LimitExceeded(_));
-        self.problems.iter().any(|problem| problem.severity == Severity::Error && refuses(&problem.kind))
+        self.problems.iter().any(|problem| problem.refusal().is_some())
+    }
+
+    /// Whether a foreseen error leaves something out of an apply. What refuses all of it isn't one: an apply judges that anew.
+    pub fn leaves_out(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity == Severity::Error && problem.refusal().is_none())
+    }
+
+    /// What keeps all of it from being applied.
+    pub fn refusals(&self) -> BTreeSet<Refusal> {
+        self.problems.iter().filter_map(Problem::refusal).collect()
     }
 
     /// How many runnable changes have an effect.
@@ -269,11 +280,14 @@ pub enum Effect {
     OpensPermission,
     /// Something is deleted.
     Deletes,
+    /// It is done in spite of a freeze.
+    OverridesFreeze,
 }
 
 impl Effect {
     /// All effects, the most feared first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
+        Self::OverridesFreeze,
         Self::Deletes,
         Self::StopsRotation,
         Self::RotatesNow,
@@ -295,6 +309,7 @@ impl Effect {
             Self::TakesOver => "takes-over",
             Self::OpensPermission => "opens-permission",
             Self::Deletes => "deletes",
+            Self::OverridesFreeze => "overrides-freeze",
         }
     }
 }
@@ -367,6 +382,41 @@ pub struct Problem {
     pub severity: Severity,
     /// What it is.
     pub kind: ProblemKind,
+}
+
+impl Problem {
+    /// What refuses the whole plan for it; `None` where only what it concerns is left out.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self.kind {
+            _ if self.severity != Severity::Error => None,
+            ProblemKind::Policy { .. } => Some(Refusal::Policy),
+            ProblemKind::LimitExceeded(_) => Some(Refusal::Limit),
+            ProblemKind::Frozen(_) => Some(Refusal::Freeze),
+            _ => None,
+        }
+    }
+}
+
+/// What refuses a whole plan, so that nothing of it is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// A rule of a policy.
+    Policy,
+    /// A limit of the manifest.
+    Limit,
+    /// A freeze.
+    Freeze,
+}
+
+impl Refusal {
+    /// The published name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Limit => "limit",
+            Self::Freeze => "freeze",
+        }
+    }
 }
 
 /// The problems that a plan foresees.
@@ -533,6 +583,8 @@ pub enum ProblemKind {
     },
     /// The plan goes beyond a limit of the manifest. Nothing of it is applied, unless limits are overridden.
     LimitExceeded(limits::Exceeded),
+    /// A freeze is in force, and holds something of the plan back. Nothing of it is applied, unless the freeze is overridden.
+    Frozen(freeze::Frozen),
     /// It could not be read.
     Unread {
         /// What: `stack`, `configuration`, `policy`, `application`, `secret`.
@@ -616,6 +668,12 @@ pub enum NoteKind {
     },
     /// The plan goes beyond a limit, and is applied all the same.
     LimitOverridden(limits::Exceeded),
+    /// A freeze is in force, and what it holds back is applied all the same.
+    FreezeOverridden(freeze::Frozen),
+    /// A freeze is in force, and nothing of the plan is held back by it.
+    FreezeHoldsNothing(freeze::Frozen),
+    /// A freeze ended long ago.
+    FreezeLeftOver(Freeze),
 }
 
 /// Whether an address stands for a function or its stack.

@@ -55,7 +55,7 @@ pub struct ComparedManifest {
     pub project: String,
     /// Whether it is there on both sides.
     pub presence: Presence,
-    /// Its own rules and limits that differ.
+    /// Its own rules, limits and freezes that differ.
     pub guards: Vec<Guard>,
     /// What differs.
     pub groups: Vec<Group>,
@@ -203,9 +203,13 @@ fn notes(comparison: &Comparison, name: impl Fn(&str) -> String) -> Vec<String> 
     notes
 }
 
-/// A rule or a limit that differs, before everything else: it decides what the next change may do.
+/// A rule, a limit or the freezes that differ, before everything else: it decides what the next change may do.
 fn guard_text(out: &mut String, guard: &Guard) {
-    let (style, symbol) = if guard.turn == Turn::Tightened { (ADD, "+") } else { (DESTROY, "!") };
+    let (style, symbol) = match guard.turn {
+        Turn::Neutral => (DIM, "~"),
+        Turn::Tightened => (ADD, "+"),
+        Turn::Changed | Turn::Weakened => (DESTROY, "!"),
+    };
     let _ = writeln!(
         out,
         "  {} {} {}",
@@ -220,6 +224,9 @@ fn guard_text(out: &mut String, guard: &Guard) {
 
 fn guard_words(guard: &Guard) -> &'static str {
     match (guard.kind, guard.turn) {
+        (GuardKind::Added, Turn::Neutral) => "added: it is over",
+        (GuardKind::Removed, Turn::Neutral) => "removed: it was over",
+        (GuardKind::Changed, Turn::Neutral) => "changed: it forbids the same",
         (GuardKind::Added, _) => "added: a guard more",
         (GuardKind::Removed, _) => "removed: a guard less",
         (GuardKind::Changed, Turn::Tightened) => "tightened",

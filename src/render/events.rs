@@ -12,7 +12,7 @@ use crate::apply::{Event, Outcome, Report};
 use crate::model::Address;
 use crate::plan::fresh::Stale;
 use crate::plan::resources::{Resource, ResourceAction, ResourceType};
-use crate::plan::{Operation, Plan, Severity, Step, StepKind};
+use crate::plan::{Note, NoteKind, Operation, Plan, Severity, Step, StepKind};
 
 use super::plan::{counts, counts_of, effect_words};
 use super::plan_json::{Modules, identity};
@@ -61,6 +61,13 @@ pub fn stale(reasons: &[Stale], now: DateTime<Utc>) -> String {
         line(now, "error", "diagnostic", &format!("Error: {address}: {summary}"), json!({"diagnostic": diagnostic}))
     };
     reasons.iter().map(line_of).collect()
+}
+
+/// Why nothing of the plans is applied, and by what: `policy`, `limit` or `brake`.
+pub fn refused(summary: &str, by: &[&str], exit_code: u8, now: DateTime<Utc>) -> String {
+    let diagnostic = json!({"severity": "error", "summary": summary, "detail": ""});
+    let ours = json!({"refused_by": by, "exit_code": exit_code});
+    line(now, "error", "diagnostic", &format!("Error: {summary}"), json!({"diagnostic": diagnostic, "rotator": ours}))
 }
 
 impl Lines {
@@ -198,7 +205,7 @@ impl Lines {
         let counts = counts_of(plan, |address| fates.get(address) == Some(&Fate::Applied));
         let applied = |operation| counts.get(&operation).copied().unwrap_or(0);
         let replaced = applied(Operation::Replace);
-        let ended = json!({
+        let mut ended = json!({
             "applied": number(Fate::Applied),
             "unchanged": number(Fate::Unchanged),
             "not_finished": number(Fate::NotFinished),
@@ -207,6 +214,10 @@ impl Lines {
             "not_attempted": number(Fate::NotAttempted),
             "interrupted": report.interrupted,
         });
+        let overridden: Vec<Value> = plan.notes.iter().filter_map(overridden_freeze).collect();
+        if !overridden.is_empty() {
+            ended["overridden_freezes"] = Value::Array(overridden);
+        }
         let changes = json!({
             "add": applied(Operation::Add) + replaced,
             "change": applied(Operation::Change),
@@ -223,6 +234,18 @@ impl Lines {
         let message = format!("{word}: {} applied.", number(Fate::Applied));
         line(now, level, "change_summary", &message, json!({"changes": changes, "rotator": ended}))
     }
+}
+
+/// A freeze that a plan overrides.
+fn overridden_freeze(note: &Note) -> Option<Value> {
+    let NoteKind::FreezeOverridden(frozen) = &note.kind else { return None };
+    let freeze = &frozen.freeze;
+    Some(json!({
+        "from": freeze.days.from.to_string(),
+        "to": freeze.days.to.to_string(),
+        "reason": freeze.reason,
+        "at": freeze.at.to_string(),
+    }))
 }
 
 /// Which resource a step works on, and Terraform's word for what it does there.

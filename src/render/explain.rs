@@ -75,6 +75,7 @@ fn layer_words(layer: Layer) -> &'static str {
         Layer::Entry => "its own entry",
         Layer::PartDefaults => "the part's defaults",
         Layer::RootDefaults => "the root's defaults",
+        Layer::Root => "the root, for all entries",
     }
 }
 
@@ -206,6 +207,7 @@ fn json_value(value: &ExplainedValue) -> Attribute<'_> {
         Origin::Written { layer: Layer::Entry, at } => ("entry", Some(json_place(at)), None),
         Origin::Written { layer: Layer::PartDefaults, at } => ("part-defaults", Some(json_place(at)), None),
         Origin::Written { layer: Layer::RootDefaults, at } => ("root-defaults", Some(json_place(at)), None),
+        Origin::Written { layer: Layer::Root, at } => ("root", Some(json_place(at)), None),
     };
     Attribute {
         path: &value.path,

@@ -50,6 +50,7 @@ pub fn plan(plan: &Plan, mode: Mode, detail: Detail) -> String {
         let _ =
             writeln!(out, "\n{}: only what `--target` selects; orphans are not looked for.", paint(WARNING, "Partial"));
     }
+    freezes(&mut out, plan);
     effects(&mut out, plan);
     if !plan.changes.is_empty() {
         legend(&mut out, plan);
@@ -104,10 +105,25 @@ pub fn effect_words(effect: Effect, number: usize) -> String {
             let is = if number == 1 { "is" } else { "are" };
             format!("{secrets} {is} taken over from functions that this manifest doesn't deploy")
         }
+        Effect::OverridesFreeze => {
+            let verb = if number == 1 { "overrides" } else { "override" };
+            format!("{} {verb} a freeze", count(number, "change"))
+        }
         Effect::OpensPermission => format!("Secrets Manager is let in to invoke {}", count(number, "function")),
         Effect::Deletes => {
             format!("{} deleted", if number == 1 { "1 stack is".to_owned() } else { format!("{number} stacks are") })
         }
+    }
+}
+
+/// The freezes in force, and what they hold back: before everything else, as nothing else may come of the plan today.
+fn freezes(out: &mut String, plan: &Plan) {
+    for (index, (bad, text)) in policy::freezes(plan).into_iter().enumerate() {
+        if index == 0 {
+            out.push('\n');
+        }
+        let style = if bad { DESTROY } else { CHANGE };
+        let _ = writeln!(out, "  ! {}", paint(style.bold(), &text));
     }
 }
 
@@ -125,7 +141,8 @@ fn effects(out: &mut String, plan: &Plan) {
         if std::mem::take(&mut first) {
             out.push('\n');
         }
-        let style = if matches!(effect, Effect::Deletes | Effect::StopsRotation) { DESTROY } else { CHANGE };
+        let feared = matches!(effect, Effect::Deletes | Effect::StopsRotation | Effect::OverridesFreeze);
+        let style = if feared { DESTROY } else { CHANGE };
         let words = paint(style.bold(), &effect_words(effect, names.len()));
         let _ = writeln!(out, "  ! {words}  {}", paint(DIM, &format!("({}: {})", effect.word(), some_of(names, 3))));
     }
@@ -238,6 +255,7 @@ fn noun(address: &Address) -> &'static str {
         Kind::OrphanSecret => "orphaned secret",
         Kind::Policy => "policy",
         Kind::Limit => "limit",
+        Kind::Freeze => "freeze",
     }
 }
 
@@ -463,6 +481,9 @@ pub fn note_words(note: &Note) -> String {
         }
         NoteKind::Exempted { secrets, reason, until, at } => policy::exempted(secrets, reason, *until, at),
         NoteKind::LimitOverridden(exceeded) => policy::overridden(exceeded),
+        NoteKind::FreezeOverridden(frozen) => policy::freeze_overridden(frozen),
+        NoteKind::FreezeHoldsNothing(frozen) => policy::freeze_holds_nothing(frozen),
+        NoteKind::FreezeLeftOver(freeze) => policy::freeze_left_over(freeze),
         NoteKind::UnscopedPermission { .. } => {
             "the stack's own statement lets Secrets Manager invoke it for any account, not only this one".to_owned()
         }
@@ -496,11 +517,8 @@ fn summary(out: &mut String, plan: &Plan, mode: Mode) {
         let _ = write!(out, ", {left_out} left out because of errors");
     }
     out.push_str(".\n");
-    if plan.is_refused() {
-        let _ = writeln!(
-            out,
-            "{} policies or limits forbid it, as said above.",
-            paint(DESTROY.bold(), "None of this will be applied:")
-        );
+    if let Some(who) = policy::refusal_words(&plan.refusals()) {
+        let words = paint(DESTROY.bold(), "None of this will be applied:");
+        let _ = writeln!(out, "{words} {who}, as said above.");
     }
 }

@@ -17,7 +17,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::model::{Address, Kind};
 use crate::plan::resources::{Attributes, Resource, ResourceAction, ResourceType, Value};
-use crate::plan::{Effect, Plan, ProblemKind, Reason, Severity};
+use crate::plan::{Effect, Plan, ProblemKind, Reason, Refusal, Severity};
 
 use super::{plan as text, problem, safe_json};
 
@@ -215,6 +215,9 @@ struct TargetExtension {
     secrets: usize,
     /// How many resources each effect concerns.
     effects: BTreeMap<&'static str, usize>,
+    /// What refuses all of it, so that an apply would end with 5: `policy`, `limit`, `freeze`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    refused_by: Vec<&'static str>,
     /// What would go wrong.
     problems: Vec<ProblemExtension>,
     /// What is worth knowing.
@@ -238,7 +241,7 @@ struct ProblemExtension {
     /// The rule that is broken, where one is.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
-    /// Where the rule or limit stands: `FILE:LINE:COLUMN`.
+    /// Where the rule, limit or freeze stands: `FILE:LINE:COLUMN`.
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<String>,
     /// Where the entry stands that breaks the rule.
@@ -469,6 +472,7 @@ fn target(plan: &Plan) -> TargetExtension {
         functions: plan.functions,
         secrets: plan.secrets,
         effects: effects.filter(|(_, number)| *number > 0).collect(),
+        refused_by: plan.refusals().into_iter().map(Refusal::word).collect(),
         problems: plan
             .problems
             .iter()
@@ -477,6 +481,7 @@ fn target(plan: &Plan) -> TargetExtension {
                 let (rule, at, declared_at) = match &found.kind {
                     ProblemKind::Policy { rule, at, declared, .. } => (Some(rule), Some(at), declared.as_ref()),
                     ProblemKind::LimitExceeded(exceeded) => (None, Some(&exceeded.at), None),
+                    ProblemKind::Frozen(frozen) => (None, Some(&frozen.freeze.at), None),
                     _ => (None, None, None),
                 };
                 ProblemExtension {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::plan::{Change, Effect, Operation, Plan, Severity, Shown};
+use crate::plan::{Change, Effect, Operation, Plan, Refusal, Severity, Shown};
 
 use super::markdown::{cell, code_block, code_span, html_code};
 use super::plan::{Mode, action_words, counts, effect_words, note_words, operation, reason_words, value};
@@ -24,12 +24,14 @@ const NAMES: usize = 10;
 const ROWS: usize = 100;
 
 /// Effects that a reviewer must not miss.
-const DANGEROUS: [Effect; 4] = [Effect::Deletes, Effect::StopsRotation, Effect::RotatesNow, Effect::TakesOver];
+const DANGEROUS: [Effect; 5] =
+    [Effect::OverridesFreeze, Effect::Deletes, Effect::StopsRotation, Effect::RotatesNow, Effect::TakesOver];
 
 /// Plans, one for each target.
 pub fn plan_markdown(plans: &[&Plan], mode: Mode) -> String {
     let mut out = String::new();
     title(&mut out, plans, mode);
+    freezes(&mut out, plans);
     effects(&mut out, plans);
     problems(&mut out, plans);
     if plans.len() > 1 || plans.iter().any(|plan| !plan.is_empty()) {
@@ -79,8 +81,27 @@ fn title(out: &mut String, plans: &[&Plan], mode: Mode) {
             number(Operation::Destroy) + replaced,
         );
     }
+    let refusals: BTreeSet<Refusal> = plans.iter().flat_map(|plan| plan.refusals()).collect();
+    if let Some(who) = policy::refusal_words(&refusals) {
+        let _ = writeln!(out, "> [!CAUTION]\n> **None of this will be applied**: {who}, as said below.\n");
+    }
     if plans.iter().any(|plan| plan.partial) {
         let _ = writeln!(out, "*Partial: only what `--target` selects; orphans are not looked for.*\n");
+    }
+}
+
+/// The freezes in force, and what they hold back, each once for all targets that it means the same in.
+fn freezes(out: &mut String, plans: &[&Plan]) {
+    let mut lines: BTreeMap<(bool, String), BTreeSet<&str>> = BTreeMap::new();
+    for plan in plans {
+        for line in policy::freezes(plan) {
+            lines.entry(line).or_default().extend(plan.target.as_deref());
+        }
+    }
+    for ((bad, text), places) in lines.into_iter().rev() {
+        let kind = if bad { "CAUTION" } else { "NOTE" };
+        let places = if places.is_empty() { String::new() } else { format!(", in {}", names_of(places.into_iter())) };
+        let _ = writeln!(out, "> [!{kind}]\n> **Freeze**: {}{places}\n", code_span(&text));
     }
 }
 

@@ -1,11 +1,16 @@
 //! The words of policies and limits: how a rule is broken, who is exempt, what a plan goes beyond.
 
+use std::collections::BTreeSet;
+
 use crate::diagnostic::{Diagnostic, Position};
+use crate::model::freeze::Freeze;
 use crate::model::{Place, RotationRules, Schedule};
+use crate::plan::freeze::Frozen;
 use crate::plan::limits::{Exceeded, Limited};
 use crate::plan::policy::{Breach, Unproven, Why};
-use crate::plan::{Problem, ProblemKind, Severity};
+use crate::plan::{NoteKind, Plan, Problem, ProblemKind, Refusal, Severity};
 
+use super::plan::effect_words;
 use super::problem::{Words, unread_words};
 use super::{count, safe, some_of};
 
@@ -148,6 +153,83 @@ fn numbers(exceeded: &Exceeded, would: &str) -> String {
 pub fn overridden(exceeded: &Exceeded) -> String {
     let Place { file, line, .. } = &exceeded.at;
     format!("limits of {}:{line} overridden: {}", safe(file), numbers(exceeded, ""))
+}
+
+/// What refuses a plan: `policies and limits forbid it`; `None` where nothing does.
+pub fn refusal_words(refusals: &BTreeSet<Refusal>) -> Option<String> {
+    let words: Vec<&str> = refusals
+        .iter()
+        .map(|refusal| match refusal {
+            Refusal::Policy => "policies",
+            Refusal::Limit => "limits",
+            Refusal::Freeze => "a freeze",
+        })
+        .collect();
+    let forbid = if words == ["a freeze"] { "forbids" } else { "forbid" };
+    let (last, first) = words.split_last()?;
+    let all = if first.is_empty() { (*last).to_owned() } else { format!("{} and {last}", first.join(", ")) };
+    Some(format!("{all} {forbid} it"))
+}
+
+/// A freeze by its days, with why: `2026-12-20 to 2027-01-03 (sale)`.
+pub fn freeze_days(freeze: &Freeze) -> String {
+    let reason = freeze.reason.as_ref().map(|reason| format!(" ({})", safe(reason))).unwrap_or_default();
+    format!("{}{reason}", freeze.days)
+}
+
+/// What a freeze holds back, or would.
+fn held(frozen: &Frozen) -> String {
+    let parts: Vec<String> = frozen.held.iter().map(|(effect, number)| effect_words(*effect, *number)).collect();
+    parts.join("; ")
+}
+
+/// The freezes in force as lines for the top of a plan, and whether each must not be missed.
+pub(super) fn freezes(plan: &Plan) -> Vec<(bool, String)> {
+    let problems = plan.problems.iter().filter_map(|problem| match &problem.kind {
+        ProblemKind::Frozen(frozen) => {
+            Some((true, format!("frozen from {}; held back: {}", freeze_days(&frozen.freeze), held(frozen))))
+        }
+        _ => None,
+    });
+    let notes = plan.notes.iter().filter_map(|note| match &note.kind {
+        NoteKind::FreezeOverridden(frozen) => Some((true, freeze_overridden(frozen))),
+        NoteKind::FreezeHoldsNothing(frozen) => {
+            Some((false, format!("frozen from {}; nothing of this is held back", freeze_days(&frozen.freeze))))
+        }
+        _ => None,
+    });
+    problems.chain(notes).collect()
+}
+
+/// What is said wherever a freeze is in force: many take it for more than it is.
+const AWS_GOES_ON: &str =
+    "AWS rotates by its own schedule all the same: a freeze holds back what rotator does, and nothing else";
+
+/// What a freeze holds back, in words.
+pub(super) fn frozen(frozen: &Frozen) -> Words {
+    let freeze = &frozen.freeze;
+    Words::new(format!("frozen from {}, in UTC, both days included: {}", freeze_days(freeze), held(frozen)))
+        .because(safe(&freeze.at.to_string()).into_owned())
+        .hint(format!("it counts on which day this is applied, not planned: after {} it may be", freeze.days.to))
+        .hint("in an emergency: `--override-freeze`, which is said wherever the plan is shown, and which a policy may forbid")
+        .hint(AWS_GOES_ON)
+}
+
+/// What is said where a freeze is overridden.
+pub fn freeze_overridden(frozen: &Frozen) -> String {
+    let (days, at) = (freeze_days(&frozen.freeze), safe(&frozen.freeze.at.to_string()).into_owned());
+    format!("the freeze from {days}, {at}, is overridden: {}", held(frozen))
+}
+
+/// What is said where a freeze is in force, and what a plan would do is allowed.
+pub(super) fn freeze_holds_nothing(frozen: &Frozen) -> String {
+    let (days, at) = (freeze_days(&frozen.freeze), safe(&frozen.freeze.at.to_string()).into_owned());
+    format!("frozen from {days}, {at}, and nothing of this rotates, tests or gets other code now; {AWS_GOES_ON}")
+}
+
+/// What is said of a freeze that ended long ago.
+pub fn freeze_left_over(freeze: &Freeze) -> String {
+    format!("the freeze from {} is over; remove it ({})", freeze_days(freeze), safe(&freeze.at.to_string()))
 }
 
 /// An exemption in words.

@@ -227,6 +227,7 @@ pub fn words(problem: &Problem) -> Words {
             .hint("the reading role needs `secretsmanager:ListSecrets`"),
         ProblemKind::Policy { rule, at, breach, .. } => super::policy::breach(rule, at, breach),
         ProblemKind::LimitExceeded(exceeded) => super::policy::limit(exceeded),
+        ProblemKind::Frozen(frozen) => super::policy::frozen(frozen),
         ProblemKind::Unread { what, unread } => {
             Words::new(format!("the {} can't be read: {}", safe(what), unread_words(unread)))
         }

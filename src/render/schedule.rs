@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::model::RotationRules;
+use crate::model::freeze::Period;
 use crate::model::schedule::Window;
 
 use super::safe;
@@ -19,13 +20,26 @@ pub struct Row {
     pub off: bool,
     /// The coming windows.
     pub windows: Vec<Window>,
+    /// The freezes that may meet them.
+    pub freezes: Vec<Period>,
+}
+
+impl Row {
+    /// The first freeze that a window meets.
+    fn freeze(&self, window: &Window) -> Option<Period> {
+        let days = Period { from: window.opens.date_naive(), to: window.closes.date_naive() };
+        self.freezes.iter().copied().find(|freeze| freeze.meets(days))
+    }
 }
 
 /// A table of all windows, in UTC.
 pub fn table(rows: &[Row]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["SECRET", "SCHEDULE", "OPENS (UTC)", "CLOSES (UTC)"]);
+    let frozen = rows.iter().any(|row| row.windows.iter().any(|window| row.freeze(window).is_some()));
+    let header = ["SECRET", "SCHEDULE", "OPENS (UTC)", "CLOSES (UTC)", "IN THE FREEZE"];
+    let columns = if frozen { header.len() } else { header.len() - 1 };
+    table.set_header(&header[..columns]);
     for row in rows {
         let address = safe(&row.address).into_owned();
         let Some(rules) = &row.rules else {
@@ -38,13 +52,18 @@ pub fn table(rows: &[Row]) -> String {
             table.add_row([address.as_str(), schedule.as_str(), "none in sight", ""]);
         }
         for window in &row.windows {
-            table.add_row([address.as_str(), schedule.as_str(), &moment(window.opens), &moment(window.closes)]);
+            let freeze = row.freeze(window).map(|freeze| freeze.to_string()).unwrap_or_default();
+            let row = [address.as_str(), schedule.as_str(), &moment(window.opens), &moment(window.closes), &freeze];
+            table.add_row(&row[..columns]);
         }
     }
     let mut text = String::new();
     for line in table.lines() {
         text.push_str(line.trim_end());
         text.push('\n');
+    }
+    if frozen {
+        text.push_str("\nA freeze holds back what rotator does; AWS rotates in these windows all the same.\n");
     }
     if rows.is_empty() {
         text.push_str("no secrets\n");

@@ -1,15 +1,17 @@
 //! What people read, as snapshots: every action, effect, problem, note and outcome at least once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::plan::{Detail, Mode, plan as plan_text};
 use super::report::{left_out, report};
 use crate::apply::{Failure, LeftBehind, NotFinished, Outcome, Report};
 use crate::aws::{AwsError, ErrorKind};
+use crate::model::freeze::{Freeze, Period};
 use crate::model::live::{Asked, Unread};
 use crate::model::policy::AtMost;
 use crate::model::{Address, Kind, Place, RotationRules, Schedule};
+use crate::plan::freeze::Frozen;
 use crate::plan::limits::{Exceeded, Limited};
 use crate::plan::policy::Breach;
 use crate::plan::{
@@ -290,6 +292,7 @@ fn problems(t: Texts) -> Vec<Problem> {
         ProblemKind::Unread { what: "secret".into(), unread: failed },
         ProblemKind::LimitExceeded(exceeded(t, Limited::Changed, AtMost::Percent(30))),
         ProblemKind::LimitExceeded(exceeded(t, Limited::RotatingNow, AtMost::Count(1))),
+        ProblemKind::Frozen(frozen(t, Some("sale"))),
     ];
     let broken = breaches(t).into_iter().map(|breach| ProblemKind::Policy {
         rule: t.of("fresh"),
@@ -308,6 +311,13 @@ fn problems(t: Texts) -> Vec<Problem> {
 
 fn place(t: Texts, text: Option<&str>) -> Place {
     Place { file: t.of("security.yaml"), line: 5, column: 3, length: 12, text: text.map(|text| t.of(text)) }
+}
+
+fn frozen(t: Texts, reason: Option<&str>) -> Frozen {
+    let day = |month, day| chrono::NaiveDate::from_ymd_opt(2026, month, day).expect("a date");
+    let days = Period { from: day(12, 20), to: day(12, 27) };
+    let freeze = Freeze { days, reason: reason.map(|reason| t.of(reason)), at: place(t, None) };
+    Frozen { freeze, held: BTreeMap::from([(Effect::RotatesNow, 1), (Effect::ReplacesCode, 2)]) }
 }
 
 fn exceeded(t: Texts, what: Limited, at_most: AtMost) -> Exceeded {
@@ -372,6 +382,9 @@ fn notes(t: Texts) -> Vec<Note> {
             at: place(t, None),
         },
         NoteKind::LimitOverridden(exceeded(t, Limited::Stopped, AtMost::Count(1))),
+        NoteKind::FreezeOverridden(frozen(t, Some("sale"))),
+        NoteKind::FreezeHoldsNothing(Frozen { held: BTreeMap::new(), ..frozen(t, None) }),
+        NoteKind::FreezeLeftOver(frozen(t, Some("last year's")).freeze),
     ];
     let one = |(index, kind)| Note { address: (index % 4 != 0).then(|| t.address(Kind::Secret, "s")), kind };
     kinds.into_iter().enumerate().map(one).collect()
@@ -507,7 +520,13 @@ fn control_characters_never_get_through() {
         }
     }
     assert_harmless(&report(&whole_report(t), 2, EVIL));
-    let row = |windows| super::schedule::Row { address: EVIL.to_owned(), rules: Some(t.rules()), off: false, windows };
+    let row = |windows| super::schedule::Row {
+        address: EVIL.to_owned(),
+        rules: Some(t.rules()),
+        off: false,
+        windows,
+        freezes: Vec::new(),
+    };
     assert_harmless(&super::schedule::table(&[row(Vec::new())]));
 }
 

@@ -3,6 +3,7 @@
 mod drift;
 mod failures;
 mod fleet;
+mod freeze;
 mod guide;
 mod peers;
 mod permissions;

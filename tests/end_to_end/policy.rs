@@ -68,20 +68,30 @@ policy:
     let policy = ["--policy", "security.yaml"];
     let breach = "secret.prod/slow (rotator.yaml:10:3): up to 60 days and 4 hours may lie between two rotations, and the rule `fresh` allows 30 days";
     world
-        .refuses(1, &[&["apply", "--auto-approve"], &policy[..]].concat())
+        .refuses(5, &[&["apply", "--auto-approve"], &policy[..]].concat())
         .says(breach)
         .says("security.yaml:5:5: max_age_days: 30")
         .says("with this window, `automatically_after_days: 29` is the most")
         .says("None of this will be applied");
-    world.rotator(&[&["plan"], &policy[..]].concat()).exits(1).says(breach);
-    let json = world.rotator(&[&["plan", "--format", "json"], &policy[..]].concat()).exits(1);
+    world.rotator(&[&["plan"], &policy[..]].concat()).exits(5).says(breach);
+    let json = world.rotator(&[&["plan", "--format", "json"], &policy[..]].concat()).exits(5);
     let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(json["rotator"]["targets"][0]["refused_by"], serde_json::json!(["policy"]));
     let problem = &json["rotator"]["targets"][0]["problems"][0];
     assert_eq!(json["applyable"], false);
     assert_eq!(
         (&problem["rule"], &problem["at"], &problem["declared_at"]),
         (&"fresh".into(), &"security.yaml:5:5".into(), &"rotator.yaml:10:3".into())
     );
+    // A refusal counts for more than changes that are pending; whoever follows an apply by lines of JSON learns of it too.
+    world
+        .rotator(&[&["plan", "--detailed-exitcode", "--format", "markdown"], &policy[..]].concat())
+        .exits(5)
+        .says("**None of this will be applied**: policies forbid it");
+    let lines = world.refuses(5, &[&["apply", "--auto-approve", "--json"], &policy[..]].concat());
+    let last: serde_json::Value = serde_json::from_str(lines.stdout.lines().last().expect("lines")).expect("JSON");
+    assert_eq!((&last["type"], &last["rotator"]["exit_code"]), (&"diagnostic".into(), &5.into()), "{last}");
+    assert_eq!(last["rotator"]["refused_by"], serde_json::json!(["policy"]));
     // Offline, at the entry's line; what only a plan knows is said.
     world
         .rotator(&[&["validate"], &policy[..]].concat())
@@ -90,17 +100,17 @@ policy:
         .says("security.yaml:5:5")
         .says("not provable offline: rule `fresh` (security.yaml:7:14): effects are a plan's");
     // A filter is no way around a rule that the manifest breaks.
-    world.refuses(1, &[&["apply", "--auto-approve", "--target", "secret.prod/fast"], &policy[..]].concat());
+    world.refuses(5, &[&["apply", "--auto-approve", "--target", "secret.prod/fast"], &policy[..]].concat());
     world.write("rotator.yaml", &manifest("", &both("{automatically_after_days: 29, duration: 4h}")));
     world.rotator(&[&["validate"], &policy[..]].concat()).exits(0);
     world.rotator(&[&["apply", "--auto-approve"], &policy[..]].concat()).exits(0).says("Apply complete!");
     // Neither a manifest that pauses, nor a removal, nor an override goes past a rule.
     world
-        .refuses(1, &[&["destroy", "--auto-approve", "--override-limits"], &policy[..]].concat())
+        .refuses(5, &[&["destroy", "--auto-approve", "--override-limits"], &policy[..]].concat())
         .says("stops-rotation");
     world.write("rotator.yaml", &manifest("", &both("{enabled: false}")));
     world
-        .refuses(1, &[&["apply", "--auto-approve", "--override-limits"], &policy[..]].concat())
+        .refuses(5, &[&["apply", "--auto-approve", "--override-limits"], &policy[..]].concat())
         .says("rotation is off, and the rule `fresh` wants it on")
         .says("the plan's effect `stops-rotation` is forbidden by the rule `fresh`");
 }
@@ -116,19 +126,19 @@ fn limits_are_refused_and_overridden_aloud() {
     world.write("rotator.yaml", &manifest(head, &all("{automatically_after_days: 30}")));
     world.rotator(&["apply", "--auto-approve"]).exits(0).says("Apply complete!");
     world.write("rotator.yaml", &manifest(head, &all("{enabled: false}")));
-    world.rotator(&["plan"]).exits(1).says("limit.stopped: 4 of 4 secrets would stop rotating, and at most 1 may");
+    world.rotator(&["plan"]).exits(5).says("limit.stopped: 4 of 4 secrets would stop rotating, and at most 1 may");
     world
-        .refuses(1, &["apply", "--auto-approve"])
+        .refuses(5, &["apply", "--auto-approve"])
         .says("limit.changed: 4 of 4 secrets would get another rotation, and at most 2 may (50 %)")
         .says("rotator.yaml:4:3")
         .says("2 limits are exceeded")
         .says("--override-limits");
     world
-        .refuses(1, &["destroy", "--auto-approve"])
+        .refuses(5, &["destroy", "--auto-approve"])
         .says("limit.stopped: 4 of 4 secrets would stop rotating, and at most 1 may");
     // A saved plan that goes beyond a limit is no override; one that was made with it is, and says it again.
-    world.rotator(&["plan", "--out", "held.rotator"]).exits(1);
-    world.refuses(1, &["apply", "held.rotator"]).says("limit.stopped");
+    world.rotator(&["plan", "--out", "held.rotator"]).exits(5);
+    world.refuses(5, &["apply", "held.rotator"]).says("limit.stopped");
     world
         .rotator(&["plan", "--override-limits", "--out", "free.rotator"])
         .exits(0)
@@ -158,7 +168,7 @@ fn exemptions_are_listed_and_end() {
     world.rotator(&["validate"]).exits(0);
     world.write("rotator.yaml", &manifest(&policy("2020-01-31"), &entry("legacy", rotation)));
     world
-        .refuses(1, &["apply", "--auto-approve"])
+        .refuses(5, &["apply", "--auto-approve"])
         .says("policy.fresh: the exemption of leg* ended with 2020-01-31")
         .says("the rule `fresh` allows 5 days");
     world.rotator(&["validate"]).exits(1).says("the exemption of leg* ended with 2020-01-31").says("rotator.yaml:6:14");
@@ -185,7 +195,7 @@ fn a_saved_plan_keeps_to_its_policies() {
     world.write("elsewhere/rules.yaml", &rule(60));
     world.write("stricter.yaml", &rule(30));
     let given = ["apply", "plan.rotator", "--policy", "elsewhere/rules.yaml"];
-    world.refuses(1, &[&given[..], &["--policy", "stricter.yaml"]].concat()).says("stricter.yaml:3:19");
+    world.refuses(5, &[&given[..], &["--policy", "stricter.yaml"]].concat()).says("stricter.yaml:3:19");
     world.rotator(&given).exits(0).says("Apply complete!");
 }
 
@@ -205,7 +215,7 @@ policy:
     world.write("security.yaml", policy);
     let apply = ["apply", "--auto-approve", "--policy", "security.yaml"];
     world
-        .refuses(1, &apply)
+        .refuses(5, &apply)
         .says("live_secret.prod/stray: rotation is off, and the rule `all-rotate` wants it on")
         .keeps_silent_about("dev/stray")
         .keeps_silent_about("secret.prod/key:");
@@ -216,7 +226,7 @@ policy:
     let denied = r#"{"operation": "ListSecrets", "times": 1, "error": {"status": 400, "code": "AccessDeniedException", "message": "no"}}"#;
     world.fault(denied);
     world
-        .refuses(1, &apply)
+        .refuses(5, &apply)
         .says("policy.all-rotate: it covers secrets that no manifest names, and those can't be listed");
     world.aws(&["secretsmanager", "delete-secret", "--secret-id", "prod/stray", "--force-delete-without-recovery"]);
     world.rotator(&apply).exits(0).says("Apply complete!");
@@ -244,11 +254,11 @@ policy:
     world.write("rotator.yaml", &format!("version: 1\nproject: policies\nfunctions: {{{FUNCTION}: {{code: code}}}}\n"));
     let replaces = "the plan's effect `replaces-code` is forbidden by the rule `kept`";
     let function = format!("function.{FUNCTION}");
-    world.refuses(1, &[&["apply", "--auto-approve"], &policy[..]].concat()).says(replaces);
-    world.refuses(1, &[&["apply", "--auto-approve", "--target", &function], &policy[..]].concat()).says(replaces);
+    world.refuses(5, &[&["apply", "--auto-approve"], &policy[..]].concat()).says(replaces);
+    world.refuses(5, &[&["apply", "--auto-approve", "--target", &function], &policy[..]].concat()).says(replaces);
     world.write("rotator.yaml", "version: 1\nproject: policies\nprune: true\n");
     world
-        .refuses(1, &[&["apply", "--auto-approve"], &policy[..]].concat())
+        .refuses(5, &[&["apply", "--auto-approve"], &policy[..]].concat())
         .says("orphan_secret.prod/a, orphan_secret.prod/b: rotation is off, and the rule `kept` wants it on")
         .says("the plan's effect `deletes` is forbidden by the rule `kept`");
 }
@@ -277,11 +287,11 @@ secrets:
     let policy = "version: 1\npolicy:\n  - {name: all, match: {secrets: [\"prod/*\"]}, enabled: true, covers: live}\n";
     world.write("security.yaml", policy);
     world
-        .refuses(1, &["apply", "--auto-approve", "--target", "prod-eu", "--policy", "security.yaml"])
+        .refuses(5, &["apply", "--auto-approve", "--target", "prod-eu", "--policy", "security.yaml"])
         .says("live_secret.prod/rogue: rotation is off, and the rule `all` wants it on");
     // Nor does an entry that says nothing, and that a filter leaves unread.
     world.write("rotator.yaml", &manifest("prod-eu"));
     world
-        .refuses(1, &["apply", "--auto-approve", "--target", "prod-eu/secret.prod/key", "--policy", "security.yaml"])
+        .refuses(5, &["apply", "--auto-approve", "--target", "prod-eu/secret.prod/key", "--policy", "security.yaml"])
         .says("prod-eu/secret.prod/rogue (rotator.yaml:7:3): rotation is off, and the rule `all` wants it on");
 }

@@ -34,8 +34,13 @@ fi
 body=$(mktemp)
 {
   echo "$marker"
-  echo "AWS isn't what $GITHUB_SHA says: somebody changed it by hand, or a merged change was never applied."
-  echo "To repair it, run the workflow that applies by hand. To keep it as it is, change the manifest."
+  if [[ $status -eq 5 ]]; then
+    echo "AWS isn't what $GITHUB_SHA and its rules ask for, and a policy, a limit or a freeze refuses the plan below, which says by what."
+    echo "The workflow that applies would be refused too: change the manifest, agree with whoever owns the rule, or wait for the end of the freeze."
+  else
+    echo "AWS isn't what $GITHUB_SHA says: somebody changed it by hand, or a merged change was never applied."
+    echo "To repair it, run the workflow that applies by hand. To keep it as it is, change the manifest."
+  fi
   echo
   cat "$report"
   echo

@@ -1,16 +1,19 @@
-//! What a change of a manifest does to the guards that it puts up itself: its rules, their exemptions, and its limits.
+//! What a change of a manifest does to the guards that it puts up itself: its rules, their exemptions, its limits and its freezes.
 //!
 //! They change nothing on AWS, and decide what the next change may do there.
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
+
+use crate::model::freeze::{Freeze, first_freed};
 use crate::model::policy::{AtMost, Demand, Exemption, Limit, Limits, Pattern, Rule};
 use crate::plan::{FieldChange, Shown};
 
 /// A guard of which something differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guard {
-    /// `policy.` and the rule's name, or `limit.` and the limit's word.
+    /// `policy.` and the rule's name, `limit.` and the limit's word, or `freeze` for all days of freezes.
     pub address: String,
     /// Whether it is there on both sides.
     pub kind: GuardKind,
@@ -34,6 +37,8 @@ pub enum GuardKind {
 /// What a difference does to a guard, the most feared last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Turn {
+    /// It forbids the same: only its words differ, or what is over already.
+    Neutral,
     /// It forbids more.
     Tightened,
     /// It forbids other things: what was forbidden may be allowed now.
@@ -42,24 +47,61 @@ pub enum Turn {
     Weakened,
 }
 
-/// Compares the guards of one manifest before and after a change. Either side is empty where there is no manifest.
-pub fn guards(before: (&[Rule], &Limits), after: (&[Rule], &Limits)) -> Vec<Guard> {
+/// The guards of one manifest; empty where there is none.
+#[derive(Debug, Clone, Copy)]
+pub struct Own<'m> {
+    /// Its rules.
+    pub rules: &'m [Rule],
+    /// Its limits.
+    pub limits: &'m Limits,
+    /// Its freezes.
+    pub freezes: &'m [Freeze],
+}
+
+impl Own<'_> {
+    /// No guards.
+    pub const NONE: Self = Self { rules: &[], limits: &Limits::NONE, freezes: &[] };
+}
+
+/// Compares the guards of one manifest before and after a change. Days of freezes before `today` guard nothing any more.
+pub fn guards(before: Own<'_>, after: Own<'_>, today: NaiveDate) -> Vec<Guard> {
     let (old, new) = (all(before), all(after));
     let mut addresses: Vec<&String> = old.keys().chain(new.keys()).collect();
     addresses.sort_unstable();
     addresses.dedup();
     let none = Asked::new();
-    addresses
-        .into_iter()
-        .filter_map(|address| {
-            let (kind, was, is) = match (old.get(address), new.get(address)) {
-                (Some(was), Some(is)) => (GuardKind::Changed, was, is),
-                (Some(was), None) => (GuardKind::Removed, was, &none),
-                (None, is) => (GuardKind::Added, &none, is?),
-            };
-            guard(address, kind, was, is)
-        })
-        .collect()
+    let others = addresses.into_iter().filter_map(|address| {
+        let (kind, was, is) = match (old.get(address), new.get(address)) {
+            (Some(was), Some(is)) => (GuardKind::Changed, was, is),
+            (Some(was), None) => (GuardKind::Removed, was, &none),
+            (None, is) => (GuardKind::Added, &none, is?),
+        };
+        guard(address, kind, was, is)
+    });
+    freezes(before.freezes, after.freezes, today).into_iter().chain(others).collect()
+}
+
+/// Freezes guard by their days, however those are divided: what counts is whether a day is freed that is still to come.
+fn freezes(before: &[Freeze], after: &[Freeze], today: NaiveDate) -> Option<Guard> {
+    let asked = |freezes: &[Freeze]| -> Asked {
+        let said = |freeze: &Freeze| {
+            let shown = Shown::text(freeze.reason.as_deref().unwrap_or("frozen"));
+            (freeze.days.to_string(), Said { shown, allows: None, forbids: true })
+        };
+        freezes.iter().map(said).collect()
+    };
+    let kind = match (before, after) {
+        ([], _) => GuardKind::Added,
+        (_, []) => GuardKind::Removed,
+        _ => GuardKind::Changed,
+    };
+    let guard = guard("freeze", kind, &asked(before), &asked(after)).filter(|guard| !guard.fields.is_empty())?;
+    let turn = match (first_freed(before, after, today), first_freed(after, before, today)) {
+        (Some(_), _) => Turn::Weakened,
+        (None, Some(_)) => Turn::Tightened,
+        (None, None) => Turn::Neutral,
+    };
+    Some(Guard { turn, ..guard })
 }
 
 /// What a guard says, by path.
@@ -118,7 +160,8 @@ fn turn(old: Option<&Said>, new: Option<&Said>) -> Turn {
     if weakened { Turn::Weakened } else { Turn::Tightened }
 }
 
-fn all((rules, limits): (&[Rule], &Limits)) -> BTreeMap<String, Asked> {
+fn all(own: Own<'_>) -> BTreeMap<String, Asked> {
+    let Own { rules, limits, .. } = own;
     let mut all: BTreeMap<String, Asked> =
         rules.iter().map(|rule| (format!("policy.{}", rule.name), asked(rule))).collect();
     let of = [("changed", &limits.changed), ("stopped", &limits.stopped), ("rotating_now", &limits.rotating_now)];
@@ -195,10 +238,21 @@ fn list(patterns: &[Pattern]) -> Shown {
 mod tests {
     use super::*;
     use crate::model::Place;
+    use crate::model::freeze::Period;
     use crate::model::policy::{Requirement, Scope};
 
     fn place() -> Place {
         Place { file: "rotator.yaml".into(), line: 1, column: 1, length: 1, text: None }
+    }
+
+    fn today() -> NaiveDate {
+        "2026-12-01".parse().expect("a test's own date")
+    }
+
+    fn freeze(days: (&str, &str), reason: &str) -> Freeze {
+        let day = |text: &str| text.parse().expect("a test's own date");
+        let days = Period { from: day(days.0), to: day(days.1) };
+        Freeze { days, reason: Some(reason.to_owned()), at: place() }
     }
 
     fn rule(demands: &[Demand]) -> Rule {
@@ -213,8 +267,8 @@ mod tests {
     }
 
     fn turns(old: &[Rule], new: &[Rule]) -> Vec<(GuardKind, Turn, usize)> {
-        let none = Limits::default();
-        guards((old, &none), (new, &none)).into_iter().map(|one| (one.kind, one.turn, one.fields.len())).collect()
+        let side = |rules| Own { rules, ..Own::NONE };
+        guards(side(old), side(new), today()).into_iter().map(|one| (one.kind, one.turn, one.fields.len())).collect()
     }
 
     /// Without it, the rules could be taken down in one pull request, and broken in the next.
@@ -245,12 +299,37 @@ mod tests {
         assert_eq!(turns(&exempted("2031-01-01"), &exempted("2030-01-01")), changed(Turn::Tightened, 1));
     }
 
+    /// Without it, a freeze could be taken away in the pull request that rotates everything, or its removal after its end alarm.
+    #[test]
+    fn days_of_freezes_are_guards_too() {
+        let turn = |old: &[Freeze], new: &[Freeze]| {
+            let side = |freezes| Own { freezes, ..Own::NONE };
+            let found = guards(side(old), side(new), today());
+            assert!(found.iter().all(|one| one.address == "freeze"));
+            found.first().map(|one| (one.kind, one.turn, one.fields.len()))
+        };
+        let sale = || freeze(("2026-12-20", "2027-01-03"), "sale");
+        assert_eq!(turn(&[sale()], &[sale()]), None);
+        assert_eq!(turn(&[sale()], &[]), Some((GuardKind::Removed, Turn::Weakened, 1)));
+        assert_eq!(turn(&[], &[sale()]), Some((GuardKind::Added, Turn::Tightened, 1)));
+        let shorter = [freeze(("2026-12-20", "2027-01-02"), "sale")];
+        assert_eq!(turn(&[sale()], &shorter), Some((GuardKind::Changed, Turn::Weakened, 2)));
+        assert_eq!(turn(&shorter, &[sale()]), Some((GuardKind::Changed, Turn::Tightened, 2)));
+        let moved = [freeze(("2026-12-21", "2027-01-04"), "sale")];
+        assert_eq!(turn(&[sale()], &moved), Some((GuardKind::Changed, Turn::Weakened, 2)));
+        let renamed = [freeze(("2026-12-20", "2027-01-03"), "audit")];
+        assert_eq!(turn(&[sale()], &renamed), Some((GuardKind::Changed, Turn::Neutral, 1)));
+        let past = || freeze(("2025-12-20", "2026-01-03"), "sale");
+        assert_eq!(turn(&[past(), sale()], &[sale()]), Some((GuardKind::Changed, Turn::Neutral, 1)));
+        assert_eq!(turn(&[past()], &[]), Some((GuardKind::Removed, Turn::Neutral, 1)));
+    }
+
     /// Without it, the brake could be released for all in a line that no comparison shows.
     #[test]
     fn limits_are_guards_too() {
         let limits = |at_most| Limits { stopped: Some(Limit { at_most, at: place() }), ..Limits::default() };
         let turn = |old: &Limits, new: &Limits| {
-            let found = guards((&[], old), (&[], new));
+            let found = guards(Own { limits: old, ..Own::NONE }, Own { limits: new, ..Own::NONE }, today());
             found.first().map(|one| (one.address.clone(), one.turn))
         };
         let stopped = |turn| Some(("limit.stopped".to_owned(), turn));

@@ -38,7 +38,7 @@ struct Manifest<'a> {
     presence: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     moved_from: Option<&'a str>,
-    /// The manifest's own rules and limits that differ.
+    /// The manifest's own rules, limits and freezes that differ.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     guards: Vec<Protection<'a>>,
     differences: Vec<Difference<'a>>,
@@ -46,11 +46,11 @@ struct Manifest<'a> {
 
 #[derive(Serialize)]
 struct Protection<'a> {
-    /// `policy.` and a rule's name, or `limit.` and its word.
+    /// `policy.` and a rule's name, `limit.` and its word, or `freeze`.
     address: &'a str,
     /// `added`, `removed` or `changed`.
     kind: &'static str,
-    /// `tightened`, `changed` or `weakened`.
+    /// `neutral`, `tightened`, `changed` or `weakened`.
     turn: &'static str,
     fields: Vec<Field<'a>>,
 }
@@ -178,6 +178,7 @@ fn protection(guard: &Guard) -> Protection<'_> {
         GuardKind::Changed => "changed",
     };
     let turn = match guard.turn {
+        Turn::Neutral => "neutral",
         Turn::Tightened => "tightened",
         Turn::Changed => "changed",
         Turn::Weakened => "weakened",

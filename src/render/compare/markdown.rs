@@ -7,8 +7,8 @@ use crate::plan::compare::{Group, Guard, Turn};
 use crate::render::markdown::code_span;
 
 use super::{
-    Comparison, SAME, Style, blocks, change_words, counted_words, finding_lines, guard_words, heading, is_feared,
-    name_line, notes, own_lines, presence_words, title, verb, who,
+    Comparison, MOST_NAMES, SAME, Style, blocks, change_words, counted_words, finding_lines, guard_words, heading,
+    is_feared, name_line, notes, own_lines, presence_words, title, verb, who,
 };
 
 /// How many characters there may be: GitHub takes 65,536 in a comment, and other text may stand beside this one.
@@ -44,6 +44,7 @@ pub fn comparison(comparison: &Comparison) -> String {
         let _ = writeln!(out, "\n{SAME}");
         return out;
     }
+    weaker(&mut out, comparison);
     let mut left_out = 0;
     for manifest in &comparison.manifests {
         let _ = writeln!(out, "\n#### {}", title(manifest, code_span));
@@ -73,8 +74,26 @@ pub fn comparison(comparison: &Comparison) -> String {
     out
 }
 
+/// Whether something may be allowed that wasn't.
+fn is_weaker(guard: &Guard) -> bool {
+    matches!(guard.turn, Turn::Changed | Turn::Weakened)
+}
+
+/// What weakens the guards of any manifest stands on top of all: nothing that a comment has no room for may push it out.
+fn weaker(out: &mut String, comparison: &Comparison) {
+    let guards = comparison.manifests.iter().flat_map(|manifest| &manifest.guards);
+    let names: Vec<String> = guards.filter(|guard| is_weaker(guard)).map(|guard| code_span(&guard.address)).collect();
+    if !names.is_empty() {
+        let shown = names.iter().take(MOST_NAMES).cloned().collect::<Vec<_>>().join(", ");
+        let more = names.len().saturating_sub(MOST_NAMES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let _ = writeln!(out, "\n> [!CAUTION]\n> **This weakens what guards the secrets**: {shown}{more}");
+    }
+}
+
 fn guard_text(guard: &Guard) -> String {
-    let (sign, words) = (if guard.turn == Turn::Tightened { "" } else { "⚠️ " }, guard_words(guard));
+    let sign = if is_weaker(guard) { "⚠️ " } else { "" };
+    let words = guard_words(guard);
     let mut out = format!("- {sign}**{} {words}**\n", code_span(&guard.address));
     for change in &guard.fields {
         let _ = writeln!(out, "  - {}: {}", code_span(&change.path), change_words(change, &Markdown));
