@@ -18,6 +18,7 @@ use crate::render::policy as words;
 use crate::render::stale::stale as stale_text;
 use crate::render::{BOLD, count, paint, report, safe, some_of};
 
+use super::output::{Stop, Stops};
 use super::plan::refuse_partial_pruning;
 use super::policy::Released;
 use super::saved::{self, Saved};
@@ -176,7 +177,7 @@ async fn confirmed(
     if !stale.is_empty() {
         let now = chrono::Utc::now();
         let lines = || events::version(now) + &events::stale(&stale, now);
-        let _ = output::data(&if wishes.json { lines() } else { stale_text(&stale) });
+        output::data(&if wishes.json { lines() } else { stale_text(&stale) });
         let hints = ["make a new plan: `rotator plan --out FILE`".to_owned()];
         return Err(saved::refuse("the saved plan no longer holds; nothing was changed", &hints));
     }
@@ -200,7 +201,7 @@ async fn confirmed(
         show_lines(&prepared)?;
     } else {
         for one in prepared.iter().filter(|one| one.plan.is_refused()) {
-            output::show(&render(&one.plan, Mode::Apply, detail(global, wishes.compact)))?;
+            output::data(&render(&one.plan, Mode::Apply, detail(global, wishes.compact)))?;
         }
     }
     policy::refuse(&prepared, wishes.json)?;
@@ -401,7 +402,7 @@ async fn execute(
     let running = apply::run(&context, steps.clone(), interrupt);
     let report = observer.accompany(running, || session.notices()).await;
     if let Some(lines) = lines {
-        let _ = output::data(&lines.summary(&report, &one.plan, chrono::Utc::now()));
+        output::report(&lines.summary(&report, &one.plan, chrono::Utc::now()));
         return report;
     }
     let mut text = report::report(&report, report::left_out(&one.plan), &one.plan.region);
@@ -409,7 +410,7 @@ async fn execute(
         text += &format!("In spite of a freeze: {}\n", words::freeze_overridden(frozen));
     }
     let target = one.plan.target.as_ref().map(|target| format!("Target {}: ", safe(target))).unwrap_or_default();
-    let _ = output::data(&format!("\n{target}{}", if target.is_empty() { text } else { format!("\n{text}") }));
+    output::report(&format!("\n{target}{}", if target.is_empty() { text } else { format!("\n{text}") }));
     report
 }
 
@@ -471,20 +472,25 @@ fn confirm(due: &[&Prepared], mode: Mode) -> bool {
         "\n{}\n  Only `yes` will be accepted to approve.\n",
         paint(BOLD, &format!("{question} in {}?", places.join("; ")))
     ));
-    output::ask("  Enter a value: ");
+    if !output::ask("  Enter a value: ") {
+        return false;
+    }
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     read.is_ok() && answer.trim_end_matches(['\n', '\r']) == "yes"
 }
 
-/// The first Ctrl-C, or the signal that ends pipelines' jobs, lets running steps finish; the second stops at once.
+/// The first Ctrl-C, or the signal that ends pipelines' jobs or closed terminals' programs, lets running steps finish; the second
+/// stops at once. A hang-up is never the second one: a terminal that is closed sends it twice, by the system and by the shell, and
+/// services are sent it along with the first.
 fn watch_interrupts() -> Interrupt {
     let (pull, interrupt) = Interrupt::new();
+    let mut stops = Stops::listen();
     tokio::spawn(async move {
-        output::stop_signal().await;
+        stops.next().await;
         output::say("\nInterrupted: running steps finish, no new one begins. Ctrl-C again stops at once.");
         let _ = pull.send(true);
-        output::stop_signal().await;
+        while stops.next().await == Stop::HungUp {}
         output::stop_at_once(exit::INTERRUPTED);
     });
     interrupt

@@ -26,8 +26,6 @@ pub use saved::{Saved, SavedPlan, Unusable};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::exit;
-
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())
@@ -167,19 +165,15 @@ pub fn main() -> u8 {
     allow_connections();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // `--help` and `--version` are no errors; wrong usage exits as Terraform's does.
-            let code = if error.use_stderr() { exit::ERROR } else { exit::OK };
-            let _ = error.print();
-            return code;
-        }
+        Err(error) => return output::usage(&error),
     };
     output::colors(cli.global.color);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output::fail(&format!("cannot start threads: {error}"), &[]),
     };
-    let code = runtime.block_on(run(cli));
+    let is_changing = matches!(cli.command, Command::Apply(_) | Command::Destroy(_));
+    let code = output::ended(runtime.block_on(run(cli)), is_changing);
     // Nothing that matters is left in the background; a task that hangs must not hold up the exit.
     runtime.shutdown_background();
     code

@@ -1,6 +1,10 @@
 //! Printing: data to stdout, everything else to stderr, colours only where they end up on a terminal.
+//!
+//! What can't be written is remembered for the whole run, so that nobody who prints can forget it: [`ended`] has the last word
+//! on the exit code.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::ColorChoice;
 
@@ -20,25 +24,88 @@ pub fn colors(choice: Color) {
     choice.write_global();
 }
 
-/// Prints data. A reader that went away is no error.
+/// Whether something couldn't be written, for another reason than a reader that went away.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Whether a reader went away before all was written.
+static UNREAD: AtomicBool = AtomicBool::new(false);
+
+/// Prints data. A reader that went away, such as `head`, is no error by itself.
 pub fn data(text: &str) -> u8 {
-    match anstream::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => fail(&format!("cannot write: {error}"), &[]),
-        _ => exit::OK,
+    match written(anstream::stdout().lock(), text) {
+        Ok(()) => exit::OK,
+        Err(error) => {
+            let is_known = LOST.load(Ordering::Relaxed);
+            if note_failure(&error) {
+                return exit::OK;
+            }
+            // Of many lines, the first says it for all.
+            if is_known { exit::ERROR } else { fail(&cannot_write(&error), &[]) }
+        }
     }
 }
 
-/// Prints data that must have been seen before anything else happens.
+/// Prints data that must have been seen before anything is changed.
 pub fn show(text: &str) -> Result<(), super::session::Printed> {
-    match data(text) {
-        exit::OK => Ok(()),
-        code => Err(super::session::Printed(code)),
+    written(anstream::stdout().lock(), text).map_err(|error| {
+        note_failure(&error);
+        super::session::Printed(fail(&format!("{}; nothing was changed", cannot_write(&error)), &[]))
+    })
+}
+
+/// Prints how something ended. Where that can't be written, it goes to where errors go: what was done must not stay unknown.
+pub fn report(text: &str) {
+    if let Err(error) = written(anstream::stdout().lock(), text) {
+        note_failure(&error);
+        fail(&format!("the report can't be written where it should go: {error}; this is it"), &[]);
+        noted(written(anstream::stderr().lock(), text));
     }
+}
+
+/// The exit code of a run that ends with this one: no run ends well whose words were lost. That a reader went away counts where
+/// the words say what was changed.
+pub fn ended(code: u8, is_changing: bool) -> u8 {
+    let lost = LOST.load(Ordering::Relaxed) || (is_changing && UNREAD.load(Ordering::Relaxed));
+    if lost { exit::worse(code, exit::ERROR) } else { code }
+}
+
+/// Writes all of a text. Without the flush, the rest of a line would be written at the program's end, where nobody sees an error.
+fn written(mut stream: impl std::io::Write, text: &str) -> std::io::Result<()> {
+    stream.write_all(text.as_bytes())?;
+    stream.flush()
+}
+
+/// Remembers that something couldn't be written. Whether its reader went away.
+fn note_failure(error: &std::io::Error) -> bool {
+    let is_unread = error.kind() == std::io::ErrorKind::BrokenPipe;
+    if is_unread { &UNREAD } else { &LOST }.store(true, Ordering::Relaxed);
+    is_unread
+}
+
+/// What was written to where errors go: there is no other place to complain.
+fn noted(result: std::io::Result<()>) -> bool {
+    result
+        .inspect_err(|error| {
+            note_failure(error);
+        })
+        .is_ok()
+}
+
+fn cannot_write(error: &std::io::Error) -> String {
+    format!("cannot write: {error}")
 }
 
 /// Prints a line for people.
 pub fn say(text: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+    noted(written(anstream::stderr().lock(), &format!("{text}\n")));
+}
+
+/// Prints what the reader of the command line has to say: help, the version, or wrong usage.
+pub fn usage(error: &clap::Error) -> u8 {
+    // `--help` and `--version` are no errors; wrong usage exits as Terraform's does.
+    let code = if error.use_stderr() { exit::ERROR } else { exit::OK };
+    noted(error.print().and_then(|()| std::io::stdout().flush()));
+    ended(code, false)
 }
 
 /// Prints an error with its hints. The answer is the exit code.
@@ -59,7 +126,7 @@ pub fn diagnostics(diagnostics: &[Diagnostic]) {
     }
     let colored = anstream::AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
     let text = crate::render::diagnostics::render(diagnostics, colored, width());
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    noted(written(anstream::stderr().lock(), &text));
     let number = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     let (errors, warnings) = (number(Severity::Error), number(Severity::Warning));
     let mut parts = Vec::new();
@@ -82,11 +149,9 @@ pub fn path(path: &std::path::Path) -> String {
     safe(&path.to_string_lossy()).into_owned()
 }
 
-/// Prints a question without ending the line.
-pub fn ask(text: &str) {
-    let mut stderr = anstream::stderr().lock();
-    let _ = write!(stderr, "{text}");
-    let _ = stderr.flush();
+/// Prints a question without ending the line. Whether it could be printed: what nobody was asked has no answer.
+pub fn ask(text: &str) -> bool {
+    noted(written(anstream::stderr().lock(), text))
 }
 
 /// Ends the program now, whatever runs.
@@ -95,28 +160,91 @@ pub fn stop_at_once(code: u8) -> ! {
     std::process::exit(i32::from(code))
 }
 
-/// Listens from now on; ends with Ctrl-C, or with the signal that services and pipelines' jobs are stopped by.
+/// Listens from now on; ends with Ctrl-C, or with the signals that services, pipelines' jobs and terminals are stopped by.
 pub fn stop_signal() -> impl Future<Output = ()> {
-    #[cfg(unix)]
-    let signals = {
+    let mut stops = Stops::listen();
+    async move {
+        stops.next().await;
+    }
+}
+
+/// A wish to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Ctrl-C, or a service's or pipeline's signal.
+    Asked,
+    /// The terminal or the connection is gone.
+    HungUp,
+}
+
+/// The signals that a run is ended by.
+#[cfg(unix)]
+pub struct Stops(Vec<(Stop, tokio::signal::unix::Signal)>);
+
+#[cfg(unix)]
+impl Stops {
+    /// Listens from now on: none that comes between two calls of [`Stops::next`] is lost.
+    pub fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
+        let hangup = (!ignores_hangup()).then_some((Stop::HungUp, SignalKind::hangup()));
+        let kinds = [(Stop::Asked, SignalKind::interrupt()), (Stop::Asked, SignalKind::terminate())];
         // Where one can't be listened for, it does what it does by itself.
-        [SignalKind::interrupt(), SignalKind::terminate()].map(signal)
-    };
-    #[cfg(unix)]
-    let received = async move {
-        let waits = signals.into_iter().filter_map(Result::ok).map(|mut signal| async move { signal.recv().await });
-        let waits: Vec<_> = waits.map(Box::pin).collect();
-        if waits.is_empty() {
+        Self(kinds.into_iter().chain(hangup).filter_map(|(stop, kind)| Some((stop, signal(kind).ok()?))).collect())
+    }
+
+    /// The next one.
+    pub async fn next(&mut self) -> Stop {
+        if self.0.is_empty() {
             std::future::pending::<()>().await;
         }
-        futures::future::select_all(waits).await;
-    };
-    #[cfg(not(unix))]
-    let received = async {
+        let waits = self.0.iter_mut().map(|(stop, signal)| {
+            Box::pin(async {
+                signal.recv().await;
+                *stop
+            })
+        });
+        futures::future::select_all(waits).await.0
+    }
+}
+
+/// The signals that a run is ended by.
+#[cfg(not(unix))]
+pub struct Stops;
+
+#[cfg(not(unix))]
+impl Stops {
+    /// Listens from now on.
+    pub fn listen() -> Self {
+        Self
+    }
+
+    /// The next one.
+    pub async fn next(&mut self) -> Stop {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    };
-    received
+        Stop::Asked
+    }
+}
+
+/// Whether the program was started to go on without its terminal, as by `nohup`. Looked at before anything listens, which would
+/// take the place of what was inherited.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    static IGNORES: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *IGNORES.get_or_init(|| {
+        use std::io::IsTerminal as _;
+        let status = std::fs::read_to_string("/proc/self/status").ok();
+        let ignored = status.as_deref().and_then(ignored_signals);
+        // The first bit is the first signal, which is SIGHUP. Systems without such a file show it only to unsafe code; but where
+        // `nohup` began the run, stderr is no terminal.
+        ignored.map_or_else(|| !std::io::stderr().is_terminal(), |ignored| ignored & 1 == 1)
+    })
+}
+
+/// The signals that a process ignores, as Linux shows them: one bit each.
+#[cfg(unix)]
+fn ignored_signals(status: &str) -> Option<u64> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
 }

@@ -76,7 +76,10 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     let shown = if is_shown {
         let text = formatted(arguments.format, &plans, mode, detail(global, arguments.compact));
         let cut = failed.is_some() && arguments.format == Format::Markdown;
-        output::show(&if cut { format!("{NOT_WHOLE}{text}") } else { text })
+        match output::data(&if cut { format!("{NOT_WHOLE}{text}") } else { text }) {
+            exit::OK => Ok(()),
+            code => Err(Printed(code)),
+        }
     } else {
         Ok(())
     };

@@ -111,7 +111,7 @@ impl<'a> Apply<'a> {
             Event::Ended { step, .. } => state.remove(step).map(|running| running.began.elapsed()).unwrap_or_default(),
         };
         if let Some(line) = lines.event(event, self.steps, elapsed, chrono::Utc::now()) {
-            let _ = output::data(&line);
+            output::data(&line);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The real binary over HTTP against the sandbox, judged by AWS's own CLI where one can.
 
 mod drift;
+mod endings;
 mod failures;
 mod fleet;
 mod freeze;

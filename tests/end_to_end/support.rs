@@ -176,10 +176,26 @@ impl World {
         output(command.envs(variables.iter().copied()).args(arguments))
     }
 
+    /// Another program in the folder, with the environment that leads to this sandbox.
+    pub fn program(&self, program: &str) -> Command {
+        let mut command = scrubbed(program);
+        self.aws_environment(&mut command);
+        command
+    }
+
+    /// Waits until an operation was called as often as that.
+    #[track_caller]
+    pub fn wait_for_calls(&self, operation: &str, times: usize) {
+        let began = std::time::Instant::now();
+        while self.calls().iter().filter(|call| call.ends_with(operation)).count() < times {
+            assert!(began.elapsed().as_secs() < 300, "nobody calls {operation}");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
     /// Starts `rotator` on the manifests of the folder, and doesn't wait for it.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
-        let mut command = scrubbed(rotator_binary());
-        self.aws_environment(&mut command);
+        let mut command = self.program(rotator_binary());
         command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("rotator starts")
     }
 
