@@ -11,6 +11,7 @@ use clap::Args;
 use crate::apply::{self, Context, Interrupt, Options, Report};
 use crate::aws::Writer;
 use crate::exit::{self, worse};
+use crate::model::Address;
 use crate::plan::{Plan, Purpose, fresh, guard, order};
 use crate::render::events::{self, Lines};
 use crate::render::plan::{Mode, plan as render};
@@ -121,15 +122,15 @@ async fn apply_saved(
         return Err(Printed(output::fail("a saved plan is applied as it stands", &hints)));
     }
     let saved = saved::read(file)?;
-    saved::check_files(&saved)?;
-    let session = Session::open(global, &saved.paths, &saved.filters).await?;
+    let loaded = saved::load(&saved)?;
+    let session = Session::of(global, loaded, &saved.filters).await?;
     saved::check_policies(&saved, session.policies())?;
     let mut released = Released::by(arguments.common.limits, arguments.emergency);
     released.limits |= saved.override_limits;
     // Freezes that weren't overridden where the plan was reviewed hold, whatever else is overridden in it.
     let reviewed = policy::overridden_freezes(saved.plans.iter().map(|one| &one.plan));
     released.reviewed.extend(reviewed.map(|frozen| frozen.freeze.days));
-    let result = confirmed(global, &session, (&saved, &released), options, wishes).await;
+    let result = confirmed(global, &session, (file, &saved, &released), options, wishes).await;
     session.notices();
     session.close().await?;
     result
@@ -138,7 +139,7 @@ async fn apply_saved(
 async fn confirmed(
     global: &Global,
     session: &Session,
-    (saved, released): (&Saved, &Released),
+    (file, saved, released): (&Path, &Saved, &Released),
     options: &Options,
     wishes: Wishes,
 ) -> Result<u8, Printed> {
@@ -149,9 +150,9 @@ async fn confirmed(
         output::say("Nothing was changed.");
         return Err(printed);
     }
-    saved::check_inputs(saved, session.manifests(), &prepared)?;
+    saved::check_code(saved, &prepared)?;
     let mut stale = Vec::new();
-    let (mut done, mut beside) = (0, BTreeSet::new());
+    let (mut done, mut beside, mut left_out) = (0, BTreeSet::new(), BTreeSet::new());
     if prepared.len() != saved.plans.len() {
         return Err(saved::refuse("the manifests have other targets than the plan; nothing was changed", &[]));
     }
@@ -170,6 +171,7 @@ async fn confirmed(
                 one.plan = confirmed.plan;
                 done += confirmed.done;
                 beside.extend(confirmed.beside);
+                left_out.extend(confirmed.left_out);
             }
             Err(reasons) => stale.extend(reasons),
         }
@@ -189,11 +191,20 @@ async fn confirmed(
         ));
     }
     if !beside.is_empty() {
-        let names: Vec<String> = beside.iter().map(ToString::to_string).collect();
-        let names = some_of(names.iter().map(String::as_str), 5);
         output::say(&format!(
-            "beside the plan, something differs by now at {names}: it stays, and the next plan shows it"
+            "beside the plan, something differs by now at {}: it stays, and the next plan shows it",
+            names(&beside)
         ));
+    }
+    if !left_out.is_empty() {
+        let hint = format!(
+            "mend what `rotator show {}` says of {}, and make a new plan",
+            output::path(file),
+            if left_out.len() == 1 { "it" } else { "them" }
+        );
+        let summary =
+            format!("errors were foreseen when the plan was made, so that it leaves out {}", names(&left_out));
+        output::fail(&summary, &[hint]);
     }
     // What is left to do is judged again: by today's date, by what is live now, and by rules that came to it.
     policy::judge(session, &mut prepared, saved.purpose, released);
@@ -201,7 +212,7 @@ async fn confirmed(
         show_lines(&prepared)?;
     } else {
         for one in prepared.iter().filter(|one| one.plan.is_refused()) {
-            output::data(&render(&one.plan, Mode::Apply, detail(global, wishes.compact)))?;
+            output::data(&render(&one.plan, Mode::Apply, detail(global, wishes.compact)));
         }
     }
     policy::refuse(&prepared, wishes.json)?;
@@ -215,12 +226,20 @@ async fn confirmed(
         );
         return Err(policy::forbid(&summary, &[], &["brake"], wishes.json));
     }
-    let errors = saved.plans.iter().any(|one| one.plan.leaves_out());
     let due: Vec<&Prepared> = prepared.iter().filter(|one| one.plan.runnable().next().is_some()).collect();
     if due.is_empty() {
         output::say("There is nothing left to do.");
+    } else {
+        // What is used was read before; a tree that is changing now isn't the one that was reviewed.
+        saved::check_files(saved)?;
     }
-    perform(global, session, &due, errors, options, wishes).await
+    perform(global, session, &due, !left_out.is_empty(), options, wishes).await
+}
+
+/// Some of these addresses, by name.
+fn names(addresses: &BTreeSet<Address>) -> String {
+    let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    some_of(names.iter().map(String::as_str), 5)
 }
 
 /// Runs `destroy`.

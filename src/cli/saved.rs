@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::config::{Manifest, Policies};
+use crate::config::{self, Loaded, Manifest, Policies};
 use crate::env;
 use crate::exit;
 use crate::plan::{Plan, Purpose, Resource};
@@ -234,21 +234,54 @@ pub fn read(path: &Path) -> Result<Saved, Printed> {
     })
 }
 
-/// Refuses where a file that the plan was made from has changed. Looks at files only.
+/// Loads the manifests that a plan was made from. They are read once: what is compared with the plan is what is used.
+pub fn load(saved: &Saved) -> Result<Loaded, Printed> {
+    let loaded = config::load(&saved.paths).map_err(|problems| {
+        // Where they differ from those of the plan, that is what is wrong with them.
+        if let Err(printed) = check_files(saved) {
+            return printed;
+        }
+        output::diagnostics(&problems.0);
+        Printed(exit::ERROR)
+    })?;
+    let now = hashes(&loaded.manifests);
+    for (path, expected) in &saved.files {
+        match now.get(path) {
+            Some(now) if now == expected => {}
+            Some(_) => return Err(other_file(path, CHANGED)),
+            None => return Err(other_file(path, "was read by the plan, and isn't a part of the manifest here")),
+        }
+    }
+    let more: Vec<String> =
+        now.keys().filter(|path| !saved.files.contains_key(*path)).map(|path| path.display().to_string()).collect();
+    if !more.is_empty() {
+        let names = some_of(more.iter().map(String::as_str), 3);
+        let summary = format!("the plan didn't read {names}, which the manifest includes; nothing was changed");
+        return Err(refuse(&summary, &[again()]));
+    }
+    Ok(loaded)
+}
+
+/// Refuses where a file that the plan was made from has changed. Looks at files only, and what it reads is used for nothing else.
 pub fn check_files(saved: &Saved) -> Result<(), Printed> {
     for (path, expected) in &saved.files {
         // A path of the file's own choosing may lead to a pipe or a device, whose reading would never end.
         let bytes = if path.is_file() { std::fs::read(path).ok() } else { None };
         let now = bytes.map(|bytes| hex(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes)));
-        let what = match now {
-            Some(now) if now == *expected => continue,
-            Some(_) => "has changed since the plan was made",
-            None => "was read by the plan, and can't be read here",
-        };
-        let hint = "apply a plan where it was made, on the same commit".to_owned();
-        return Err(refuse(&format!("`{}` {what}; nothing was changed", path.display()), &[hint, again()]));
+        match now {
+            Some(now) if now == *expected => {}
+            Some(_) => return Err(other_file(path, CHANGED)),
+            None => return Err(other_file(path, "was read by the plan, and can't be read here")),
+        }
     }
     Ok(())
+}
+
+const CHANGED: &str = "has changed since the plan was made";
+
+fn other_file(path: &Path, what: &str) -> Printed {
+    let hint = "apply a plan where it was made, on the same commit".to_owned();
+    refuse(&format!("`{}` {what}; nothing was changed", path.display()), &[hint, again()])
 }
 
 /// Refuses where a policy that the plan was judged by has changed, or isn't given any more. It is known by its content: where it
@@ -289,18 +322,8 @@ pub fn check_world(saved: &Saved, session: &Session) -> Result<(), Printed> {
     Err(refuse(summary, &[again()]))
 }
 
-/// Refuses where other files are read, or other code is packaged, than the plan was made from.
-pub fn check_inputs(saved: &Saved, manifests: &[Manifest], prepared: &[Prepared]) -> Result<(), Printed> {
-    let files = hashes(manifests);
-    let more: Vec<String> =
-        files.keys().filter(|path| !saved.files.contains_key(*path)).map(|path| path.display().to_string()).collect();
-    if !more.is_empty() {
-        let names = some_of(more.iter().map(String::as_str), 3);
-        return Err(refuse(
-            &format!("the plan didn't read {names}, which the manifest includes; nothing was changed"),
-            &[again()],
-        ));
-    }
+/// Refuses where other code is packaged than the plan was made from. The packages that are compared are those that are uploaded.
+pub fn check_code(saved: &Saved, prepared: &[Prepared]) -> Result<(), Printed> {
     let code = packages(prepared);
     let addresses: BTreeSet<&String> = code.keys().chain(saved.code.keys()).collect();
     let moved: Vec<&str> = addresses

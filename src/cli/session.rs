@@ -9,7 +9,7 @@ use futures::StreamExt;
 
 use crate::apply::Report;
 use crate::aws::{self, ConnectError, Connection, ObserveOptions, ReadWrite};
-use crate::config::{self, Ambient, Manifest, Policies, Problems};
+use crate::config::{self, Ambient, Loaded, Manifest, Policies, Problems};
 use crate::model::live::LiveStack;
 use crate::model::{CodeSource, Desired, FunctionSource, Live, PROJECT_TAG, PackageSummary, Target};
 use crate::package;
@@ -86,11 +86,16 @@ impl Session {
                 [format!("`rotator apply {0}` applies it, alone; `rotator show {0}` prints it", output::path(plan))];
             return Err(Printed(output::fail(&format!("`{}` is a saved plan", output::path(plan)), &hints)));
         }
-        let filter = Filter::new(filters).map_err(|(summary, hints)| Printed(output::fail(&summary, &hints)))?;
-        let mut loaded = config::load(paths).map_err(|problems| {
+        let loaded = config::load(paths).map_err(|problems| {
             output::diagnostics(&problems.0);
             Printed(crate::exit::ERROR)
         })?;
+        Self::of(global, loaded, filters).await
+    }
+
+    /// Starts the sandbox, where one is asked for, with manifests that were loaded.
+    pub async fn of(global: &Global, mut loaded: Loaded, filters: &[String]) -> Result<Self, Printed> {
+        let filter = Filter::new(filters).map_err(|(summary, hints)| Printed(output::fail(&summary, &hints)))?;
         output::diagnostics(&loaded.warnings);
         let policies = policy::load(&global.policy)?;
         check_targets(&filter, &loaded.manifests)?;

@@ -1,6 +1,7 @@
 //! The files that were read, and the way from a place in them to what a person sees.
 
 use std::collections::{HashMap, HashSet};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
@@ -296,14 +297,22 @@ impl Sources {
 
 /// Reads a text file: a regular one, of bounded size, in UTF-8.
 pub(super) fn read(path: &Path) -> Result<String, String> {
+    // Before it is opened: opening a pipe would wait for somebody to write into it.
     let metadata = std::fs::metadata(path).map_err(|error| reason(&error))?;
     if !metadata.is_file() {
         return Err("it is not a regular file".to_owned());
     }
+    let too_large = || Err("it is larger than 64 MB".to_owned());
     if metadata.len() > MAX_FILE {
-        return Err("it is larger than 64 MB".to_owned());
+        return too_large();
     }
-    let bytes = std::fs::read(path).map_err(|error| reason(&error))?;
+    let file = std::fs::File::open(path).map_err(|error| reason(&error))?;
+    let mut bytes = Vec::new();
+    // The file may grow meanwhile, or be another one than was looked at.
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return too_large();
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         format!("it is not UTF-8: line {} holds other bytes", String::from_utf8_lossy(valid).lines().count().max(1))

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Address, Kind};
 
-use super::{Action, Change, Effect, FieldChange, NoteKind, Plan, ProblemKind, Severity, Shown};
+use super::{Action, Change, Effect, FieldChange, NoteKind, Plan, Problem, ProblemKind, Severity, Shown};
 
 /// A saved plan that holds.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Confirmed {
     pub done: usize,
     /// What differs by now beside the saved plan, and is left as it is.
     pub beside: BTreeSet<Address>,
+    /// What the saved plan itself leaves out, because of errors that it foresaw.
+    pub left_out: BTreeSet<Address>,
 }
 
 /// Why a saved plan doesn't hold any more.
@@ -141,9 +143,24 @@ pub fn confirm(saved: &Plan, now: &Plan) -> Result<Confirmed, Vec<Stale>> {
     if !stale.is_empty() {
         return Err(stale);
     }
+    let foreseen = saved.problems.iter().filter(|problem| is_foreseen(problem));
+    let blocked = saved.changes.iter().filter(|change| change.blocked).map(|change| &change.address);
+    let left_out: BTreeSet<Address> =
+        foreseen.clone().map(|problem| &problem.address).chain(blocked).cloned().collect();
     let left = now.changes.iter().enumerate().filter(|(index, _)| !keep.contains(index));
-    let beside = left.map(|(_, change)| change.address.clone()).collect();
-    Ok(Confirmed { plan: restrict(now, &keep), done, beside })
+    let failing = now.problems.iter().filter(|problem| is_foreseen(problem)).map(|problem| &problem.address);
+    let beside = left.map(|(_, change)| &change.address).chain(failing).filter(|address| !left_out.contains(address));
+    let beside = beside.cloned().collect();
+    let mut plan = restrict(now, &keep);
+    // What the report says of errors is about this plan, and not about what came beside it.
+    plan.problems.retain(|problem| !is_foreseen(problem));
+    plan.problems.extend(foreseen.cloned());
+    Ok(Confirmed { plan, done, beside, left_out })
+}
+
+/// Whether a problem leaves something out of a plan. What refuses all of it is judged again.
+fn is_foreseen(problem: &Problem) -> bool {
+    problem.severity == Severity::Error && problem.refusal().is_none()
 }
 
 fn is_orphan(address: &Address) -> bool {
@@ -432,6 +449,35 @@ mod tests {
         let confirmed = confirm(&saved, &plan(&desired, &live)).expect("the plan's own secret hasn't moved");
         assert_eq!(confirmed.beside.iter().map(ToString::to_string).collect::<Vec<_>>(), ["secret.other"]);
         assert_eq!(confirmed.plan.changes.len(), 1);
+    }
+
+    /// Without it, a plan that left something out would end green once the cause is gone, or blame others for it.
+    #[test]
+    fn what_the_plan_left_out_is_not_beside_it() {
+        let (mut desired, mut live) = (desired(), live());
+        let other = desired.secrets["s"].clone();
+        desired.secrets.insert("other".into(), other);
+        desired.secrets.get_mut("s").expect("built above").rotation.rules = Some(days(7));
+        live.secrets.insert("other".into(), Reading::Absent);
+        let saved = plan(&desired, &live);
+        let of = |addresses: &BTreeSet<Address>| addresses.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let confirmed = confirm(&saved, &plan(&desired, &live)).expect("nothing has moved");
+        assert_eq!((of(&confirmed.left_out), of(&confirmed.beside)), (vec!["secret.other".to_owned()], vec![]));
+        // By now it is there, and its rotation is off: the plan still doesn't do it.
+        let mut off = live.secrets["s"].clone();
+        if let Reading::Found(off) = &mut off {
+            off.rotation_enabled = Some(false);
+        }
+        live.secrets.insert("other".into(), off);
+        let confirmed = confirm(&saved, &plan(&desired, &live)).expect("its own secret hasn't moved");
+        assert_eq!((of(&confirmed.left_out), of(&confirmed.beside)), (vec!["secret.other".to_owned()], vec![]));
+        assert!(confirmed.plan.has_errors(), "the report counts it");
+        // What breaks beside the plan is said, and isn't the plan's.
+        let mut fine = plan(&desired, &live);
+        fine.changes.retain(|change| change.address.handle == "s");
+        live.secrets.insert("other".into(), Reading::Absent);
+        let confirmed = confirm(&fine, &plan(&desired, &live)).expect("its own secret hasn't moved");
+        assert_eq!((of(&confirmed.left_out), of(&confirmed.beside)), (vec![], vec!["secret.other".to_owned()]));
     }
 
     /// Without it, a secret that was deleted, or switched on by others, would be rotated by an old plan.

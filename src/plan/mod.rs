@@ -81,11 +81,6 @@ impl Plan {
         self.problems.iter().any(|problem| problem.refusal().is_some())
     }
 
-    /// Whether a foreseen error leaves something out of an apply. What refuses all of it isn't one: an apply judges that anew.
-    pub fn leaves_out(&self) -> bool {
-        self.problems.iter().any(|problem| problem.severity == Severity::Error && problem.refusal().is_none())
-    }
-
     /// What keeps all of it from being applied.
     pub fn refusals(&self) -> BTreeSet<Refusal> {
         self.problems.iter().filter_map(Problem::refusal).collect()

@@ -1,5 +1,7 @@
 //! Saved plans: applied as they stand, or refused with what moved.
 
+use std::process::Stdio;
+
 use super::support::{World, output, rotator_binary, scrubbed};
 
 const FUNCTION: &str = "SecretsManagerSaved";
@@ -97,6 +99,62 @@ fn a_plan_from_other_inputs_is_refused() {
     world.rotator(&["plan", "--out", "nowhere/a.plan"]).exits(1).says("there is no folder `nowhere`");
     world.rotator(&["apply", "a.plan", "--prune"]).exits(1).says("a saved plan is applied as it stands");
     world.rotator(&["apply", "a.plan"]).exits(0).says("Apply complete!");
+}
+
+/// Without it, what is checked and what is applied could be two files, for whoever swaps them at the right moment.
+#[test]
+fn a_file_that_changes_while_a_plan_is_applied_refuses_it() {
+    let world = world();
+    let part = manifest(40).replace("version: 1\nproject: saved\n", "");
+    world.write("rotator.yaml", "version: 1\nproject: saved\ninclude: [part.yaml]\n");
+    world.write("part.yaml", &part);
+    world.rotator(&["plan", "--out", "a.plan"]).exits(0);
+    // AWS is read only after the files, and takes its time.
+    world.fault(r#"{"rules": [{"operation": "DescribeSecret", "delay_ms": 1500, "times": 1}]}"#);
+    let described = world.calls().iter().filter(|call| call.ends_with("GetCallerIdentity")).count();
+    let mut apply = world.program(rotator_binary());
+    apply.args(["apply", "a.plan"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let running = apply.spawn().expect("rotator starts");
+    world.wait_for_calls("GetCallerIdentity", described + 1);
+    world.write("part.yaml", &part.replace("marked-value", "swapped-value"));
+    let ended = running.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(3), "{said}");
+    assert!(said.contains("`part.yaml` has changed since the plan was made; nothing was changed"), "{said}");
+    assert!(!world.calls().iter().any(|call| call.ends_with("CreateCloudFormationChangeSet")));
+}
+
+/// Without it, a plan that couldn't do all of it would end with an error and no word why, or with none once the cause is gone.
+#[test]
+fn what_a_plan_left_out_is_said_when_it_is_applied_and_applied_again() {
+    let world = world();
+    let both = manifest(40).replace(
+        "secrets: {prod/key",
+        "secrets: {prod/late: {function: SecretsManagerSaved, rotation: {automatically_after_days: 30}}, prod/key",
+    );
+    world.write("rotator.yaml", &both);
+    world.rotator(&["plan", "--out", "a.plan"]).exits(1).says("Secrets Manager has no such secret");
+    let left_out = "error: errors were foreseen when the plan was made, so that it leaves out secret.prod/late";
+    let hint = "mend what `rotator show a.plan` says of it, and make a new plan";
+    world
+        .rotator(&["apply", "a.plan"])
+        .exits(1)
+        .says(left_out)
+        .says(hint)
+        .says("2 applied, 1 skipped because of foreseen errors");
+    world.rotator(&["show", "a.plan"]).exits(0).says("secret.prod/late: Secrets Manager has no such secret");
+    world
+        .rotator(&["apply", "a.plan"])
+        .exits(1)
+        .says(left_out)
+        .says("There is nothing left to do.")
+        .keeps_silent_about("beside the plan");
+    // By now the secret is there: this plan still doesn't do it, and says so.
+    world.create_secret("prod/late", "first");
+    let again = world.rotator(&["apply", "a.plan"]).exits(1).says(left_out).keeps_silent_about("beside the plan");
+    again.keeps_silent_about("Apply complete!");
+    world.rotator(&["plan", "--out", "b.plan"]).exits(0);
+    world.rotator(&["apply", "b.plan"]).exits(0).says("1 applied");
 }
 
 /// Without it, a plan that was approved for one state of AWS would be forced on another.
