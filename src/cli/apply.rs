@@ -426,7 +426,7 @@ async fn execute(
     }
     let mut text = report::report(&report, report::left_out(&one.plan), &one.plan.region);
     for frozen in policy::overridden_freezes([&one.plan]) {
-        text += &format!("In spite of a freeze: {}\n", words::freeze_overridden(frozen));
+        text.extend(["In spite of a freeze: ", &words::freeze_overridden(frozen), "\n"]);
     }
     let target = one.plan.target.as_ref().map(|target| format!("Target {}: ", safe(target))).unwrap_or_default();
     output::report(&format!("\n{target}{}", if target.is_empty() { text } else { format!("\n{text}") }));
