@@ -270,26 +270,97 @@ def test_a_commit_without_a_pull_request_is_not_applied(team):
     assert f"::error title=No plan to apply::No merged pull request has made commit {commit}" in jobs["apply"].log
 
 
-def test_a_change_that_breaks_the_policy_is_refused(team):
+def test_a_change_that_breaks_the_policy_is_refused(team, tmp_path):
     """Without it, a rule would be a comment in a file, and one careless line could let production's secrets grow old."""
     team.branch("careless")
     team.edit("rotator.yaml", "env: prod, days: 28", "env: prod, days: 180")
     number = team.open(team.commit("careless", "rotate twice a year"))
     before = team.writes()
     jobs = team.review(number)
-    assert (jobs["validate"].result, jobs["plan"].result) == ("failure", "skipped"), jobs
+    assert (jobs["validate"].result, jobs["plan"].result) == ("failure", "failure"), jobs
     assert "::error file=" in jobs["validate"].log and "production-stays-fresh" in jobs["validate"].log
+    assert "(exit code 5)" in jobs["plan"].log
+    (comment,) = team.github.comments_of(number)
+    assert "None of this will be applied" in comment and "every 180 days" in comment, comment
     # Merged all the same, it is planned anew, judged again, and not applied.
     team.merge(number)
     jobs = team.by_hand("rotator-apply.yaml")
     assert "success" not in {job.result for name, job in jobs.items() if name.startswith("apply")}, jobs
     assert team.writes() == before, "a refused change has changed something"
     assert team.days(PROD, "prod/payments/webhook-key") == 28
+    # The scripts that apply and look for drift know a refusal, and send nobody to try again.
+    jobs = team.schedule()
+    assert {name: job.result for name, job in jobs.items()}["drift/prod-eu"] == "failure", jobs
+    (issue,) = team.github.open_issues()
+    assert "a freeze refuses the plan below" in issue["body"] and "run the workflow" not in issue["body"], issue["body"]
+    git(tmp_path, "clone", "--quiet", str(team.origin), "checkout")
+    (tmp_path / "token").write_text("a token that names the job")
+    machine = team.machine | {"AWS_ROLE_ARN": APPLY, "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token")}
+    code, said = shell("ci/plan.sh .pipeline", tmp_path / "checkout", machine)
+    assert code == 5 and "None of this will be applied" in said, said
+    code, said = shell("ci/apply.sh .pipeline", tmp_path / "checkout", machine)
+    assert code == 5 and "Refused by a policy, a limit, a freeze or the brake, and nothing was changed." in said, said
+    assert "Run the job again" not in said, said
+    assert team.writes() == before, "a refused change has changed something"
     team.branch("mended")
     team.edit("rotator.yaml", "env: prod, days: 180", "env: prod, days: 28")
     mended = team.open(team.commit("mended", "as before"))
     passed(team.review(mended))
     team.merge(mended)
+    passed(team.schedule())
+    assert team.github.open_issues() == []
+
+
+GUARD = "    max_age_days: 45\n    forbid: [stops-rotation, deletes]\n"
+
+
+def test_weaker_guards_stand_on_top_of_the_comment(team):
+    """Without it, a rule could go in a pull request whose plan says nothing of it, and be broken in the next."""
+    team.branch("weaker")
+    team.edit("rotator.yaml", GUARD, GUARD.replace("45", "400"))
+    number = team.open(team.commit("weaker", "tidy up"))
+    jobs = passed(team.review(number))
+    (comment,) = team.github.comments_of(number)
+    weaker = "**This weakens what guards the secrets**: `policy.production-stays-fresh`"
+    assert weaker in comment and comment.index(weaker) < comment.index("### rotator plan"), comment
+    assert weaker in jobs["validate"].summary and "::warning title=Guards are weakened::" in jobs["validate"].log
+
+    # Also where the manifest breaks what is left of its rules; and from a fork, without credentials.
+    team.edit("rotator.yaml", "env: prod, days: 28", "env: prod, days: 500")
+    team.github.pulls[number]["head"]["sha"] = team.commit("weaker", "rarely")
+    jobs = team.review(number)
+    assert (jobs["validate"].result, jobs["plan"].result) == ("failure", "failure"), jobs
+    (comment,) = team.github.comments_of(number)
+    assert weaker in comment and comment.index(weaker) < comment.index("### rotator plan"), comment
+    asked = team.github.roles_asked
+    jobs = team.review(number, fork=True)
+    assert (jobs["validate"].result, jobs["plan"].result, team.github.roles_asked) == ("failure", "skipped", asked)
+    assert weaker in jobs["validate"].summary and "::warning title=Guards are weakened::" in jobs["validate"].log
+
+    # What can't be read can't be compared, which is said.
+    team.edit("rotator.yaml", "max_age_days: 400", "max_age_days: many")
+    team.github.pulls[number]["head"]["sha"] = team.commit("weaker", "a typo")
+    jobs = team.review(number)
+    (comment,) = team.github.comments_of(number)
+    assert "could not be compared" in comment and "There is no plan" in comment, comment
+
+
+def test_a_long_change_and_a_long_plan_fit_one_comment(team):
+    """Without it, GitHub would refuse the comment, and the last one would go on showing another plan."""
+    team.branch("long")
+    names = [f"payments/{'long-' * 20}{number:04}" for number in range(700)]
+    services = "".join(
+        f"  {name}: {{targets: [prod-eu], function: webhook_key, rotation: {{automatically_after_days: {10 + index % 30}}}}}\n"
+        for index, name in enumerate(names)
+    )
+    (team.clone / "services/long.yaml").write_text(f"secrets:\n{services}")
+    team.edit("rotator.yaml", GUARD, GUARD.replace("45", "400"))
+    number = team.open(team.commit("long", "many secrets"))
+    team.review(number)
+    (comment,) = team.github.comments_of(number)
+    assert len(comment.encode()) <= 65_536 and "This weakens what guards the secrets" in comment
+    assert comment.count("<details>") == comment.count("</details>") and comment.count("```") % 2 == 0
+    assert "not shown here" in comment or "The plan goes on" in comment or "left out here" in comment, comment[:3000]
 
 
 def test_a_plan_that_fails_says_so_in_the_comment(team):
@@ -410,7 +481,7 @@ def test_atlantis_plans_and_applies_each_target(team, tmp_path):
     for project in atlantis["projects"]:
         workflow = atlantis["workflows"][project["workflow"]]
         planfile = str(tmp_path / f"{project['name']}-{project['workspace']}.tfplan")
-        environment = team.machine | role | {"PROJECT_NAME": project["name"], "PLANFILE": planfile}
+        environment = team.machine | role | {"PROJECT_NAME": project["name"], "PLANFILE": planfile, "BASE_BRANCH_NAME": "main"}
         for phase, word in [("plan", "Saved the plan to"), ("apply", "")]:
             for step in workflow[phase]["steps"]:
                 code, said = shell(step["run"], checkout / project["dir"], environment)
@@ -470,7 +541,9 @@ def test_hooks_stop_a_commit_that_cannot_be_valid(tmp_path, tools):
 def test_every_script_runs_here():
     """Without it, a script could lie in the example that no pipeline calls and no test has seen."""
     scripts = {path.name for path in (EXAMPLE / "ci").iterdir()}
-    callers = [*EXAMPLE.glob(".github/workflows/*"), EXAMPLE / ".gitlab-ci.yml", EXAMPLE / "ci/drift-issue.sh"]
-    called = set(re.findall(r"/([\w-]+\.sh)\b", "\n".join(path.read_text() for path in callers)))
+    callers = [*EXAMPLE.glob(".github/workflows/*"), EXAMPLE / ".gitlab-ci.yml", *EXAMPLE.glob("ci/*.sh")]
+    # A script's own usage stands in a comment, and calls nothing.
+    lines = [line for path in callers for line in path.read_text().splitlines() if not line.lstrip().startswith("#")]
+    called = set(re.findall(r"/([\w-]+\.sh)\b", "\n".join(lines)))
     assert scripts == called
     assert all(os.access(EXAMPLE / "ci" / name, os.X_OK) for name in scripts)
