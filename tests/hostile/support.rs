@@ -30,7 +30,7 @@ impl Ended {
         }
         match self.code {
             None => return Some("a signal ended it".to_owned()),
-            Some(0..=4) => {}
+            Some(0..=5) => {}
             Some(code) => return Some(format!("it ends with {code}, which isn't documented")),
         }
         if all.contains("panicked at") || all.contains("this is a bug") {
