@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::cover::cover;
+use super::denial::{Denial, iam_resource};
 use crate::model::live::{Asked, Reading, Unread};
 
 /// The one sentence that decides anything. `RotateSecret` answers `AccessDeniedException` both where the caller may not rotate and
@@ -30,7 +31,7 @@ const NO_CREDENTIALS: &str =
     "no AWS credentials, neither in the environment, nor in a profile, nor from a container or an instance";
 
 /// The longest message that is kept, in characters.
-const LONGEST_MESSAGE: usize = 2000;
+pub(super) const LONGEST_MESSAGE: usize = 2000;
 
 /// What kind of failure it is: what a caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,7 +104,21 @@ impl AwsError {
         hints
     }
 
+    /// What AWS says is missing, where it names it: not always what was asked for.
+    pub fn denial(&self) -> Option<Denial> {
+        let mut denial = Denial::of(&self.message, &self.resource)?;
+        if denial.resources.is_empty() && denial.action == self.action {
+            denial.resources = vec![iam_resource(self.action, &self.resource)];
+        }
+        Some(denial)
+    }
+
     fn hints_by_kind(&self) -> Vec<String> {
+        if !self.kind.is_of_credentials()
+            && let Some(denial) = self.denial()
+        {
+            return vec![denial.hint()];
+        }
         match self.kind {
             ErrorKind::NoCredentials if self.code.as_deref().is_some_and(|code| SIGNATURE.contains(&code)) => vec![
                 "check this machine's clock, and the secret key: AWS takes signatures of the last minutes alone"
@@ -118,7 +133,7 @@ impl AwsError {
                 vec!["get new credentials, for example with `aws sso login`, and run it again".to_owned()]
             }
             ErrorKind::Denied if self.code.as_deref() != Some("OptInRequired") => {
-                vec![format!("allow `{}` on `{}`", self.action, self.resource)]
+                vec![format!("allow `{}` on `{}`", self.action, iam_resource(self.action, &self.resource))]
             }
             ErrorKind::Throttled => vec![
                 "run the same command again to go on; with a smaller `--parallelism`, or more tries (`AWS_MAX_ATTEMPTS`)"
@@ -152,12 +167,18 @@ impl StdError for AwsError {}
 impl From<AwsError> for Unread {
     fn from(error: AwsError) -> Self {
         match error.kind {
-            ErrorKind::Denied => Self::Denied {
-                action: error.action.to_owned(),
-                resource: error.resource,
-                code: error.code,
-                message: error.message,
-            },
+            ErrorKind::Denied => {
+                let denial = error.denial();
+                let asked = || iam_resource(error.action, &error.resource);
+                let (action, resource) = match denial {
+                    // AWS names no resource where an action can be allowed on all alone.
+                    Some(denial) => {
+                        (denial.action, denial.resources.into_iter().next().unwrap_or_else(|| "*".to_owned()))
+                    }
+                    None => (error.action.to_owned(), asked()),
+                };
+                Self::Denied { action, resource, code: error.code, message: error.message }
+            }
             _ => Self::Failed {
                 call: Some(Asked { action: error.action.to_owned(), resource: error.resource }),
                 code: error.code,

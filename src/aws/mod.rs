@@ -3,7 +3,7 @@
 //! - [`connect()`] and [`connect_writer`] reach one target and prove that it is the right account.
 //! - [`Reader`] reads it, [`Reader::observe`] as a whole, into the model's canonical types.
 //! - [`Writer`] changes it, through the trait [`Execute`]. Whoever holds a read-only [`Connection`] can make none.
-//! - [`AwsError`] is what every failed call becomes, classified by code in one place.
+//! - [`AwsError`] is what every failed call becomes, classified by code in one place; a [`Denial`] what AWS says is missing.
 //!
 //! This folder knows nothing of manifests' files, plans, or how anything is shown. No call that returns a secret's value exists here.
 //! It logs nothing: what is worth saying is in its results.
@@ -12,6 +12,7 @@ pub mod budget;
 pub mod connect;
 mod convert;
 mod cover;
+pub mod denial;
 pub mod error;
 pub mod execute;
 pub mod http;
@@ -24,6 +25,7 @@ pub mod writer;
 pub use connect::{
     ConnectError, Connection, ReadOnly, ReadWrite, SandboxEndpoint, Settings, ambient_region, connect, connect_writer,
 };
+pub use denial::Denial;
 pub use error::{AwsError, ErrorKind};
 pub use execute::Execute;
 pub use observe::{ObserveOptions, Part, Progress};

@@ -196,7 +196,8 @@ impl Reader {
         Ok(functions.first().map(|(_, name)| function_name(name).to_owned()))
     }
 
-    /// The first thing that failed in a stack's last operation (`DescribeStackEvents`), as `Resource (Type): reason`.
+    /// The first thing that failed in a stack's last operation (`DescribeStackEvents`), as `Resource (Type): reason`; and the first that
+    /// failed in its roll-back, which is what holds the stack then.
     pub async fn stack_first_failure(&self, stack: &str) -> Result<Option<String>, AwsError> {
         let mut pages = self.inner.cloudformation.describe_stack_events().stack_name(stack).into_paginator().send();
         let mut failures = FirstFailure::default();
@@ -207,7 +208,7 @@ impl Reader {
                 break;
             }
         }
-        Ok(failures.first)
+        Ok(failures.words())
     }
 
     /// A function (`GetFunction`, which has its own quota and returns tags). `name`: its name, partial ARN or ARN.
@@ -338,10 +339,13 @@ fn whole_stack(
     given(action, resource, &members)
 }
 
-/// Looks for the first failure among events that come newest first.
+/// Looks for the first failures among events that come newest first.
 #[derive(Default)]
 struct FirstFailure {
+    /// The first one; as long as a roll-back's beginning isn't met, that of the roll-back.
     first: Option<String>,
+    /// The first one of the newest roll-back.
+    rollback: Option<String>,
 }
 
 impl FirstFailure {
@@ -357,7 +361,21 @@ impl FirstFailure {
             let kind = event.resource_type().unwrap_or_default();
             self.first = Some(words(&format!("{resource} ({kind}): {reason}")));
         }
+        if is_stack && matches!(status, "ROLLBACK_IN_PROGRESS" | "UPDATE_ROLLBACK_IN_PROGRESS") {
+            // Continued, a roll-back begins once more; only its last try holds the stack.
+            let failed = self.first.take();
+            self.rollback = self.rollback.take().or(failed);
+        }
         is_stack && matches!(status, "CREATE_IN_PROGRESS" | "UPDATE_IN_PROGRESS" | "DELETE_IN_PROGRESS")
+    }
+
+    fn words(self) -> Option<String> {
+        match (self.first, self.rollback) {
+            (Some(first), Some(rollback)) if first != rollback => {
+                Some(words(&format!("{first}; its roll-back failed: {rollback}")))
+            }
+            (first, rollback) => first.or(rollback),
+        }
     }
 }
 
@@ -381,7 +399,7 @@ mod tests {
     fn first_of(events: &[StackEvent]) -> Option<String> {
         let mut failures = FirstFailure::default();
         let _ = events.iter().any(|event| failures.is_complete_with(event));
-        failures.first
+        failures.words()
     }
 
     /// Without it, a plan would say "creation cancelled" or blame an operation of last year, instead of what really failed.
@@ -401,5 +419,22 @@ mod tests {
             [event("stack", "DELETE_FAILED", "failed: [Role]"), event("stack", "DELETE_IN_PROGRESS", "")];
         assert_eq!(first_of(&only_the_stack).as_deref(), Some("stack (AWS::X::Y): failed: [Role]"));
         assert_eq!(first_of(&[event("stack", "CREATE_IN_PROGRESS", "")]), None);
+    }
+
+    /// Without it, people would mend what failed first, and the roll-back would fail again over something that nothing told them of.
+    #[test]
+    fn a_failed_roll_back_says_what_holds_it() {
+        let events = [
+            event("stack", "UPDATE_ROLLBACK_FAILED", "The following resource(s) failed to update: [Function]."),
+            event("Function", "UPDATE_FAILED", "no old code"),
+            event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated"),
+            event("Role", "UPDATE_FAILED", "an earlier try"),
+            event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed to update: [Function]."),
+            event("Function", "UPDATE_FAILED", "no new code"),
+            event("stack", "UPDATE_IN_PROGRESS", "User Initiated"),
+        ];
+        let both = "Function (AWS::X::Y): no new code; its roll-back failed: Function (AWS::X::Y): no old code";
+        assert_eq!(first_of(&events).as_deref(), Some(both));
+        assert_eq!(first_of(&events[4..]).as_deref(), Some("Function (AWS::X::Y): no new code"));
     }
 }

@@ -18,6 +18,7 @@ pub mod schedule;
 #[cfg(test)]
 #[path = "tests.rs"]
 mod snapshots;
+pub mod stack;
 pub mod stale;
 
 use std::borrow::Cow;

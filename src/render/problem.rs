@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use crate::aws::Denial;
+use crate::aws::denial::Because;
 use crate::model::live::Unread;
 use crate::plan::{Problem, ProblemKind, Severity};
 
-use super::{BOLD, DIM, ERROR, WARNING, paint, safe, some_of};
+use super::{BOLD, DIM, ERROR, WARNING, paint, safe, some_of, stack};
 
 /// A problem in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +59,10 @@ pub fn unread_words(unread: &Unread) -> String {
         Unread::Denied { action, resource, code, message } => {
             // AWS's words say who was refused and by which policy: a right that is there may be taken away again elsewhere.
             let code = code.as_ref().map(|code| format!("{}: ", safe(code))).unwrap_or_default();
-            format!("access denied; `{}` on `{}` is missing ({code}{})", safe(action), safe(resource), safe(message))
+            let denied =
+                Denial::of(message, resource).is_some_and(|denial| matches!(denial.because, Some(Because::Denied(_))));
+            let how = if denied { "is denied" } else { "is missing" };
+            format!("access denied; `{}` on `{}` {how} ({code}{})", safe(action), safe(resource), safe(message))
         }
         Unread::Failed { call, code, message, request_id } => {
             let call = call.as_ref().map(|call| format!("{} on `{}`: ", safe(&call.action), safe(&call.resource)));
@@ -166,19 +171,15 @@ pub fn words(problem: &Problem) -> Words {
             Words::new(format!("its stack is being changed by other hands ({})", safe(status)))
                 .hint("wait until it is done, and plan again")
         }
-        ProblemKind::StackBroken { status, stack, reason, ours } => {
-            let stack = safe(stack);
-            let words = Words::new(format!("its stack {stack} is in {}", safe(status)));
+        ProblemKind::StackBroken { status, stack: stack_name, reason, ours } => {
+            let words = Words::new(format!("its stack {} is in {}", safe(stack_name), safe(status)));
             let words = match reason {
                 Some(reason) => words.because(format!("the first failure was: {}", safe(reason))),
                 None => words,
             };
-            let command = match status.as_str() {
-                "UPDATE_ROLLBACK_FAILED" => "continue-update-rollback",
-                _ => "delete-stack",
-            };
-            let words =
-                words.hint(format!("mend the cause, then:\n    aws cloudformation {command} --stack-name '{stack}'"));
+            let reason = reason.as_deref();
+            let hints = [stack::missing(reason, stack_name), stack::by_hand(status, stack_name, reason)].concat();
+            let words = hints.into_iter().fold(words, Words::hint);
             if *ours { words } else { words.hint("it has no project's tag, so it is never deleted from here") }
         }
         ProblemKind::ApplicationMissing { application, version } => {
@@ -229,7 +230,13 @@ pub fn words(problem: &Problem) -> Words {
         ProblemKind::LimitExceeded(exceeded) => super::policy::limit(exceeded),
         ProblemKind::Frozen(frozen) => super::policy::frozen(frozen),
         ProblemKind::Unread { what, unread } => {
-            Words::new(format!("the {} can't be read: {}", safe(what), unread_words(unread)))
+            let words = Words::new(format!("the {} can't be read: {}", safe(what), unread_words(unread)));
+            // A service that refuses doesn't always say so by its code.
+            let denial = match unread {
+                Unread::Denied { .. } => None,
+                Unread::Failed { message, .. } => Denial::of(message, ""),
+            };
+            denial.map(|denial| safe(&denial.hint()).into_owned()).into_iter().fold(words, Words::hint)
         }
         ProblemKind::StillNamed { address } => {
             Words::new(format!("it holds the function that {} uses", safe(&address.to_string())))

@@ -234,7 +234,7 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
     match failure {
         Failure::Aws(error) => aws_words(error),
         Failure::ChangeSet { reason, left } => {
-            let mut hints = Vec::new();
+            let mut hints = super::stack::missing(Some(reason), "");
             let rest = left.as_ref().map(|left| format!("; {}", left_behind(left, &mut hints))).unwrap_or_default();
             (format!("AWS couldn't make the change set: {}{rest}", safe(reason)), hints)
         }
@@ -261,7 +261,8 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
         }
         Failure::Stack { stack, status, reason } => {
             let why = reason.as_ref().map(|reason| format!(": {}", safe(reason))).unwrap_or_default();
-            plain(format!("the stack {} ended in {}{why}", safe(stack), safe(status)))
+            let hints = super::stack::after_failure(status, stack, reason.as_deref());
+            (format!("the stack {} ended in {}{why}", safe(stack), safe(status)), hints)
         }
         Failure::Function { function, state, reason } => {
             let why = reason.as_ref().map(|reason| format!(": {}", safe(reason))).unwrap_or_default();
