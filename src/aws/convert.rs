@@ -13,7 +13,7 @@ use super::cover;
 use super::error::{clean, words};
 use crate::model::arn::{Arn, unqualified_function_arn};
 use crate::model::live::{
-    ApplicationVersion, Configuration, ListedSecret, LiveSecret, LiveStack, NO_ECHO_MASK, ParameterDefinition,
+    ApplicationVersion, Configuration, ListedSecret, LiveSecret, LiveStack, NO_ECHO_MASK, ParameterDefinition, Unread,
 };
 use crate::model::{RotationRules, SAR_APPLICATION_TAG, Schedule, Sensitive, Vpc, templates};
 
@@ -48,6 +48,7 @@ pub(super) fn secret(secret: &DescribeSecretOutput, region: &str) -> LiveSecret 
         function_arn: secret.rotation_lambda_arn.clone().filter(|arn| !arn.is_empty()),
         function_project: None,
         function_shared: false,
+        function_unread: None,
         rules: rotation_rules(secret.rotation_rules.as_ref()),
         kms_key: secret.kms_key_id.clone().filter(|key| !key.is_empty() && !is_aws_key(key)),
         deleted: secret.deleted_date.is_some(),
@@ -109,10 +110,9 @@ fn function_of(stack: &cloudformation::Stack) -> Option<String> {
     (function.service == "lambda" && place(&function) == place(&stack)).then(|| name.to_owned())
 }
 
-/// `tags`: `None` where they could not be read.
 pub(super) fn configuration(
     function: &lambda::FunctionConfiguration,
-    tags: Option<BTreeMap<String, String>>,
+    tags: Result<BTreeMap<String, String>, Unread>,
 ) -> Configuration {
     let name = function.function_name.clone().unwrap_or_default();
     // Functions that were made before Lambda had states answer with none: they are as ready as they will be.
@@ -251,9 +251,9 @@ mod tests {
         let error = lambda::EnvironmentError::builder().error_code("AccessDeniedException").build();
         let response = lambda::EnvironmentResponse::builder().error(error).build();
         let function = lambda::FunctionConfiguration::builder().environment(response).build();
-        assert_eq!(configuration(&function, None).environment, Err("AccessDeniedException".to_owned()));
+        assert_eq!(configuration(&function, Ok(BTreeMap::new())).environment, Err("AccessDeniedException".to_owned()));
         let function = lambda::FunctionConfiguration::builder().build();
-        assert_eq!(configuration(&function, None).environment, Ok(BTreeMap::new()));
+        assert_eq!(configuration(&function, Ok(BTreeMap::new())).environment, Ok(BTreeMap::new()));
     }
 
     /// Without it, two readings of one function could differ: a qualifier, an order, a default said or not.
@@ -268,7 +268,7 @@ mod tests {
             .logging_config(logging)
             .timeout(60)
             .build();
-        let live = configuration(&function, Some(BTreeMap::new()));
+        let live = configuration(&function, Ok(BTreeMap::new()));
         assert_eq!(live.arn, "arn:aws:lambda:eu-west-1:111111111111:function:f");
         assert_eq!(live.vpc.subnets, ["a", "b"]);
         assert_eq!((live.log_group, live.timeout, live.architecture.as_str()), (None, 60, "x86_64"));

@@ -258,7 +258,7 @@ where
 pub(super) const ASSUME_ROLE: &str = "sts:AssumeRole";
 
 /// The one table of error codes: those of the services' models, and the common ones of AWS's protocols.
-fn kind_of(action: &str, code: &str, message: &str) -> ErrorKind {
+pub(super) fn kind_of(action: &str, code: &str, message: &str) -> ErrorKind {
     match code {
         "AccessDeniedException" if action == "secretsmanager:RotateSecret" && message.contains(CANNOT_INVOKE) => {
             ErrorKind::CannotInvoke

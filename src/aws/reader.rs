@@ -14,7 +14,7 @@ use super::execute::{PolicyState, SecretState};
 use super::pages::Pages;
 use crate::model::LogEvent;
 use crate::model::arn::function_name;
-use crate::model::live::{ApplicationVersion, Configuration, LiveSecret, LiveStack, Statement};
+use crate::model::live::{ApplicationVersion, Configuration, LiveSecret, LiveStack, Statement, Unread};
 
 /// How many pages of a log are read: `FilterLogEvents` may answer with empty pages while it searches.
 const LOG_PAGES: usize = 50;
@@ -225,9 +225,9 @@ impl Reader {
             ("hash of its code", function.code_sha256()),
         ];
         given(ACTION, name, &members)?;
-        let tags = match answer.tags_error {
-            Some(_) => None,
-            None => Some(answer.tags.unwrap_or_default().into_iter().collect()),
+        let tags = match &answer.tags_error {
+            Some(error) => Err(tags_unread(error, function.function_arn().unwrap_or(name))),
+            None => Ok(answer.tags.unwrap_or_default().into_iter().collect()),
         };
         Ok(FunctionState {
             configuration: convert::configuration(function, tags),
@@ -326,6 +326,16 @@ pub(super) fn given(action: &'static str, resource: &str, members: &[(&str, Opti
         None => Ok(()),
         Some((what, _)) => Err(AwsError::incomplete(action, resource, what)),
     }
+}
+
+/// Why Lambda left a function's tags out of an answer that holds all the rest: it asks for `lambda:ListTags` beside `lambda:GetFunction`.
+fn tags_unread(error: &aws_sdk_lambda::types::TagsError, function: &str) -> Unread {
+    let kind = super::error::kind_of("lambda:ListTags", error.error_code(), error.message());
+    AwsError {
+        code: Some(words(error.error_code())).filter(|code| !code.is_empty()),
+        ..AwsError::other(kind, "lambda:ListTags", function, error.message())
+    }
+    .into()
 }
 
 fn whole_stack(

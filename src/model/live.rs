@@ -185,8 +185,8 @@ pub struct Configuration {
     pub code_sha256: String,
     /// The files of its package; read only where the hash differs from the manifest's.
     pub code_files: Option<Vec<PackagedFile>>,
-    /// Its tags, or `None` where they could not be read.
-    pub tags: Option<BTreeMap<String, String>>,
+    /// Its tags, or why they could not be read: that is not the same as having none.
+    pub tags: Result<BTreeMap<String, String>, Unread>,
     /// The log group, where it is not `/aws/lambda/NAME`.
     pub log_group: Option<String>,
 }
@@ -249,6 +249,8 @@ pub struct LiveSecret {
     pub function_project: Option<String>,
     /// Whether that function's tags say that it is shared.
     pub function_shared: bool,
+    /// Why that function's tags could not be read, if they couldn't: then whose it is isn't known.
+    pub function_unread: Option<Unread>,
     /// Its rules, which stay behind where rotation is off.
     pub rules: Option<RotationRules>,
     /// The customer-managed key, if not AWS's own.

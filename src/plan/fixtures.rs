@@ -135,7 +135,7 @@ pub(crate) fn configuration() -> Configuration {
         description: String::new(),
         code_sha256: "ours".to_owned(),
         code_files: None,
-        tags: Some(BTreeMap::new()),
+        tags: Ok(BTreeMap::new()),
         log_group: None,
     }
 }
@@ -159,6 +159,7 @@ pub(crate) fn secret() -> LiveSecret {
         function_arn: Some(arn("f")),
         function_project: None,
         function_shared: false,
+        function_unread: None,
         rules: Some(days(30)),
         kms_key: None,
         deleted: false,

@@ -486,6 +486,13 @@ pub enum ProblemKind {
         /// That project.
         project: String,
     },
+    /// A function's tags can't be read, so that whose it is isn't known.
+    OwnerUnknown {
+        /// The function.
+        function: String,
+        /// Why.
+        unread: Unread,
+    },
     /// The stack is being changed by other hands.
     StackBusy {
         /// Its status.

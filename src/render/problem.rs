@@ -167,6 +167,12 @@ pub fn words(problem: &Problem) -> Words {
                 "that project can let it go (`removed:`) or share its function (`shared: true`); if it is this one's earlier name: `renamed_from: {project}`"
             ))
         }
+        ProblemKind::OwnerUnknown { function, unread } => Words::new(format!(
+            "whether the function {} belongs to another project isn't known",
+            safe(function)
+        ))
+        .because(format!("its tags can't be read: {}", unread_words(unread)))
+        .hint("make sure that no other project manages it; the plan can tell once its tags can be read"),
         ProblemKind::StackBusy { status } => {
             Words::new(format!("its stack is being changed by other hands ({})", safe(status)))
                 .hint("wait until it is done, and plan again")

@@ -306,7 +306,8 @@ fn problems(t: Texts) -> Vec<Problem> {
         severity: if index % 5 == 0 { Severity::Warning } else { Severity::Error },
         kind,
     };
-    kinds.into_iter().chain(broken).enumerate().map(one).collect()
+    let unknown = ProblemKind::OwnerUnknown { function: t.of("theirs"), unread: t.unread()[0].clone() };
+    kinds.into_iter().chain(broken).chain([unknown]).enumerate().map(one).collect()
 }
 
 fn place(t: Texts, text: Option<&str>) -> Place {

@@ -44,6 +44,9 @@
 //! | `"before"` | before the call's effect; this is where it stands absent |
 //! | `"after"` | after its effect: the call has done what it does, and its answer is lost |
 //!
+//! An operation that a service asks for beside the one that is called fails where a rule names it: an `error` of `ListTags` keeps the
+//! tags out of `GetFunction`'s answer, with `TagsError` in their place, as on AWS for a caller without `lambda:ListTags`.
+//!
 //! What AWS's own consistency model does to clients is scripted with these: a permission that still spreads is an `error` of
 //! `RotateSecret` with `times`, lists that lag are `stale_seconds`, a clock that is off is an `error` `SignatureDoesNotMatch`.
 
@@ -471,6 +474,22 @@ impl Faults {
         self.first(service, (Some(operation), Some(caller)), false, request)
     }
 
+    /// The error of an operation that a service asks for beside the one that is called. Only a rule that names it is meant; others
+    /// have had their say about the call itself.
+    pub(super) fn take_beside(
+        &self,
+        service: Service,
+        operation: &str,
+        caller: &str,
+        request: impl Fn(&str) -> bool,
+    ) -> Option<ApiError> {
+        if !self.any.load(Ordering::Relaxed) {
+            return None;
+        }
+        let names_it = |rule: &Rule| rule.operation.is_some() && rule.error.is_some();
+        self.first_of(names_it, service, (Some(operation), Some(caller)), false, request)?.error
+    }
+
     /// The same before its body is read, where the operation may not be known yet.
     pub(super) fn take_unread(
         &self,
@@ -493,12 +512,24 @@ impl Faults {
         unread: bool,
         request: impl Fn(&str) -> bool,
     ) -> Option<Fault> {
+        self.first_of(|_| true, service, (operation, caller), unread, request)
+    }
+
+    fn first_of(
+        &self,
+        which: impl Fn(&Rule) -> bool,
+        service: Service,
+        (operation, caller): (Option<&str>, Option<&str>),
+        unread: bool,
+        request: impl Fn(&str) -> bool,
+    ) -> Option<Fault> {
         let mut rules = self.lock();
         // Read under the lock, so that it is the script of these rules.
         let script = *self.script.borrow();
         rules.iter_mut().find_map(|active| {
             let rule = &active.rule;
-            let meant = (rule.when == When::Unread) == unread
+            let meant = which(rule)
+                && (rule.when == When::Unread) == unread
                 && rule.service.as_deref().is_none_or(|name| name == service.name())
                 && rule.operation.as_deref().is_none_or(|name| Some(name) == operation)
                 && rule.caller.as_deref().is_none_or(|name| Some(name) == caller)

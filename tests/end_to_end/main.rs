@@ -12,6 +12,7 @@ mod policy;
 mod proxies;
 mod quickstart;
 mod review;
+mod rights;
 mod saved;
 mod secrecy;
 mod support;

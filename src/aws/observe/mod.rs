@@ -16,6 +16,7 @@ use futures::StreamExt as _;
 use futures::stream;
 
 use super::cover;
+use super::error::ErrorKind;
 use super::reader::Reader;
 use crate::model::arn::{Arn, unqualified_function_arn};
 use crate::model::live::{ListedSecret, Live, LiveFunction, LiveSecret, Reading, Unread};
@@ -189,10 +190,15 @@ impl Reader {
             .map(str::to_owned)
             .collect();
         let one = |arn: String| async move {
-            let tags = self.function(&arn).await.ok().and_then(|function| function.configuration.tags);
-            (arn, tags.unwrap_or_default())
+            let tags = match self.function(&arn).await {
+                Ok(function) => function.configuration.tags,
+                // One that is gone belongs to nobody.
+                Err(error) if error.kind == ErrorKind::NotFound => Ok(BTreeMap::new()),
+                Err(error) => Err(error.into()),
+            };
+            (arn, tags)
         };
-        let tags: BTreeMap<String, BTreeMap<String, String>> =
+        let tags: BTreeMap<String, Result<BTreeMap<String, String>, Unread>> =
             side_by_side(budget::FUNCTIONS, foreign.into_iter().map(one)).await;
         for secret in live.secrets.values_mut() {
             let Reading::Found(secret) = secret else { continue };
@@ -200,8 +206,13 @@ impl Reader {
             let Some(tags) = arn.filter(|_| secret.rotation_enabled == Some(true)).and_then(|arn| tags.get(arn)) else {
                 continue;
             };
-            secret.function_project = tags.get(PROJECT_TAG).cloned();
-            secret.function_shared = is_shared(tags);
+            match tags {
+                Ok(tags) => {
+                    secret.function_project = tags.get(PROJECT_TAG).cloned();
+                    secret.function_shared = is_shared(tags);
+                }
+                Err(unread) => secret.function_unread = Some(unread.clone()),
+            }
         }
     }
 

@@ -71,6 +71,10 @@ impl Differ<'_> {
         });
         let by_project = live.function_project.as_ref().is_some_and(|project| self.is_ours(project));
         if !by_manifest && !by_project {
+            if let Some(unread) = &live.function_unread {
+                let kind = ProblemKind::OwnerUnknown { function: function.clone(), unread: unread.clone() };
+                self.problem(&address, &live.name, Severity::Warning, kind);
+            }
             let owner = live.function_arn.clone().or_else(|| live.owning_service.clone());
             self.note(Some(address), NoteKind::NotOurs { function: owner.unwrap_or_else(|| "AWS".to_owned()) });
             return;

@@ -63,7 +63,11 @@ impl Differ<'_> {
                 return;
             }
         };
-        let tag = |name: &str| configuration.tags.as_ref().and_then(|tags| tags.get(name));
+        if let Err(unread) = &configuration.tags {
+            let kind = ProblemKind::OwnerUnknown { function: configuration.name.clone(), unread: unread.clone() };
+            self.problem(address, &function.name, Severity::Warning, kind);
+        }
+        let tag = |name: &str| configuration.tags.as_ref().ok().and_then(|tags| tags.get(name));
         if let Some(project) = tag(PROJECT_TAG)
             && !self.is_ours(project)
             && tag(SHARED_TAG).is_none_or(|shared| shared != "true")

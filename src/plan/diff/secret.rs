@@ -175,6 +175,13 @@ impl Differ<'_> {
         {
             foreseen.push((Severity::Error, ProblemKind::OtherProject { project: project.clone() }));
         }
+        if let (Some(unread), Some(function)) = (&live.function_unread, &live.function_arn)
+            && live.is_on()
+            && !stays
+        {
+            let kind = ProblemKind::OwnerUnknown { function: function.clone(), unread: unread.clone() };
+            foreseen.push((Severity::Warning, kind));
+        }
     }
 
     fn foresee_function(

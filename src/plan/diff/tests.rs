@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::model::live::{ApplicationVersion, LiveSecret, LiveStack, ParameterDefinition, Reading, Statement, Unread};
-use crate::model::{PROJECT_TAG, RotationRules, SAR_VERSION_TAG, Schedule, Sensitive, Vpc};
+use crate::model::{FunctionSource, PROJECT_TAG, RotationRules, SAR_VERSION_TAG, Schedule, Sensitive, Vpc};
 use crate::plan::StepKind;
 use crate::plan::fixtures::*;
 
@@ -401,6 +401,47 @@ fn another_projects_secret_is_not_taken() {
     live_secret(&mut live).function_shared = true;
     let plan = diff(&desired(), &live, CONVERGE);
     assert!(plan.changes[0].effects.contains(&Effect::TakesOver) && !plan.changes[0].blocked);
+}
+
+/// Without it, tags that a role may not read would count as none, and another project's function or secret would be taken unseen.
+#[test]
+fn whose_a_function_is_that_shows_no_tags_is_said() {
+    let unread = Unread::Denied {
+        action: "lambda:ListTags".to_owned(),
+        resource: arn("theirs"),
+        code: Some("AccessDeniedException".to_owned()),
+        message: "no".to_owned(),
+    };
+    let unknown = |function: &str| {
+        (Severity::Warning, ProblemKind::OwnerUnknown { function: function.to_owned(), unread: unread.clone() })
+    };
+    let problems = |plan: &Plan| -> Vec<(Severity, ProblemKind)> {
+        plan.problems.iter().map(|problem| (problem.severity, problem.kind.clone())).collect()
+    };
+    let mut live = live();
+    let secret = live_secret(&mut live);
+    (secret.function_arn, secret.function_unread) = (Some(arn("theirs")), Some(unread.clone()));
+    let plan = diff(&desired(), &live, CONVERGE);
+    assert_eq!(problems(&plan), [unknown(&arn("theirs"))]);
+    assert!(!plan.changes[0].blocked, "a warning holds nothing up");
+    // Destroyed, what may be ours is left alone, and that is said too.
+    let plan = diff(&desired(), &live, DESTROY);
+    assert_eq!(problems(&plan), [unknown(&arn("theirs"))]);
+    assert!(!plan.changes.iter().any(|change| change.action == Action::DisableRotation));
+    // A secret that stays where it is takes nothing over.
+    let mut stays = desired();
+    if let Some(secret) = stays.secrets.get_mut("s") {
+        secret.function = None;
+    }
+    assert_eq!(problems(&diff(&stays, &live, CONVERGE)), []);
+
+    let mut live = self::live();
+    live_configuration(&mut live).tags = Err(unread.clone());
+    let mut existing = desired();
+    if let Some(function) = existing.functions.get_mut("f") {
+        function.source = FunctionSource::Existing { reference: "f".to_owned() };
+    }
+    assert_eq!(problems(&diff(&existing, &live, CONVERGE)), [unknown("f")]);
 }
 
 /// Without it `prune: true` in a manifest would be a word without effect.

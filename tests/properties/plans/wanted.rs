@@ -383,6 +383,7 @@ fn live_secret(wanted: &Desired, secret: &Secret) -> LiveSecret {
         function_arn: function.clone().filter(|_| on),
         function_project: None,
         function_shared: false,
+        function_unread: None,
         rules: secret.rotation.rules.clone().filter(|_| on),
         kms_key: None,
         deleted: false,
