@@ -1,7 +1,6 @@
 //! Getting to one target: credentials, region, role, and the proof that it is the right account.
 
 use std::marker::PhantomData;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use aws_smithy_async::time::SystemTimeSource;
 
 use super::budget::Budgets;
 use super::error::{AwsError, ErrorKind, clean, failed};
-use super::http::{CaBundleError, Http, SharedHttp};
+use super::http::{CaBundle, CaBundleError, Http, SharedHttp};
 use super::reader::Reader;
 use super::writer::Writer;
 use crate::env;
@@ -257,7 +256,7 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
     };
     let http = Arc::new(match &settings.sandbox {
         Some(_) => Http::for_sandbox()?,
-        None => Http::for_aws(env::read(env::AWS_CA_BUNDLE).as_deref().map(Path::new))?,
+        None => Http::for_aws(ca_bundle().as_ref())?,
     });
     let shared = SharedHttp(Arc::clone(&http));
     let base = match &settings.sandbox {
@@ -320,6 +319,12 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
             aws_sdk_serverlessrepo::config::Builder::from(&config).retry_partition(partition_of_retries()).build(),
         ),
     })
+}
+
+/// The authorities that are trusted instead of the system's.
+fn ca_bundle() -> Option<CaBundle> {
+    let path = env::read(env::AWS_CA_BUNDLE)?;
+    Some(CaBundle { path: path.into(), stated_by: env::AWS_CA_BUNDLE.to_owned() })
 }
 
 /// Each service of each connection adapts its rate alone: quotas hold per account, region and service. What bounds retries is

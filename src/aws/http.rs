@@ -1,62 +1,34 @@
 //! The HTTP client of every call: trust, proxies, time-outs; and the download of a function's package.
 
+mod answer;
+mod trust;
+mod way;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Connector, HttpClientError};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::byte_stream::ByteStream;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+
+use answer::{Bounds, Whole};
+use trust::trust_store;
+pub use trust::{CaBundle, CaBundleError};
 
 use super::budget::{Budget, Counted};
 use super::cover;
 use crate::env;
 
-/// The largest package that is downloaded, in bytes: Lambda's limit for unpacked code is 250 MB.
-const MAX_DOWNLOAD: usize = 300 * 1024 * 1024;
-
-/// How long a download may take altogether.
-const DOWNLOAD_TIMEOUT: Duration = Duration::from_mins(5);
-
-/// Why the trust store of `AWS_CA_BUNDLE` can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum CaBundleError {
-    /// The file can't be read.
-    #[error("cannot read `{}` (AWS_CA_BUNDLE): {error}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        #[source]
-        error: std::io::Error,
-    },
-    /// The file holds no certificate, or one that isn't an authority's.
-    #[error("`{}` (AWS_CA_BUNDLE) is no PEM file of certificates: {reason}", path.display())]
-    Content {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The TLS library refused it.
-    #[error("cannot set up TLS: {0}")]
-    Tls(#[from] HttpClientError),
-}
+/// What is taken of a package: Lambda's limit for unpacked code is 250 MB.
+const PACKAGE: Bounds =
+    Bounds { largest: 300 * 1024 * 1024, longest: Duration::from_mins(5), longest_pause: Duration::from_secs(30) };
 
 /// To connect, and to wait for the next part of an answer.
 type Timeouts = (Option<Duration>, Option<Duration>);
@@ -76,10 +48,10 @@ pub(super) struct Http {
 
 impl Http {
     /// A client for AWS: proxies of the environment; trusts the bundle's authorities if there is one, else the system's.
-    pub(super) fn for_aws(ca_bundle: Option<&Path>) -> Result<Self, CaBundleError> {
+    pub(super) fn for_aws(ca_bundle: Option<&CaBundle>) -> Result<Self, CaBundleError> {
         let tls = match ca_bundle {
             None => TlsContext::default(),
-            Some(path) => TlsContext::builder().with_trust_store(trust_store(path)?).build()?,
+            Some(bundle) => TlsContext::builder().with_trust_store(trust_store(bundle)?).build()?,
         };
         Ok(Self {
             tls,
@@ -106,15 +78,17 @@ impl Http {
         let key = (settings.connect_timeout(), settings.read_timeout());
         let mut connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
         let build = || {
-            let plain = || Connector::builder().connector_settings(settings.clone()).build_http();
-            let by_scheme = ByScheme {
-                plain: (!self.is_proxied).then(|| SharedHttpConnector::new(plain())),
+            let plain = Connector::builder().connector_settings(settings.clone()).build_http();
+            let ways = Ways {
+                plain: SharedHttpConnector::new(plain),
+                is_proxied: self.is_proxied,
                 over_tls: OnceLock::new(),
+                straight_over_tls: OnceLock::new(),
                 settings: settings.clone(),
                 tls: self.tls.clone(),
                 proxy: self.proxy.clone(),
             };
-            SharedHttpConnector::new(Noting(SharedHttpConnector::new(by_scheme)))
+            SharedHttpConnector::new(Noting(SharedHttpConnector::new(ways)))
         };
         connectors.entry(key).or_insert_with(build).clone()
     }
@@ -130,6 +104,10 @@ impl Http {
     /// The address is a secret of its own (presigned): it stands in no message. Only `https`, or `origin` where that is given (the
     /// sandbox's or another endpoint); redirects are not followed.
     pub(super) async fn download(&self, url: &str, origin: Option<&str>) -> Option<Vec<u8>> {
+        self.fetch(url, origin, PACKAGE).await
+    }
+
+    async fn fetch(&self, url: &str, origin: Option<&str>, bounds: Bounds) -> Option<Vec<u8>> {
         if !is_allowed(url, origin) {
             return None;
         }
@@ -139,42 +117,34 @@ impl Http {
             .build();
         let connector = self.connector(&settings);
         let request = HttpRequest::get(url).ok()?;
-        let body = async {
-            let response = connector.call(request).await.ok()?;
-            if response.status().as_u16() != 200 {
-                return None;
-            }
-            let mut body = ByteStream::new(response.into_body());
-            let mut bytes = Vec::new();
-            while let Some(chunk) = body.next().await {
-                let chunk = chunk.ok()?;
-                if bytes.len() + chunk.len() > MAX_DOWNLOAD {
-                    return None;
-                }
-                bytes.extend_from_slice(&chunk);
-            }
-            Some(bytes)
-        };
-        tokio::time::timeout(DOWNLOAD_TIMEOUT, body).await.ok()?
+        let response = tokio::time::timeout(bounds.longest, connector.call(request)).await.ok()?.ok()?;
+        if response.status().as_u16() != 200 {
+            return None;
+        }
+        answer::read(response.into_body(), bounds).await.ok()
     }
 }
 
 /// A connector that sets TLS up once it is needed: reading the system's authorities takes as long as a small plan, and emulators of
 /// AWS speak plain HTTP.
-struct ByScheme {
-    /// For plain HTTP. `None` where a proxy may stand before it: that one may be reached over TLS, whatever goes through it.
-    plain: Option<SharedHttpConnector>,
+struct Ways {
+    /// For plain HTTP without a proxy.
+    plain: SharedHttpConnector,
+    /// Whether a proxy may stand before plain HTTP: that one may be reached over TLS, whatever goes through it.
+    is_proxied: bool,
     over_tls: OnceLock<SharedHttpConnector>,
+    /// For TLS to the machine itself.
+    straight_over_tls: OnceLock<SharedHttpConnector>,
     settings: HttpConnectorSettings,
     tls: TlsContext,
     proxy: ProxyConfig,
 }
 
-impl ByScheme {
-    fn over_tls(&self) -> SharedHttpConnector {
+impl Ways {
+    fn over_tls(&self, proxy: ProxyConfig) -> SharedHttpConnector {
         let connector = Connector::builder()
             .connector_settings(self.settings.clone())
-            .proxy_config(self.proxy.clone())
+            .proxy_config(proxy)
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .tls_context(self.tls.clone())
             .build();
@@ -182,19 +152,23 @@ impl ByScheme {
     }
 }
 
-impl HttpConnector for ByScheme {
+impl HttpConnector for Ways {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        match &self.plain {
-            Some(plain) if request.uri().starts_with("http://") => plain.call(request),
-            _ => self.over_tls.get_or_init(|| self.over_tls()).call(request),
+        let (is_near, is_plain) = (way::is_near(request.uri()), request.uri().starts_with("http://"));
+        if is_plain && (is_near || !self.is_proxied) {
+            self.plain.call(request)
+        } else if is_near {
+            self.straight_over_tls.get_or_init(|| self.over_tls(ProxyConfig::disabled())).call(request)
+        } else {
+            self.over_tls.get_or_init(|| self.over_tls(self.proxy.clone())).call(request)
         }
     }
 }
 
-impl fmt::Debug for ByScheme {
+impl fmt::Debug for Ways {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A proxy's address can hold a password.
-        f.debug_struct("ByScheme").finish_non_exhaustive()
+        f.debug_struct("Ways").finish_non_exhaustive()
     }
 }
 
@@ -262,114 +236,15 @@ impl HttpConnector for Paced {
     }
 }
 
-/// Hands out whole answers only.
-///
-/// An answer that ends in the middle is one that didn't come, and is asked for again. The SDK takes the beginning of an XML document
-/// for all of it: of half a list, the other half would count as not there; and half a JSON document it doesn't ask for again.
-#[derive(Debug)]
-struct Whole(SharedHttpConnector);
-
-impl HttpConnector for Whole {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let answer = self.0.call(request);
-        HttpConnectorFuture::new(async move { whole(answer.await?).await })
-    }
-}
-
-async fn whole(mut response: HttpResponse) -> Result<HttpResponse, ConnectorError> {
-    let is_cut_off: fn(&[u8]) -> bool = match response.headers().get("content-type") {
-        Some(kind) if kind.contains("xml") => is_half_xml,
-        Some(kind) if kind.contains("json") => is_half_json,
-        _ => return Ok(response),
-    };
-    // All answers of these kinds are read whole by the SDK too.
-    let body = ByteStream::new(response.take_body()).collect().await;
-    let body = body.map_err(|error| ConnectorError::io(error.into()))?.into_bytes();
-    if is_cut_off(&body) {
-        return Err(ConnectorError::io(format!("the answer is cut off after {} bytes", body.len()).into()));
-    }
-    *response.body_mut() = SdkBody::from(body);
-    Ok(response)
-}
-
-/// Whether a document's outermost element isn't closed.
-fn is_half_xml(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
-    let text = text.trim();
-    let after_declaration = match text.strip_prefix("<?xml") {
-        Some(rest) => rest.split_once("?>").map_or("", |(_, rest)| rest).trim_start(),
-        None => text,
-    };
-    if text.is_empty() {
-        return false;
-    }
-    let Some(root) = after_declaration.strip_prefix('<') else { return true };
-    let name: &str = root.split(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).next().unwrap_or_default();
-    let is_empty_element = root.ends_with("/>") && !root.contains('<');
-    let is_closed = root.strip_suffix('>').map(str::trim_end).and_then(|rest| rest.strip_suffix(name));
-    !is_empty_element && !is_closed.is_some_and(|rest| rest.ends_with("</"))
-}
-
-/// Whether a document ends too early.
-fn is_half_json(body: &[u8]) -> bool {
-    let is_blank = body.iter().all(u8::is_ascii_whitespace);
-    !is_blank && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err_and(|error| error.is_eof())
-}
-
 fn is_allowed(url: &str, origin: Option<&str>) -> bool {
     let at_origin =
         |origin: &str| url.strip_prefix(origin.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'));
     url.starts_with("https://") || origin.is_some_and(at_origin)
 }
 
-/// Reads a bundle, and keeps what can stand as a trust anchor: the connector would panic on the rest.
-fn trust_store(path: &Path) -> Result<TrustStore, CaBundleError> {
-    let pem = std::fs::read(path).map_err(|error| CaBundleError::Read { path: path.to_owned(), error })?;
-    let bad = |reason: String| CaBundleError::Content { path: path.to_owned(), reason };
-    let certificates: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| bad(error.to_string()))?;
-    // One old certificate in a company's bundle must not cost the others.
-    let usable: Vec<_> =
-        certificates.into_iter().filter(|one| RootCertStore::empty().add(one.clone()).is_ok()).collect();
-    if usable.is_empty() {
-        return Err(bad("it holds no usable certificate".to_owned()));
-    }
-    Ok(usable.iter().fold(TrustStore::empty(), |store, one| {
-        let body = STANDARD.encode(one);
-        store.with_pem_certificate(format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"))
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Without it, half a list would be taken for all of it, and what stands in its other half be made again; or a whole answer be
-    /// asked for for ever.
-    #[test]
-    fn answers_that_end_in_the_middle_are_told_from_whole_ones() {
-        let whole = [
-            "<?xml version=\"1.0\"?>\n<DescribeStacksResponse xmlns=\"x\"><A/>\n</DescribeStacksResponse >\n",
-            "<A></A>",
-            "<A/>",
-            "<A b=\"c\" />",
-            "",
-        ];
-        for text in whole {
-            assert!(!is_half_xml(text.as_bytes()), "{text}");
-        }
-        let document = "<?xml version=\"1.0\"?><Root xmlns=\"x\"><Member><Name>a</Name></Member></Root>";
-        for end in 1..document.len() {
-            assert!(is_half_xml(&document.as_bytes()[..end]), "{}", &document[..end]);
-        }
-        let document = r#"{"SecretList": [{"Name": "a", "Tags": []}], "Next": null}"#;
-        for end in 1..document.len() {
-            assert!(is_half_json(&document.as_bytes()[..end]), "{}", &document[..end]);
-        }
-        for text in ["", " ", "{}", document, "null", "no JSON at all"] {
-            assert!(!is_half_json(text.as_bytes()), "{text}");
-        }
-    }
 
     /// Without it, whoever can edit a function could make this program fetch any address, such as the instance's credentials.
     #[test]
@@ -384,20 +259,55 @@ mod tests {
         assert!(!is_allowed("file:///etc/passwd", sandbox));
     }
 
-    /// Without it, a wrong bundle would end the program with a panic inside the TLS library.
-    #[test]
-    fn a_wrong_ca_bundle_is_an_error_and_no_panic() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("ca.pem");
-        assert!(matches!(Http::for_aws(Some(&path)), Err(CaBundleError::Read { .. })));
-        for content in [
-            "",
-            "not pem",
-            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-            "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+    /// A server that answers each request with a head, and then with the same part for ever, or with nothing more.
+    fn server(part: &'static [u8], pause: Duration) -> String {
+        use std::io::{Read as _, Write as _};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        // It ends with the test's process, each connection with its client.
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                let mut connection = connection.expect("a connection");
+                std::thread::spawn(move || {
+                    let _ = connection.read(&mut [0; 4096]);
+                    let _ = connection.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nbegin");
+                    while !part.is_empty() && connection.write_all(part).is_ok() {
+                        std::thread::sleep(pause);
+                    }
+                    let _ = connection.read(&mut [0; 16]);
+                });
+            }
+        });
+        url
+    }
+
+    /// Without it, whatever answers in AWS's place could fill the memory, or hold a run for ever: with much, with little, with nothing.
+    #[tokio::test]
+    async fn bodies_that_never_end_are_left() {
+        let http = Http::for_sandbox().expect("a client");
+        let hour = Duration::from_hours(1);
+        let bounds = Bounds { largest: 100_000, longest: hour, longest_pause: hour };
+        let short = Duration::from_millis(300);
+        let much = server(&[b'a'; 1000], Duration::ZERO);
+        let little = server(b"a", Duration::from_millis(5));
+        let nothing = server(b"", Duration::ZERO);
+        let body = async |url: &str, bounds: Bounds| {
+            let connector = http.connector(&HttpConnectorSettings::builder().build());
+            let response = connector.call(HttpRequest::get(url).expect("a request")).await.expect("an answer");
+            answer::read(response.into_body(), bounds).await.expect_err("it never ends").to_string()
+        };
+        let small = Bounds { largest: 1024 * 1024, ..bounds };
+        assert_eq!(body(&much, small).await, "the answer is longer than 1 MB: it is not one of AWS's");
+        let said = body(&little, Bounds { longest: short, ..bounds }).await;
+        assert!(said.starts_with("the answer had not ended after 0 seconds and "), "{said}");
+        let said = body(&nothing, Bounds { longest_pause: short, ..bounds }).await;
+        assert_eq!(said, "the answer stopped after 5 bytes: nothing came for 0 seconds");
+        for (url, bounds) in [
+            (&much, bounds),
+            (&little, Bounds { longest: short, ..bounds }),
+            (&nothing, Bounds { longest_pause: short, ..bounds }),
         ] {
-            std::fs::write(&path, content).expect("a file");
-            assert!(matches!(Http::for_aws(Some(&path)), Err(CaBundleError::Content { .. })), "{content:?}");
+            assert_eq!(http.fetch(&format!("{url}/package"), Some(url), bounds).await, None);
         }
     }
 }

@@ -29,7 +29,7 @@ const FAULTS: &str = r#"Scripted failures: a JSON array of rules, or one rule a 
 
 The first rule that hits a call decides.
   service, operation, match    which calls; `match`: a text in the request
-  caller                       only of the client with this access key id
+  caller, region               only of the client with this access key id; only in this region
   skip, times                  let so many pass first; rest after so many hits
   every, percent + seed        one in so many; so many in a hundred, the same each run
   error                        {"code", "status", "message"}: the service's own error

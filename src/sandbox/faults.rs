@@ -19,6 +19,7 @@
 //! | `operation` | the name of an operation that is served, or that a path names; absent: every operation |
 //! | `match` | what the request must contain: its body, or its path and query |
 //! | `caller` | the access key id that the request is signed with: one of several clients |
+//! | `region` | the region that the request is signed for |
 //!
 //! | Which of those | |
 //! |---|---|
@@ -138,6 +139,8 @@ pub struct Rule {
     pub matches: Option<String>,
     /// The caller's access key id; absent: every caller, and what `CloudFormation` calls.
     pub caller: Option<String>,
+    /// The region that the request is signed for; absent: every region, and what `CloudFormation` calls.
+    pub region: Option<String>,
     /// Answer with this error.
     pub error: Option<Failure>,
     /// Answer with this, in no service's words.
@@ -410,6 +413,15 @@ pub struct Faults {
     waiting: AtomicU64,
 }
 
+/// Who signed a request, and for where; both empty for what `CloudFormation` calls.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Signer<'a> {
+    /// The access key id.
+    pub key: &'a str,
+    /// The region.
+    pub region: &'a str,
+}
+
 /// A call that waits, counted as long as it does.
 struct Waiting<'a>(&'a AtomicU64);
 
@@ -460,18 +472,18 @@ impl Faults {
         self.lock().iter().map(|active| active.hits).collect()
     }
 
-    /// What is to go wrong with a call: the first rule that hits it. `caller`: its access key id. `request` says whether it contains a text.
+    /// What is to go wrong with a call: the first rule that hits it. `request` says whether it contains a text.
     pub fn take(
         &self,
         service: Service,
         operation: &str,
-        caller: &str,
+        signer: Signer<'_>,
         request: impl Fn(&str) -> bool,
     ) -> Option<Fault> {
         if !self.any.load(Ordering::Relaxed) {
             return None;
         }
-        self.first(service, (Some(operation), Some(caller)), false, request)
+        self.first(service, (Some(operation), Some(signer)), false, request)
     }
 
     /// The error of an operation that a service asks for beside the one that is called. Only a rule that names it is meant; others
@@ -480,24 +492,24 @@ impl Faults {
         &self,
         service: Service,
         operation: &str,
-        caller: &str,
+        signer: Signer<'_>,
         request: impl Fn(&str) -> bool,
     ) -> Option<ApiError> {
         if !self.any.load(Ordering::Relaxed) {
             return None;
         }
         let names_it = |rule: &Rule| rule.operation.is_some() && rule.error.is_some();
-        self.first_of(names_it, service, (Some(operation), Some(caller)), false, request)?.error
+        self.first_of(names_it, service, (Some(operation), Some(signer)), false, request)?.error
     }
 
     /// The same before its body is read, where the operation may not be known yet.
     pub(super) fn take_unread(
         &self,
         service: Service,
-        (operation, caller): (Option<&str>, Option<&str>),
+        (operation, signer): (Option<&str>, Option<Signer<'_>>),
         request: impl Fn(&str) -> bool,
     ) -> Option<Fault> {
-        self.first(service, (operation, caller), true, request)
+        self.first(service, (operation, signer), true, request)
     }
 
     /// Whether [`Faults::take_unread`] may have an answer.
@@ -508,18 +520,18 @@ impl Faults {
     fn first(
         &self,
         service: Service,
-        (operation, caller): (Option<&str>, Option<&str>),
+        (operation, signer): (Option<&str>, Option<Signer<'_>>),
         unread: bool,
         request: impl Fn(&str) -> bool,
     ) -> Option<Fault> {
-        self.first_of(|_| true, service, (operation, caller), unread, request)
+        self.first_of(|_| true, service, (operation, signer), unread, request)
     }
 
     fn first_of(
         &self,
         which: impl Fn(&Rule) -> bool,
         service: Service,
-        (operation, caller): (Option<&str>, Option<&str>),
+        (operation, signer): (Option<&str>, Option<Signer<'_>>),
         unread: bool,
         request: impl Fn(&str) -> bool,
     ) -> Option<Fault> {
@@ -532,7 +544,8 @@ impl Faults {
                 && (rule.when == When::Unread) == unread
                 && rule.service.as_deref().is_none_or(|name| name == service.name())
                 && rule.operation.as_deref().is_none_or(|name| Some(name) == operation)
-                && rule.caller.as_deref().is_none_or(|name| Some(name) == caller)
+                && rule.caller.as_deref().is_none_or(|name| signer.is_some_and(|signer| signer.key == name))
+                && rule.region.as_deref().is_none_or(|name| signer.is_some_and(|signer| signer.region == name))
                 && rule.matches.as_deref().is_none_or(&request);
             (meant && active.hits()).then(|| Fault { script, ..Fault::from(&active.rule) })
         })
@@ -557,8 +570,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_waits_until_another_script_is_in_force() {
         let held = || faults(r#"[{"operation": "RotateSecret", "delay_ms": 3600000}]"#);
-        let take =
-            |faults: &Faults| faults.take(Service::SecretsManager, "RotateSecret", "", |_| true).expect("it is hit");
+        let take = |faults: &Faults| {
+            faults.take(Service::SecretsManager, "RotateSecret", Signer::default(), |_| true).expect("it is hit")
+        };
         let faults = held();
         let fault = take(&faults);
         assert_eq!(faults.waiting(), 0);
@@ -589,13 +603,14 @@ mod tests {
             r#"{"operation": "RotateSecret", "match": "payments/", "skip": 1, "times": 1, "error": {"code": "X"}}
                {"service": "lambda", "reset": true, "when": "after"}"#,
         );
-        let take =
-            |body: &'static str| faults.take(Service::SecretsManager, "RotateSecret", "", |part| body.contains(part));
+        let take = |body: &'static str| {
+            faults.take(Service::SecretsManager, "RotateSecret", Signer::default(), |part| body.contains(part))
+        };
         assert_eq!(take("other"), None);
         assert_eq!(take("payments/a"), None);
         assert_eq!(take("payments/a").and_then(|fault| fault.error), Some(ApiError::new(400, "X", "")));
         assert_eq!(take("payments/a"), None);
-        let fault = faults.take(Service::Lambda, "Invoke", "", |_| true).expect("every call to Lambda");
+        let fault = faults.take(Service::Lambda, "Invoke", Signer::default(), |_| true).expect("every call to Lambda");
         assert!(fault.reset && fault.when == When::After && fault.is_failure());
         assert_eq!(faults.hits(), [1, 1]);
     }
@@ -604,8 +619,19 @@ mod tests {
     #[test]
     fn a_rule_for_one_caller_hits_no_other() {
         let faults = faults(r#"[{"caller": "ONE", "reset": true}]"#);
-        let hit = |caller: &str| faults.take(Service::Lambda, "GetFunction", caller, |_| true).is_some();
+        let hit =
+            |key: &str| faults.take(Service::Lambda, "GetFunction", Signer { key, region: "" }, |_| true).is_some();
         assert_eq!([hit("ONE"), hit("OTHER"), hit("")], [true, false, false]);
+    }
+
+    /// Without it, a region that refuses an account couldn't be told from the others.
+    #[test]
+    fn a_rule_for_one_region_hits_no_other() {
+        let faults =
+            faults(r#"[{"service": "sts", "region": "af-south-1", "error": {"code": "InvalidClientTokenId"}}]"#);
+        let hit =
+            |region: &str| faults.take(Service::Sts, "AssumeRole", Signer { key: "ONE", region }, |_| true).is_some();
+        assert_eq!([hit("af-south-1"), hit("us-east-1"), hit("")], [true, false, false]);
     }
 
     /// Without it, a rare failure could not be scripted, or would come at other calls in each run.
@@ -613,7 +639,7 @@ mod tests {
     fn rare_failures_come_at_the_same_calls_in_each_run() {
         let row = |script: &str| {
             let faults = faults(script);
-            let hit = |_| faults.take(Service::Sts, "GetCallerIdentity", "", |_| true).is_some();
+            let hit = |_| faults.take(Service::Sts, "GetCallerIdentity", Signer::default(), |_| true).is_some();
             (0..200).map(hit).collect::<Vec<bool>>()
         };
         let every = row(r#"[{"every": 3, "skip": 1, "times": 2, "reset": true}]"#);
@@ -631,7 +657,7 @@ mod tests {
     fn a_rule_for_unread_requests_hits_no_others() {
         let faults = faults(r#"[{"service": "lambda", "when": "unread", "close": true}]"#);
         assert!(faults.any_unread());
-        assert_eq!(faults.take(Service::Lambda, "Invoke", "", |_| true), None);
+        assert_eq!(faults.take(Service::Lambda, "Invoke", Signer::default(), |_| true), None);
         assert!(faults.take_unread(Service::Lambda, (None, None), |_| true).is_some_and(|fault| fault.close));
     }
 

@@ -141,7 +141,7 @@ async fn unread_fault(shared: &Shared, parts: &request::Parts) -> Option<Fault> 
         Ok((call, _)) => (call.service, Some(call)),
         Err((service, _)) => (service, None),
     };
-    let who = call.as_ref().map(|call| (call.operation.as_str(), call.access_key.as_str())).unzip();
+    let who = call.as_ref().map(|call| (call.operation.as_str(), call.signer())).unzip();
     let fault = shared.faults().take_unread(service, who, contains)?;
     shared.faults().wait(&fault).await;
     if let Some(call) = call {
@@ -242,7 +242,7 @@ async fn call(shared: &Arc<Shared>, request: &Incoming<'_>) -> (Reply, Fault) {
     let contains = |part: &str| {
         find(&request.body, part.as_bytes()) || request.path.contains(part) || request.query.contains(part)
     };
-    let fault = shared.faults().take(call.service, &call.operation, &call.access_key, contains).unwrap_or_default();
+    let fault = shared.faults().take(call.service, &call.operation, call.signer(), contains).unwrap_or_default();
     let result = perform(shared, &call, request, parsed, &fault).await;
     if !shared.options().latency.is_zero() {
         tokio::time::sleep(shared.options().latency).await;

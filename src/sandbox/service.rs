@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use super::Options;
 use super::calls::Calls;
 use super::clock::{Clock, Time};
-use super::faults::{Faults, Rule};
+use super::faults::{Faults, Rule, Signer};
 use super::history::{self, History};
 use super::persist::{PersistError, Saved};
 use super::quotas::Quotas;
@@ -76,6 +76,13 @@ pub struct Call {
     pub principal: String,
     /// Service time at which the call came.
     pub now: Time,
+}
+
+impl Call {
+    /// Who signed it, and for where.
+    pub(super) fn signer(&self) -> Signer<'_> {
+        Signer { key: &self.access_key, region: &self.region }
+    }
 }
 
 /// Temporary credentials, issued by [`Shared::issue_session`].

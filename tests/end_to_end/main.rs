@@ -1,5 +1,6 @@
 //! The real binary over HTTP against the sandbox, judged by AWS's own CLI where one can.
 
+mod answers;
 mod drift;
 mod endings;
 mod failures;

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::sync::mpsc::{self, Receiver};
 
-use super::support::World;
+use super::support::{ACCOUNT, REGION, World, output, rotator_binary, scrubbed};
 
 /// A proxy that passes nothing on.
 struct Proxy {
@@ -69,4 +69,36 @@ fn plain_http_goes_straight_where_no_proxy_is_named_for_it() {
         world.rotator_with(&variables, &["plan"]).exits(0).says("SecretsManagerOne");
         assert_eq!(proxy.asked.try_iter().next(), None, "{variables:?}");
     }
+}
+
+/// Answers every request with a container's credentials.
+fn container() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/credentials", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.expect("a connection");
+            BufReader::new(&connection).read_line(&mut String::new()).expect("a request");
+            let body = format!(
+                r#"{{"AccessKeyId": "{ACCOUNT}", "SecretAccessKey": "x", "Token": "y", "Expiration": "2099-01-01T00:00:00Z"}}"#
+            );
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let _ = connection.write_all((head + &body).as_bytes());
+        }
+    });
+    url
+}
+
+/// Without it, a container's credentials would be asked of the proxy, which can't reach them and shouldn't see them.
+#[test]
+fn credentials_of_the_machine_never_go_through_a_proxy() {
+    let (world, proxy) = (world(), Proxy::start());
+    let mut command = scrubbed(rotator_binary());
+    command.current_dir(world.folder.path()).arg("plan").env("AWS_ENDPOINT_URL", &world.url).env("AWS_REGION", REGION);
+    command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", container());
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
+        command.env(name, &proxy.url);
+    }
+    output(&mut command).exits(0).says("SecretsManagerOne");
+    assert_eq!(proxy.asked.try_iter().next(), None);
 }

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{Leftover, Task};
 use super::template::{Place, Resource};
-use crate::sandbox::faults::When;
+use crate::sandbox::faults::{Signer, When};
 use crate::sandbox::lambda;
 use crate::sandbox::serverlessrepo::catalogue::Code;
 use crate::sandbox::service::{Call, Service, Shared};
@@ -285,7 +285,7 @@ impl Lambda<'_> {
         })?;
         let decoded = request.segments.join("/");
         let meant = |part: &str| part == PRINCIPAL || decoded.contains(part) || body.to_string().contains(part);
-        let fault = self.shared.faults().take(Service::Lambda, operation, "", meant).unwrap_or_default();
+        let fault = self.shared.faults().take(Service::Lambda, operation, Signer::default(), meant).unwrap_or_default();
         self.shared.faults().wait(&fault).await;
         let failure = fault.is_failure().then(|| {
             fault.error.clone().unwrap_or_else(|| ApiError::internal(Service::Lambda, "The connection was closed."))

@@ -92,7 +92,7 @@ pub(super) fn get(shared: &Shared, call: &Call, request: &RestRequest, name: &st
         });
         // Lambda asks for the caller's right to `ListTags`, and answers with all the rest where that is missing.
         let of_function = |part: &str| function.arn.contains(part);
-        match shared.faults().take_beside(Service::Lambda, "ListTags", &call.access_key, of_function) {
+        match shared.faults().take_beside(Service::Lambda, "ListTags", call.signer(), of_function) {
             Some(error) => answer["TagsError"] = json!({"ErrorCode": error.code, "Message": error.message}),
             None if !function.tags.is_empty() => answer["Tags"] = json!(function.tags),
             None => {}
