@@ -36,10 +36,10 @@ pub const INPUTS: &[(&str, &[Member])] = &[
             optional("ExternalId", matching(2, 1224, r"[\w+=,.@:\/-]*")),
             optional("SerialNumber", matching(9, 256, r"[\w+=/:,.@-]*")),
             optional("TokenCode", matching(6, 6, r"[\d]*")),
-            optional("SourceIdentity", matching(2, 64, r"[\w+=,.@-]*")),
+            optional("SourceIdentity", matching(2, 256, r"[\w+=,.@-]*")),
             optional(
                 "ProvidedContexts",
-                List(1, 5, &Structure(&[optional("ProviderArn", ARN), optional("ContextAssertion", text(4, 2048))])),
+                List(1, 5, &Structure(&[optional("ProviderArn", ARN), optional("ContextAssertion", text(4, 3072))])),
             ),
             optional("MinimumSessionTokenSize", MINIMUM_SESSION_TOKEN_SIZE),
         ],
