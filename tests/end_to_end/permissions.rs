@@ -1,55 +1,68 @@
 //! The README's tables of permissions against what the program calls.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::support::{ACCOUNT, Output, REGION, World, repository};
-
-/// What AWS asks for beside the calls themselves: what a stack does in its caller's name, what a call checks besides, and what
-/// the sandbox has nothing of.
-const BESIDE: [&str; 23] = [
-    "ec2:DescribeSecurityGroups",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeVpcs",
-    "iam:AttachRolePolicy",
-    "iam:CreateRole",
-    "iam:DeleteRole",
-    "iam:DeleteRolePolicy",
-    "iam:DetachRolePolicy",
-    "iam:GetRole",
-    "iam:GetRolePolicy",
-    "iam:PassRole",
-    "iam:PutRolePolicy",
-    "iam:TagRole",
-    "kms:Decrypt",
-    "lambda:CreateFunction",
-    "lambda:DeleteFunction",
-    "lambda:GetLayerVersion",
-    "lambda:InvokeFunction",
-    "lambda:ListTags",
-    "lambda:TagResource",
-    "lambda:UntagResource",
-    "s3:GetObject",
-    "s3:GetObjectVersion",
-];
 
 /// The one call that needs no permission.
 const FREE: &str = "sts:GetCallerIdentity";
 
-/// The actions of the README's tables: those of planning, and those that applying adds.
-fn listed() -> (BTreeSet<String>, BTreeSet<String>) {
-    let text = std::fs::read_to_string(repository().join("README.md")).expect("the README");
-    let section = text.split("## What AWS must allow").nth(1).expect("the section");
-    let section = section.split("\n## ").next().unwrap_or_default();
-    let (plan, apply) = section.split_once("`apply` (`apply_role`) needs all that").expect("two tables");
-    (actions(plan), actions(apply))
+/// What stands in the README's second and third table of another resource, too.
+const ON_SEVERAL: [&str; 3] = ["cloudformation:CreateChangeSet", "s3:GetObject", "sts:AssumeRole"];
+
+/// What a resource type's handlers list for properties that no rotation function's stack sets.
+const WITHOUT: [(&str, &str); 17] = [
+    ("elasticfilesystem:DescribeMountTargets", "no file system"),
+    ("iam:DeleteRolePermissionsBoundary", "no permissions boundary"),
+    ("iam:PutRolePermissionsBoundary", "no permissions boundary"),
+    ("iam:UpdateRoleDescription", "`iam:UpdateRole` has taken its place"),
+    ("kms:CreateGrant", "the function has no key of its own"),
+    ("kms:Encrypt", "the function has no key of its own"),
+    ("kms:GenerateDataKey", "the function has no key of its own"),
+    ("lambda:DeleteFunctionCodeSigningConfig", "no code signing"),
+    ("lambda:DeleteFunctionConcurrency", "no reserved concurrency"),
+    ("lambda:GetCodeSigningConfig", "no code signing"),
+    ("lambda:PassCapacityProvider", "no capacity provider"),
+    ("lambda:PublishVersion", "no versions"),
+    ("lambda:PutFunctionCodeSigningConfig", "no code signing"),
+    ("lambda:PutFunctionConcurrency", "no reserved concurrency"),
+    ("lambda:PutFunctionRecursionConfig", "no recursion setting"),
+    ("lambda:PutFunctionScalingConfig", "no capacity provider"),
+    ("lambda:PutRuntimeManagementConfig", "no setting of runtime updates"),
+];
+
+/// The actions of the README's three tables: of planning, of applying, and of CloudFormation in the name of who applies.
+struct Listed {
+    plan: BTreeSet<String>,
+    apply: BTreeSet<String>,
+    stack: BTreeSet<String>,
 }
 
-/// The actions in a table's first column: a name without a service belongs to the one before it.
-fn actions(table: &str) -> BTreeSet<String> {
+impl Listed {
+    fn read() -> Self {
+        let text = std::fs::read_to_string(repository().join("README.md")).expect("the README");
+        let section = section(&text, "## What AWS must allow");
+        let (plan, rest) = section.split_once("`apply` (`apply_role`) needs all that").expect("two tables");
+        let (apply, stack) = rest.split_once("CloudFormation works in the name of who applies").expect("a third table");
+        Self { plan: actions(plan, 1), apply: actions(apply, 1), stack: actions(stack, 1) }
+    }
+
+    fn all(&self) -> BTreeSet<String> {
+        [&self.plan, &self.apply, &self.stack].into_iter().flatten().cloned().collect()
+    }
+}
+
+fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    let section = text.split_once(heading).expect("the section").1;
+    section.split("\n## ").next().unwrap_or_default()
+}
+
+/// The actions in a table's column: a name without a service belongs to the one before it.
+fn actions(table: &str, column: usize) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for line in table.lines().filter(|line| line.starts_with("| `")) {
+    for line in table.lines().filter(|line| line.starts_with("| ") && line.contains(':')) {
         let mut service = String::new();
-        for name in line.split('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2) {
+        for name in line.split('|').nth(column).unwrap_or_default().split('`').skip(1).step_by(2) {
             let (named, action) = name.split_once(':').unwrap_or(("", name));
             if !named.is_empty() {
                 named.clone_into(&mut service);
@@ -58,6 +71,57 @@ fn actions(table: &str) -> BTreeSet<String> {
         }
     }
     found
+}
+
+/// How actions are known, by the first word of each row of the other table.
+fn known() -> BTreeMap<String, BTreeSet<String>> {
+    let text = std::fs::read_to_string(repository().join("tests/README.md")).expect("the tests' README");
+    let rows = section(&text, "## What AWS must allow, and how that is known");
+    let row = |line: &str| {
+        let (word, _) = line.strip_prefix("| ")?.split_once(": ")?;
+        Some((word.to_owned(), actions(line, 2)))
+    };
+    rows.lines().filter_map(row).collect()
+}
+
+/// The actions of the handlers of a stack's resources.
+fn handled() -> BTreeSet<String> {
+    let text = std::fs::read_to_string(repository().join("tests/permissions/handlers.json")).expect("the handlers");
+    let types: BTreeMap<String, BTreeMap<String, Vec<String>>> = serde_json::from_str(&text).expect("JSON");
+    let handlers = types.into_values().flat_map(|mut one| {
+        one.remove("from");
+        one.into_values().flatten()
+    });
+    handlers.collect()
+}
+
+/// Without it, a role with what the README says would deploy on the sandbox, where nothing is refused, and fail on AWS.
+#[test]
+fn what_a_stack_needs_is_listed() {
+    let (listed, handled) = (Listed::read(), handled());
+    let all = listed.all();
+    let without: BTreeMap<&str, &str> = WITHOUT.into();
+    let missing: Vec<_> =
+        handled.iter().filter(|action| !all.contains(*action) && !without.contains_key(action.as_str())).collect();
+    assert!(missing.is_empty(), "CloudFormation needs what the README's tables lack: {missing:?}");
+    for (action, reason) in &without {
+        assert!(handled.contains(*action), "{action}, of which it says \"{reason}\", is no handler's any more");
+        assert!(!all.contains(*action), "{action} is listed, and needed by nothing: {reason}");
+    }
+    // The template's transform is no resource.
+    let of_resources = |action: &&String| *action != "cloudformation:CreateChangeSet";
+    let unknown: Vec<_> = listed.stack.difference(&handled).filter(of_resources).collect();
+    assert!(unknown.is_empty(), "the README's third table lists what no handler asks for: {unknown:?}");
+}
+
+/// Without it, an action could stand in the README of which nobody knows why, or a reader be told that it was seen where it wasn't.
+#[test]
+fn how_each_action_is_known_is_said() {
+    let (all, handled, known) = (Listed::read().all(), handled(), known());
+    assert_eq!(known.keys().collect::<Vec<_>>(), ["docs", "schema", "transcript", "wire"]);
+    let said: BTreeSet<String> = known.values().flatten().cloned().collect();
+    assert_eq!(said, all, "the table of how actions are known has others than the README");
+    assert_eq!(known["schema"], handled.intersection(&all).cloned().collect());
 }
 
 /// The actions that the program has called since a moment of the log.
@@ -163,25 +227,27 @@ secrets: {one: {function: SecretsManagerOne}, bad: {function: SecretsManagerBad}
     // Everything goes.
     run(&["destroy", "--auto-approve", "--target", "here"]).exits(0);
 
-    let (plan_lists, apply_lists) = listed();
-    let missing: Vec<_> = planned.difference(&plan_lists).collect();
+    let listed = Listed::read();
+    let missing: Vec<_> = planned.difference(&listed.plan).collect();
     assert!(missing.is_empty(), "planning calls what the README's first table lacks: {missing:?}");
-    let beside: BTreeSet<String> = BESIDE.map(str::to_owned).into();
-    let all: BTreeSet<String> = plan_lists.union(&apply_lists).cloned().collect();
     let called = called(&world);
+    let all = listed.all();
     let missing: Vec<_> = called.difference(&all).collect();
     assert!(missing.is_empty(), "applying calls what the README's tables lack: {missing:?}");
-    let unused: Vec<_> = all.difference(&called).filter(|action| !beside.contains(*action)).collect();
-    assert!(unused.is_empty(), "the README's tables list what is never called: {unused:?}");
-    let twice: Vec<_> = plan_lists.intersection(&apply_lists).collect();
-    assert!(twice.is_empty() || twice == ["sts:AssumeRole"], "{twice:?} stands in both tables");
+    assert_eq!(called, known()["wire"], "what was called isn't what the tests' README says was seen on the wire");
+    let twice = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<String> {
+        one.intersection(other).filter(|action| !ON_SEVERAL.contains(&action.as_str())).cloned().collect()
+    };
+    let Listed { plan, apply, stack } = &listed;
+    for twice in [twice(plan, apply), twice(plan, stack), twice(apply, stack)] {
+        assert!(twice.is_empty(), "{twice:?} stands in two tables");
+    }
 }
 
 /// Without it, a role that may only read could turn out to be too little for a plan, or be given a write by mistake.
 #[test]
 fn a_plan_calls_nothing_that_writes() {
-    let (plan, _) = listed();
-    for action in &plan {
+    for action in &Listed::read().plan {
         let name = action.split_once(':').map_or(action.as_str(), |(_, name)| name);
         let reads = ["Describe", "Get", "List"].iter().any(|start| name.starts_with(start));
         assert!(reads || ["sts:AssumeRole", "kms:Decrypt"].contains(&action.as_str()), "{action} is no reading");
