@@ -183,7 +183,7 @@ fn on_failure(text: Option<&str>) -> Option<OnFailure> {
 }
 
 /// The change set that a request names: by ARN, or by name and stack.
-fn find(state: &State, request: &Query) -> Result<String, ApiError> {
+pub(super) fn find(state: &State, request: &Query) -> Result<String, ApiError> {
     let name = request.required("ChangeSetName");
     if name.starts_with("arn:") {
         let found = state.change_sets.get(name).map(|set| set.id.clone());

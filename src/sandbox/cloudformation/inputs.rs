@@ -110,6 +110,16 @@ pub const INPUTS: &[(&str, &[Member])] = &[
             optional("IncludePropertyValues", FLAG),
         ],
     ),
+    (
+        "DescribeEvents",
+        &[
+            optional("StackName", STACK_NAME_OR_ID),
+            optional("ChangeSetName", CHANGE_SET_NAME_OR_ID),
+            optional("OperationId", TEXT),
+            optional("Filters", Structure(&[optional("FailedEvents", FLAG)])),
+            optional("NextToken", NEXT_TOKEN),
+        ],
+    ),
     ("DescribeStackEvents", PAGED),
     ("DescribeStackResource", &[required("StackName", TEXT), required("LogicalResourceId", TEXT)]),
     (

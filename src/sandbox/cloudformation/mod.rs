@@ -10,7 +10,7 @@
 //! | [`steps`] | how a stack gets from one state to the next: pure |
 //! | [`engine`] | takes those steps, one after the other |
 //! | [`provision`] | how resources are made, through Lambda's API |
-//! | [`change_sets`], [`stacks`], [`describe`] | the operations |
+//! | [`change_sets`], [`stacks`], [`describe`], `operation_events` | the operations |
 //!
 //! To make a roll-back or a deletion fail, script a fault of one of Lambda's operations (`UpdateFunctionConfiguration`,
 //! `DeleteFunction`) that matches `cloudformation.amazonaws.com`: it then hits the calls that stacks make, and no others.
@@ -20,6 +20,7 @@ pub mod describe;
 pub mod engine;
 pub(super) mod inputs;
 pub mod operation;
+mod operation_events;
 pub mod provision;
 pub mod stacks;
 pub mod state;
@@ -58,6 +59,7 @@ pub async fn handle(shared: &Arc<Shared>, call: &Call, request: Query) -> Result
         "UpdateTerminationProtection" => stacks::protect(shared, call, request),
         "DescribeStacks" => describe::stacks(shared, call, request),
         "ListStacks" => describe::list_stacks(shared, call, request),
+        "DescribeEvents" => operation_events::describe(shared, call, request),
         "DescribeStackEvents" => describe::events(shared, call, request),
         "DescribeStackResources" => describe::resources(shared, call, request),
         "DescribeStackResource" => describe::resource(shared, call, request),

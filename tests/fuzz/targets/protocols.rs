@@ -113,6 +113,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         form('2', "Action=CreateChangeSet&Version=2010-05-15&StackName=x&ChangeSetName=c&UsePreviousTemplate=true&Tags.member.1.Key=a&Tags.member.1.Value=b&Capabilities.member.1=CAPABILITY_IAM"),
         form('2', "Action=ListStacks&Version=2010-05-15&StackStatusFilter.member.1=CREATE_COMPLETE"),
         form('2', "Action=DescribeStackEvents&Version=2010-05-15&StackName=x"),
+        form('2', "Action=DescribeEvents&Version=2010-05-15&ChangeSetName=x&Filters.FailedEvents=true"),
         "3 GET /applications/arn%3Aaws%3Aserverlessrepo%3Aus-east-1%3A297356227824%3Aapplications%2FSecretsManagerRotationTemplate?semanticVersion=1.1.618\n\n".to_owned(),
         "3 POST /applications/arn%3Aaws%3Aserverlessrepo%3Aus-east-1%3A297356227824%3Aapplications%2FSecretsManagerRotationTemplate/changesets\n\n{\"stackName\":\"f\",\"capabilities\":[\"CAPABILITY_IAM\",\"CAPABILITY_RESOURCE_POLICY\"],\"parameterOverrides\":[{\"name\":\"functionName\",\"value\":\"f\"},{\"name\":\"endpoint\",\"value\":\"https://x\"}]}".to_owned(),
         form('4', "Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::111111111111:role/r&RoleSessionName=abc&DurationSeconds=900"),

@@ -13,6 +13,7 @@ STATUSES = {
 ANSWERS = {
     # The stack's own status, as the first event of a stack that a change set makes shows it.
     ("cloudformation", "DescribeStackEvents", "StackEvents[].ResourceStatus"): "REVIEW_IN_PROGRESS",
+    ("cloudformation", "DescribeEvents", "OperationEvents[].ResourceStatus"): "REVIEW_IN_PROGRESS",
     # A function without a configuration is answered with its name alone: that is how clients see that it has none.
     ("lambda", "GetFunctionCodeSigningConfig", "CodeSigningConfigArn"): None,
     # Lambda's words for an update that is under way are those for a creation.
@@ -49,6 +50,8 @@ STRICTER = {
 UNMODELLED = {
     # CloudFormation's commonest error, and one of the errors that all Query services share: no model lists it.
     ("cloudformation", "*"): {"ValidationError"},
+    # Its model lists no errors at all; the other operations on change sets answer so.
+    ("cloudformation", "DescribeEvents"): {"ChangeSetNotFound"},
     ("sts", "*"): {"ValidationError"},
     # The one error of RotateSecret that everybody meets first; recorded from AWS.
     ("secretsmanager", "RotateSecret"): {"AccessDeniedException"},

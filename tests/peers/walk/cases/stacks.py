@@ -28,6 +28,20 @@ of_a_stack("UpdateTerminationProtection", {"EnableTerminationProtection": True},
 
 
 @case("cloudformation")
+def describe_events(world):
+    made = world.change_set()
+    yield {"ChangeSetName": made}
+    stack = world.stack()
+    yield {"StackName": stack}
+    yield {"StackName": stack, "Filters": {"FailedEvents": True}}
+    yield {"ChangeSetName": world.change_set(), "Filters": {"FailedEvents": True}}
+    yield Refused({"StackName": "absent"}, GONE)
+    yield Refused({"StackName": stack, "ChangeSetName": "absent"}, "ChangeSetNotFound")
+    yield Refused({"OperationId": "absent"}, GONE)
+    yield Refused({}, GONE)
+
+
+@case("cloudformation")
 def list_exports(world):
     yield {}
 
