@@ -1,24 +1,27 @@
-//! Functions: configuration, code and permission, one edit at a time, each conditional on what was seen before it, where AWS gives
-//! a revision.
+//! Functions: configuration and code, one edit at a time, each conditional on what was seen before it, where AWS gives a revision.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use crate::aws::ErrorKind;
 use crate::aws::execute::{CodeUpload, ConfigurationChange, Execute};
-use crate::model::live::{Configuration, Statement};
-use crate::model::{Code, CodeSource, Deployment, PERMISSION_STATEMENT};
-use crate::plan::diff::{configuration_fields, lacks_handler, permits, same_code};
+use crate::model::live::Configuration;
+use crate::model::{Code, CodeSource, Deployment};
+use crate::plan::diff::{configuration_fields, lacks_handler, same_code};
 use crate::plan::{Action, FieldChange, Step};
 
 use super::stack::unknown;
 use super::wait::Wait;
-use super::{Context, Failure, Outcome, moved};
+use super::{Context, EDITS, Failure, Outcome, moved};
 
 /// A function that takes an edit, and the revision that makes the edit conditional on nobody else's having come first.
 pub type Editable = (Configuration, Option<String>);
 
-/// How often an edit is tried against others who edit the same function.
-const EDITS: usize = 5;
+/// States in which a function takes an edit. An inactive one wakes up with its next invocation; a deactivated one, which lives on a
+/// capacity provider's instances, once it is activated again.
+const READY: &[&str] = &["Active", "Inactive", "ActiveNonInvocable", "Deactivated"];
+
+/// States that pass.
+const CHANGING: &[&str] = &["Pending", "Deactivating", "Deleting"];
 
 impl<E: Execute> Context<'_, E> {
     fn deployment(&self, step: &Step) -> Result<&Deployment, Failure> {
@@ -33,7 +36,7 @@ impl<E: Execute> Context<'_, E> {
     }
 
     /// Takes what the step before has kept.
-    fn take_left(&self, name: &str) -> Option<Editable> {
+    pub(super) fn take_left(&self, name: &str) -> Option<Editable> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(name)
     }
 
@@ -66,7 +69,11 @@ impl<E: Execute> Context<'_, E> {
             let (configuration, revision) = match self.executor.get_configuration(name).await {
                 Ok(state) => (state.configuration, state.revision_id),
                 Err(error) if error.kind == ErrorKind::NotFound => {
-                    return Err(Failure::FunctionMissing { function: name.to_owned() });
+                    if !self.is_new(name) {
+                        return Err(Failure::FunctionMissing { function: name.to_owned() });
+                    }
+                    self.pause(index, &mut wait, "the function", "not there yet").await?;
+                    continue;
                 }
                 Err(error) => return Err(error.into()),
             };
@@ -77,14 +84,13 @@ impl<E: Execute> Context<'_, E> {
                     reason: configuration.state_reason,
                 });
             }
-            // An inactive function wakes up with its next invocation, and can be edited.
-            let ready = matches!(configuration.state.as_str(), "Active" | "Inactive" | "ActiveNonInvocable");
+            let ready = READY.contains(&configuration.state.as_str());
             if ready && matches!(configuration.last_update_status.as_str(), "Successful" | "Failed") {
                 return Ok((configuration, revision));
             }
             for (state, known) in [
-                (&configuration.state, &["Pending", "Active", "Inactive", "ActiveNonInvocable", "Deleting"][..]),
-                (&configuration.last_update_status, &["InProgress", "Successful", "Failed"]),
+                (&configuration.state, &[READY, CHANGING].concat()),
+                (&configuration.last_update_status, &["InProgress", "Successful", "Failed"].to_vec()),
             ] {
                 if !known.contains(&state.as_str()) {
                     return Err(unknown("the function", state));
@@ -110,7 +116,8 @@ impl<E: Execute> Context<'_, E> {
             let then = self.planned_for(step);
             moved::refuse(then.map_or_else(Vec::new, |then| moved::configuration(deployment, then, &live)))?;
             let change = configuration_change(deployment, &live, &fields);
-            match self.executor.update_configuration(&step.name, &change, revision.as_deref()).await {
+            let edit = async || self.executor.update_configuration(&step.name, &change, revision.as_deref()).await;
+            match self.once_spread(index, &step.name, edit).await {
                 Ok(updated) => {
                     let function = self.settled(index, &step.name).await?;
                     self.leave(&step.name, function);
@@ -143,11 +150,10 @@ impl<E: Execute> Context<'_, E> {
             if let Some(handler) = live.handler.as_ref().filter(|handler| lacks_handler(deployment, handler, runtime)) {
                 return Err(Failure::HandlerFileMissing { handler: handler.clone() });
             }
-            match self
-                .executor
-                .update_code(&step.name, self.upload(step, code)?, architecture, revision.as_deref())
-                .await
-            {
+            let upload = self.upload(step, code)?;
+            let edit =
+                async || self.executor.update_code(&step.name, upload.clone(), architecture, revision.as_deref()).await;
+            match self.once_spread(index, &step.name, edit).await {
                 Ok(updated) => {
                     let (live, _) = self.settled(index, &step.name).await?;
                     if !same_code(code, &live) {
@@ -179,12 +185,12 @@ impl<E: Execute> Context<'_, E> {
         Ok(Outcome::Applied { requests: Vec::new() })
     }
 
-    /// The code as it is sent. A package is copied here, so only where it is.
+    /// The code as it is sent.
     fn upload(&self, step: &Step, code: &Code) -> Result<CodeUpload, Failure> {
         Ok(match &code.source {
             CodeSource::Path { .. } => {
                 let zip = self.packages.get(&step.address.handle).ok_or(Failure::Internal("no package was built"))?;
-                CodeUpload::Zip(zip.to_vec())
+                CodeUpload::Zip(Arc::clone(zip))
             }
             CodeSource::S3 { bucket, key, object_version, .. } => {
                 CodeUpload::S3 { bucket: bucket.clone(), key: key.clone(), object_version: object_version.clone() }
@@ -208,55 +214,6 @@ impl<E: Execute> Context<'_, E> {
         let before = self.live.functions.get(&step.address.handle).and_then(|live| live.configuration.found());
         step.change.is_none() && before.is_some_and(|before| before.code_sha256 == now.code_sha256)
     }
-
-    pub(super) async fn permission(&self, step: &Step) -> Result<Outcome, Failure> {
-        // What follows looks at the function anew: a permission is a change of it too.
-        self.take_left(&step.name);
-        let account = &self.live.account;
-        let mut requests = Vec::new();
-        let mut refused = None;
-        for _ in 0..EDITS {
-            let policy = self.executor.get_policy(&step.name).await?;
-            if permits(&policy.statements, account) {
-                return Ok(if refused.is_some() { Outcome::Applied { requests } } else { Outcome::Unchanged });
-            }
-            let ours = |statements: &[Statement]| {
-                statements.iter().find(|statement| statement.sid == PERMISSION_STATEMENT).cloned()
-            };
-            let present = ours(&policy.statements);
-            if let Some(present) = &present {
-                let live = self.live.functions.get(&step.address.handle);
-                let then = live.and_then(|live| live.policy.found()).and_then(|statements| ours(statements));
-                moved::refuse(moved::statement(then.as_ref(), present))?;
-            }
-            let result = async {
-                let mut revision = policy.revision_id;
-                if present.is_some() {
-                    let removed =
-                        self.executor.remove_permission(&step.name, PERMISSION_STATEMENT, revision.as_deref()).await;
-                    match removed {
-                        Ok(removed) => requests.extend(removed.request_id),
-                        // It is gone: somebody else's work, or this call's whose answer was lost. A missing function shows next.
-                        Err(error) if error.kind == ErrorKind::NotFound => {}
-                        Err(error) => return Err(error),
-                    }
-                    revision = self.executor.get_policy(&step.name).await?.revision_id;
-                }
-                self.executor.add_permission(&step.name, PERMISSION_STATEMENT, account, revision.as_deref()).await
-            };
-            match result.await {
-                Ok(done) => {
-                    requests.extend(done.request_id);
-                    return Ok(Outcome::Applied { requests });
-                }
-                Err(error) if matches!(error.kind, ErrorKind::Precondition | ErrorKind::Conflict) => {
-                    refused = Some(error);
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(Failure::KeepsChanging { function: step.name.clone(), last: refused.map(Box::new) })
-    }
 }
 
 /// The call that makes the differing fields as the manifest says, and leaves the rest.
@@ -276,6 +233,7 @@ fn configuration_change(deployment: &Deployment, live: &Configuration, fields: &
         }
         merged
     });
+    let vpc = deployment.vpc.clone().filter(|_| differs("vpc"));
     ConfigurationChange {
         runtime: deployment.runtime.clone().filter(|_| differs("runtime")),
         handler: deployment.handler.clone().filter(|_| differs("handler")),
@@ -283,7 +241,8 @@ fn configuration_change(deployment: &Deployment, live: &Configuration, fields: &
         timeout: deployment.timeout.filter(|_| differs("timeout")),
         memory: deployment.memory.filter(|_| differs("memory")),
         environment,
-        vpc: deployment.vpc.clone().filter(|_| differs("vpc")),
+        ipv6_dual_stack: live.ipv6_dual_stack.filter(|_| vpc.as_ref().is_some_and(|vpc| !vpc.is_empty())),
+        vpc,
         description: deployment.description.clone().filter(|_| differs("description")),
     }
 }

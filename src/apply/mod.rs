@@ -6,10 +6,13 @@
 //!
 //! This folder knows steps and the trait [`Execute`]; it knows nothing of YAML, of the SDK, or of terminals.
 
+mod change_set;
 mod engine;
 mod function;
 mod moved;
+mod permission;
 mod rotation;
+mod spread;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -19,6 +22,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::aws::AwsError;
 use crate::model::{Desired, Live};
 use crate::plan::{Change, FieldChange, Plan, Step};
@@ -26,6 +31,9 @@ use crate::plan::{Change, FieldChange, Plan, Step};
 use function::Editable;
 
 pub use engine::{Interrupt, run};
+
+/// How often an edit is tried against others who edit the same function.
+const EDITS: usize = 5;
 
 /// How an apply runs.
 #[derive(Debug, Clone)]
@@ -45,6 +53,10 @@ pub struct Options {
     pub function_timeout: Duration,
     /// How long a new permission may take to spread until Secrets Manager can use it.
     pub permission_timeout: Duration,
+    /// How long a role or key that Lambda can't use yet may take to spread.
+    pub spreading_timeout: Duration,
+    /// How long EC2 may throttle what Lambda does for a function.
+    pub ec2_timeout: Duration,
 }
 
 impl Default for Options {
@@ -56,7 +68,9 @@ impl Default for Options {
             stack_timeout: Duration::from_hours(1),
             deletion_timeout: Duration::from_hours(2),
             function_timeout: Duration::from_mins(10),
-            permission_timeout: Duration::from_mins(1),
+            permission_timeout: Duration::from_mins(2),
+            spreading_timeout: Duration::from_mins(2),
+            ec2_timeout: Duration::from_mins(10),
         }
     }
 }
@@ -81,6 +95,8 @@ pub struct Context<'a, E> {
     pub versions: Mutex<BTreeMap<usize, String>>,
     /// The functions that a step has just changed, by name, as it left them.
     pub left: Mutex<BTreeMap<String, Editable>>,
+    /// Since when the functions, and the permissions, are there that a step has made, by the function's name.
+    pub made: Mutex<BTreeMap<String, Instant>>,
 }
 
 impl<E> Context<'_, E> {
@@ -164,14 +180,18 @@ pub enum Failure {
     ChangeSet {
         /// AWS's reason.
         reason: String,
+        /// What failed in it, resource by resource, where AWS has more to say.
+        causes: Vec<String>,
+        /// Why that couldn't be read, where the reason points to it.
+        unread: Option<Box<AwsError>>,
         /// It couldn't be deleted.
         left: Option<Box<LeftBehind>>,
     },
-    /// A change set would remove or replace the function.
+    /// A change set would remove or replace the function, or set its code back to the template's.
     WouldReplace {
         /// The function.
         resource: String,
-        /// `Remove`, or `replace`.
+        /// `remove`, `replace`, or `set back`.
         action: String,
         /// It couldn't be deleted.
         left: Option<Box<LeftBehind>>,
@@ -210,6 +230,15 @@ pub enum Failure {
     },
     /// The secret has gone since the plan was made.
     SecretMissing,
+    /// Secrets Manager may not invoke the function, and no permission is on its way.
+    NotPermitted {
+        /// The function, by ARN.
+        function: String,
+        /// The secret's account.
+        account: String,
+        /// The statement that denies it; `None`: none permits it.
+        denied_by: Option<String>,
+    },
     /// Somebody has changed what the step would change, since the plan was made.
     ChangedSincePlan {
         /// What has moved: as it was then, and as it is now.

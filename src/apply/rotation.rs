@@ -4,18 +4,37 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::aws::ErrorKind;
 use crate::aws::execute::{Execute, SecretState};
+use crate::aws::{AwsError, ErrorKind};
 use crate::model::live::{LiveSecret, Reading};
 use crate::model::{Kind, arn};
 use crate::plan::{Action, Change, FieldChange, Reason, RotateSecret, Step};
 
 use super::engine::Interrupt;
 use super::wait::Wait;
-use super::{Context, Event, Failure, NotFinished, Outcome, moved};
+use super::{Context, Failure, NotFinished, Outcome, moved};
 
 /// How long a test's version may be invisible before its absence means that it is over.
 const UNSEEN: Duration = Duration::from_secs(3);
+
+/// How young a rotation may be that is waited for before another one: one that is older has failed, as a rule, and is stuck.
+const YOUNG: Duration = Duration::from_mins(5);
+
+/// What came of asking for a rotation.
+enum Asked {
+    /// Secrets Manager accepted it.
+    Accepted(Outcome),
+    /// Another one hasn't ended; and how long ago anything of the secret changed.
+    Unfinished(AwsError, Option<Duration>),
+}
+
+/// Pauses before another try; `false` where the time is up, or somebody interrupts.
+async fn goes_on(wait: &mut Wait, interrupt: &Interrupt) -> bool {
+    tokio::select! {
+        () = interrupt.pulled() => false,
+        goes_on = wait.pause() => goes_on,
+    }
+}
 
 impl<E: Execute> Context<'_, E> {
     fn request(&self, step: &Step) -> Result<&RotateSecret, Failure> {
@@ -32,22 +51,50 @@ impl<E: Execute> Context<'_, E> {
         }
     }
 
-    pub(super) async fn rotation(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
+    pub(super) async fn rotation(&self, index: usize, step: &Step, interrupt: &Interrupt) -> Result<Outcome, Failure> {
         let request = self.request(step)?;
-        // Others may have been here since the plan was made; nothing is rotated twice.
-        let Some(state) = self.look(&request.secret_arn).await? else {
-            return Err(Failure::SecretMissing);
-        };
-        let live = &state.secret;
-        if is_done(request, live) {
-            return Ok(Outcome::Unchanged);
+        let mut wait = Wait::new(self.options.rotation_timeout);
+        let mut waits = false;
+        loop {
+            // Others may have been here since the plan was made; nothing is rotated twice.
+            let Some(state) = self.look(&request.secret_arn).await? else {
+                return Err(Failure::SecretMissing);
+            };
+            if is_done(request, &state.secret) {
+                return Ok(Outcome::Unchanged);
+            }
+            moved::refuse(self.moved(step, &state.secret, request.rotate_immediately))?;
+            let (met, age) = match state.secret.unfinished_rotation() {
+                Some(version) => (Failure::UnfinishedRotation { version: version.to_owned() }, state.age),
+                None => match self.rotate(index, step, &state, interrupt).await? {
+                    Asked::Accepted(outcome) => return Ok(outcome),
+                    Asked::Unfinished(error, age) => (error.into(), age),
+                },
+            };
+            // A rotation, or a test, that has only just begun ends by itself as a rule. One that failed doesn't.
+            waits |= age.is_some_and(|age| age < YOUNG);
+            if !waits || !self.options.wait {
+                return Err(met);
+            }
+            self.waits(index, "the rotation", "until the one before it has ended");
+            if !goes_on(&mut wait, interrupt).await {
+                return Err(met);
+            }
         }
-        moved::refuse(self.moved(step, live, request.rotate_immediately))?;
-        if let Some(version) = live.unfinished_rotation() {
-            return Err(Failure::UnfinishedRotation { version: version.to_owned() });
-        }
-        let token = token(&state, request);
+    }
+
+    /// Asks for a rotation of a secret that has none under way, as far as is known.
+    async fn rotate(
+        &self,
+        index: usize,
+        step: &Step,
+        state: &SecretState,
+        interrupt: &Interrupt,
+    ) -> Result<Asked, Failure> {
+        let request = self.request(step)?;
+        let token = token(state, request);
         let mut wait = Wait::new(self.options.permission_timeout);
+        let mut refused = false;
         loop {
             let answer = self
                 .executor
@@ -62,26 +109,35 @@ impl<E: Execute> Context<'_, E> {
             match answer {
                 Ok(answer) => {
                     self.note_version(step, answer.version_id);
-                    return Ok(Outcome::Applied { requests: answer.request_id.into_iter().collect() });
+                    return Ok(Asked::Accepted(Outcome::Applied { requests: answer.request_id.into_iter().collect() }));
                 }
                 // A request whose answer was lost is known by its token while its rotation runs; afterwards, by the version that it made.
-                Err(error) if error.kind == ErrorKind::Invalid => {
-                    let now = self.look(&request.secret_arn).await.ok().flatten().map(|state| state.secret);
+                Err(error) if matches!(error.kind, ErrorKind::Invalid | ErrorKind::Unfinished) => {
+                    let now = self.look(&request.secret_arn).await.ok().flatten();
                     let is_ours = |now: &LiveSecret| {
                         let versions = [now.pending_version.as_ref(), now.current_version.as_ref()];
                         versions.contains(&Some(&token)) && is_done(request, now)
                     };
-                    if !now.as_ref().is_some_and(is_ours) {
-                        return Err(error.into());
+                    if now.as_ref().is_some_and(|now| is_ours(&now.secret)) {
+                        self.note_version(step, token);
+                        return Ok(Asked::Accepted(Outcome::Applied { requests: Vec::new() }));
                     }
-                    self.note_version(step, token);
-                    return Ok(Outcome::Applied { requests: Vec::new() });
+                    if error.kind == ErrorKind::Unfinished {
+                        return Ok(Asked::Unfinished(error, now.and_then(|now| now.age)));
+                    }
+                    return Err(error.into());
                 }
-                // A new permission takes some seconds to spread; no other refusal is tried again.
+                // A new permission takes a while to spread; where none stands, there is nothing to wait for.
                 Err(error) if error.kind == ErrorKind::CannotInvoke => {
-                    let status = "until Secrets Manager may invoke the function".to_owned();
-                    self.observer.event(&Event::Waiting { step: index, status });
-                    if !wait.pause().await {
+                    let function = request.function_arn.as_ref().or(state.secret.function_arn.as_ref());
+                    if let Some(function) = function.filter(|_| !refused)
+                        && let Some(failure) = self.never_permitted(function, &request.secret_arn).await
+                    {
+                        return Err(failure);
+                    }
+                    refused = true;
+                    self.waits(index, "the rotation", "until Secrets Manager may invoke the function");
+                    if !goes_on(&mut wait, interrupt).await {
                         return Err(error.into());
                     }
                 }
@@ -121,7 +177,7 @@ impl<E: Execute> Context<'_, E> {
                 return Ok(Outcome::Applied { requests: Vec::new() });
             }
             let status = if pending { "AWSPENDING" } else { "accepted" };
-            self.observer.event(&Event::Waiting { step: index, status: format!("the rotation: {status}") });
+            self.waits(index, "the rotation", status);
             let interrupted = tokio::select! {
                 () = interrupt.pulled() => true,
                 goes_on = wait.pause() => {

@@ -140,6 +140,7 @@ pub(super) fn configuration(
         vpc: function.vpc_config.as_ref().map_or_else(Vpc::default, |vpc| {
             Vpc::new(vpc.subnet_ids().iter().cloned(), vpc.security_group_ids().iter().cloned())
         }),
+        ipv6_dual_stack: function.vpc_config.as_ref().and_then(|vpc| vpc.ipv6_allowed_for_dual_stack),
         description: function.description.clone().unwrap_or_default(),
         code_sha256: function.code_sha256.clone().unwrap_or_default(),
         code_files: None,

@@ -18,6 +18,18 @@ use crate::model::live::{Asked, Reading, Unread};
 /// where Secrets Manager may not invoke the function; only the second passes by itself, while a new permission spreads.
 const CANNOT_INVOKE: &str = "cannot invoke the specified Lambda function";
 
+/// What `RotateSecret` says to a request that meets a rotation, or a function's test, that hasn't ended. Every other
+/// `InvalidRequestException` is final.
+const UNFINISHED: &str = "previous rotation isn't complete";
+
+/// What Lambda says of a role or a key that was made a moment ago: IAM and KMS haven't told it yet. The code, `InvalidParameterValueException`,
+/// is that of every wrong parameter.
+const SPREADING: [&str; 3] =
+    ["cannot be assumed by lambda", "execution role does not have permissions", "kms key is invalid for creategrant"];
+
+/// What Lambda says where EC2 slows down what it does for a function in a VPC; the code is the same.
+const THROTTLED_BY_EC2: &str = "throttled by ec2";
+
 /// The codes that speak of a signature: of another key, or of another time. The SDK corrects its clock by AWS's answers, and signs
 /// once more; what is left is something else, or a clock that nobody told the time.
 const SIGNATURE: [&str; 4] =
@@ -48,6 +60,12 @@ pub enum ErrorKind {
     Throttled,
     /// Secrets Manager may not invoke the rotation function (`RotateSecret` alone). Passes while a permission spreads.
     CannotInvoke,
+    /// A rotation or a test of this secret hasn't ended (`RotateSecret` alone). Passes where it is under way, and not where it failed.
+    Unfinished,
+    /// Lambda can't use a role or a key yet that was just made. Passes within two minutes or so; else the role or the key is wrong.
+    Spreading,
+    /// EC2 throttles what Lambda does for a function in a VPC. Passes, and takes longer.
+    ThrottledByEc2,
     /// The request is wrong, and stays so.
     Invalid,
     /// The credentials were good and aren't any more.
@@ -139,6 +157,11 @@ impl AwsError {
                 "run the same command again to go on; with a smaller `--parallelism`, or more tries (`AWS_MAX_ATTEMPTS`)"
                     .to_owned(),
             ],
+            ErrorKind::Spreading => vec![
+                "a role or key of the last minutes: run the same command again to go on".to_owned(),
+                "an older one: let the function's role trust `lambda.amazonaws.com` and use the function's key".to_owned(),
+            ],
+            ErrorKind::ThrottledByEc2 => vec!["run the same command again to go on".to_owned()],
             ErrorKind::Transport => vec![
                 "check the network, `HTTPS_PROXY`, `NO_PROXY`, and `AWS_CA_BUNDLE` where a proxy inspects TLS"
                     .to_owned(),
@@ -263,6 +286,12 @@ pub(super) fn kind_of(action: &str, code: &str, message: &str) -> ErrorKind {
         "AccessDeniedException" if action == "secretsmanager:RotateSecret" && message.contains(CANNOT_INVOKE) => {
             ErrorKind::CannotInvoke
         }
+        "InvalidRequestException" if action == "secretsmanager:RotateSecret" && message.contains(UNFINISHED) => {
+            ErrorKind::Unfinished
+        }
+        "InvalidParameterValueException" if action.starts_with("lambda:") => {
+            passing(message).unwrap_or(ErrorKind::Invalid)
+        }
         "AccessDenied"
         | "AccessDeniedException"
         | "ForbiddenException"
@@ -328,6 +357,15 @@ pub(super) fn kind_of(action: &str, code: &str, message: &str) -> ErrorKind {
         | "InvalidAccessKeyId" => ErrorKind::NoCredentials,
         _ => ErrorKind::Other,
     }
+}
+
+/// What of Lambda's words about a parameter passes by itself.
+fn passing(message: &str) -> Option<ErrorKind> {
+    let message = message.to_ascii_lowercase();
+    if message.contains(THROTTLED_BY_EC2) {
+        return Some(ErrorKind::ThrottledByEc2);
+    }
+    SPREADING.iter().any(|words| message.contains(words)).then_some(ErrorKind::Spreading)
 }
 
 /// The first error of a type in a chain of causes.
@@ -415,6 +453,27 @@ mod tests {
         assert_eq!(kind("secretsmanager:RotateSecret", sentence), ErrorKind::CannotInvoke);
         assert_eq!(kind("secretsmanager:RotateSecret", "User is not authorized"), ErrorKind::Denied);
         assert_eq!(kind("secretsmanager:DescribeSecret", sentence), ErrorKind::Denied);
+    }
+
+    /// Without it, a first deployment would end because IAM is slower than Lambda; or a parameter that stays wrong would be sent for minutes.
+    #[test]
+    fn words_about_what_still_spreads_make_a_refusal_pass() {
+        let kind = |action, message| service_error(action, "InvalidParameterValueException", message).kind;
+        let edit = "lambda:UpdateFunctionConfiguration";
+        for message in [
+            "The role defined for the function cannot be assumed by Lambda.",
+            "The provided execution role does not have permissions to call CreateNetworkInterface on EC2",
+            "Lambda was unable to configure access to your environment variables because the KMS key is invalid for CreateGrant.",
+        ] {
+            assert_eq!(kind(edit, message), ErrorKind::Spreading, "{message}");
+        }
+        assert_eq!(kind(edit, "Your request has been throttled by EC2, please make sure"), ErrorKind::ThrottledByEc2);
+        assert_eq!(kind(edit, "Unzipped size must be smaller than 262144000 bytes"), ErrorKind::Invalid);
+        assert_eq!(kind("logs:FilterLogEvents", "cannot be assumed by Lambda"), ErrorKind::Invalid);
+        let unfinished = "A previous rotation isn't complete. That rotation will be reattempted.";
+        let kind = |action| service_error(action, "InvalidRequestException", unfinished).kind;
+        assert_eq!(kind("secretsmanager:RotateSecret"), ErrorKind::Unfinished);
+        assert_eq!(kind("secretsmanager:CancelRotateSecret"), ErrorKind::Invalid);
     }
 
     /// Without it, a resource that isn't there would be an error instead of something to create, and the reverse.

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::error::AwsError;
 use super::reader::FunctionState;
@@ -59,6 +61,8 @@ pub struct ChangeSetView {
     pub reason: Option<String>,
     /// `UNAVAILABLE`, `AVAILABLE`, `EXECUTE_…`, `OBSOLETE`, or newer.
     pub execution_status: String,
+    /// `REVERT_DRIFT`, or newer; `None`: an ordinary one, which looks at templates alone.
+    pub deployment_mode: Option<String>,
     /// Its changes, of all pages.
     pub changes: Vec<ResourceChange>,
 }
@@ -69,12 +73,18 @@ impl ChangeSetView {
         let said = |words: &str| self.reason.as_ref().is_some_and(|reason| reason.contains(words));
         self.status == "FAILED" && (said("didn't contain changes") || said("No updates are to be performed"))
     }
+
+    /// Whether the reason only names the hooks and validations that failed, and leaves the rest to events.
+    pub fn points_to_events(&self) -> bool {
+        let reason = self.reason.as_deref().unwrap_or_default().to_ascii_lowercase();
+        reason.contains("hook") || reason.contains("validation")
+    }
 }
 
 /// What happens to one resource of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceChange {
-    /// `Add`, `Modify`, `Remove`, `Import`, `Dynamic`, or newer.
+    /// `Add`, `Modify`, `Remove`, `Import`, `Dynamic`, `SyncWithActual`, or newer.
     pub action: String,
     /// The name in the template.
     pub logical_id: String,
@@ -84,6 +94,8 @@ pub struct ResourceChange {
     pub resource_type: String,
     /// `True`, `False` or `Conditional`, for `Modify`.
     pub replacement: Option<String>,
+    /// What happens to the resource that is there: `Delete`, `Retain`, `Snapshot`, `ReplaceAnd…`, or newer.
+    pub policy_action: Option<String>,
 }
 
 /// How a stack does.
@@ -114,6 +126,8 @@ pub struct ConfigurationChange {
     pub environment: Option<BTreeMap<String, Sensitive>>,
     /// Subnets and security groups; both empty: leave the VPC.
     pub vpc: Option<Vpc>,
+    /// Whether IPv6 is used in dual-stack subnets. Goes with `vpc`, which Lambda replaces as a whole: without it, IPv6 would end.
+    pub ipv6_dual_stack: Option<bool>,
     /// The function's description.
     pub description: Option<String>,
 }
@@ -122,7 +136,7 @@ pub struct ConfigurationChange {
 #[derive(Clone, PartialEq, Eq)]
 pub enum CodeUpload {
     /// A zip of at most 50 MB.
-    Zip(Vec<u8>),
+    Zip(Arc<[u8]>),
     /// A zip in S3, in the function's region.
     S3 {
         /// The bucket.
@@ -174,6 +188,8 @@ pub struct SecretState {
     /// Another one after each change that anybody makes to the secret. Secrets Manager has none of its own, and no write is conditional
     /// on it: it is made of when the secret changed last, and of its versions' labels.
     pub revision: String,
+    /// How long ago anything of the secret changed; `None` where that isn't known.
+    pub age: Option<Duration>,
 }
 
 /// `RotateSecret` accepted: the rotation itself goes on by itself.
@@ -218,6 +234,9 @@ pub trait Execute: Send + Sync {
 
     /// What a change set would do (`DescribeChangeSet`).
     fn describe_change_set(&self, change_set: &str) -> impl Future<Output = Answer<ChangeSetView>> + Send;
+
+    /// What failed while a change set was made (`DescribeEvents`), resource by resource, as long as the change set is there.
+    fn change_set_failures(&self, change_set: &str) -> impl Future<Output = Answer<Vec<String>>> + Send;
 
     /// Starts a change set (`ExecuteChangeSet`).
     fn execute_change_set(&self, change_set: &str) -> impl Future<Output = Answer<Done>> + Send;

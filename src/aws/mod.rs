@@ -15,6 +15,7 @@ mod cover;
 pub mod denial;
 pub mod error;
 pub mod execute;
+mod failures;
 pub mod http;
 pub mod observe;
 mod pages;

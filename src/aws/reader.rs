@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_smithy_types::DateTime;
 
 use super::connect::Inner;
 use super::convert;
@@ -24,9 +26,6 @@ const LOG_EVENTS: usize = 5_000;
 
 /// How many pages of a secret's versions are read, 100 versions each: AWS keeps about that many without a staging label.
 const VERSION_PAGES: usize = 5;
-
-/// How many pages of a stack's events are read, 100 events each.
-const EVENT_PAGES: usize = 20;
 
 /// Reads one target.
 #[derive(Debug, Clone)]
@@ -102,7 +101,7 @@ impl Reader {
     /// A secret (`DescribeSecret`): settings and staging labels, never a value.
     pub async fn secret(&self, name: &str) -> Result<SecretDetails, AwsError> {
         let answer = self.sdk_secret(name).await?;
-        let seconds = |time: Option<&aws_smithy_types::DateTime>| time.map(aws_smithy_types::DateTime::secs);
+        let seconds = |time: Option<&DateTime>| time.map(DateTime::secs);
         Ok(SecretDetails {
             secret: convert::secret(&answer, &self.inner.region),
             last_rotated: seconds(answer.last_rotated_date()),
@@ -140,6 +139,7 @@ impl Reader {
         Ok(SecretState {
             revision: format!("{changed:?} {versions:?}"),
             secret: convert::secret(&answer, &self.inner.region),
+            age: answer.last_changed_date().and_then(|date| age(date, SystemTime::now())),
         })
     }
 
@@ -194,21 +194,6 @@ impl Reader {
         // An application makes one; of one that makes several, always the same.
         functions.sort_unstable();
         Ok(functions.first().map(|(_, name)| function_name(name).to_owned()))
-    }
-
-    /// The first thing that failed in a stack's last operation (`DescribeStackEvents`), as `Resource (Type): reason`; and the first that
-    /// failed in its roll-back, which is what holds the stack then.
-    pub async fn stack_first_failure(&self, stack: &str) -> Result<Option<String>, AwsError> {
-        let mut pages = self.inner.cloudformation.describe_stack_events().stack_name(stack).into_paginator().send();
-        let mut failures = FirstFailure::default();
-        for _ in 0..EVENT_PAGES {
-            let Some(page) = pages.next().await else { break };
-            let page = page.map_err(failed("cloudformation:DescribeStackEvents", stack))?;
-            if page.stack_events().iter().any(|event| failures.is_complete_with(event)) {
-                break;
-            }
-        }
-        Ok(failures.words())
     }
 
     /// A function (`GetFunction`, which has its own quota and returns tags). `name`: its name, partial ARN or ARN.
@@ -320,6 +305,17 @@ impl Reader {
     }
 }
 
+/// How far the clocks of AWS and of this machine may differ where a time of AWS counts.
+const CLOCKS: Duration = Duration::from_mins(1);
+
+/// How long ago a moment of AWS's was; `None` where it lies so far ahead that the two clocks can't be compared.
+fn age(of: &DateTime, now: SystemTime) -> Option<Duration> {
+    let of = SystemTime::try_from(*of).ok()?;
+    now.duration_since(of)
+        .ok()
+        .or_else(|| of.duration_since(now).ok().filter(|ahead| *ahead <= CLOCKS).map(|_| Duration::ZERO))
+}
+
 /// What an answer must hold: without it, nothing that follows would mean what it seems to.
 pub(super) fn given(action: &'static str, resource: &str, members: &[(&str, Option<&str>)]) -> Result<(), AwsError> {
     match members.iter().find(|(_, value)| value.is_none_or(str::is_empty)) {
@@ -349,102 +345,16 @@ fn whole_stack(
     given(action, resource, &members)
 }
 
-/// Looks for the first failures among events that come newest first.
-#[derive(Default)]
-struct FirstFailure {
-    /// The first one; as long as a roll-back's beginning isn't met, that of the roll-back.
-    first: Option<String>,
-    /// The first one of the newest roll-back.
-    rollback: Option<String>,
-}
-
-impl FirstFailure {
-    /// Takes one event in; true where it was the last operation's first.
-    fn is_complete_with(&mut self, event: &aws_sdk_cloudformation::types::StackEvent) -> bool {
-        let status = event.resource_status().map_or("", |status| status.as_str());
-        let is_stack = event.physical_resource_id().is_some() && event.physical_resource_id() == event.stack_id();
-        let reason = event.resource_status_reason().unwrap_or_default();
-        // What was cancelled because something else failed explains nothing; nor does the stack's own summary where there is more.
-        let is_cause = status.ends_with("_FAILED") && !reason.is_empty() && !reason.ends_with(" cancelled");
-        if is_cause && (!is_stack || self.first.is_none()) {
-            let resource = event.logical_resource_id().unwrap_or_default();
-            let kind = event.resource_type().unwrap_or_default();
-            self.first = Some(words(&format!("{resource} ({kind}): {reason}")));
-        }
-        if is_stack && matches!(status, "ROLLBACK_IN_PROGRESS" | "UPDATE_ROLLBACK_IN_PROGRESS") {
-            // Continued, a roll-back begins once more; only its last try holds the stack.
-            let failed = self.first.take();
-            self.rollback = self.rollback.take().or(failed);
-        }
-        is_stack && matches!(status, "CREATE_IN_PROGRESS" | "UPDATE_IN_PROGRESS" | "DELETE_IN_PROGRESS")
-    }
-
-    fn words(self) -> Option<String> {
-        match (self.first, self.rollback) {
-            (Some(first), Some(rollback)) if first != rollback => {
-                Some(words(&format!("{first}; its roll-back failed: {rollback}")))
-            }
-            (first, rollback) => first.or(rollback),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use aws_sdk_cloudformation::types::{ResourceStatus, StackEvent};
-
     use super::*;
 
-    fn event(id: &str, status: &str, reason: &str) -> StackEvent {
-        StackEvent::builder()
-            .stack_id("stack")
-            .physical_resource_id(id)
-            .logical_resource_id(id)
-            .resource_type("AWS::X::Y")
-            .resource_status(ResourceStatus::from(status))
-            .resource_status_reason(reason)
-            .build()
-    }
-
-    fn first_of(events: &[StackEvent]) -> Option<String> {
-        let mut failures = FirstFailure::default();
-        let _ = events.iter().any(|event| failures.is_complete_with(event));
-        failures.words()
-    }
-
-    /// Without it, a plan would say "creation cancelled" or blame an operation of last year, instead of what really failed.
+    /// Without it, a service's clock that is a second ahead would make everything old; or one that is an hour ahead, everything new.
     #[test]
-    fn the_first_cause_of_the_last_operation_is_found() {
-        let events = [
-            event("stack", "ROLLBACK_COMPLETE", ""),
-            event("Function", "DELETE_COMPLETE", ""),
-            event("stack", "ROLLBACK_IN_PROGRESS", "The following resource(s) failed to create: [Role]."),
-            event("Function", "CREATE_FAILED", "Resource creation cancelled"),
-            event("Role", "CREATE_FAILED", "not authorized to perform: iam:CreateRole"),
-            event("stack", "CREATE_IN_PROGRESS", "User Initiated"),
-            event("Old", "DELETE_FAILED", "of an earlier life"),
-        ];
-        assert_eq!(first_of(&events).as_deref(), Some("Role (AWS::X::Y): not authorized to perform: iam:CreateRole"));
-        let only_the_stack =
-            [event("stack", "DELETE_FAILED", "failed: [Role]"), event("stack", "DELETE_IN_PROGRESS", "")];
-        assert_eq!(first_of(&only_the_stack).as_deref(), Some("stack (AWS::X::Y): failed: [Role]"));
-        assert_eq!(first_of(&[event("stack", "CREATE_IN_PROGRESS", "")]), None);
-    }
-
-    /// Without it, people would mend what failed first, and the roll-back would fail again over something that nothing told them of.
-    #[test]
-    fn a_failed_roll_back_says_what_holds_it() {
-        let events = [
-            event("stack", "UPDATE_ROLLBACK_FAILED", "The following resource(s) failed to update: [Function]."),
-            event("Function", "UPDATE_FAILED", "no old code"),
-            event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated"),
-            event("Role", "UPDATE_FAILED", "an earlier try"),
-            event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed to update: [Function]."),
-            event("Function", "UPDATE_FAILED", "no new code"),
-            event("stack", "UPDATE_IN_PROGRESS", "User Initiated"),
-        ];
-        let both = "Function (AWS::X::Y): no new code; its roll-back failed: Function (AWS::X::Y): no old code";
-        assert_eq!(first_of(&events).as_deref(), Some(both));
-        assert_eq!(first_of(&events[4..]).as_deref(), Some("Function (AWS::X::Y): no new code"));
+    fn ages_are_known_where_the_clocks_agree() {
+        let of = |secs| age(&DateTime::from_secs(secs), SystemTime::UNIX_EPOCH + Duration::from_hours(1));
+        assert_eq!(of(3_570), Some(Duration::from_secs(30)));
+        assert_eq!(of(3_605), Some(Duration::ZERO));
+        assert_eq!(of(7_200), None);
     }
 }

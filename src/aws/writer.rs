@@ -162,6 +162,7 @@ impl Execute for Writer {
                 status: page.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
                 reason: page.status_reason().map(words),
                 execution_status: page.execution_status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+                deployment_mode: page.deployment_mode().map(|mode| mode.as_str().to_owned()),
                 changes: Vec::new(),
             })
             .changes
@@ -172,6 +173,10 @@ impl Execute for Writer {
             return Err(AwsError::incomplete(ACTION, change_set, "status of the change set"));
         }
         Ok(view)
+    }
+
+    async fn change_set_failures(&self, change_set: &str) -> Answer<Vec<String>> {
+        self.reader.change_set_failures(change_set).await
     }
 
     async fn execute_change_set(&self, change_set: &str) -> Answer<Done> {
@@ -228,6 +233,7 @@ impl Execute for Writer {
             lambda::VpcConfig::builder()
                 .set_subnet_ids(Some(vpc.subnets.clone()))
                 .set_security_group_ids(Some(vpc.security_groups.clone()))
+                .set_ipv6_allowed_for_dual_stack(change.ipv6_dual_stack)
                 .build()
         });
         let call = self
@@ -268,7 +274,7 @@ impl Execute for Writer {
             CodeUpload::S3 { .. } => 0,
         });
         let call = match code {
-            CodeUpload::Zip(bytes) => call.zip_file(Blob::new(bytes)),
+            CodeUpload::Zip(bytes) => call.zip_file(Blob::new(bytes.to_vec())),
             CodeUpload::S3 { bucket, key, object_version } => {
                 call.s3_bucket(bucket).s3_key(key).set_s3_object_version(object_version)
             }
@@ -334,7 +340,8 @@ impl Execute for Writer {
             .rotate_immediately(rotate_immediately);
         let answer = call.send().await.map_err(failed(ACTION, secret))?;
         let request_id = done(&answer).request_id;
-        let version_id = answer.version_id.ok_or_else(|| AwsError::incomplete(ACTION, secret, "version"))?;
+        // The model leaves the version open; where none is said, it is the one that the token asked for.
+        let version_id = answer.version_id.filter(|version| !version.is_empty()).unwrap_or_else(|| token.to_owned());
         Ok(RotateAnswer { version_id, request_id })
     }
 
@@ -384,6 +391,7 @@ fn resource_change(change: &cloudformation::ResourceChange) -> ResourceChange {
         physical_id: change.physical_resource_id().map(str::to_owned),
         resource_type: change.resource_type().unwrap_or_default().to_owned(),
         replacement: change.replacement().map(|replacement| replacement.as_str().to_owned()),
+        policy_action: change.policy_action().map(|action| action.as_str().to_owned()),
     }
 }
 

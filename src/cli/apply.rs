@@ -417,6 +417,7 @@ async fn execute(
         observer: &observer,
         versions: Mutex::default(),
         left: Mutex::default(),
+        made: Mutex::default(),
     };
     let running = apply::run(&context, steps.clone(), interrupt);
     let report = observer.accompany(running, || session.notices()).await;

@@ -157,7 +157,7 @@ pub struct Configuration {
     pub arn: String,
     /// Its name.
     pub name: String,
-    /// `Active`, `Pending`, `Inactive`, `Failed`, or newer.
+    /// `Active`, `Pending`, `Inactive`, `Failed`, `Deactivating`, `Deactivated`, or newer.
     pub state: String,
     /// Why it is in that state, in AWS's words.
     pub state_reason: Option<String>,
@@ -179,6 +179,8 @@ pub struct Configuration {
     pub environment: Result<BTreeMap<String, Sensitive>, String>,
     /// Its subnets and security groups; empty: none.
     pub vpc: Vpc,
+    /// Whether it uses IPv6 in dual-stack subnets, where that is said.
+    pub ipv6_dual_stack: Option<bool>,
     /// Its description; empty: none.
     pub description: String,
     /// Base64 of the SHA-256 of its package.

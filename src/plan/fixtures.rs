@@ -132,6 +132,7 @@ pub(crate) fn configuration() -> Configuration {
             ("FOREIGN".to_owned(), Sensitive::new("kept")),
         ])),
         vpc: Vpc::default(),
+        ipv6_dual_stack: None,
         description: String::new(),
         code_sha256: "ours".to_owned(),
         code_files: None,

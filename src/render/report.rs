@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::apply::{Failure, LeftBehind, NotFinished, Outcome, Report};
 use crate::aws::AwsError;
 use crate::model::Address;
+use crate::model::arn::Arn;
 use crate::plan::{Severity, Step, StepKind};
 
 use super::plan::value;
@@ -233,22 +234,36 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
     let plain = |text: String| (text, Vec::new());
     match failure {
         Failure::Aws(error) => aws_words(error),
-        Failure::ChangeSet { reason, left } => {
-            let mut hints = super::stack::missing(Some(reason), "");
-            let rest = left.as_ref().map(|left| format!("; {}", left_behind(left, &mut hints))).unwrap_or_default();
-            (format!("AWS couldn't make the change set: {}{rest}", safe(reason)), hints)
+        Failure::ChangeSet { reason, causes, unread, left } => {
+            let told = [reason].into_iter().chain(causes).map(String::as_str);
+            let mut hints: Vec<String> = told.flat_map(|told| super::stack::missing(Some(told), "")).collect();
+            hints.dedup();
+            let mut summary = format!("AWS couldn't make the change set: {}", safe(reason));
+            for cause in causes {
+                let _ = write!(summary, "; {}", safe(cause));
+            }
+            if let Some(unread) = unread {
+                let (words, more) = aws_words(unread);
+                let _ = write!(summary, "; why it failed couldn't be read: {words}");
+                hints.extend(more);
+            }
+            if let Some(left) = left {
+                let _ = write!(summary, "; {}", left_behind(left, &mut hints));
+            }
+            (summary, hints)
         }
         Failure::WouldReplace { resource, action, left } => {
-            let mut hints = vec![
-                "plan again; if the template really asks for it, deploy a second function and move the secrets first"
-                    .to_owned(),
-            ];
-            let rest = discarded(left.as_deref(), &mut hints);
             let resource = safe(resource);
-            (
-                format!("the change set would {action} the function {resource}, which the plan didn't show; {rest}"),
-                hints,
-            )
+            let (effect, hint) = if action == "set back" {
+                (format!("set the function {resource} back to its template"), "plan again: its uploaded code would be gone")
+            } else {
+                let hint =
+                    "plan again; if the template really asks for it, deploy a second function and move the secrets first";
+                (format!("{action} the function {resource}"), hint)
+            };
+            let mut hints = vec![hint.to_owned()];
+            let rest = discarded(left.as_deref(), &mut hints);
+            (format!("the change set would {effect}, which the plan didn't show; {rest}"), hints)
         }
         Failure::OtherStack { planned, made, left } => {
             let mut hints = vec![
@@ -271,6 +286,7 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
         Failure::FunctionMissing { function } => {
             (format!("the function {} is gone", safe(function)), vec!["plan again".to_owned()])
         }
+        Failure::NotPermitted { function, account, denied_by } => not_permitted(function, account, denied_by.as_deref()),
         Failure::SecretMissing => {
             ("the secret has gone since the plan was made".to_owned(), vec!["plan again".to_owned()])
         }
@@ -330,6 +346,37 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
             vec!["AWS may still end it; run the same command again to go on".to_owned()],
         ),
         Failure::Internal(what) => plain(format!("{what}; this is a bug in rotator")),
+    }
+}
+
+/// The option that leads AWS's CLI to the region of an ARN.
+fn region_of(arn: &str) -> String {
+    arn.parse::<Arn>().map(|arn| format!(" --region {}", safe(&arn.region))).unwrap_or_default()
+}
+
+/// What keeps Secrets Manager from a function, and what lets it in.
+fn not_permitted(function: &str, account: &str, denied_by: Option<&str>) -> (String, Vec<String>) {
+    let (region, name, account) = (region_of(function), safe(function), safe(account));
+    match denied_by {
+        Some(statement) => {
+            let statement = safe(statement);
+            (
+                format!(
+                    "Secrets Manager may not invoke the function {name}: statement `{statement}` of its policy denies it"
+                ),
+                vec![format!(
+                    "if it ought to be let in:\n    aws lambda remove-permission{region} --function-name '{name}' --statement-id '{statement}'"
+                )],
+            )
+        }
+        None => (
+            format!(
+                "Secrets Manager may not invoke the function {name}: no statement of its policy lets `secretsmanager.amazonaws.com` in for account {account}"
+            ),
+            vec![format!(
+                "if it ought to be let in:\n    aws lambda add-permission{region} --function-name '{name}' --statement-id SecretsManagerAccess --action lambda:InvokeFunction --principal secretsmanager.amazonaws.com --source-account {account}"
+            )],
+        ),
     }
 }
 

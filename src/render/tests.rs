@@ -429,12 +429,36 @@ fn outcomes(t: Texts) -> Vec<(StepKind, Outcome)> {
     };
     let left = LeftBehind { change_set: t.of("arn:change-set"), error: aws.clone() };
     let failures = vec![
-        Failure::Aws(aws),
-        Failure::ChangeSet { reason: t.of("no such parameter"), left: None },
+        Failure::Aws(aws.clone()),
+        Failure::ChangeSet { reason: t.of("no such parameter"), causes: Vec::new(), unread: None, left: None },
+        Failure::ChangeSet {
+            reason: t.of("validation failed"),
+            causes: vec![t.of("Role: it exists"), t.of("Function: it exists")],
+            unread: None,
+            left: Some(Box::new(left.clone())),
+        },
+        Failure::ChangeSet {
+            reason: t.of("validation failed"),
+            causes: Vec::new(),
+            unread: Some(Box::new(aws.clone())),
+            left: None,
+        },
         Failure::WouldReplace { resource: t.of("f"), action: "replace".to_owned(), left: None },
+        Failure::WouldReplace { resource: t.of("f"), action: "set back".to_owned(), left: None },
         Failure::OtherStack { planned: t.of("arn:old"), made: t.of("arn:new"), left: None },
         Failure::OtherStack { planned: t.of("arn:old"), made: t.of("arn:new"), left: Some(Box::new(left)) },
         Failure::Stack { stack: t.of("arn:stack"), status: t.of("ROLLBACK_COMPLETE"), reason: Some(t.of("Role: no")) },
+        Failure::Stack {
+            stack: t.of("arn:aws:cloudformation:eu-west-1:111111111111:stack/f/1"),
+            status: t.of("UPDATE_ROLLBACK_FAILED"),
+            reason: None,
+        },
+        Failure::NotPermitted {
+            function: t.of("arn:aws:lambda:eu-west-1:111111111111:function:f"),
+            account: t.of("111111111111"),
+            denied_by: None,
+        },
+        Failure::NotPermitted { function: t.of("f"), account: t.of("111111111111"), denied_by: Some(t.of("no-one")) },
         Failure::Function { function: t.of("f"), state: t.of("State Failed"), reason: None },
         Failure::FunctionMissing { function: t.of("f") },
         Failure::SecretMissing,

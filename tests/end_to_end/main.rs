@@ -17,4 +17,5 @@ mod rights;
 mod saved;
 mod secrecy;
 mod support;
+mod times;
 mod upgrade;

@@ -209,6 +209,12 @@ fn the_readme_lists_what_is_called_and_nothing_else() {
         "answer": {"status": 200, "content_type": "text/xml", "body": empty}});
     world.fault(&rule.to_string());
     run(&["apply", "--auto-approve"]);
+    // One that fails is asked why.
+    let refused = empty.replace("No updates are to be performed.", "a validation failed");
+    let rule = serde_json::json!({"service": "cloudformation", "operation": "DescribeChangeSet", "times": 1,
+        "answer": {"status": 200, "content_type": "text/xml", "body": refused}});
+    world.fault(&rule.to_string());
+    run(&["apply", "--auto-approve"]).exits(1);
     run(&["apply", "--auto-approve"]).exits(0);
 
     // A function that fails, whose log is asked for; and a stack that fails, whose reason is.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::aws::execute::{
     Answer, ApplicationChangeSet, ChangeSetIds, ChangeSetView, CodeUpload, ConfigurationChange, Done, Execute,
@@ -26,6 +27,9 @@ pub struct State {
     /// How change sets come out: status and reason.
     pub change_set: Option<(String, String)>,
     pub resource_changes: Vec<ResourceChange>,
+    pub deployment_mode: Option<String>,
+    /// What events say that failed in a change set.
+    pub change_set_failures: Vec<String>,
     /// Where an execution ends; `CREATE_COMPLETE` by default.
     pub stack_end: Option<String>,
     pub execution: String,
@@ -37,6 +41,12 @@ pub struct State {
     /// Somebody else edits the function between a look and a write, so many times.
     pub rivals: u32,
     pub statements: Vec<Statement>,
+    /// So many permissions are taken away by others as soon as they are added.
+    pub lost_permissions: u32,
+    /// How permissions after the first are refused.
+    pub after_first_permission: VecDeque<ErrorKind>,
+    /// How long ago secrets changed.
+    pub age: Option<Duration>,
     /// By ARN.
     pub secrets: BTreeMap<String, LiveSecret>,
     /// The labels of a rotation's version: one look after the other, the last for ever.
@@ -138,8 +148,13 @@ impl Execute for Fake {
             status,
             reason: Some(reason),
             execution_status: state.execution.clone(),
+            deployment_mode: state.deployment_mode.clone(),
             changes: state.resource_changes.clone(),
         })
+    }
+
+    async fn change_set_failures(&self, change_set: &str) -> Answer<Vec<String>> {
+        self.call("change_set_failures", change_set).map(|state| state.change_set_failures.clone())
     }
 
     async fn execute_change_set(&self, change_set: &str) -> Answer<Done> {
@@ -252,7 +267,17 @@ impl Execute for Fake {
         _source_account: &str,
         _revision_id: Option<&str>,
     ) -> Answer<Done> {
-        self.call("add_permission", function).map(|_| done("permission"))
+        let mut state = self.call("add_permission", function)?;
+        if state.calls.iter().filter(|call| call.starts_with("add_permission")).count() > 1
+            && let Some(kind) = state.after_first_permission.pop_front()
+        {
+            return Err(refused(kind, "add_permission"));
+        }
+        match state.lost_permissions.checked_sub(1) {
+            Some(left) => state.lost_permissions = left,
+            None => state.statements.push(fixtures::statement()),
+        }
+        Ok(done("permission"))
     }
 
     async fn remove_permission(&self, function: &str, _statement_id: &str, _revision_id: Option<&str>) -> Answer<Done> {
@@ -291,7 +316,7 @@ impl Execute for Fake {
         let state = self.call("describe_secret", secret)?;
         let found = state.secrets.values().find(|live| live.arn == secret || live.name == secret).cloned();
         let found = found.ok_or_else(|| refused(ErrorKind::NotFound, "describe_secret"))?;
-        Ok(SecretState { revision: format!("{found:?}"), secret: found })
+        Ok(SecretState { revision: format!("{found:?}"), secret: found, age: state.age })
     }
 
     async fn rotating_with(&self, function_arn: &str) -> Answer<Vec<String>> {

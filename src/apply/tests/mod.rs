@@ -1,12 +1,14 @@
 //! The applier against a scripted AWS, with paused time: waits pass at once, in their order.
 
+mod changes;
 mod fake;
+mod times;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Context, Event, Failure, Interrupt, Observer, Options, Outcome, Report, run};
+use super::{Context, EDITS, Event, Failure, Interrupt, Observer, Options, Outcome, Report, run};
 use crate::aws::ErrorKind;
 use crate::aws::execute::ResourceChange;
 use crate::model::live::{LiveSecret, OrphanSecret, Reading, Statement};
@@ -74,6 +76,7 @@ impl Run {
             observer: &observer,
             versions: Mutex::default(),
             left: Mutex::default(),
+            made: Mutex::default(),
         };
         run(&context, steps, &interrupt).await
     }
@@ -179,7 +182,7 @@ async fn a_failed_change_set_is_cleared_away() {
         }
         let fake = Fake::new(state);
         let report = Run::new(desired(), empty_live()).on(&fake).await;
-        let Failure::ChangeSet { reason, left } = failure(&report) else { panic!("{report:?}") };
+        let Failure::ChangeSet { reason, left, .. } = failure(&report) else { panic!("{report:?}") };
         assert_eq!((reason.as_str(), left.is_some()), ("no such parameter", refuse_clean_up));
         let expected: &[&str] = &["create_change_set f", "delete_change_set f", "delete_stack stack:f"];
         assert_eq!(fake.calls(), expected[..if refuse_clean_up { 2 } else { 3 }]);
@@ -190,18 +193,29 @@ async fn a_failed_change_set_is_cleared_away() {
 /// Without it a change that the plan didn't show could take the function away from its secrets.
 #[tokio::test(start_paused = true)]
 async fn a_replacement_of_the_function_is_refused() {
-    for (action, replacement) in [("Modify", Some("True")), ("Modify", Some("Conditional")), ("Remove", None)] {
+    for (change, replacement, policy, mode, does) in [
+        ("Modify", Some("True"), None, None, "replace"),
+        ("Modify", Some("Conditional"), None, None, "replace"),
+        ("Modify", Some("False"), Some("ReplaceAndDelete"), None, "replace"),
+        ("Dynamic", None, None, None, "replace"),
+        ("Remove", None, None, None, "remove"),
+        ("SyncWithActual", None, None, None, "set back"),
+        ("Modify", Some("False"), None, Some("REVERT_DRIFT"), "set back"),
+    ] {
         let (run, mut state) = parameter_update();
+        state.deployment_mode = mode.map(str::to_owned);
         state.resource_changes = vec![ResourceChange {
-            action: action.to_owned(),
+            action: change.to_owned(),
             logical_id: "Function".to_owned(),
             physical_id: Some("f".to_owned()),
             resource_type: "AWS::Lambda::Function".to_owned(),
             replacement: replacement.map(str::to_owned),
+            policy_action: policy.map(str::to_owned),
         }];
         let fake = Fake::new(state);
         let report = run.on(&fake).await;
-        assert!(matches!(failure(&report), Failure::WouldReplace { resource, .. } if resource == "f"));
+        let refused = matches!(failure(&report), Failure::WouldReplace { resource, action, .. } if resource == "f" && action == does);
+        assert!(refused, "{change} {replacement:?} {policy:?} {mode:?}: {:?}", report.outcomes);
         assert_eq!(fake.calls(), ["create_change_set f", "delete_change_set f"]);
     }
 }
@@ -383,7 +397,7 @@ async fn a_permission_that_is_there_is_left_alone() {
 fn rotation_only() -> (Run, State) {
     let mut live = live();
     live.secrets.insert("s".to_owned(), Reading::Found(untouched()));
-    (Run::new(desired(), live), nothing_there())
+    (Run::new(desired(), live), State { statements: vec![statement()], ..nothing_there() })
 }
 
 /// Without it the first rotation after a new permission would fail; or every refusal would be tried for minutes.

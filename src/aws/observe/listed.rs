@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::list_secrets::{ListSecretsError, ListSecretsOutput};
-use aws_sdk_secretsmanager::types::SortOrderType;
+use aws_sdk_secretsmanager::types::{SortByType, SortOrderType};
 use aws_smithy_async::future::pagination_stream::PaginationStream;
 use futures::future::try_join;
 
@@ -30,7 +30,10 @@ impl Reader {
     /// All secrets (`ListSecrets`) but those that are scheduled for deletion, by ARN.
     pub async fn secrets(&self) -> Result<Vec<ListedSecret>, AwsError> {
         let in_order = |order: SortOrderType| {
-            let pages = self.inner.secrets.list_secrets().max_results(100).sort_order(order).into_paginator().send();
+            let call = self.inner.secrets.list_secrets().max_results(100);
+            // The two ends are the same list's only by a key that is said: which one AWS takes by itself may change.
+            let call = call.sort_by(SortByType::CreatedDate).sort_order(order);
+            let pages = call.into_paginator().send();
             Listing { pages, bound: Pages::of(ACTION, "*"), region: &self.inner.region, functions: HashSet::new() }
         };
         let mut secrets = from_both_ends(in_order(SortOrderType::Asc), in_order(SortOrderType::Desc)).await?;

@@ -346,6 +346,7 @@ pub fn configuration(name: &str) -> Configuration {
         memory: 512,
         environment: Ok(BTreeMap::from([("SECRETS_MANAGER_ENDPOINT".to_owned(), Sensitive::new("https://endpoint"))])),
         vpc: Vpc::default(),
+        ipv6_dual_stack: None,
         description: "the template's".to_owned(),
         code_sha256: "code of the template".to_owned(),
         code_files: None,
