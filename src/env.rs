@@ -102,5 +102,14 @@ pub fn read(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Set by GitHub's runner, which obeys some of the lines that a job prints: none of those is left in what is printed.
+pub const GITHUB_ACTIONS: &str = "GITHUB_ACTIONS";
+
+/// Set by Azure's agent, likewise.
+pub const TF_BUILD: &str = "TF_BUILD";
+
+/// Set by `TeamCity`'s agent, likewise.
+pub const TEAMCITY_VERSION: &str = "TEAMCITY_VERSION";
+
 /// Set by continuous integration: progress is then printed as plain lines, even on something that looks like a terminal.
 pub const CI: &str = "CI";

@@ -108,6 +108,8 @@ targets! {
     schedules
     /// Without it, an ARN from AWS or a manifest could be read as another one.
     names
+    /// Without it, a pattern or an address could stop the program, or select something else than it says.
+    patterns
     /// Without it, an edited plan could stop whoever looks at it, or lie to their terminal.
     plan_files
     /// Without it, whoever may write a function's policy could stop every plan.

@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("aws_", &["aws"]),
     ("clap", &["cli"]),
+    ("globset", &["model"]),
     ("indicatif", &["cli"]),
     ("axum", &["sandbox"]),
     ("serde_yaml", &["config"]),

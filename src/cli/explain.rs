@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::config::{self, Ambient, Manifest};
 use crate::exit;
-use crate::model::{Desired, Kind};
+use crate::model::{Desired, Kind, address};
 use crate::render::explain as render;
 
 use super::filter::Filter;
@@ -16,6 +16,12 @@ use super::{Global, output};
 
 /// How many near addresses are suggested.
 const SUGGESTIONS: usize = 3;
+
+/// The longest word that anything is near to, in bytes: a distance costs time and memory of one word times the other.
+const LONGEST: usize = 256;
+
+/// How many known addresses are measured.
+const MEASURED: usize = 5_000;
 
 /// Shows where each effective value of a function or secret came from.
 #[derive(Debug, Args)]
@@ -52,8 +58,9 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
 }
 
 fn explain(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
-    let wanted = Wanted::read(&arguments.address)?;
-    let filter = Filter::new(&global.target).map_err(|(summary, hints)| Printed(output::fail(&summary, &hints)))?;
+    let refused = |(summary, hints): (String, Vec<String>)| Printed(output::fail(&summary, &hints));
+    let wanted = Wanted::read(&arguments.address).map_err(refused)?;
+    let filter = Filter::new(&global.target).map_err(refused)?;
     let problems = |problems: config::Problems| {
         output::diagnostics(&problems.0);
         Printed(exit::ERROR)
@@ -96,8 +103,9 @@ fn explain(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     }))
 }
 
-/// An address as it was asked for.
-struct Wanted {
+/// An address as it was asked for. Public for the fuzz targets.
+#[derive(Debug)]
+pub struct Wanted {
     text: String,
     target: Option<String>,
     /// `None`: a bare handle or name.
@@ -107,16 +115,22 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn read(text: &str) -> Result<Self, Printed> {
+    /// Reads an address. The error says what is wrong, and the hints what to write.
+    pub fn read(text: &str) -> Result<Self, (String, Vec<String>)> {
         let kind_of = |text: &str| {
             [Kind::Secret, Kind::Function].into_iter().find_map(|kind| {
                 let handle = text.strip_prefix(kind.word())?.strip_prefix('.')?;
                 (!handle.is_empty()).then(|| (kind, handle.to_owned()))
             })
         };
+        if text.len() > address::MAX_LENGTH {
+            let hints = ["name one secret or function, as `secret.payments/api-key`".to_owned()];
+            let summary = format!("an address has at most {} bytes, not {}", address::MAX_LENGTH, text.len());
+            return Err((summary, hints.to_vec()));
+        }
         if text.contains(['*', '?']) {
             let hints = ["name one secret or function, as `secret.payments/api-key`".to_owned()];
-            return Err(Printed(output::fail(&format!("`{text}` is a pattern, and one entry is explained"), &hints)));
+            return Err((format!("`{text}` is a pattern, and one entry is explained"), hints.to_vec()));
         }
         let within = text.split_once('/').and_then(|(target, rest)| Some((target, kind_of(rest)?)));
         let (target, kind, handle) = match (kind_of(text), within) {
@@ -178,9 +192,22 @@ impl Wanted {
 
 /// The known words that were probably meant, the nearest first.
 fn near<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let bare = |text: &'a str| text.split_once('.').map_or(text, |(_, rest)| rest);
-    let allowed = word.chars().count() / 4 + 1;
+    fn bare(text: &str) -> &str {
+        text.split_once('.').map_or(text, |(_, rest)| rest)
+    }
+    if word.len() > LONGEST {
+        return Vec::new();
+    }
+    let length = word.chars().count();
+    let allowed = length / 4 + 1;
+    // Two words differ at least by their lengths; the kind before the dot may be left out.
+    let comparable = |candidate: &&str| {
+        candidate.len() <= LONGEST
+            && [*candidate, bare(candidate)].iter().any(|one| one.chars().count().abs_diff(length) <= allowed)
+    };
     let mut near: Vec<(usize, &str)> = known
+        .take(MEASURED)
+        .filter(comparable)
         .map(|candidate| {
             let whole = strsim::damerau_levenshtein(word, candidate);
             (whole.min(strsim::damerau_levenshtein(word, bare(candidate))), candidate)
@@ -216,5 +243,8 @@ mod tests {
         assert_eq!(near("secret.payments/apikey", known.into_iter()), ["secret.payments/api-key"]);
         assert_eq!(near("strip", known.into_iter()), ["function.stripe"]);
         assert!(near("something/else", known.into_iter()).is_empty());
+        let long = "a".repeat(100_000);
+        assert!(near(&long, [long.as_str()].into_iter().cycle().take(10_000)).is_empty(), "it is not even measured");
+        assert!(Wanted::read(&long).is_err());
     }
 }

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use globset::{GlobBuilder, GlobMatcher};
+use crate::model::glob::Glob;
+use crate::model::{Desired, Kind, Target, address};
 
-use crate::model::{Desired, Kind, Target};
-
-/// What `--target` selects.
+/// What `--target` selects. Public for the fuzz targets.
 #[derive(Debug, Default)]
 pub struct Filter {
-    targets: Vec<(String, GlobMatcher)>,
+    targets: Vec<(String, Glob)>,
     resources: Vec<Resource>,
 }
 
@@ -24,6 +23,13 @@ impl Filter {
     pub fn new(values: &[String]) -> Result<Self, (String, Vec<String>)> {
         let mut filter = Self::default();
         for value in values {
+            if value.len() > address::MAX_LENGTH {
+                let summary = format!("`--target` takes at most {} bytes, not {}", address::MAX_LENGTH, value.len());
+                return Err((
+                    summary,
+                    vec!["`--target` may stand several times; `*` stands for any characters".to_owned()],
+                ));
+            }
             if let Some(label) = value.strip_prefix("label:") {
                 let (name, label_value) = match label.split_once('=') {
                     Some((name, value)) => (name, Some(value.to_owned())),
@@ -34,10 +40,10 @@ impl Filter {
                     name: name.to_owned(),
                     value: label_value,
                 });
-            } else if let Some(address) = address(value) {
+            } else if let Some(address) = read_address(value) {
                 filter.resources.push(address);
             } else {
-                let glob = GlobBuilder::new(value).literal_separator(true).build();
+                let glob = Glob::new(value);
                 let is_name =
                     value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-*?[]{},".contains(&b));
                 let Some(glob) = glob.ok().filter(|_| is_name) else {
@@ -54,7 +60,7 @@ impl Filter {
                         ],
                     ));
                 };
-                filter.targets.push((value.clone(), glob.compile_matcher()));
+                filter.targets.push((value.clone(), glob));
             }
         }
         Ok(filter)
@@ -158,7 +164,7 @@ fn named<'a>(entries: impl Iterator<Item = (&'a String, &'a String)>, wanted: &s
     entries.filter(|(handle, name)| *handle == wanted || *name == wanted).map(|(handle, _)| handle).collect()
 }
 
-fn address(text: &str) -> Option<Resource> {
+fn read_address(text: &str) -> Option<Resource> {
     let kinds = [("function.", Kind::Function), ("secret.", Kind::Secret)];
     for (word, kind) in kinds {
         if let Some(handle) = text.strip_prefix(word) {
@@ -199,8 +205,13 @@ mod tests {
         assert_eq!(filter.unknown_targets(&BTreeSet::from(["dev"])), ["prod-*"]);
     }
 
+    /// Without it, a pattern on the command line could end the program in a panic.
     #[test]
-    fn what_is_neither_is_refused() {
+    fn what_is_neither_or_too_large_is_refused() {
         assert!(Filter::new(&["Payments/API".to_owned()]).is_err());
+        for pattern in ["{".repeat(250) + "a" + &"}".repeat(250), "*".repeat(100_000), "?".repeat(1 << 20)] {
+            let (summary, _) = Filter::new(&[pattern]).expect_err("refused");
+            assert!(summary.len() < 1_000, "{summary}");
+        }
     }
 }

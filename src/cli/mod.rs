@@ -21,6 +21,8 @@ mod validate;
 
 use std::path::PathBuf;
 
+pub use explain::Wanted;
+pub use filter::Filter;
 pub use saved::{Saved, SavedPlan, Unusable};
 
 use clap::builder::styling::{AnsiColor, Styles};

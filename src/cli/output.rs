@@ -3,14 +3,16 @@
 //! What can't be written is remembered for the whole run, so that nobody who prints can forget it: [`ended`] has the last word
 //! on the exit code.
 
-use std::io::Write as _;
+use std::borrow::Cow;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::ColorChoice;
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::exit;
+use crate::render::runner::without_commands;
 use crate::render::{ERROR, count, paint, safe};
+use crate::{env, exit};
 
 use super::Color;
 
@@ -32,7 +34,17 @@ static UNREAD: AtomicBool = AtomicBool::new(false);
 
 /// Prints data. A reader that went away, such as `head`, is no error by itself.
 pub fn data(text: &str) -> u8 {
-    match written(anstream::stdout().lock(), text) {
+    printed(written(anstream::stdout().lock(), text))
+}
+
+/// Prints data of which every character is meant as it is: a runner's own commands, scripts for a shell.
+pub fn verbatim(text: &str) -> u8 {
+    printed(written_as_it_is(anstream::stdout().lock(), text))
+}
+
+/// The exit code of data that was printed, or not.
+fn printed(result: std::io::Result<()>) -> u8 {
+    match result {
         Ok(()) => exit::OK,
         Err(error) => {
             let is_known = LOST.load(Ordering::Relaxed);
@@ -70,7 +82,11 @@ pub fn ended(code: u8, is_changing: bool) -> u8 {
 }
 
 /// Writes all of a text. Without the flush, the rest of a line would be written at the program's end, where nobody sees an error.
-fn written(mut stream: impl std::io::Write, text: &str) -> std::io::Result<()> {
+fn written(stream: impl std::io::Write, text: &str) -> std::io::Result<()> {
+    written_as_it_is(stream, &tame(text))
+}
+
+fn written_as_it_is(mut stream: impl std::io::Write, text: &str) -> std::io::Result<()> {
     stream.write_all(text.as_bytes())?;
     stream.flush()
 }
@@ -95,6 +111,14 @@ fn cannot_write(error: &std::io::Error) -> String {
     format!("cannot write: {error}")
 }
 
+/// What may be printed of a text: where a pipeline's runner reads it, no words that it would obey.
+fn tame(text: &str) -> Cow<'_, str> {
+    static RUNNER: LazyLock<bool> = LazyLock::new(|| {
+        [env::GITHUB_ACTIONS, env::TF_BUILD, env::TEAMCITY_VERSION].iter().any(|name| env::read(name).is_some())
+    });
+    if *RUNNER { without_commands(text) } else { Cow::Borrowed(text) }
+}
+
 /// Prints a line for people.
 pub fn say(text: &str) {
     noted(written(anstream::stderr().lock(), &format!("{text}\n")));
@@ -104,19 +128,37 @@ pub fn say(text: &str) {
 pub fn usage(error: &clap::Error) -> u8 {
     // `--help` and `--version` are no errors; wrong usage exits as Terraform's does.
     let code = if error.use_stderr() { exit::ERROR } else { exit::OK };
-    noted(error.print().and_then(|()| std::io::stdout().flush()));
+    // Clap repeats words of the command line, which a pipeline may have filled in.
+    let text = error.render().ansi().to_string();
+    let result = if error.use_stderr() {
+        written(anstream::stderr().lock(), &text)
+    } else {
+        written(anstream::stdout().lock(), &text)
+    };
+    noted(result);
     ended(code, false)
 }
 
 /// Prints an error with its hints. The answer is the exit code.
 pub fn fail(summary: &str, hints: &[String]) -> u8 {
     // AWS's words and names from the command line stand in here; a hint's own lines stay lines.
-    say(&format!("{} {}", paint(ERROR, "error:"), safe(summary)));
+    let summary = shortened(summary);
+    say(&format!("{} {}", paint(ERROR, "error:"), safe(&summary)));
     for hint in hints {
         let lines: Vec<_> = hint.lines().map(safe).collect();
         say(&format!("  hint: {}", lines.join("\n")));
     }
     exit::ERROR
+}
+
+/// The longest error, in characters: it may quote what is of any length.
+const LONGEST: usize = 4_000;
+
+fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
 }
 
 /// Prints diagnostics, and a last line that counts them.

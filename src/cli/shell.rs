@@ -35,7 +35,7 @@ pub struct Man {
 pub fn completions(arguments: &Completions) -> u8 {
     let mut text = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "rotator", &mut text);
-    output::data(&String::from_utf8_lossy(&text))
+    output::verbatim(&String::from_utf8_lossy(&text))
 }
 
 /// Prints the main man page, or writes all of them.
@@ -44,7 +44,7 @@ pub fn man(arguments: &Man) -> u8 {
     command.build();
     let Some(folder) = &arguments.folder else {
         return match page(&command) {
-            Ok(text) => output::data(&String::from_utf8_lossy(&text)),
+            Ok(text) => output::verbatim(&String::from_utf8_lossy(&text)),
             Err(error) => output::fail(&format!("cannot write the man page: {error}"), &[]),
         };
     };

@@ -77,7 +77,7 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
             exit::OK
         }
         Format::Sarif => output::data(&annotations::sarif(&found, &root(&arguments.paths))),
-        Format::Github => output::data(&annotations::github(&found)),
+        Format::Github => output::verbatim(&annotations::github(&found)),
     };
     let is_valid = !found.iter().any(Diagnostic::is_error);
     let Some(manifests) = manifests.filter(|_| is_valid) else { return exit::ERROR };

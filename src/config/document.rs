@@ -135,6 +135,7 @@ impl Reader {
         };
         let file = self.sources.add(path.to_path_buf(), text, false);
         let (node, mut problems) = parse::parse_through(&self.sources, file);
+        problems.extend(parse::turns(&self.sources, file));
         // Which values are private is known only once a file could be read: until then, what looks like it isn't shown.
         for problem in &mut problems {
             for position in problem.position.iter_mut().chain(problem.related.iter_mut().map(|(position, _)| position))
@@ -486,7 +487,8 @@ impl Reader {
             let matcher = match include::check(pattern) {
                 Ok(matcher) => matcher,
                 Err(reason) => {
-                    self.at(*at, Diagnostic::error("include", format!("`{pattern}` can't be included: {reason}")));
+                    let shown = suggest::brief(pattern);
+                    self.at(*at, Diagnostic::error("include", format!("`{shown}` can't be included: {reason}")));
                     continue;
                 }
             };

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::document::Document;
+use super::node::Value;
 use super::raw::{ApplicationFile, FunctionFile, VpcFile};
 use super::scene::Scene;
 use super::targets::Place;
 use super::variables::PARTITION;
 use super::{code, credentials, names, typed};
 use crate::diagnostic::Diagnostic;
-use crate::model::{self, Application, Deployment, Function, FunctionSource, Sensitive, Vpc, arn::Arn};
+use crate::model::{self, Application, Deployment, Function, FunctionSource, Sensitive, Vpc, arn::Arn, text};
 
 /// What may stand beside `existing`.
 const BESIDE_EXISTING: [&str; 3] = ["existing", "targets", "labels"];
@@ -73,6 +74,7 @@ pub(super) fn read(
     }
     let stack = stack(scene, &file, &name, named);
     let application = application(scene, file.application.as_ref(), &name, place);
+    check_names(scene);
     check_configuration(scene, &file);
     check_environment(scene, file.environment.as_ref());
     let vpc = file.vpc.as_ref().and_then(|vpc| check_vpc(scene, vpc));
@@ -101,9 +103,39 @@ pub(super) fn read(
     Some(Function { name, source: FunctionSource::Deployed(Box::new(deployment)), labels })
 }
 
+/// Names and paths that may hold any letter, and must be readable all the same. The others are held to ASCII where they are checked.
+const READABLE: [&[&str]; 7] = [
+    &["handler"],
+    &["runtime"],
+    &["architecture"],
+    &["application", "id"],
+    &["code", "s3_key"],
+    &["code", "s3_object_version"],
+    &["layers"],
+];
+
+fn check_names(scene: &mut Scene<'_>) {
+    for path in READABLE {
+        let Some(node) = scene.merged.find(path) else { continue };
+        let items = if let Value::List(items) = &node.value { &items[..] } else { std::slice::from_ref(node) };
+        let wrong = items.iter().find_map(|item| text::check_readable(item.text()?).err());
+        if let Some(reason) = wrong {
+            let field = path.last().copied().unwrap_or_default();
+            let problem = Diagnostic::error("invisible", format!("`{field}` can't be read: {reason}"));
+            scene.report(path, problem.hint("type it anew without it"));
+        }
+    }
+}
+
 /// Labels are shown in plans and filters: short, and on one line.
 pub(super) fn check_labels(scene: &mut Scene<'_>, labels: Option<&BTreeMap<String, String>>) {
     for (key, value) in labels.into_iter().flatten() {
+        for text in [key, value] {
+            if let Err(reason) = text::check_readable(text) {
+                let problem = Diagnostic::error("label", format!("the label `{key}` can't be read: {reason}"));
+                scene.report(&["labels", key], problem.hint("remove it: people and policies must see the same label"));
+            }
+        }
         let wrong = value.chars().any(char::is_control)
             || value.chars().count() > 256
             || key.is_empty()

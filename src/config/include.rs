@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use globset::{GlobBuilder, GlobMatcher};
-
 use super::targets::here;
+use crate::model::glob::{self, Glob};
+use crate::model::text;
 
 /// The deepest folder that `**` looks into.
 const MAX_DEPTH: usize = 16;
@@ -19,10 +19,12 @@ pub(super) struct Found {
 }
 
 /// Why a pattern is refused, before anything is looked for.
-pub(super) fn check(pattern: &str) -> Result<GlobMatcher, String> {
+pub(super) fn check(pattern: &str) -> Result<Glob, String> {
     if pattern.is_empty() {
         return Err("a pattern is empty".to_owned());
     }
+    glob::check_length(pattern)?;
+    text::check_readable(pattern)?;
     if pattern.contains("://") {
         return Err("parts are files of the same tree, not URLs".to_owned());
     }
@@ -39,12 +41,11 @@ pub(super) fn check(pattern: &str) -> Result<GlobMatcher, String> {
     if plain.split('/').any(|part| part.starts_with('.')) {
         return Err("hidden files and folders hold no parts".to_owned());
     }
-    let glob = GlobBuilder::new(plain).literal_separator(true).backslash_escape(false).build();
-    glob.map(|glob| glob.compile_matcher()).map_err(|error| error.kind().to_string())
+    Glob::new(plain)
 }
 
 /// The files below `folder` that a checked pattern matches. `list` is told each folder before it is looked at.
-pub(super) fn find(folder: &Path, pattern: &str, matcher: &GlobMatcher, list: &dyn Fn(&Path)) -> Found {
+pub(super) fn find(folder: &Path, pattern: &str, matcher: &Glob, list: &dyn Fn(&Path)) -> Found {
     let parts: Vec<&str> = pattern.trim_start_matches("./").split('/').collect();
     let literal = parts.iter().take(parts.len() - 1).take_while(|part| !part.contains(['*', '?', '[', '{'])).count();
     let start: PathBuf = parts[..literal].iter().collect();
@@ -72,7 +73,7 @@ fn is_link(path: &Path) -> bool {
 
 struct Walk<'a> {
     folder: &'a Path,
-    matcher: &'a GlobMatcher,
+    matcher: &'a Glob,
     list: &'a dyn Fn(&Path),
 }
 

@@ -8,6 +8,7 @@ use super::node::{Entry, Map, Node, Value};
 use super::scalar::{is_date, plain};
 use super::source::{Sources, Span};
 use crate::diagnostic::Diagnostic;
+use crate::model::text::check_readable;
 
 /// The deepest nesting; manifests need six.
 const MAX_DEPTH: usize = 64;
@@ -35,6 +36,7 @@ pub(super) fn parse_through(sources: &Sources, file: u32) -> (Option<Node>, Vec<
         sources,
         file,
         end: source.end(file),
+        private: source.is_private(),
         stack: Vec::new(),
         anchors: HashMap::new(),
         aliased: 0,
@@ -64,6 +66,26 @@ pub(super) fn parse_through(sources: &Sources, file: u32) -> (Option<Node>, Vec<
         keep_first(&mut root);
     }
     (Some(root), builder.problems)
+}
+
+/// How many lines of one file are warned of because of what can't be seen in them.
+const MAX_TURNS: usize = 20;
+
+/// Lines that may read otherwise than they are, comments included: a reviewer sees another order of characters than the program does.
+pub(super) fn turns(sources: &Sources, file: u32) -> Vec<Diagnostic> {
+    let source = sources.get(file);
+    let places = source.turns(file);
+    let warn = |span: &Span| {
+        let character = source.line(span.line).chars().nth(span.column as usize - 1).unwrap_or_default();
+        Diagnostic::warning(
+            "direction",
+            format!("`{}` changes the direction in which this line is shown", character.escape_unicode()),
+        )
+        .because("it may read otherwise than it is")
+        .hint("remove it")
+        .at(sources.position(*span))
+    };
+    places.iter().take(MAX_TURNS).map(warn).collect()
 }
 
 /// Drops what stands twice, after it was reported.
@@ -111,6 +133,8 @@ struct Builder<'a> {
     file: u32,
     /// Where the file ends.
     end: Span,
+    /// Nothing of the file is shown.
+    private: bool,
     stack: Vec<Frame>,
     anchors: HashMap<usize, Anchored>,
     aliased: usize,
@@ -268,6 +292,12 @@ impl Builder<'_> {
             self.tag(tag, span);
         }
         span.length = span.length.max(1);
+        // Of a file that is never shown, nobody reads the names.
+        if !self.private
+            && let Err(reason) = check_readable(text)
+        {
+            self.problem("invisible", span, format!("a key can't be read: {reason}"), "type it anew without it");
+        }
         let Some(Frame { content: Content::Map { entries, key, merging, .. }, .. }) = self.stack.last_mut() else {
             return Ok(());
         };

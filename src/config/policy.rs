@@ -89,6 +89,7 @@ fn policy(path: &Path, found: &mut Vec<Diagnostic>) -> Option<Policy> {
     let file = sources.add(path.to_path_buf(), text.clone(), false);
     let (node, problems) = parse::parse_through(&sources, file);
     found.extend(problems);
+    found.extend(parse::turns(&sources, file));
     let node = node?;
     let start = Span { file, line: 1, column: 1, length: 1 };
     let mut at = |span: Span, problem: Diagnostic| found.push(problem.at(sources.position(span)));

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use globset::GlobBuilder;
-
 use super::MAX_GATHERED;
 use super::document::{Document, Part};
 use super::merge::merge;
@@ -15,6 +13,7 @@ use super::targets::{self, Place};
 use super::variables::{Substitution, Used};
 use super::{Ambient, code, functions, secrets, suggest};
 use crate::diagnostic::Diagnostic;
+use crate::model::glob::{self, Glob};
 use crate::model::{self, Address, Desired};
 
 /// How many functions and secrets all targets may have together. Each takes memory, and a short manifest can name millions.
@@ -510,6 +509,7 @@ fn unknown_target(pattern: &str, all: &[&str]) -> Diagnostic {
 
 /// The targets that a name or pattern means.
 fn matches(pattern: &str, all: &[&str]) -> Result<Vec<usize>, String> {
+    glob::check_length(pattern)?;
     if let Some(wrong) = pattern.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || "-*".contains(*c)))
     {
         return Err(if pattern.contains("${") {
@@ -519,7 +519,7 @@ fn matches(pattern: &str, all: &[&str]) -> Result<Vec<usize>, String> {
             format!("a pattern of targets holds lower-case letters, digits, `-` and `*`, not `{wrong}`")
         });
     }
-    let glob = GlobBuilder::new(pattern).build().map_err(|error| error.kind().to_string())?.compile_matcher();
+    let glob = Glob::new(pattern)?;
     Ok(all.iter().enumerate().filter(|(_, name)| glob.is_match(name)).map(|(index, _)| index).collect())
 }
 

@@ -12,8 +12,8 @@ use super::scene::{Scene, wrong_type};
 use super::source::{Sources, Span};
 use super::{suggest, typed, window};
 use crate::diagnostic::Diagnostic;
-use crate::model::Place;
 use crate::model::policy::{Demand, EFFECTS, Exemption, Pattern, Requirement, Rule, Scope};
+use crate::model::{Place, glob, text};
 
 /// The most days that a rule may name: a hundred years.
 const MAX_DAYS: i64 = 36_500;
@@ -240,6 +240,14 @@ impl RuleReader<'_, '_> {
         }
         let secrets =
             file.secrets.as_ref().map(|secrets| self.patterns(&["match", "secrets"], secrets, Names::Secrets));
+        for (key, value) in file.labels.iter().flatten() {
+            if let Err(reason) = glob::check_length(value) {
+                self.error(&["match", "labels", key], "policy-pattern", reason, "`*` stands for any characters");
+            } else if let Err(reason) = text::check_readable(value) {
+                let summary = format!("the label `{key}` can't be matched: {reason}");
+                self.error(&["match", "labels", key], "policy-pattern", summary, "no label of a manifest holds one");
+            }
+        }
         let labels = file.labels.iter().flatten().map(|(key, value)| (key.clone(), Pattern(value.clone())));
         Scope { targets, secrets, labels: labels.collect() }
     }
@@ -255,7 +263,11 @@ impl RuleReader<'_, '_> {
             );
         }
         for (index, text) in texts.iter().enumerate() {
-            if let Some(wrong) = text.chars().find(|c| !names.allow(*c)).filter(|_| !text.is_empty()) {
+            if let Err(reason) = glob::check_length(text) {
+                let at = index.to_string();
+                let path: Vec<&str> = path.iter().copied().chain([at.as_str()]).collect();
+                self.error(&path, "policy-pattern", reason, "`*` stands for any characters");
+            } else if let Some(wrong) = text.chars().find(|c| !names.allow(*c)).filter(|_| !text.is_empty()) {
                 let at = index.to_string();
                 let path: Vec<&str> = path.iter().copied().chain([at.as_str()]).collect();
                 let summary = format!("`{text}` matches no {}: none holds `{}`", names.word(), wrong.escape_debug());
@@ -300,11 +312,12 @@ impl RuleReader<'_, '_> {
             add(self.place(&["window"]), Demand::Window(bounds));
         }
         for (index, label) in file.require_labels.iter().flatten().enumerate() {
-            let (index, valid) = (index.to_string(), !label.is_empty() && !label.contains(['=', ':', '\n']));
+            let readable = text::is_visible(label) && text::check_readable(label).is_ok();
+            let (index, valid) = (index.to_string(), readable && !label.contains(['=', ':']));
             if valid {
                 add(self.place(&["require_labels", &index]), Demand::Label(label.clone()));
             } else {
-                let hint = "name the label alone: any value of it will do";
+                let hint = "name the label alone, in letters that can be seen: any value of it will do";
                 self.error(&["require_labels", &index], "label", format!("`{label}` is no label's name"), hint);
             }
         }
@@ -369,7 +382,7 @@ impl RuleReader<'_, '_> {
         let reason = exempt.reason.as_deref().map(str::trim).unwrap_or_default();
         if exempt.reason.is_none() {
             self.missing(index, "reason", "every plan shows it: say why, and who agreed");
-        } else if reason.is_empty() || reason.chars().any(char::is_control) {
+        } else if !text::is_visible(reason) || reason.chars().any(char::is_control) {
             self.error(&["exempt", index, "reason"], "policy-exempt", "the reason is one line of text", "");
         }
         let Some(text) = &exempt.until else {

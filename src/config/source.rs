@@ -8,6 +8,7 @@ use std::sync::{Arc, RwLock};
 use super::credentials;
 use crate::diagnostic::Position;
 use crate::model::Place;
+use crate::model::text::changes_direction;
 
 /// The largest file that is read, in bytes: far above any manifest, far below what hurts.
 pub(super) const MAX_FILE: u64 = 64 * 1024 * 1024;
@@ -73,6 +74,11 @@ impl Source {
         false
     }
 
+    /// Whether nothing of it is ever shown.
+    pub fn is_private(&self) -> bool {
+        self.private
+    }
+
     /// A line without its end.
     pub fn line(&self, line: u32) -> &str {
         let index = line.saturating_sub(1) as usize;
@@ -86,6 +92,21 @@ impl Source {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         let line = number(self.lines.len());
         Span { file, line, column: number(self.line(line).chars().count() + 1), length: 1 }
+    }
+
+    /// The places of characters that change the direction of what is shown, the first of each line.
+    pub fn turns(&self, file: u32) -> Vec<Span> {
+        // Most files are ASCII, and none of these characters is.
+        if self.text.is_ascii() {
+            return Vec::new();
+        }
+        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        let lines = (1..=number(self.lines.len())).filter(|line| self.line(*line).contains(changes_direction));
+        let place = |line: u32| {
+            let column = self.line(line).chars().take_while(|c| !changes_direction(*c)).count();
+            Span { file, line, column: number(column + 1), length: 1 }
+        };
+        lines.map(place).collect()
     }
 
     /// The lines between PEM markers: a syntax error inside a pasted key must not show the key.

@@ -1,5 +1,7 @@
 //! "Did you mean": the nearest of the known words, and the words that other tools use for ours.
 
+use std::borrow::Cow;
+
 /// What other tools, AWS's own API and haste call our fields.
 const OTHER_WORDS: &[(&str, &str)] = &[
     ("days", "automatically_after_days"),
@@ -101,6 +103,15 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     known
         .into_iter()
         .find(|candidate| snake.len() >= 4 && (candidate.starts_with(&snake) || snake.starts_with(*candidate)))
+}
+
+/// A text as a message may quote it, so that what is said of it isn't lost behind it.
+pub(super) fn brief(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 200;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
 }
 
 /// The known words as a list, for where nothing is near.

@@ -190,6 +190,10 @@ fn check(scene: &mut Scene<'_>, file: &TargetFile) {
     }
     for (field, role) in [("role", &file.role), ("apply_role", &file.apply_role)] {
         let Some(role) = role.as_ref().filter(whole) else { continue };
+        if let Err(reason) = model::text::check_readable(role) {
+            let problem = Diagnostic::error("invisible", format!("`{field}` can't be read: {reason}"));
+            scene.report(&[field], problem.hint("type it anew without it"));
+        }
         match names::role_account(role) {
             Err(reason) => scene.report(&[field], Diagnostic::error("role", format!("`{role}` is no role: {reason}"))),
             Ok(of_role) if account.is_some_and(|account| *account != of_role && model::arn::is_account_id(account)) => {
@@ -396,6 +400,7 @@ pub(super) fn inside(tree: &Path, folder: &Path, path: &str) -> Result<PathBuf, 
     if path.is_empty() {
         return Err("it is empty".to_owned());
     }
+    model::text::check_readable(path)?;
     if Path::new(path).is_absolute() || path.starts_with('~') {
         return Err("a path is relative to the file that states it".to_owned());
     }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// The longest address that is looked for, in bytes: a target's name, a kind, and AWS's longest name or ARN.
+pub const MAX_LENGTH: usize = 1_024;
+
 /// What an address names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

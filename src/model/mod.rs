@@ -7,6 +7,7 @@ pub mod arn;
 pub mod desired;
 pub mod explanation;
 pub mod freeze;
+pub mod glob;
 pub mod live;
 pub mod log;
 pub mod place;
@@ -14,6 +15,7 @@ pub mod policy;
 pub mod rotation;
 pub mod schedule;
 pub mod shared;
+pub mod text;
 
 pub use address::{Address, Kind};
 pub use desired::{

@@ -55,10 +55,13 @@ pub enum Breach {
         /// The allowed time.
         bounds: String,
     },
-    /// A label is missing.
+    /// A label is missing, or its value shows nothing.
     Label {
         /// Its name.
         label: String,
+        /// Whether it is there.
+        #[serde(default)]
+        blank: bool,
     },
     /// A function that is deployed has no code of the manifest.
     NoCode,

@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 
 use crate::model::live::{ListedSecret, LiveSecret, Reading, Unread};
 use crate::model::policy::{Demand, Exemption, Requirement, Rule, WEEKDAYS, any};
-use crate::model::{Address, Desired, Kind, Live, Place, RotationRules, Secret, arn, schedule};
+use crate::model::{Address, Desired, Kind, Live, Place, RotationRules, Secret, arn, schedule, text};
 
 use beyond::{Rotated, Rotating};
 
@@ -270,8 +270,10 @@ impl<'a> Judge<'a> {
         let mut is_off = false;
         for (index, requirement) in rule.requirements.iter().enumerate() {
             let breach = match &requirement.demand {
-                Demand::Label(label) if !removes && !secret.labels.contains_key(label) => {
-                    Some(Breach::Label { label: label.clone() })
+                Demand::Label(label) if !removes => {
+                    let value = secret.labels.get(label);
+                    (!value.is_some_and(|value| text::is_visible(value)))
+                        .then(|| Breach::Label { label: label.clone(), blank: value.is_some() })
                 }
                 demand if demand.is_of_rotation() && matches!(outcomes, [Outcome::Unknown]) => {
                     unknown.push(index);

@@ -178,6 +178,21 @@ fn a_rule_holds_for_what_it_matches() {
     assert!(!broken(&world, &rule));
 }
 
+/// Without it, a label that nobody can read would meet the rule that asks for an owner.
+#[test]
+fn a_label_must_show_something() {
+    let mut world = World::new();
+    let rule = rule(&[Demand::Label("owner".into())]);
+    let breach = |blank| [("secret.s".to_owned(), Breach::Label { label: "owner".into(), blank })];
+    assert_eq!(world.breaches(&rule), breach(false));
+    for blank in ["", " ", "\u{3164}", "\u{2800}\u{200b}", "\u{fe0f}"] {
+        world.secret().labels.insert("owner".into(), blank.into());
+        assert_eq!(world.breaches(&rule), breach(true), "{blank:?}");
+    }
+    world.secret().labels.insert("owner".into(), "-".into());
+    assert_eq!(world.breaches(&rule), []);
+}
+
 /// Without it, a function without reviewed code could rotate what a rule protects.
 #[test]
 fn functions_and_targets_are_asked_too() {

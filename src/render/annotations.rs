@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::diagnostic::{Diagnostic, Position, Severity};
 
+use super::runner::without_marks;
 use super::{safe, safe_json};
 
 /// What a path may not hold in a URI reference. <https://www.rfc-editor.org/rfc/rfc3986#section-3.3>
@@ -132,7 +133,7 @@ fn data(text: &str) -> String {
 }
 
 fn property(text: &str) -> String {
-    data(&safe(text)).replace(':', "%3A").replace(',', "%2C")
+    data(&without_marks(&safe(text), "\\u{23}")).replace(':', "%3A").replace(',', "%2C")
 }
 
 /// What is wrong, where it holds, why, and what to do: lines of text.
@@ -148,7 +149,7 @@ fn message(diagnostic: &Diagnostic) -> String {
             lines.push(format!("{before}{}", safe(line)).into());
         }
     }
-    lines.join("\n")
+    without_marks(&lines.join("\n"), "\\u{23}").into_owned()
 }
 
 #[cfg(test)]

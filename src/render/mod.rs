@@ -14,6 +14,7 @@ pub mod plan_markdown;
 pub mod policy;
 pub mod problem;
 pub mod report;
+pub mod runner;
 pub mod schedule;
 #[cfg(test)]
 #[path = "tests.rs"]
@@ -25,6 +26,8 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
+
+use crate::model::text;
 
 /// What is new.
 pub const ADD: Style = AnsiColor::Green.on_default();
@@ -46,7 +49,7 @@ pub fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// A text from outside as a terminal may show it: control characters and characters that reorder text are escaped.
+/// A text from outside as a terminal may show it: what can't be seen in it, reorders it or steers a terminal is escaped.
 pub fn safe(text: &str) -> Cow<'_, str> {
     if !text.chars().any(harmful) {
         return Cow::Borrowed(text);
@@ -66,6 +69,11 @@ pub fn safe(text: &str) -> Cow<'_, str> {
 /// every reader gets the same values.
 pub fn safe_json(json: String) -> String {
     let harmful = |c: char| harmful(c) && !c.is_ascii_whitespace();
+    // A runner's mark can only stand in a string: `#` is none of JSON's own characters.
+    let json = match runner::without_marks(&json, "\\u0023") {
+        Cow::Borrowed(_) => json,
+        Cow::Owned(tame) => tame,
+    };
     if !json.chars().any(harmful) {
         return json;
     }
@@ -83,20 +91,9 @@ pub fn safe_json(json: String) -> String {
     clean
 }
 
-/// Whether a character steers the terminal, changes the order of what is read, or hides.
+/// Whether a character steers the terminal, changes the order of what is read, or shows nothing.
 fn harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
+    text::is_invisible(c)
 }
 
 /// A count with its noun: `1 secret`, `2 secrets`.
@@ -134,10 +131,11 @@ mod tests {
     /// Without it, a plan in JSON could do to a terminal what one in text can't: JSON itself lets these characters stand.
     #[test]
     fn json_steers_no_terminal_and_keeps_its_values() {
-        let value = serde_json::json!({"a\u{9b}1m": ["\u{1b}[2J\u{7f}", "\u{202e}x\u{e0041}", "größe"]});
+        let value = serde_json::json!({"##[error]": "##vso[x]", "a\u{9b}1m": ["\u{1b}[2J\u{7f}", "\u{202e}x\u{e0041}", "größe"]});
         for json in [value.to_string(), serde_json::to_string_pretty(&value).expect("JSON")] {
             let clean = safe_json(json);
             assert!(!clean.chars().any(|c| harmful(c) && c != '\n'), "{clean:?}");
+            assert!(!clean.contains("##[") && !clean.contains("##vso["), "{clean:?}");
             assert_eq!(serde_json::from_str::<serde_json::Value>(&clean).ok().as_ref(), Some(&value));
         }
     }

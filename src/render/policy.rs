@@ -57,7 +57,11 @@ pub(super) fn breach(rule: &str, at: &Place, breach: &Breach) -> Words {
                 safe(bounds)
             ))
         }
-        Breach::Label { label } => {
+        Breach::Label { label, blank: true } => {
+            Words::new(format!("its label `{}` shows nothing, and the rule `{rule}` wants it", safe(label)))
+                .hint("give it a value that can be read")
+        }
+        Breach::Label { label, blank: false } => {
             let label = safe(label);
             Words::new(format!("it has no label `{label}`, which the rule `{rule}` wants"))
                 .hint(format!("add it: `labels: {{{label}: …}}`"))

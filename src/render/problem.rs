@@ -195,8 +195,10 @@ pub fn words(problem: &Problem) -> Words {
         }
         ProblemKind::UnknownParameter { parameter, version, declared } => {
             let words = Words::new(format!("version {} declares no parameter `{}`", safe(version), safe(parameter)));
+            // A distance costs time of one word times the other, and CloudFormation's names have at most 255 characters.
             let nearest = declared
                 .iter()
+                .filter(|_| parameter.len() <= 255)
                 .map(|name| (strsim::jaro_winkler(&name.to_lowercase(), &parameter.to_lowercase()), name))
                 .filter(|(score, _)| *score > 0.8)
                 .max_by(|one, other| one.0.total_cmp(&other.0));

@@ -146,6 +146,37 @@ fn names_of_files_are_shown_and_never_obeyed() {
     }
 }
 
+/// Without it, a name in a pull request could command the runner that checks it: mask words, stop its commands, set variables.
+#[test]
+fn no_runner_finds_a_command() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path();
+    let evil = "##[add-mask]x ##vso[task.setvariable variable=a]b ##teamcity[x]";
+    let named = format!("secrets:\n  s:\n    labels: {{a: {evil:?}, b: \"\\n::stop-commands::x\"}}\n    {evil:?}: 1\n");
+    write(root, "rotator.yaml", &format!("version: 1\nproject: p\n{named}"));
+    for runner in ["GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"] {
+        for arguments in [
+            &["validate"][..],
+            &["validate", "--format", "github"],
+            &["validate", "--format", "sarif"],
+            &["explain", evil],
+            &["explain", "\n::add-mask::x"],
+            &["plan", "--target", evil],
+            &["validate", evil],
+            &["plan", "--region", "::x", evil, "\n::set-env::x", "--nonsense"],
+        ] {
+            let ended = run(rotator(root, MEGABYTES).env(runner, "true").args(arguments)).sound();
+            let all = ended.all();
+            assert!(!all.contains("##["), "{}", ended.shortened());
+            assert!(!all.contains("##vso[") && !all.contains("##teamcity["), "{}", ended.shortened());
+            let forged = |line: &&str| line.trim_start().starts_with("::") && !line.starts_with("::error file=");
+            assert_eq!(all.lines().find(forged), None, "{}", ended.shortened());
+        }
+    }
+    // Elsewhere a text is shown as it is.
+    run(rotator(root, MEGABYTES).args(["explain", "##[x]*"])).sound().says("##[x]*");
+}
+
 /// Without it, a file that can't be read could be taken for one that isn't there, or end the program.
 #[test]
 fn what_can_not_be_read_is_said() {

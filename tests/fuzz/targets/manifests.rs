@@ -113,7 +113,7 @@ pub fn policies(data: &[u8]) {
 }
 
 /// A manifest in JSON, which is YAML too.
-fn json_manifest(manifest: &Value) {
+pub fn json_manifest(manifest: &Value) {
     let text = manifest.to_string();
     with_file("rotator.yaml", text.as_bytes(), |path| load(path, text.as_bytes()));
 }

@@ -6,6 +6,7 @@
 
 mod manifests;
 mod names;
+mod patterns;
 mod plans;
 mod protocols;
 mod texts;
@@ -31,6 +32,7 @@ pub const ALL: &[Target] = &[
     Target { name: "policies", run: manifests::policies, seeds: manifests::rules, cases: 1500 },
     Target { name: "schedules", run: names::schedules, seeds: names::expressions, cases: 3000 },
     Target { name: "names", run: names::names, seeds: names::seeds, cases: 10_000 },
+    Target { name: "patterns", run: patterns::patterns, seeds: patterns::seeds, cases: 300 },
     Target { name: "plan_files", run: plans::plan_files, seeds: plans::seeds, cases: 1500 },
     Target { name: "function_policies", run: plans::function_policies, seeds: plans::statements, cases: 5000 },
     Target { name: "zips", run: zips::bytes, seeds: zips::seeds, cases: 1000 },
@@ -49,9 +51,36 @@ fn text(data: &[u8]) -> String {
 /// Written out again here, so that a character which the program forgets isn't forgotten by its judge too.
 fn steers(c: char) -> bool {
     let invisible = [
-        '\u{61c}', '\u{180e}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}',
-        '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2060}', '\u{2066}', '\u{2067}', '\u{2068}',
-        '\u{2069}', '\u{feff}',
+        '\u{ad}',
+        '\u{34f}',
+        '\u{115f}',
+        '\u{1160}',
+        '\u{2800}',
+        '\u{3164}',
+        '\u{ffa0}',
+        '\u{fe0f}',
+        '\u{e0041}',
+        '\u{e0100}',
+        '\u{61c}',
+        '\u{180e}',
+        '\u{200b}',
+        '\u{200c}',
+        '\u{200d}',
+        '\u{200e}',
+        '\u{200f}',
+        '\u{2028}',
+        '\u{2029}',
+        '\u{202a}',
+        '\u{202b}',
+        '\u{202c}',
+        '\u{202d}',
+        '\u{202e}',
+        '\u{2060}',
+        '\u{2066}',
+        '\u{2067}',
+        '\u{2068}',
+        '\u{2069}',
+        '\u{feff}',
     ];
     (c.is_control() && c != '\n') || invisible.contains(&c)
 }
