@@ -120,5 +120,7 @@ pub(super) fn read(sources: &Sources, entry: &Entry, found: &mut Vec<Diagnostic>
 fn percentage(text: &str) -> Option<u8> {
     let number = text.strip_suffix('%')?.trim_end_matches(' ');
     let digits = !number.is_empty() && number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit());
+    // `010%` is 8 or 10, depending on who reads it.
+    let digits = digits && (number == "0" || !number.starts_with('0'));
     number.parse().ok().filter(|percent| digits && *percent <= 100)
 }

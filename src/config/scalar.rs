@@ -48,6 +48,58 @@ pub(super) fn is_date(text: &str) -> bool {
         && bytes[shape.len()..].iter().all(|byte| byte.is_ascii_digit() || b"Tt :.Z+-z".contains(byte))
 }
 
+/// The whole number in digits that was probably meant by another way of writing one, and why that way isn't read.
+///
+/// Readers of YAML 1.1 and 1.2 disagree about most of these, and so would two people who review the same change.
+pub(super) fn meant(text: &str) -> Option<(String, &'static str)> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let sign = if text.starts_with('-') { "-" } else { "" };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let of_base = |digits: &str, base| u64::from_str_radix(digits, base).ok().map(|number| format!("{sign}{number}"));
+    let plain = |digits: &str| {
+        let digits = digits.trim_start_matches('0');
+        if digits.is_empty() { "0".to_owned() } else { format!("{sign}{digits}") }
+    };
+    for (prefix, base, why) in [
+        ("0x", 16, "a number in base 16 reads like another one"),
+        ("0o", 8, "a number in base 8 reads like another one"),
+        ("0b", 2, "YAML readers don't agree on what a number in base 2 is"),
+    ] {
+        if let Some(rest) = unsigned.strip_prefix(prefix).filter(|rest| !rest.is_empty()) {
+            return Some((of_base(&rest.replace('_', ""), base)?, why));
+        }
+    }
+    if digits(unsigned) {
+        let why = if unsigned.len() > 1 && unsigned.starts_with('0') {
+            "YAML readers don't agree on a number that starts with 0: to some it is in base 8"
+        } else if text.starts_with('+') || unsigned == "0" {
+            "a whole number is written in digits alone"
+        } else {
+            return None;
+        };
+        return Some((plain(unsigned), why));
+    }
+    if unsigned.contains('_') && digits(&unsigned.replace('_', "")) {
+        return Some((
+            plain(&unsigned.replace('_', "")),
+            "YAML readers don't agree on a number with `_`: to some it is a text",
+        ));
+    }
+    let mut parts = unsigned.split(':');
+    if unsigned.contains(':') && parts.by_ref().all(digits) {
+        let sum =
+            unsigned.split(':').try_fold(0_u64, |sum, part| sum.checked_mul(60)?.checked_add(part.parse().ok()?))?;
+        return Some((
+            format!("{sign}{sum}"),
+            "YAML readers don't agree on what it is: to some it is a number in base 60",
+        ));
+    }
+    let float: f64 =
+        unsigned.parse().ok().filter(|float: &f64| float.is_finite() && float.fract() == 0.0 && *float < 1e15)?;
+    let shape = unsigned.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
+    shape.then(|| (format!("{sign}{float:.0}"), "a whole number is written in digits alone"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,5 +138,51 @@ mod tests {
         assert!(
             !["2026-1-31", "2026-01-31-backup", "20260131", "prod/2026-01-31", "2026-01-31x"].into_iter().any(is_date)
         );
+    }
+
+    /// Without it, the help for a number that two readers take for two would name a third.
+    #[test]
+    fn other_ways_to_write_a_number_have_a_plain_one() {
+        for (text, plain) in [
+            ("0777", "777"),
+            ("010", "10"),
+            ("-010", "-10"),
+            ("00", "0"),
+            ("089", "89"),
+            ("0o36", "30"),
+            ("0x1F", "31"),
+            ("0x_1f", "31"),
+            ("0b101", "5"),
+            ("1_000", "1000"),
+            ("+5", "5"),
+            ("-0", "0"),
+            ("1e3", "1000"),
+            ("30.0", "30"),
+            ("30.", "30"),
+            ("1:30", "90"),
+            ("1:00:00", "3600"),
+        ] {
+            assert_eq!(meant(text).map(|(meant, _)| meant).as_deref(), Some(plain), "{text}");
+        }
+        for text in [
+            "5",
+            "-5",
+            ".5",
+            "1.5",
+            "4h",
+            "",
+            "x",
+            "_",
+            ":",
+            "1:",
+            "0o",
+            "0o9",
+            "1e999",
+            "99999999999999999999",
+            "inf",
+            "1 0",
+        ] {
+            assert_eq!(meant(text), None, "{text}");
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Where a check stands: an entry of the manifest, with the way from a path in it to a place in a file.
 
-use super::node::{Node, Value};
+use super::node::{Node, Number, Value};
 use super::source::{Sources, Span};
-use super::suggest;
 use super::typed::{Kind, Misfit};
+use super::{scalar, suggest};
 use crate::diagnostic::Diagnostic;
 
 /// One entry under its checks. Checks speak in paths; places are found here.
@@ -147,13 +147,28 @@ pub(super) fn unknown_field(path: &[&str], known: &[String]) -> Diagnostic {
     if known.is_empty() { problem } else { problem.hint(format!("known here: {}", suggest::list(known))) }
 }
 
+/// How a number is written in digits; of one that starts with 0, both that it can be.
+fn octal_or(text: &str, plain: &str) -> String {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let octal = i64::from_str_radix(unsigned, 8).ok().filter(|_| unsigned.len() > 1 && unsigned.starts_with('0'));
+    match octal.map(|octal| if text.starts_with('-') { -octal } else { octal }.to_string()) {
+        Some(octal) if octal != plain => format!("write `{plain}`, or `{octal}` if base 8 was meant"),
+        _ => format!("write `{plain}`"),
+    }
+}
+
 /// A value of another type than the one that is wanted.
 pub(super) fn wrong_type(path: &[&str], node: &Node, wanted: &str) -> Diagnostic {
     let numbered = |step: &&&str| step.parse::<usize>().is_err();
     let field = path.iter().rev().find(numbered).copied().unwrap_or("this");
     let in_list = path.last().is_some_and(|step| step.parse::<usize>().is_ok());
     let subject = if in_list { format!("an item of `{field}`") } else { format!("`{field}`") };
-    let problem = Diagnostic::error("wrong-type", format!("{subject} must be {wanted}, not {}", node.kind()));
+    let kind = match &node.value {
+        // A fraction, or one that no machine counts to.
+        Value::Number(number) if wanted.starts_with("a whole number") => format!("`{}`", suggest::brief(&number.text)),
+        _ => node.kind().to_owned(),
+    };
+    let problem = Diagnostic::error("wrong-type", format!("{subject} must be {wanted}, not {kind}"));
     // Values of the environment and of parameters, which may be NoEcho, are never repeated.
     let private = path.contains(&"environment") || path.contains(&"parameters");
     match &node.value {
@@ -182,6 +197,18 @@ pub(super) fn wrong_type(path: &[&str], node: &Node, wanted: &str) -> Diagnostic
             "true" | "false" => problem.hint("remove the quotes"),
             _ => problem,
         },
+        // Whatever reads as a number to some, and isn't written as everybody reads it.
+        Value::Number(Number { text, .. }) | Value::String(text)
+            if wanted.starts_with("a whole number") && scalar::meant(text).is_some() =>
+        {
+            let summary = format!("`{text}` can't stand for {subject}, which must be {wanted}");
+            match scalar::meant(text) {
+                Some((plain, why)) => {
+                    Diagnostic::error("wrong-type", summary).because(why).hint(octal_or(text, &plain))
+                }
+                None => problem,
+            }
+        }
         Value::String(text) if wanted == "a whole number" => {
             let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
             match (digits.is_empty(), digits.len() == text.len()) {

@@ -35,6 +35,7 @@ pub(super) fn read<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Misfit>)
         return (Some(value), Vec::new());
     }
     let mut node = node.clone();
+    only_exact(&mut node);
     let mut misfits = Vec::new();
     while misfits.len() < MAX_MISFITS {
         let error = match serde_path_to_error::deserialize::<_, T>(serde_yaml::Value::from(&node)) {
@@ -51,6 +52,16 @@ pub(super) fn read<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Misfit>)
         }
     }
     (None, misfits)
+}
+
+/// Takes numbers for no whole ones that aren't written as everybody reads them.
+fn only_exact(node: &mut Node) {
+    match &mut node.value {
+        Value::Number(number) if !number.is_exact() => number.integer = None,
+        Value::List(items) => items.iter_mut().for_each(only_exact),
+        Value::Map(map) => map.entries.iter_mut().for_each(|entry| only_exact(&mut entry.node)),
+        _ => {}
+    }
 }
 
 /// A node read where it stands. Copied into a value first, large manifests would take half as long again.
@@ -71,7 +82,12 @@ impl<'de> Deserializer<'de> for Direct<'de> {
         match &self.0.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
-            Value::Number(number) => match number.integer.map(|integer| u64::try_from(integer).map_err(|_| integer)) {
+            // One that isn't written as everybody reads it is no whole number here.
+            Value::Number(number) => match number
+                .integer
+                .filter(|_| number.is_exact())
+                .map(|integer| u64::try_from(integer).map_err(|_| integer))
+            {
                 Some(Ok(positive)) => visitor.visit_u64(positive),
                 Some(Err(negative)) => visitor.visit_i64(negative),
                 None => visitor.visit_f64(number.float()),
