@@ -1,6 +1,7 @@
 //! The command line: the only place that builds clients, prints, or exits.
 
 mod apply;
+mod bug;
 mod diff;
 mod explain;
 mod filter;
@@ -163,6 +164,7 @@ struct Paths {
 
 /// Parses the program's arguments and runs the command. The answer is the exit code.
 pub fn main() -> u8 {
+    bug::end_at_panics();
     leave_no_core();
     allow_connections();
     let cli = match Cli::try_parse() {
