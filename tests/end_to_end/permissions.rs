@@ -31,7 +31,7 @@ const WITHOUT: [(&str, &str); 17] = [
     ("lambda:PutRuntimeManagementConfig", "no setting of runtime updates"),
 ];
 
-/// The actions of the README's three tables: of planning, of applying, and of CloudFormation in the name of who applies.
+/// The actions of the README's three tables: of planning, of applying, and of `CloudFormation` in the name of who applies.
 struct Listed {
     plan: BTreeSet<String>,
     apply: BTreeSet<String>,

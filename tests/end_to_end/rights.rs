@@ -25,7 +25,7 @@ fn denied(service: &str, operation: &str, message: &str) -> Value {
     json!({"service": service, "operation": operation, "error": error})
 }
 
-/// Lambda's words about code in S3 that CloudFormation may not fetch in the caller's name.
+/// Lambda's words about code in S3 that `CloudFormation` may not fetch in the caller's name.
 fn package_denied() -> String {
     let key = "awsserverlessrepo-changesets-plntc6bfnfj/123456789012/arn:aws:serverlessrepo:us-east-1:297356227824:applications-SecretsManagerRotationTemplate-versions-1.1.618/465e2e1c-1c66-417d-9528-0855feae5e55";
     format!(
