@@ -19,7 +19,7 @@ fn endless(status: &'static str, content_type: &'static str, begin: &'static str
             counted.fetch_add(1, Ordering::SeqCst);
             BufReader::new(&connection).read_line(&mut String::new()).expect("a request");
             let head = format!("HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\nconnection: close\r\n\r\n{begin}");
-            let part = [b' '; 64 * 1024];
+            let part = vec![b' '; 64 * 1024];
             let mut going = connection.write_all(head.as_bytes()).is_ok();
             while going {
                 going = connection.write_all(&part).is_ok();

@@ -1,4 +1,4 @@
-//! AWS's parts tell each other their news in their own time, and CloudFormation has newer ways to refuse: over HTTP, by scripted answers.
+//! AWS's parts tell each other their news in their own time, and `CloudFormation` has newer ways to refuse: over HTTP, by scripted answers.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ fn apply(world: &World) -> Output {
 }
 
 /// A script of one rule: what a call is answered with, so many times.
-fn script(world: &World, service: &str, operation: &str, times: u32, rest: Value) {
+fn script(world: &World, service: &str, operation: &str, times: u32, rest: &Value) {
     let mut rule = json!({"service": service, "operation": operation, "times": times});
     rule.as_object_mut().expect("an object").extend(rest.as_object().cloned().unwrap_or_default());
     world.fault(&rule.to_string());
@@ -49,7 +49,7 @@ fn an_answer_without_a_version_is_watched_by_its_token() {
     let arn = world.describe("s")["ARN"].as_str().expect("an ARN").to_owned();
     let body = json!({"ARN": arn, "Name": "s"}).to_string();
     let answer = json!({"status": 200, "content_type": "application/x-amz-json-1.1", "body": body});
-    script(&world, "secretsmanager", "RotateSecret", 1, json!({"when": "after", "answer": answer}));
+    script(&world, "secretsmanager", "RotateSecret", 1, &json!({"when": "after", "answer": answer}));
     apply(&world).exits(0).says("Apply complete!");
     assert!(world.version("s", "AWSPREVIOUS").is_some());
     assert_eq!(count(&world, "secretsmanager:RotateSecret"), 1);
@@ -60,7 +60,7 @@ fn an_answer_without_a_version_is_watched_by_its_token() {
 fn a_change_set_that_does_not_show_yet_is_waited_for() {
     let world = world("");
     let error = json!({"status": 404, "code": "ChangeSetNotFound", "message": "ChangeSet [x] does not exist"});
-    script(&world, "cloudformation", "DescribeChangeSet", 2, json!({ "error": error }));
+    script(&world, "cloudformation", "DescribeChangeSet", 2, &json!({ "error": error }));
     apply(&world).exits(0).says("Apply complete!");
     assert_eq!(count(&world, "serverlessrepo:CreateCloudFormationChangeSet"), 1);
 }
@@ -82,7 +82,7 @@ fn a_role_or_key_that_spreads_is_tried_again() {
             "lambda",
             "UpdateFunctionConfiguration",
             2,
-            json!({"match": "rotation.Handler", "error": error}),
+            &json!({"match": "rotation.Handler", "error": error}),
         );
         apply(&world).exits(0).says("Apply complete!");
         assert_eq!(count(&world, "lambda:UpdateFunctionConfiguration"), 3, "{message}");
@@ -102,7 +102,7 @@ fn a_permission_is_looked_for_after_it_was_added() {
     }
     // The first one is taken, and its effect lost.
     let answer = json!({"status": 201, "content_type": "application/json", "body": "{\"Statement\": \"{}\"}"});
-    script(&world, "lambda", "AddPermission", 1, json!({ "answer": answer }));
+    script(&world, "lambda", "AddPermission", 1, &json!({ "answer": answer }));
     apply(&world).exits(0).says("Apply complete!");
     assert_eq!(count(&world, "lambda:AddPermission"), 2);
     let policy = world.aws(&["lambda", "get-policy", "--function-name", FUNCTION]);
@@ -114,19 +114,19 @@ fn a_permission_is_looked_for_after_it_was_added() {
 fn a_stack_left_in_review_is_deleted_where_the_repository_refuses_it() {
     let world = world("");
     let boom = json!({"status": 400, "code": "ValidationError", "message": "boom"});
-    script(&world, "cloudformation", "ExecuteChangeSet", 1, json!({ "error": boom }));
+    script(&world, "cloudformation", "ExecuteChangeSet", 1, &json!({ "error": boom }));
     apply(&world).exits(1).says("boom");
     let message = format!("Stack [serverlessrepo-{FUNCTION}] does not exist");
     let refusal = json!({"status": 400, "code": "BadRequestException", "message": message});
     // Refused whatever is done: AWS's word, and nothing is left.
-    script(&world, "serverlessrepo", "CreateCloudFormationChangeSet", 2, json!({ "error": refusal }));
+    script(&world, "serverlessrepo", "CreateCloudFormationChangeSet", 2, &json!({ "error": refusal }));
     apply(&world).exits(1).says(&message);
     assert_eq!(world.aws(&["cloudformation", "describe-stacks"])["Stacks"], json!([]));
 
     let boom = json!({"status": 400, "code": "ValidationError", "message": "boom"});
-    script(&world, "cloudformation", "ExecuteChangeSet", 1, json!({ "error": boom }));
+    script(&world, "cloudformation", "ExecuteChangeSet", 1, &json!({ "error": boom }));
     apply(&world).exits(1);
-    script(&world, "serverlessrepo", "CreateCloudFormationChangeSet", 1, json!({ "error": refusal }));
+    script(&world, "serverlessrepo", "CreateCloudFormationChangeSet", 1, &json!({ "error": refusal }));
     apply(&world).exits(0).says("Apply complete!");
     world.rotator(&["plan", "--detailed-exitcode"]).exits(0);
 }

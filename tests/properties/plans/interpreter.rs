@@ -120,7 +120,7 @@ fn provision(live: &mut LiveFunction, function: &Function, stack: LiveStack, dec
         value.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect()
     };
     fresh.vpc = Vpc::new(list("vpcSubnetIds"), list("vpcSecurityGroupIds"));
-    fresh.tags = Some(stack.tags.clone());
+    fresh.tags = Ok(stack.tags.clone());
     if let (Reading::Found(before), Ok(variables)) = (&live.configuration, &mut fresh.environment) {
         // What the template doesn't know of stays, foreign variables among it.
         variables.extend(before.environment.clone().unwrap_or_default());

@@ -227,7 +227,7 @@ fn live_function(function: &Function) -> LiveFunction {
     let declared = version(&wanted.application.id, number);
     let stack = made_stack(function, wanted, &declared, None);
     let mut configuration = configuration(&function.name);
-    configuration.tags = Some(stack.tags.clone());
+    configuration.tags = Ok(stack.tags.clone());
     apply_configuration(&mut configuration, wanted);
     if let Some(code) = &wanted.code {
         configuration.code_sha256 = code_hash(code);
@@ -350,7 +350,7 @@ pub fn configuration(name: &str) -> Configuration {
         description: "the template's".to_owned(),
         code_sha256: "code of the template".to_owned(),
         code_files: None,
-        tags: Some(BTreeMap::new()),
+        tags: Ok(BTreeMap::new()),
         log_group: None,
     }
 }

@@ -123,7 +123,9 @@ fn function_state(throws: &mut Throws<'_>, function: &mut Function, live: &mut L
 fn existing_state(kind: usize, detail: usize, live: &mut LiveFunction) {
     let tag = |live: &mut LiveFunction, name: &str, value: &str| {
         if let Reading::Found(configuration) = &mut live.configuration {
-            configuration.tags.get_or_insert_default().insert(name.to_owned(), value.to_owned());
+            let mut tags = configuration.tags.clone().unwrap_or_default();
+            tags.insert(name.to_owned(), value.to_owned());
+            configuration.tags = Ok(tags);
         }
     };
     match kind {

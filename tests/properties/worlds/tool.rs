@@ -71,6 +71,7 @@ impl Tool {
             observer: &Silent,
             versions: Mutex::default(),
             left: Mutex::default(),
+            made: Mutex::default(),
         };
         let (_puller, interrupt) = Interrupt::new();
         let report = apply::run(&context, order(&planned.plan, &planned.wanted), &interrupt).await;
