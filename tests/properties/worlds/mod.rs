@@ -213,7 +213,8 @@ fn count(planned: &Planned, writes: usize, seen: &mut Seen) {
     seen.add("blocked changes", plan.changes.iter().filter(|change| change.blocked).count());
     seen.add("empty plans", usize::from(plan.is_empty()));
     seen.add("deploys", plan.runnable().filter(|change| matches!(change.action, Action::DeployStack { .. })).count());
-    for effect in Effect::ALL {
+    // A freeze is overridden by a flag, which no plan made here has.
+    for effect in Effect::ALL.into_iter().filter(|effect| *effect != Effect::OverridesFreeze) {
         seen.add(effect.word(), plan.count(effect));
     }
 }
