@@ -141,6 +141,11 @@ fn write_event(xml: &mut Xml, event: &Event, stack: &Stack) {
     xml.text("StackId", &stack.id);
     xml.text("EventId", &event.id);
     xml.text("StackName", &stack.name);
+    write_event_resource(xml, event);
+}
+
+/// What an event says of its resource, in `DescribeStackEvents` and in `DescribeEvents`.
+pub(super) fn write_event_resource(xml: &mut Xml, event: &Event) {
     xml.text("LogicalResourceId", &event.logical_id);
     xml.text("PhysicalResourceId", event.physical_id.as_deref().unwrap_or_default());
     xml.text("ResourceType", &event.kind);

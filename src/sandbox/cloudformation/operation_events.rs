@@ -4,6 +4,7 @@
 //! there is nothing to change; a validation's or a hook's refusal is scripted (`answer`, in a fault's rule).
 
 use super::change_sets;
+use super::describe::write_event_resource;
 use super::state::{ChangeSet, Event, Stack};
 use super::status::ChangeSetStatus;
 use super::{invalid, page};
@@ -86,12 +87,5 @@ fn write_happened(xml: &mut Xml, stack: &Stack, event: &Event) {
     xml.text("EventId", &event.id);
     xml.text("StackId", &stack.id);
     xml.text("EventType", kind);
-    xml.text("LogicalResourceId", &event.logical_id);
-    xml.text("PhysicalResourceId", event.physical_id.as_deref().unwrap_or_default());
-    xml.text("ResourceType", &event.kind);
-    xml.time("Timestamp", event.time);
-    xml.text("ResourceStatus", &event.status);
-    xml.text_if("ResourceStatusReason", event.reason.as_deref());
-    xml.text_if("ResourceProperties", event.properties.as_deref());
-    xml.text_if("ClientRequestToken", event.token.as_deref());
+    write_event_resource(xml, event);
 }
