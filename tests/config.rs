@@ -443,9 +443,9 @@ fn policies_are_the_rules_of_manifests() {
 
 /// Without it, the policy that people copy first would be refused.
 #[test]
-fn the_readmes_policy_is_valid() {
-    let readme = include_str!("../README.md");
-    let section = readme.split("## Limits and policy").nth(1).expect("the section");
+fn the_documented_policy_is_valid() {
+    let page = include_str!("../schema/README.md");
+    let section = page.split("## Limits and policy").nth(1).expect("the section");
     let blocks: Vec<&str> = section.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     let manifest = format!("version: 1\nproject: p\n{}", blocks[0]);
     let folder = written(&[("rotator.yaml", &manifest), ("security.yaml", blocks[1])]);

@@ -1,4 +1,4 @@
-//! The README's tables of permissions against what the program calls.
+//! The tables of permissions in `examples/README.md` against what the program calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::support::{ACCOUNT, Output, REGION, World, repository};
 /// The one call that needs no permission.
 const FREE: &str = "sts:GetCallerIdentity";
 
-/// What stands in the README's second and third table of another resource, too.
+/// What stands in the second and third table of another resource, too.
 const ON_SEVERAL: [&str; 3] = ["cloudformation:CreateChangeSet", "s3:GetObject", "sts:AssumeRole"];
 
 /// What a resource type's handlers list for properties that no rotation function's stack sets.
@@ -31,7 +31,7 @@ const WITHOUT: [(&str, &str); 17] = [
     ("lambda:PutRuntimeManagementConfig", "no setting of runtime updates"),
 ];
 
-/// The actions of the README's three tables: of planning, of applying, and of `CloudFormation` in the name of who applies.
+/// The actions of the three tables: of planning, of applying, and of `CloudFormation` in the name of who applies.
 struct Listed {
     plan: BTreeSet<String>,
     apply: BTreeSet<String>,
@@ -40,7 +40,7 @@ struct Listed {
 
 impl Listed {
     fn read() -> Self {
-        let text = std::fs::read_to_string(repository().join("README.md")).expect("the README");
+        let text = std::fs::read_to_string(repository().join("examples/README.md")).expect("the page of examples");
         let section = section(&text, "## What AWS must allow");
         let (plan, rest) = section.split_once("`apply` (`apply_role`) needs all that").expect("two tables");
         let (apply, stack) = rest.split_once("CloudFormation works in the name of who applies").expect("a third table");
@@ -95,7 +95,7 @@ fn handled() -> BTreeSet<String> {
     handlers.collect()
 }
 
-/// Without it, a role with what the README says would deploy on the sandbox, where nothing is refused, and fail on AWS.
+/// Without it, a role with what the tables say would deploy on the sandbox, where nothing is refused, and fail on AWS.
 #[test]
 fn what_a_stack_needs_is_listed() {
     let (listed, handled) = (Listed::read(), handled());
@@ -103,7 +103,7 @@ fn what_a_stack_needs_is_listed() {
     let without: BTreeMap<&str, &str> = WITHOUT.into();
     let missing: Vec<_> =
         handled.iter().filter(|action| !all.contains(*action) && !without.contains_key(action.as_str())).collect();
-    assert!(missing.is_empty(), "CloudFormation needs what the README's tables lack: {missing:?}");
+    assert!(missing.is_empty(), "CloudFormation needs what the tables lack: {missing:?}");
     for (action, reason) in &without {
         assert!(handled.contains(*action), "{action}, of which it says \"{reason}\", is no handler's any more");
         assert!(!all.contains(*action), "{action} is listed, and needed by nothing: {reason}");
@@ -111,16 +111,16 @@ fn what_a_stack_needs_is_listed() {
     // The template's transform is no resource.
     let of_resources = |action: &&String| *action != "cloudformation:CreateChangeSet";
     let unknown: Vec<_> = listed.stack.difference(&handled).filter(of_resources).collect();
-    assert!(unknown.is_empty(), "the README's third table lists what no handler asks for: {unknown:?}");
+    assert!(unknown.is_empty(), "the third table lists what no handler asks for: {unknown:?}");
 }
 
-/// Without it, an action could stand in the README of which nobody knows why, or a reader be told that it was seen where it wasn't.
+/// Without it, an action could stand in the tables of which nobody knows why, or a reader be told that it was seen where it wasn't.
 #[test]
 fn how_each_action_is_known_is_said() {
     let (all, handled, known) = (Listed::read().all(), handled(), known());
     assert_eq!(known.keys().collect::<Vec<_>>(), ["docs", "schema", "transcript", "wire"]);
     let said: BTreeSet<String> = known.values().flatten().cloned().collect();
-    assert_eq!(said, all, "the table of how actions are known has others than the README");
+    assert_eq!(said, all, "the table of how actions are known has others than those of permissions");
     assert_eq!(known["schema"], handled.intersection(&all).cloned().collect());
 }
 
@@ -148,7 +148,7 @@ functions:
 /// Without it, the tables would lack what the program has begun to call, and nobody would see before a role is refused; or list
 /// what it doesn't need, and roles would be given too much.
 #[test]
-fn the_readme_lists_what_is_called_and_nothing_else() {
+fn the_tables_list_what_is_called_and_nothing_else() {
     let world = World::new();
     for name in ["one", "two", "bad"] {
         world.create_secret(name, "first");
@@ -235,12 +235,12 @@ secrets: {one: {function: SecretsManagerOne}, bad: {function: SecretsManagerBad}
 
     let listed = Listed::read();
     let missing: Vec<_> = planned.difference(&listed.plan).collect();
-    assert!(missing.is_empty(), "planning calls what the README's first table lacks: {missing:?}");
+    assert!(missing.is_empty(), "planning calls what the first table lacks: {missing:?}");
     let called = called(&world);
     let all = listed.all();
     let missing: Vec<_> = called.difference(&all).collect();
-    assert!(missing.is_empty(), "applying calls what the README's tables lack: {missing:?}");
-    assert_eq!(called, known()["wire"], "what was called isn't what the tests' README says was seen on the wire");
+    assert!(missing.is_empty(), "applying calls what the tables lack: {missing:?}");
+    assert_eq!(called, known()["wire"], "what was called isn't what tests/README.md says was seen on the wire");
     let twice = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<String> {
         one.intersection(other).filter(|action| !ON_SEVERAL.contains(&action.as_str())).cloned().collect()
     };

@@ -1,4 +1,4 @@
-//! The README's generated part: the help of every command, as the binary prints it.
+//! The generated part of `src/cli/README.md`: the help of every command, as the binary prints it.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -46,13 +46,13 @@ fn generated() -> String {
     out
 }
 
-/// Without it, the README would go on promising options that are gone, and hide new ones.
+/// Without it, the page would go on promising options that are gone, and hide new ones.
 #[test]
-fn the_readme_holds_the_help() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let readme = std::fs::read_to_string(path).expect("the README");
-    let (before, rest) = readme.split_once(BEGIN).expect("the README marks where the help begins");
-    let (found, after) = rest.split_once(END).expect("the README marks where the help ends");
+fn the_page_of_options_holds_the_help() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/README.md");
+    let page = std::fs::read_to_string(path).expect("the page of options");
+    let (before, rest) = page.split_once(BEGIN).expect("the page marks where the help begins");
+    let (found, after) = rest.split_once(END).expect("the page marks where the help ends");
     let wanted = generated();
     if std::env::var_os("ROTATOR_REGENERATE").is_some() {
         std::fs::write(path, format!("{before}{BEGIN}{wanted}{END}{after}")).expect("writable");
