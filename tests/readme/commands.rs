@@ -148,3 +148,21 @@ fn every_suite_that_a_page_names_exists() {
     assert!(wrong.is_empty(), "suites or tests that aren't there:\n{}", wrong.join("\n"));
     assert!(count >= 8, "only {count} suites were found");
 }
+
+/// Without it, a suite could come of which no page says what it is for, or how long it takes.
+#[test]
+fn every_suite_stands_in_the_table() {
+    let page = Page::read(Path::new("tests/README.md"));
+    let mut count = 0;
+    for entry in std::fs::read_dir(repository().join("tests")).expect("the suites") {
+        let path = entry.expect("a suite").path();
+        let is_suite = path.join("main.rs").exists() || path.extension().is_some_and(|extension| extension == "rs");
+        if is_suite {
+            count += 1;
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            let row = format!("\n| `cargo test --test {name}` |");
+            assert!(page.text.contains(&row), "tests/README.md has no row for {name}");
+        }
+    }
+    assert!(count >= 12, "only {count} suites were found");
+}
