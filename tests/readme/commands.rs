@@ -105,6 +105,20 @@ fn every_option_is_one_that_the_program_knows() {
     assert!(count >= 20, "only {count} options were found");
 }
 
+/// Without it, a pipeline would be written for exit codes that mean something else, or for fewer than there are.
+#[test]
+fn every_exit_code_stands_in_the_readme() {
+    let source = std::fs::read_to_string(repository().join("src/exit.rs")).expect("the exit codes");
+    let codes = source.lines().filter(|line| line.starts_with("pub const ") && line.contains(": u8 = "));
+    let codes: Vec<&str> = codes.filter_map(|line| line.split(" = ").nth(1)?.strip_suffix(';')).collect();
+    assert!(codes.len() >= 7, "{codes:?}");
+    let page = Page::read(Path::new("README.md"));
+    let rows: Vec<&str> = page.text.lines().skip_while(|line| !line.starts_with("| exit code |")).skip(2).collect();
+    let shown: Vec<&str> =
+        rows.into_iter().map_while(|line| line.strip_prefix("| ")?.split_once(" |").map(|(code, _)| code)).collect();
+    assert_eq!(shown, codes);
+}
+
 /// The names in a suite of tests: those of its functions and modules.
 fn names_in(path: &Path, found: &mut String) {
     if path.is_dir() {

@@ -114,6 +114,18 @@ fn names(folder: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
+/// Without it, the walks that lead through the code would name functions that have other names now.
+#[test]
+fn every_item_that_the_walks_name_exists() {
+    let mut known = BTreeSet::new();
+    names(&repository().join("src"), &mut known);
+    let page = Page::read(Path::new("src/README.md"));
+    let items: Vec<&(usize, String)> = page.spans.iter().filter(|(_, span)| span.contains("::")).collect();
+    let wrong: Vec<_> = items.iter().filter(|(_, span)| span.split("::").any(|part| !known.contains(part))).collect();
+    assert!(wrong.is_empty(), "src/README.md names what isn't there: {wrong:?}");
+    assert!(items.len() >= 5, "only {} were found", items.len());
+}
+
 /// Without it, a table would go on saying that a test holds something after that test was renamed or deleted.
 #[test]
 fn every_test_that_a_table_names_exists() {
