@@ -233,3 +233,57 @@ fn what_is_said_to_stay_stays() {
     }
     assert!(count >= 10, "only {count} fields are said to stay");
 }
+
+/// A manifest around one structure.
+fn around(name: &str, inner: Value) -> Value {
+    let with = |field: &str, value: Value| json!({ "version": 1, "project": "p", field: value });
+    match name {
+        "manifest" => inner,
+        "s3_code" => with("functions", json!({ "f": { "code": inner } })),
+        "vpc" => with("functions", json!({ "f": { "vpc": inner } })),
+        "freeze" => with("freeze", json!([inner])),
+        "exemption" => with("policy", json!([{ "name": "x", "max_age_days": 90, "exempt": [inner] }])),
+        "rule" => {
+            let mut rule = inner;
+            rule["max_age_days"] = json!(90);
+            with("policy", json!([rule]))
+        }
+        other => panic!("no manifest is known around `{other}`"),
+    }
+}
+
+/// Without it, the page could call a field required that isn't, or have people remove one that is.
+#[test]
+fn what_is_said_to_be_required_is() {
+    let page = std::fs::read_to_string(repository().join("schema/README.md")).expect("the page of manifests");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("rotator.yaml");
+    let is_valid = |manifest: &Value| {
+        std::fs::write(&path, manifest.to_string()).expect("written");
+        config::load(std::slice::from_ref(&path)).is_ok()
+    };
+    let mut count = 0;
+    for name in structures().into_keys().filter(|name| name != "policy file") {
+        let table = page.split_once(&format!("{BEGIN}{name} -->\n")).expect("a table of its fields").1;
+        let rows = by_hand(table.split(END).next().unwrap_or_default());
+        let mut whole = json!({});
+        let required: Vec<&String> =
+            rows.iter().filter(|(_, row)| row.default.starts_with("required")).map(|(field, _)| field).collect();
+        for field in &required {
+            let example: Value = serde_yaml::from_str(rows[*field].example.trim_matches('`')).expect("YAML");
+            whole[field.as_str()] = example[field.as_str()].clone();
+        }
+        if required.is_empty() {
+            continue;
+        }
+        assert!(is_valid(&around(&name, whole.clone())), "{name}: more than {required:?} is required");
+        for field in required {
+            assert!(rows[field].removed.starts_with("an error"), "{name}: {field}");
+            let mut without = whole.clone();
+            without.as_object_mut().expect("a map").remove(field);
+            assert!(!is_valid(&around(&name, without)), "{name} does without `{field}`");
+            count += 1;
+        }
+    }
+    assert!(count >= 12, "only {count} fields are required");
+}
