@@ -114,6 +114,20 @@ fn names(folder: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
+/// Without it, a folder of the code could come that the picture of the layers doesn't have.
+#[test]
+fn every_module_stands_among_the_layers() {
+    let source = std::fs::read_to_string(repository().join("src/lib.rs")).expect("the library");
+    let page = Page::read(Path::new("src/README.md"));
+    let modules: Vec<&str> =
+        source.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    assert!(modules.len() >= 10, "{modules:?}");
+    for module in modules {
+        let names = [format!("src/{module}"), format!("src/{module}.rs")];
+        assert!(page.spans.iter().any(|(_, span)| names.contains(span)), "src/README.md lacks `src/{module}`");
+    }
+}
+
 /// Without it, the walks that lead through the code would name functions that have other names now.
 #[test]
 fn every_item_that_the_walks_name_exists() {
