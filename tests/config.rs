@@ -118,14 +118,15 @@ fn everything_means_what_the_format_says() {
     let deployment = stripe.deployment().expect("deployed");
     assert_eq!(stripe.name, "SecretsManager-stripe");
     assert_eq!(deployment.stack, "stripe-rotation");
-    assert_eq!(deployment.timeout, Some(60));
-    assert_eq!(deployment.memory, Some(256));
+    assert_eq!(deployment.settings.timeout, Some(60));
+    assert_eq!(deployment.settings.memory, Some(256));
     assert!(deployment.shared);
     assert_eq!(deployment.application.version.as_deref(), Some("1.1.618"));
     assert_eq!(deployment.application.parameters["excludeCharacters"].expose(), "/@\"");
     assert_eq!(deployment.environment["API_URL"].as_ref().expect("a value").expose(), "https://api.stripe.com");
     assert!(deployment.environment["OLD"].is_none(), "null deletes a variable");
-    let vpc = prod.functions["stripe"].deployment().and_then(|deployment| deployment.vpc.clone()).expect("a VPC");
+    let vpc =
+        prod.functions["stripe"].deployment().and_then(|deployment| deployment.settings.vpc.clone()).expect("a VPC");
     assert_eq!(
         (vpc.subnets, vpc.security_groups),
         (vec!["subnet-8".into(), "subnet-9".into()], vec!["sg-9".to_owned()])
@@ -339,7 +340,7 @@ fn variables_are_replaced_once() {
     assert_eq!(value("AA").as_deref(), Some("${b}"));
     assert_eq!(value("BB").as_deref(), Some("${HOME} $5 7"));
     assert_eq!(value("CC").as_deref(), Some("dev-eu-west-1"));
-    assert_eq!(deployment.vpc.as_ref().expect("a VPC").subnets, ["subnet-0", "subnet-1", "subnet-2"]);
+    assert_eq!(deployment.settings.vpc.as_ref().expect("a VPC").subnets, ["subnet-0", "subnet-1", "subnet-2"]);
 }
 
 /// Without it, a link in a checked-out tree could bring a file of the machine into a function's package.
@@ -467,7 +468,7 @@ fn outputs_may_hold_json_escapes() {
     let manifest = loaded(&folder).manifests.pop().expect("one manifest");
     let desired = manifest.resolve(0, &Ambient::default()).expect("resolved");
     assert_eq!(
-        desired.functions["f"].deployment().and_then(|deployment| deployment.description.as_deref()),
+        desired.functions["f"].deployment().and_then(|deployment| deployment.settings.description.as_deref()),
         Some("\u{1f680}")
     );
 }

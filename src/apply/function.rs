@@ -5,9 +5,9 @@ use std::sync::{Arc, PoisonError};
 use crate::aws::ErrorKind;
 use crate::aws::execute::{CodeUpload, ConfigurationChange, Execute};
 use crate::model::live::Configuration;
-use crate::model::{Code, CodeSource, Deployment};
-use crate::plan::diff::{configuration_fields, lacks_handler, same_code};
-use crate::plan::{Action, FieldChange, Step};
+use crate::model::{Code, CodeSource, Deployment, Setting};
+use crate::plan::diff::{architecture_field, configuration_fields, lacks_handler, same_code};
+use crate::plan::{Action, Attribute, FieldChange, Step};
 
 use super::stack::unknown;
 use super::wait::Wait;
@@ -140,14 +140,17 @@ impl<E: Execute> Context<'_, E> {
         let mut refused = None;
         for _ in 0..EDITS {
             let (live, revision) = self.found(index, &step.name).await?;
-            let architecture = deployment.architecture.as_deref().filter(|wanted| *wanted != live.architecture);
+            let other = architecture_field(deployment, Some(&live)).is_some();
+            let architecture = deployment.settings.architecture.as_deref().filter(|_| other);
             if architecture.is_none() && (same_code(code, &live) || self.is_as_it_was(step, &live)) {
                 return self.found_done(index, &step.name, refused.is_some()).await;
             }
             moved::refuse(self.planned_for(step).map_or_else(Vec::new, |then| moved::code(then, &live)))?;
             // A first deployment's handler is known only now; code that lacks it would fail every rotation.
-            let runtime = live.runtime.as_deref();
-            if let Some(handler) = live.handler.as_ref().filter(|handler| lacks_handler(deployment, handler, runtime)) {
+            let runtime = live.settings.runtime.as_deref();
+            if let Some(handler) =
+                live.settings.handler.as_ref().filter(|handler| lacks_handler(deployment, handler, runtime))
+            {
                 return Err(Failure::HandlerFileMissing { handler: handler.clone() });
             }
             let upload = self.upload(step, code)?;
@@ -218,12 +221,9 @@ impl<E: Execute> Context<'_, E> {
 
 /// The call that makes the differing fields as the manifest says, and leaves the rest.
 fn configuration_change(deployment: &Deployment, live: &Configuration, fields: &[FieldChange]) -> ConfigurationChange {
-    let differs = |path: &str| {
-        fields
-            .iter()
-            .any(|field| field.path == path || field.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
-    };
-    let environment = differs("environment").then(|| {
+    let differs = |setting: Setting| fields.iter().any(|field| field.attribute == setting.into());
+    let variables = fields.iter().any(|field| matches!(field.attribute, Attribute::Variable(_)));
+    let environment = variables.then(|| {
         let mut merged = live.environment.clone().unwrap_or_default();
         for (name, value) in &deployment.environment {
             match value {
@@ -233,16 +233,10 @@ fn configuration_change(deployment: &Deployment, live: &Configuration, fields: &
         }
         merged
     });
-    let vpc = deployment.vpc.clone().filter(|_| differs("vpc"));
+    let settings = deployment.settings.only(differs);
     ConfigurationChange {
-        runtime: deployment.runtime.clone().filter(|_| differs("runtime")),
-        handler: deployment.handler.clone().filter(|_| differs("handler")),
-        layers: deployment.layers.clone().filter(|_| differs("layers")),
-        timeout: deployment.timeout.filter(|_| differs("timeout")),
-        memory: deployment.memory.filter(|_| differs("memory")),
         environment,
-        ipv6_dual_stack: live.ipv6_dual_stack.filter(|_| vpc.as_ref().is_some_and(|vpc| !vpc.is_empty())),
-        vpc,
-        description: deployment.description.clone().filter(|_| differs("description")),
+        ipv6_dual_stack: live.ipv6_dual_stack.filter(|_| settings.vpc.as_ref().is_some_and(|vpc| !vpc.is_empty())),
+        settings,
     }
 }

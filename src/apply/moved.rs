@@ -7,12 +7,9 @@ use std::collections::BTreeSet;
 
 use super::Failure;
 use crate::model::live::{Configuration, LiveSecret, LiveStack, NO_ECHO_MASK, Statement};
-use crate::model::{Deployment, PERMISSION_STATEMENT, SAR_VERSION_TAG, Sensitive};
+use crate::model::{Deployment, PERMISSION_STATEMENT, SAR_VERSION_TAG, Sensitive, Setting};
 use crate::plan::diff::configuration_fields;
-use crate::plan::{FieldChange, Shown};
-
-/// The attribute that the tag with the application's version stands for.
-const VERSION: &str = "application.version";
+use crate::plan::{Attribute, FieldChange, Shown};
 
 /// Refuses a step where something has moved.
 pub(super) fn refuse(moved: Vec<FieldChange>) -> Result<(), Failure> {
@@ -20,8 +17,8 @@ pub(super) fn refuse(moved: Vec<FieldChange>) -> Result<(), Failure> {
 }
 
 /// One attribute, where it has moved.
-fn attribute(path: impl Into<String>, then: Shown, now: Shown) -> Option<FieldChange> {
-    (then != now).then(|| FieldChange::new(path, then, now))
+fn attribute(attribute: impl Into<Attribute>, then: Shown, now: Shown) -> Option<FieldChange> {
+    (then != now).then(|| FieldChange::new(attribute, then, now))
 }
 
 /// A secret's identity and rotation; its value too, where it would be rotated again.
@@ -29,9 +26,13 @@ pub(super) fn secret(then: &LiveSecret, now: &LiveSecret, rotates_now: bool) -> 
     let version = |secret: &LiveSecret| Shown::option(secret.current_version.as_ref());
     [
         attribute("arn", Shown::text(&then.arn), Shown::text(&now.arn)),
-        attribute("rotation.enabled", Shown::text(then.is_on()), Shown::text(now.is_on())),
-        attribute("function", Shown::option(then.function_arn.as_ref()), Shown::option(now.function_arn.as_ref())),
-        attribute("rotation.rules", Shown::option(then.rules.as_ref()), Shown::option(now.rules.as_ref())),
+        attribute(Attribute::Enabled, Shown::text(then.is_on()), Shown::text(now.is_on())),
+        attribute(
+            Attribute::Function,
+            Shown::option(then.function_arn.as_ref()),
+            Shown::option(now.function_arn.as_ref()),
+        ),
+        attribute(Attribute::Rules, Shown::option(then.rules.as_ref()), Shown::option(now.rules.as_ref())),
         attribute("AWSCURRENT", version(then), version(now)).filter(|_| rotates_now),
     ]
     .into_iter()
@@ -46,26 +47,27 @@ pub(super) fn configuration(deployment: &Deployment, then: &Configuration, now: 
         live.environment.as_ref().ok().and_then(|variables| variables.get(name).cloned())
     };
     let moved = |field: FieldChange| {
-        if let Some(name) = field.path.strip_prefix("environment.") {
+        if let Attribute::Variable(name) = &field.attribute {
             // Their values aren't in the fields.
             return (variable(then, name) != variable(now, name)).then(|| {
                 let shown = |live| if variable(live, name).is_some() { Shown::Sensitive } else { Shown::Absent };
-                FieldChange::new(field.path.clone(), shown(then), shown(now))
+                FieldChange::new(field.attribute.clone(), shown(then), shown(now))
             });
         }
         // What the plan didn't change was as the manifest wants it.
-        let before =
-            planned.iter().find(|other| other.path == field.path).map_or(field.after, |other| other.before.clone());
-        attribute(field.path, before, field.before)
+        let before = planned.iter().find(|other| other.attribute == field.attribute);
+        let before = before.map_or(field.after, |other| other.before.clone());
+        attribute(field.attribute, before, field.before)
     };
     configuration_fields(deployment, Some(now), false).into_iter().filter_map(moved).collect()
 }
 
 /// A function's code, and the architecture that it is for.
 pub(super) fn code(then: &Configuration, now: &Configuration) -> Vec<FieldChange> {
+    let architecture = |live: &Configuration| Shown::option(live.settings.architecture.as_ref());
     [
-        attribute("code.sha256", Shown::text(&then.code_sha256), Shown::text(&now.code_sha256)),
-        attribute("architecture", Shown::text(&then.architecture), Shown::text(&now.architecture)),
+        attribute(Attribute::CodeHash, Shown::text(&then.code_sha256), Shown::text(&now.code_sha256)),
+        attribute(Setting::Architecture, architecture(then), architecture(now)),
     ]
     .into_iter()
     .flatten()
@@ -89,7 +91,7 @@ pub(super) fn statement(then: Option<&Statement>, now: &Statement) -> Vec<FieldC
     let before = then.map(shown);
     let parts = shown(now).into_iter().enumerate().filter_map(|(index, (name, now))| {
         let then = before.as_ref().map_or(Shown::Absent, |before| before[index].1.clone());
-        attribute(format!("permission.{PERMISSION_STATEMENT}.{name}"), then, now)
+        attribute(Attribute::Permission(format!("{PERMISSION_STATEMENT}.{name}")), then, now)
     });
     parts.collect()
 }
@@ -102,13 +104,14 @@ pub(super) fn stack(then: &LiveStack, now: &LiveStack) -> Vec<FieldChange> {
         Some(value) => Shown::text(value.expose()),
     };
     let parameters: BTreeSet<&String> = then.parameters.keys().chain(now.parameters.keys()).collect();
-    let parameters = parameters.into_iter().filter_map(|name| {
-        attribute(format!("application.parameters.{name}"), parameter(then, name), parameter(now, name))
-    });
+    let parameters = parameters
+        .into_iter()
+        .filter_map(|name| attribute(Attribute::Parameter(name.clone()), parameter(then, name), parameter(now, name)));
     let tags: BTreeSet<&String> = then.tags.keys().chain(now.tags.keys()).collect();
     let tag = |stack: &LiveStack, name: &str| Shown::option(stack.tags.get(name));
-    let path = |name: &str| if name == SAR_VERSION_TAG { VERSION.to_owned() } else { format!("tags.{name}") };
-    let tags = tags.into_iter().filter_map(|name| attribute(path(name), tag(then, name), tag(now, name)));
+    let of_tag =
+        |name: &str| if name == SAR_VERSION_TAG { Attribute::Version } else { Attribute::Tag(name.to_owned()) };
+    let tags = tags.into_iter().filter_map(|name| attribute(of_tag(name), tag(then, name), tag(now, name)));
     parameters.chain(tags).collect()
 }
 
@@ -123,22 +126,22 @@ mod tests {
     fn only_what_would_be_overwritten_has_moved() {
         let mut desired = desired();
         let deployment = wanted(&mut desired);
-        deployment.timeout = Some(60);
+        deployment.settings.timeout = Some(60);
         deployment.environment.insert("URL".to_owned(), Some(Sensitive::new("https://b")));
         let mut then = fixtures::configuration();
         then.environment = Ok([("URL".to_owned(), Sensitive::new("https://a"))].into());
         assert_eq!(configuration(deployment, &then, &then), []);
         let mut now = then.clone();
-        now.timeout = 60;
-        now.description = "theirs".to_owned();
+        now.settings.timeout = Some(60);
+        now.settings.description = Some("theirs".to_owned());
         now.environment =
             Ok([("URL", "https://b"), ("THEIRS", "new")].map(|(k, v)| (k.to_owned(), Sensitive::new(v))).into());
         assert_eq!(configuration(deployment, &then, &now), []);
-        now.timeout = 45;
+        now.settings.timeout = Some(45);
         now.environment = Ok([("URL".to_owned(), Sensitive::new("https://c"))].into());
         let moved = configuration(deployment, &then, &now);
         let expected = [
-            FieldChange::new("timeout", Shown::text(then.timeout), Shown::text(45)),
+            FieldChange::new("timeout", Shown::text(30), Shown::text(45)),
             FieldChange::new("environment.URL", Shown::Sensitive, Shown::Sensitive),
         ];
         assert_eq!(moved, expected);
@@ -152,7 +155,7 @@ mod tests {
         assert_eq!(secret(&then, &now, false), []);
         assert_eq!(secret(&then, &now, true).len(), 1);
         let now = LiveSecret { rules: None, ..then.clone() };
-        assert_eq!(secret(&then, &now, false)[0].path, "rotation.rules");
+        assert_eq!(secret(&then, &now, false)[0].attribute, Attribute::Rules);
     }
 
     /// Without it, a statement that somebody wrote under our id a moment ago would be deleted unseen.
@@ -173,7 +176,8 @@ mod tests {
         let mut now = then.clone();
         now.tags.insert("owner".to_owned(), "them".to_owned());
         now.parameters.insert("excludeCharacters".to_owned(), Sensitive::new("/"));
-        let paths: Vec<String> = stack(&then, &now).into_iter().map(|field| field.path).collect();
+        let paths: Vec<String> =
+            stack(&then, &now).into_iter().map(|field| field.attribute.path().into_owned()).collect();
         assert_eq!(paths, ["application.parameters.excludeCharacters", "tags.owner"]);
     }
 }

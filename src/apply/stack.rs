@@ -75,7 +75,9 @@ impl<E: Execute> Context<'_, E> {
         let mut moved = self.live_stack(step).map_or_else(Vec::new, |then| moved::stack(then, &now));
         // What is by now as it shall be was another apply of the same.
         let planned = self.change(step).map_or(&[][..], |change| &change.fields);
-        moved.retain(|field| !planned.iter().any(|wanted| wanted.path == field.path && wanted.after == field.after));
+        moved.retain(|field| {
+            !planned.iter().any(|wanted| wanted.attribute == field.attribute && wanted.after == field.after)
+        });
         moved::refuse(moved)
     }
 

@@ -15,7 +15,7 @@ use crate::model::arn::{Arn, unqualified_function_arn};
 use crate::model::live::{
     ApplicationVersion, Configuration, ListedSecret, LiveSecret, LiveStack, NO_ECHO_MASK, ParameterDefinition, Unread,
 };
-use crate::model::{RotationRules, SAR_APPLICATION_TAG, Schedule, Sensitive, Vpc, templates};
+use crate::model::{RotationRules, SAR_APPLICATION_TAG, Schedule, Sensitive, Settings, Vpc, templates};
 
 /// The alias of the key that AWS itself manages for Secrets Manager.
 const AWS_KEY_ALIAS: &str = "alias/aws/secretsmanager";
@@ -130,18 +130,9 @@ pub(super) fn configuration(
         state: state.to_owned(),
         state_reason: reason.map(words),
         last_update_status: update.to_owned(),
-        runtime: function.runtime.as_ref().map(|runtime| runtime.as_str().to_owned()),
-        handler: function.handler.clone().filter(|handler| !handler.is_empty()),
-        architecture: function.architectures().first().map_or("x86_64", lambda::Architecture::as_str).to_owned(),
-        layers: function.layers().iter().filter_map(|layer| layer.arn.clone()).collect(),
-        timeout: whole(function.timeout),
-        memory: whole(function.memory_size),
+        settings: settings(function),
         environment,
-        vpc: function.vpc_config.as_ref().map_or_else(Vpc::default, |vpc| {
-            Vpc::new(vpc.subnet_ids().iter().cloned(), vpc.security_group_ids().iter().cloned())
-        }),
         ipv6_dual_stack: function.vpc_config.as_ref().and_then(|vpc| vpc.ipv6_allowed_for_dual_stack),
-        description: function.description.clone().unwrap_or_default(),
         code_sha256: function.code_sha256.clone().unwrap_or_default(),
         code_files: None,
         tags,
@@ -151,6 +142,23 @@ pub(super) fn configuration(
             .and_then(|logging| logging.log_group.clone())
             .filter(|group| *group != default_group),
         name,
+    }
+}
+
+fn settings(function: &lambda::FunctionConfiguration) -> Settings {
+    let architecture = function.architectures().first().map_or("x86_64", lambda::Architecture::as_str);
+    let vpc = function.vpc_config.as_ref().map_or_else(Vpc::default, |vpc| {
+        Vpc::new(vpc.subnet_ids().iter().cloned(), vpc.security_group_ids().iter().cloned())
+    });
+    Settings {
+        runtime: function.runtime.as_ref().map(|runtime| runtime.as_str().to_owned()),
+        handler: function.handler.clone().filter(|handler| !handler.is_empty()),
+        architecture: Some(architecture.to_owned()),
+        layers: Some(function.layers().iter().filter_map(|layer| layer.arn.clone()).collect()),
+        timeout: Some(whole(function.timeout)),
+        memory: Some(whole(function.memory_size)),
+        description: Some(function.description.clone().unwrap_or_default()),
+        vpc: Some(vpc),
     }
 }
 
@@ -271,8 +279,9 @@ mod tests {
             .build();
         let live = configuration(&function, Ok(BTreeMap::new()));
         assert_eq!(live.arn, "arn:aws:lambda:eu-west-1:111111111111:function:f");
-        assert_eq!(live.vpc.subnets, ["a", "b"]);
-        assert_eq!((live.log_group, live.timeout, live.architecture.as_str()), (None, 60, "x86_64"));
+        let Settings { vpc, timeout, architecture, .. } = live.settings;
+        assert_eq!(vpc.unwrap_or_default().subnets, ["a", "b"]);
+        assert_eq!((live.log_group, timeout, architecture.as_deref()), (None, Some(60), Some("x86_64")));
         assert_eq!((live.state.as_str(), live.last_update_status.as_str()), ("Active", "Successful"));
     }
 }

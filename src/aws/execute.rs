@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::error::AwsError;
 use super::reader::FunctionState;
 use crate::model::live::{LiveSecret, LiveStack, Statement};
-use crate::model::{RotationRules, Sensitive, Vpc};
+use crate::model::{RotationRules, Sensitive, Settings};
 
 /// The result of a call.
 pub type Answer<T> = Result<T, AwsError>;
@@ -112,24 +112,12 @@ pub struct StackStatus {
 /// What changes in a function's configuration; `None` stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigurationChange {
-    /// Such as `python3.12`.
-    pub runtime: Option<String>,
-    /// Such as `lambda_function.lambda_handler`.
-    pub handler: Option<String>,
-    /// Layer version ARNs, in order: the whole list.
-    pub layers: Option<Vec<String>>,
-    /// Seconds.
-    pub timeout: Option<u32>,
-    /// MB.
-    pub memory: Option<u32>,
+    /// The settings that change; what is `None` stays.
+    pub settings: Settings,
     /// All variables: Lambda replaces the whole map.
     pub environment: Option<BTreeMap<String, Sensitive>>,
-    /// Subnets and security groups; both empty: leave the VPC.
-    pub vpc: Option<Vpc>,
-    /// Whether IPv6 is used in dual-stack subnets. Goes with `vpc`, which Lambda replaces as a whole: without it, IPv6 would end.
+    /// Whether IPv6 is used in dual-stack subnets. Goes with the VPC, which Lambda replaces as a whole: without it, IPv6 would end.
     pub ipv6_dual_stack: Option<bool>,
-    /// The function's description.
-    pub description: Option<String>,
 }
 
 /// New code for a function.

@@ -22,7 +22,7 @@ use super::pages::Pages;
 use super::reader::{FunctionState, Reader};
 use crate::model::arn::unqualified_function_arn;
 use crate::model::live::{ListedSecret, LiveStack};
-use crate::model::{RotationRules, Schedule};
+use crate::model::{RotationRules, Schedule, Setting, Settings};
 
 /// Who invokes rotation functions.
 const PRINCIPAL: &str = "secretsmanager.amazonaws.com";
@@ -228,11 +228,14 @@ impl Execute for Writer {
             let variables = variables.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
             lambda::Environment::builder().set_variables(Some(variables)).build()
         });
-        let vpc = change.vpc.as_ref().map(|vpc| {
+        // The architecture goes with the code.
+        let Settings { runtime, handler, architecture: _, layers, timeout, memory, description, vpc } =
+            change.settings.clone();
+        let vpc = vpc.map(|vpc| {
             // Empty lists, said explicitly, take the function out of its VPC.
             lambda::VpcConfig::builder()
-                .set_subnet_ids(Some(vpc.subnets.clone()))
-                .set_security_group_ids(Some(vpc.security_groups.clone()))
+                .set_subnet_ids(Some(vpc.subnets))
+                .set_security_group_ids(Some(vpc.security_groups))
                 .set_ipv6_allowed_for_dual_stack(change.ipv6_dual_stack)
                 .build()
         });
@@ -241,14 +244,14 @@ impl Execute for Writer {
             .lambda
             .update_function_configuration()
             .function_name(function)
-            .set_runtime(change.runtime.as_deref().map(lambda::Runtime::from))
-            .set_handler(change.handler.clone())
-            .set_layers(change.layers.clone())
-            .set_timeout(number(ACTION, function, "timeout", change.timeout)?)
-            .set_memory_size(number(ACTION, function, "memory", change.memory)?)
+            .set_runtime(runtime.as_deref().map(lambda::Runtime::from))
+            .set_handler(handler)
+            .set_layers(layers)
+            .set_timeout(number(ACTION, function, Setting::Timeout, timeout)?)
+            .set_memory_size(number(ACTION, function, Setting::Memory, memory)?)
             .set_environment(environment)
             .set_vpc_config(vpc)
-            .set_description(change.description.clone())
+            .set_description(description)
             .set_revision_id(revision_id.map(str::to_owned));
         let answer = call.send().await.map_err(failed(ACTION, function))?;
         Ok(Updated { request_id: done(&answer).request_id, revision_id: answer.revision_id })
@@ -396,9 +399,8 @@ fn resource_change(change: &cloudformation::ResourceChange) -> ResourceChange {
 }
 
 /// A number as the API takes it.
-fn number(action: &'static str, function: &str, what: &str, value: Option<u32>) -> Answer<Option<i32>> {
-    value
-        .map(i32::try_from)
-        .transpose()
-        .map_err(|_| AwsError::other(ErrorKind::Invalid, action, function, &format!("`{what}` is too large a number")))
+fn number(action: &'static str, function: &str, setting: Setting, value: Option<u32>) -> Answer<Option<i32>> {
+    value.map(i32::try_from).transpose().map_err(|_| {
+        AwsError::other(ErrorKind::Invalid, action, function, &format!("`{}` is too large a number", setting.word()))
+    })
 }

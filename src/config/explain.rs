@@ -11,34 +11,20 @@ use crate::model::explanation::{
 };
 use crate::model::freeze::Freeze;
 use crate::model::schedule::default_duration_hours;
-use crate::model::{Deployment, Desired, Function, FunctionSource, Kind, Secret};
+use crate::model::{Deployment, Desired, Function, FunctionSource, Kind, Secret, Setting};
 
-/// The fields of entries in the order in which they are explained.
-const ORDER: [&str; 19] = [
-    "name",
-    "existing",
-    "function",
-    "targets",
-    "rotation",
-    "application",
-    "stack",
-    "shared",
-    "code",
-    "runtime",
-    "handler",
-    "architecture",
-    "layers",
-    "timeout",
-    "memory",
-    "environment",
-    "vpc",
-    "description",
-    "labels",
-];
+/// The fields of entries in the order in which they are explained; a function's settings stand before the last ones.
+const FIRST: [&str; 9] =
+    ["name", "existing", "function", "targets", "rotation", "application", "stack", "shared", "code"];
+const LAST: [&str; 2] = ["environment", "labels"];
 
-/// The fields of a deployed function that are managed only where they are stated.
-const MANAGED_WHERE_STATED: [&str; 9] =
-    ["runtime", "handler", "architecture", "layers", "timeout", "memory", "environment", "vpc", "description"];
+/// The fields of a function's settings, each once.
+fn setting_fields() -> impl Iterator<Item = &'static str> {
+    let field = |setting: Setting| setting.word().split_once('.').map_or(setting.word(), |(field, _)| field);
+    let mut fields: Vec<&'static str> = Setting::ALL.into_iter().map(field).collect();
+    fields.dedup();
+    fields.into_iter()
+}
 
 /// Explains one entry in one target; `None` where the target doesn't have it.
 pub(super) fn explain(
@@ -66,9 +52,10 @@ pub(super) fn explain(
     explainer.freezes();
     let declared = explainer.location(entry.at);
     let Explainer { mut values, unmanaged, .. } = explainer;
+    let order: Vec<&str> = FIRST.into_iter().chain(setting_fields()).chain(LAST).collect();
     let rank = |value: &ExplainedValue| {
         let field = value.path.split('.').next().unwrap_or_default();
-        ORDER.iter().position(|known| *known == field).unwrap_or(ORDER.len())
+        order.iter().position(|known| *known == field).unwrap_or(order.len())
     };
     values.sort_by_key(rank);
     Some(Explanation { address: desired.address(kind, handle), name, declared, values, unmanaged })
@@ -309,7 +296,8 @@ impl Explainer<'_> {
         self.default("stack", &deployment.stack, "the function's name; AWS puts `serverlessrepo-` before it");
         self.default("shared", "false", "other projects can't attach secrets to it unless it is shared");
         self.default("code", "the application's own", "no `code` is given");
-        let absent: Vec<&'static str> = MANAGED_WHERE_STATED.into_iter().filter(|field| !self.has(field)).collect();
+        let managed_where_stated = setting_fields().chain(["environment"]);
+        let absent: Vec<&'static str> = managed_where_stated.filter(|field| !self.has(field)).collect();
         self.unmanaged.extend(absent);
     }
 }

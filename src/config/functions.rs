@@ -10,7 +10,10 @@ use super::targets::Place;
 use super::variables::PARTITION;
 use super::{code, credentials, names, typed};
 use crate::diagnostic::Diagnostic;
-use crate::model::{self, Application, Deployment, Function, FunctionSource, Sensitive, Vpc, arn::Arn, text};
+use crate::model::setting::Range;
+use crate::model::{
+    self, Application, Deployment, Function, FunctionSource, Sensitive, Setting, Settings, Vpc, arn::Arn, text,
+};
 
 /// What may stand beside `existing`.
 const BESIDE_EXISTING: [&str; 3] = ["existing", "targets", "labels"];
@@ -85,20 +88,22 @@ pub(super) fn read(
         stack,
         shared: file.shared == Some(true),
         code,
-        runtime: file.runtime,
-        handler: file.handler,
-        architecture: file.architecture,
-        layers: file.layers,
-        timeout: limited(file.timeout),
-        memory: limited(file.memory),
+        settings: Settings {
+            runtime: file.runtime,
+            handler: file.handler,
+            architecture: file.architecture,
+            layers: file.layers,
+            timeout: limited(file.timeout),
+            memory: limited(file.memory),
+            description: file.description,
+            vpc,
+        },
         environment: file
             .environment
             .unwrap_or_default()
             .into_iter()
             .map(|(name, value)| (name, value.map(Sensitive::new)))
             .collect(),
-        vpc,
-        description: file.description,
     };
     Some(Function { name, source: FunctionSource::Deployed(Box::new(deployment)), labels })
 }
@@ -347,14 +352,8 @@ fn check_vpc(scene: &mut Scene<'_>, vpc: &VpcFile) -> Option<Vpc> {
 }
 
 fn check_configuration(scene: &mut Scene<'_>, file: &FunctionFile) {
-    let ranges = [("timeout", file.timeout, 1, 5400, "seconds"), ("memory", file.memory, 128, 32768, "MB")];
-    for (field, value, least, most, unit) in ranges {
-        if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
-            scene.report(
-                &[field],
-                Diagnostic::error(field, format!("`{field}` is {least} to {most} {unit}, not {value}")),
-            );
-        }
+    for setting in Setting::ALL {
+        check_range(scene, setting);
     }
     let incomplete = scene.incomplete;
     let whole = |text: &&String| !(incomplete && text.contains("${"));
@@ -400,6 +399,17 @@ fn check_configuration(scene: &mut Scene<'_>, file: &FunctionFile) {
                 .hint("it reads `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`");
             scene.report(&["layers", &index.to_string()], problem);
         }
+    }
+}
+
+fn check_range(scene: &mut Scene<'_>, setting: Setting) {
+    let field = setting.word();
+    let path: Vec<&str> = field.split('.').collect();
+    let stated = scene.merged.find(&path).map(|node| &node.value);
+    let (Some(Value::Number(number)), Some(Range { least, most, unit })) = (stated, setting.range()) else { return };
+    if let Some(value) = number.integer.filter(|value| !(i64::from(least)..=i64::from(most)).contains(value)) {
+        let problem = Diagnostic::error(field, format!("`{field}` is {least} to {most} {unit}, not {value}"));
+        scene.report(&path, problem);
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::{Address, Kind, Place, RotationRules, Sensitive, Shared};
+use super::setting::Request;
+use super::{Address, Kind, Place, RotationRules, Sensitive, Setting, Settings, Shared};
 
 /// The whole desired state of one target.
 #[derive(Debug, Clone, Default)]
@@ -94,36 +95,17 @@ pub struct Deployment {
     pub shared: bool,
     /// The code that replaces the template's.
     pub code: Option<Code>,
-    /// Such as `python3.12`.
-    pub runtime: Option<String>,
-    /// Such as `lambda_function.lambda_handler`.
-    pub handler: Option<String>,
-    /// `x86_64` or `arm64`.
-    pub architecture: Option<String>,
-    /// Layer version ARNs, in order.
-    pub layers: Option<Vec<String>>,
-    /// Seconds.
-    pub timeout: Option<u32>,
-    /// MB.
-    pub memory: Option<u32>,
+    /// The function's settings.
+    pub settings: Settings,
     /// Environment variables; `None` as a value deletes the variable.
     pub environment: BTreeMap<String, Option<Sensitive>>,
-    /// Subnets and security groups; both empty: leave the VPC.
-    pub vpc: Option<Vpc>,
-    /// The function's description.
-    pub description: Option<String>,
 }
 
 impl Deployment {
     /// Whether anything of the function's configuration is managed.
     pub fn manages_configuration(&self) -> bool {
-        self.runtime.is_some()
-            || self.handler.is_some()
-            || self.layers.is_some()
-            || self.timeout.is_some()
-            || self.memory.is_some()
-            || self.vpc.is_some()
-            || self.description.is_some()
+        let sent = |setting: &Setting| setting.request() == Request::Configuration;
+        Setting::ALL.iter().filter(|setting| sent(setting)).any(|setting| self.settings.get(*setting).is_some())
             || !self.environment.is_empty()
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{PackagedFile, RotationRules, Sensitive, Vpc};
+use super::{PackagedFile, RotationRules, Sensitive, Settings};
 
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,26 +163,12 @@ pub struct Configuration {
     pub state_reason: Option<String>,
     /// `Successful`, `InProgress`, `Failed`, or newer.
     pub last_update_status: String,
-    /// Such as `python3.12`; `None` for container images.
-    pub runtime: Option<String>,
-    /// Such as `lambda_function.lambda_handler`.
-    pub handler: Option<String>,
-    /// `x86_64` or `arm64`.
-    pub architecture: String,
-    /// Layer version ARNs, in order.
-    pub layers: Vec<String>,
-    /// Seconds.
-    pub timeout: u32,
-    /// MB.
-    pub memory: u32,
+    /// Its settings, all that it has.
+    pub settings: Settings,
     /// Its variables, or the code of the error that AWS returned instead of them.
     pub environment: Result<BTreeMap<String, Sensitive>, String>,
-    /// Its subnets and security groups; empty: none.
-    pub vpc: Vpc,
     /// Whether it uses IPv6 in dual-stack subnets, where that is said.
     pub ipv6_dual_stack: Option<bool>,
-    /// Its description; empty: none.
-    pub description: String,
     /// Base64 of the SHA-256 of its package.
     pub code_sha256: String,
     /// The files of its package; read only where the hash differs from the manifest's.

@@ -14,6 +14,7 @@ pub mod place;
 pub mod policy;
 pub mod rotation;
 pub mod schedule;
+pub mod setting;
 pub mod shared;
 pub mod text;
 
@@ -26,6 +27,7 @@ pub use live::Live;
 pub use log::LogEvent;
 pub use place::Place;
 pub use rotation::{RotationRules, Schedule};
+pub use setting::{Setting, SettingValue, Settings};
 pub use shared::Shared;
 
 use std::fmt;

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use crate::model::schedule::worst_gap_hours;
 use crate::model::{Address, CodeSource, Deployment, Desired, Function, Kind, Secret};
 
-use super::{FieldChange, Shown};
+use super::{Attribute, FieldChange, Shown};
 
 pub use group::{Group, Member, group};
 pub use guards::{Guard, GuardKind, Own, Turn, guards};
@@ -278,7 +278,7 @@ impl Pair<'_> {
         }
         let values = (target_values(self.old), target_values(self.new));
         for change in values.0.changes(&values.1) {
-            let consequences = match change.path.as_str() {
+            let consequences = match change.attribute.path().as_ref() {
                 "project" if self.new.renamed_from.as_deref() == Some(&self.old.project) => {
                     vec![Consequence::TakesOverProject]
                 }
@@ -336,23 +336,21 @@ impl Pair<'_> {
     fn of_function(&self, handle: &str, sides: (&Function, &Function), change: &FieldChange) -> Vec<Consequence> {
         let (old, new) = (sides.0.deployment(), sides.1.deployment());
         let same_stack = matches!((old, new), (Some(old), Some(new)) if old.stack == new.stack);
-        match change.path.as_str() {
-            "existing" if old.is_some() => {
+        match &change.attribute {
+            Attribute::Other(path) if path == "existing" && old.is_some() => {
                 vec![Consequence::LeavesStack(self.fate_of_function(handle, sides.0))]
             }
-            "stack" if old.is_some() && new.is_some() => {
+            Attribute::Stack if old.is_some() && new.is_some() => {
                 vec![Consequence::AnotherStack(self.fate_of_function(handle, sides.0))]
             }
-            "name" if same_stack => vec![Consequence::NameRefused],
-            "code.sha256" if change.before != Shown::Absent && change.after != Shown::Absent => {
+            Attribute::Other(path) if path == "name" && same_stack => vec![Consequence::NameRefused],
+            Attribute::CodeHash if change.before != Shown::Absent && change.after != Shown::Absent => {
                 vec![Consequence::ReplacesCode]
             }
-            path if change.after == Shown::Absent && new.is_some() && old.is_some() && stays(path) => {
+            attribute if change.after == Shown::Absent && new.is_some() && old.is_some() && stays(attribute) => {
                 vec![Consequence::NoLongerManaged]
             }
-            path if path.starts_with("environment.") && change.after == values::deleted() => {
-                vec![Consequence::DeletesVariable]
-            }
+            Attribute::Variable(_) if change.after == values::deleted() => vec![Consequence::DeletesVariable],
             _ => Vec::new(),
         }
     }
@@ -389,7 +387,7 @@ impl Pair<'_> {
     fn secret(&self, handle: &str, old: &Secret, new: &Secret, found: &mut Vec<Difference>) {
         let values = (secret_values(old), secret_values(new));
         for change in values.0.changes(&values.1) {
-            if change.path == "function" && self.same_function(old, new) {
+            if change.attribute == Attribute::Function && self.same_function(old, new) {
                 continue;
             }
             let consequences = self.of_secret(handle, old, new, &change);
@@ -412,15 +410,17 @@ impl Pair<'_> {
         let stays_on = on && old.rotation.enabled == Some(true);
         let now = new.rotation.rotate_immediately;
         let sent = if now == Some(true) { Consequence::RotatesNow } else { Consequence::TestsNow };
-        match change.path.as_str() {
-            "name" => vec![Consequence::AnotherSecret(self.fate_of_secret(handle, old))],
-            "function" if stays_on && new.function.is_some() => vec![sent],
-            "rotation.enabled" => match new.rotation.enabled {
+        match &change.attribute {
+            Attribute::Other(path) if path == "name" => {
+                vec![Consequence::AnotherSecret(self.fate_of_secret(handle, old))]
+            }
+            Attribute::Function if stays_on && new.function.is_some() => vec![sent],
+            Attribute::Enabled => match new.rotation.enabled {
                 Some(true) => vec![Consequence::SwitchesOn { now: now.unwrap_or(true) }],
                 Some(false) => vec![Consequence::StopsRotation],
                 None => vec![Consequence::NoLongerManaged],
             },
-            "rotation.rules" => {
+            Attribute::Rules => {
                 let (Some(before), Some(after)) = (&old.rotation.rules, &new.rotation.rules) else {
                     let gone = new.rotation.rules.is_none() && new.rotation.enabled != Some(false);
                     return if gone { vec![Consequence::NoLongerManaged] } else { Vec::new() };
@@ -435,7 +435,7 @@ impl Pair<'_> {
                 }
                 consequences
             }
-            "rotation.rotate_immediately" => vec![Consequence::InstructionOnly],
+            Attribute::Other(path) if path == "rotation.rotate_immediately" => vec![Consequence::InstructionOnly],
             _ => Vec::new(),
         }
     }
@@ -473,11 +473,24 @@ impl Pair<'_> {
 }
 
 /// Whether AWS keeps the attribute's value once the manifest states none.
-fn stays(path: &str) -> bool {
-    let managed = ["runtime", "handler", "architecture", "layers", "timeout", "memory", "description"];
-    managed.contains(&path)
-        || ["environment.", "vpc.", "application.parameters."].iter().any(|start| path.starts_with(start))
-        || ["application.version", "code", "code.sha256"].contains(&path)
+fn stays(attribute: &Attribute) -> bool {
+    match attribute {
+        Attribute::Setting(_)
+        | Attribute::Variable(_)
+        | Attribute::Parameter(_)
+        | Attribute::Version
+        | Attribute::CodeSource
+        | Attribute::CodeHash
+        | Attribute::CodeFile(_) => true,
+        Attribute::Other(path) => path == "code",
+        Attribute::Stack
+        | Attribute::Application
+        | Attribute::Tag(_)
+        | Attribute::Permission(_)
+        | Attribute::Function
+        | Attribute::Enabled
+        | Attribute::Rules => false,
+    }
 }
 
 fn code_difference(old: &Deployment, new: &Deployment) -> Option<Finding> {

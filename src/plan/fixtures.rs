@@ -8,8 +8,8 @@ use crate::model::live::{
 };
 use crate::model::{
     Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, Live, PROJECT_TAG, PackageSummary,
-    PackagedFile, Rotation, RotationRules, SAR_APPLICATION_TAG, SAR_VERSION_TAG, Schedule, Secret, Sensitive, Shared,
-    Target, Vpc,
+    PackagedFile, Rotation, RotationRules, SAR_APPLICATION_TAG, SAR_VERSION_TAG, Schedule, Secret, Sensitive, Settings,
+    Shared, Target, Vpc,
 };
 
 pub(crate) const ACCOUNT: &str = "111111111111";
@@ -38,15 +38,8 @@ pub(crate) fn deployment() -> Deployment {
             }),
             unusable: None,
         }),
-        runtime: None,
-        handler: None,
-        architecture: None,
-        layers: None,
-        timeout: Some(30),
-        memory: None,
+        settings: Settings { timeout: Some(30), ..Settings::default() },
         environment: BTreeMap::from([("URL".to_owned(), Some(Sensitive::new("https://a")))]),
-        vpc: None,
-        description: None,
     }
 }
 
@@ -121,19 +114,21 @@ pub(crate) fn configuration() -> Configuration {
         state: "Active".to_owned(),
         state_reason: None,
         last_update_status: "Successful".to_owned(),
-        runtime: Some("python3.12".to_owned()),
-        handler: Some("lambda_function.lambda_handler".to_owned()),
-        architecture: "x86_64".to_owned(),
-        layers: Vec::new(),
-        timeout: 30,
-        memory: 128,
+        settings: Settings {
+            runtime: Some("python3.12".to_owned()),
+            handler: Some("lambda_function.lambda_handler".to_owned()),
+            architecture: Some("x86_64".to_owned()),
+            layers: Some(Vec::new()),
+            timeout: Some(30),
+            memory: Some(128),
+            description: Some(String::new()),
+            vpc: Some(Vpc::default()),
+        },
         environment: Ok(BTreeMap::from([
             ("URL".to_owned(), Sensitive::new("https://a")),
             ("FOREIGN".to_owned(), Sensitive::new("kept")),
         ])),
-        vpc: Vpc::default(),
         ipv6_dual_stack: None,
-        description: String::new(),
         code_sha256: "ours".to_owned(),
         code_files: None,
         tags: Ok(BTreeMap::new()),

@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn what_disturbs_no_secret_goes_on() {
         let mut other = desired();
-        wanted(&mut other).timeout = Some(77);
+        wanted(&mut other).settings.timeout = Some(77);
         let settings = diff(&other, &live(), converge());
         let removal = diff(&desired(), &live(), Scope { purpose: Purpose::Destroy, partial: false });
         assert!(removal.count(Effect::StopsRotation) > 0);

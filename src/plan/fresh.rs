@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Address, Kind};
 
-use super::{Action, Change, Effect, FieldChange, NoteKind, Plan, Problem, ProblemKind, Severity, Shown};
+use super::{Action, Attribute, Change, Effect, FieldChange, NoteKind, Plan, Problem, ProblemKind, Severity, Shown};
 
 /// A saved plan that holds.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub enum StaleKind {
     /// The live value isn't the one that the plan was made for.
     Moved {
         /// The attribute.
-        attribute: String,
+        attribute: Attribute,
         /// What it was.
         planned: Shown,
         /// What it is.
@@ -51,7 +51,7 @@ pub enum StaleKind {
     /// The plan would now set another value: what it was computed from on AWS has moved.
     WouldSet {
         /// The attribute.
-        attribute: String,
+        attribute: Attribute,
         /// What was planned.
         planned: Shown,
         /// What it would be.
@@ -124,7 +124,7 @@ pub fn confirm(saved: &Plan, now: &Plan) -> Result<Confirmed, Vec<Stale>> {
             let unseen =
                 unseen.into_iter().filter(|key| !runnable.contains_key(key)).filter_map(|key| present.get(&key));
             for field in unseen.flat_map(|&index| &now.changes[index].fields).filter(|field| !is_detail(field)) {
-                let (attribute, planned, now) = (field.path.clone(), field.after.clone(), field.before.clone());
+                let (attribute, planned, now) = (field.attribute.clone(), field.after.clone(), field.before.clone());
                 stale.push(of(change, StaleKind::Moved { attribute, planned, now }));
             }
         }
@@ -175,7 +175,7 @@ fn knows_orphans(plan: &Plan) -> bool {
 
 /// Whether an attribute only details another: a package's hash, which is an attribute too, speaks for its files.
 fn is_detail(field: &FieldChange) -> bool {
-    field.path.starts_with("code.files.")
+    matches!(field.attribute, Attribute::CodeFile(_))
 }
 
 fn of(change: &Change, kind: StaleKind) -> Stale {
@@ -232,27 +232,27 @@ fn same_action(planned: &Action, found: &Action) -> bool {
 }
 
 fn moved_fields(planned: &Change, found: &Change, stack_done: bool) -> Vec<StaleKind> {
-    let by_path = |change: &Change| -> BTreeMap<String, FieldChange> {
-        change.fields.iter().map(|field| (field.path.clone(), field.clone())).collect()
+    let by_path = |change: &Change| -> BTreeMap<Attribute, FieldChange> {
+        change.fields.iter().map(|field| (field.attribute.clone(), field.clone())).collect()
     };
     let (planned, found) = (by_path(planned), by_path(found));
     let mut stale = Vec::new();
-    for (path, now) in &found {
-        match planned.get(path) {
+    for (attribute, now) in &found {
+        match planned.get(attribute) {
             Some(then) if then.after != now.after => stale.push(StaleKind::WouldSet {
-                attribute: path.clone(),
+                attribute: attribute.clone(),
                 planned: then.after.clone(),
                 now: now.after.clone(),
             }),
             Some(then) if then.before != now.before && !stack_done => stale.push(StaleKind::Moved {
-                attribute: path.clone(),
+                attribute: attribute.clone(),
                 planned: then.before.clone(),
                 now: now.before.clone(),
             }),
             Some(_) => {}
             None if stack_done || is_detail(now) => {}
             None => stale.push(StaleKind::Moved {
-                attribute: path.clone(),
+                attribute: attribute.clone(),
                 planned: now.after.clone(),
                 now: now.before.clone(),
             }),
@@ -300,7 +300,7 @@ mod tests {
     /// A plan that changes the timeout and the rotation's days.
     fn drifted() -> (Desired, Live) {
         let (mut desired, live) = (desired(), live());
-        wanted(&mut desired).timeout = Some(60);
+        wanted(&mut desired).settings.timeout = Some(60);
         desired.secrets.get_mut("s").expect("built above").rotation.rules = Some(days(7));
         (desired, live)
     }
@@ -320,7 +320,7 @@ mod tests {
     fn a_moved_attribute_is_named_with_both_values() {
         let (desired, mut live) = drifted();
         let saved = plan(&desired, &live);
-        live_configuration(&mut live).timeout = 45;
+        live_configuration(&mut live).settings.timeout = Some(45);
         let stale = confirm(&saved, &plan(&desired, &live)).expect_err("the timeout has moved");
         assert_eq!(stale.len(), 1);
         let kind = StaleKind::Moved { attribute: "timeout".into(), planned: Shown::text(30), now: Shown::text(45) };
@@ -332,7 +332,7 @@ mod tests {
     fn what_is_done_is_skipped() {
         let (desired, mut live) = drifted();
         let saved = plan(&desired, &live);
-        live_configuration(&mut live).timeout = 60;
+        live_configuration(&mut live).settings.timeout = Some(60);
         let confirmed = confirm(&saved, &plan(&desired, &live)).expect("half of it is done");
         assert_eq!((confirmed.done, confirmed.plan.changes.len()), (1, 1));
         assert_eq!(confirmed.plan.changes[0].address.kind, Kind::Secret);
@@ -346,8 +346,12 @@ mod tests {
         assert!(saved.changes.len() >= 5, "{:?}", saved.changes);
         let function = live_function(&mut live);
         function.stack = Reading::Found(stack());
-        let template =
-            || crate::model::live::Configuration { timeout: 3, code_sha256: "template".into(), ..configuration() };
+        let template = || {
+            let mut template = configuration();
+            template.settings.timeout = Some(3);
+            template.code_sha256 = "template".into();
+            template
+        };
         function.configuration = Reading::Found(template());
         let now = plan(&desired, &live);
         let confirmed = confirm(&saved, &now).expect("the stack is this plan's own work");
@@ -366,7 +370,7 @@ mod tests {
         let saved = plan(&desired, &live);
         assert!(matches!(saved.changes[0].action, Action::UpdateStack { .. }), "{saved:?}");
         confirm(&saved, &plan(&desired, &live)).expect("nothing has moved");
-        live_configuration(&mut live).timeout = 99;
+        live_configuration(&mut live).settings.timeout = Some(99);
         let stale = confirm(&saved, &plan(&desired, &live)).expect_err("the timeout would be set back");
         let kind = StaleKind::Moved { attribute: "timeout".into(), planned: Shown::text(30), now: Shown::text(99) };
         assert_eq!(stale[0].kind, kind);

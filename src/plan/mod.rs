@@ -2,6 +2,7 @@
 //!
 //! This folder knows no client, no clock, no file system and no environment. It holds no prose: [`crate::render`] words it.
 
+pub mod attribute;
 pub mod breach;
 pub mod compare;
 pub mod diff;
@@ -26,6 +27,7 @@ use crate::model::freeze::Freeze;
 use crate::model::live::Unread;
 use crate::model::{Address, Kind, Place, RotationRules};
 
+pub use attribute::{Attribute, FieldChange};
 pub use diff::{Purpose, Scope, diff};
 pub use order::{Step, StepKind, order};
 pub use resources::{Resource, resources};
@@ -306,24 +308,6 @@ impl Effect {
             Self::Deletes => "deletes",
             Self::OverridesFreeze => "overrides-freeze",
         }
-    }
-}
-
-/// One attribute that changes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct FieldChange {
-    /// Such as `timeout`, `environment.API_URL`, `rotation.rules`.
-    pub path: String,
-    /// What AWS has.
-    pub before: Shown,
-    /// What it will have.
-    pub after: Shown,
-}
-
-impl FieldChange {
-    /// A change of one attribute.
-    pub fn new(path: impl Into<String>, before: Shown, after: Shown) -> Self {
-        Self { path: path.into(), before, after }
     }
 }
 

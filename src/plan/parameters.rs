@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::model::live::{ApplicationVersion, LiveStack, NO_ECHO_MASK};
 use crate::model::{Deployment, Function, Sensitive, Vpc};
 
-use super::{FieldChange, ProblemKind, Shown};
+use super::{Attribute, FieldChange, ProblemKind, Shown};
 
 /// The generic application's parameter for subnets, a comma-separated list.
 pub const SUBNETS: &str = "vpcSubnetIds";
@@ -30,6 +30,11 @@ pub struct Parameters {
     pub unseen: Vec<FieldChange>,
     /// What stands in the way of sending them.
     pub problems: Vec<ProblemKind>,
+}
+
+/// Whether a parameter carries the function's VPC.
+pub fn is_vpc(name: &str) -> bool {
+    name == SUBNETS || name == SECURITY_GROUPS
 }
 
 /// Whether an application's VPC goes through the stack.
@@ -75,8 +80,8 @@ pub fn parameters(
                 .push(ProblemKind::MissingParameter { parameter: name.clone(), no_echo: definition.no_echo });
         }
         if live.is_some() && stated.is_some() && hidden {
-            let path = format!("application.parameters.{name}");
-            result.unseen.push(FieldChange::new(path, Shown::Sensitive, Shown::Sensitive));
+            let attribute = Attribute::Parameter(name.clone());
+            result.unseen.push(FieldChange::new(attribute, Shown::Sensitive, Shown::Sensitive));
         }
         if let (Some(stack), Some(stated)) = (live, stated)
             && !hidden
@@ -85,7 +90,7 @@ pub fn parameters(
             let before = stack.parameters.get(name).map_or(default.as_str(), Sensitive::expose);
             if canonical(name, before) != canonical(name, stated.expose()) {
                 result.fields.push(FieldChange::new(
-                    format!("application.parameters.{name}"),
+                    Attribute::Parameter(name.clone()),
                     Shown::text(before),
                     Shown::text(stated.expose()),
                 ));
@@ -107,7 +112,7 @@ pub fn parameters(
 /// The parameters that the manifest states, its VPC among them where the application declares one.
 fn managed(deployment: &Deployment, version: &ApplicationVersion) -> BTreeMap<String, Sensitive> {
     let mut stated = BTreeMap::new();
-    if let (Some(Vpc { subnets, security_groups }), true) = (&deployment.vpc, declares_vpc(version)) {
+    if let (Some(Vpc { subnets, security_groups }), true) = (&deployment.settings.vpc, declares_vpc(version)) {
         stated.insert(SUBNETS.to_owned(), Sensitive::new(subnets.join(",")));
         stated.insert(SECURITY_GROUPS.to_owned(), Sensitive::new(security_groups.join(",")));
     }

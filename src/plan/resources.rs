@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use crate::model::live::{
     Configuration, LiveFunction, LiveSecret, LiveStack, NO_ECHO_MASK, OrphanSecret, Reading, Statement,
 };
+use crate::model::setting::Provider;
 use crate::model::{
     Address, Deployment, Desired, Function, Kind, Live, PERMISSION_STATEMENT, RotationRules, SAR_APPLICATION_TAG,
-    SAR_STACK_PREFIXES, SAR_VERSION_TAG, Schedule,
+    SAR_STACK_PREFIXES, SAR_VERSION_TAG, Schedule, Setting, SettingValue,
 };
 
-use super::{Action, Change, Effect, FieldChange, Operation, Plan, Reason, Shown};
+use super::{Action, Attribute, Change, Effect, FieldChange, Operation, Plan, Reason, Shown};
 
 /// A resource type of Terraform's AWS provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,6 +93,14 @@ impl Value {
             Shown::List(items) => Self::texts(items),
             Shown::Sensitive => Self::Sensitive,
             Shown::Unknown => Self::Unknown,
+        }
+    }
+
+    fn of_setting(value: SettingValue<'_>) -> Self {
+        match value {
+            SettingValue::Text(text) => Self::text(text),
+            SettingValue::Number(number) => Self::Number(number.into()),
+            SettingValue::List(items) => Self::texts(items),
         }
     }
 
@@ -244,7 +253,7 @@ impl<'a> Builder<'a> {
             for field in of_function.iter().flat_map(|change| &change.fields) {
                 change_function(&mut after, field);
             }
-            if let (Some(vpc), true) = (&deployment.vpc, of_stack.is_some_and(carries_vpc)) {
+            if let (Some(vpc), true) = (&deployment.settings.vpc, of_stack.is_some_and(carries_vpc)) {
                 after.insert("vpc_config".to_owned(), vpc_config(&vpc.subnets, &vpc.security_groups));
             }
             after
@@ -361,12 +370,11 @@ fn new_stack(deployment: &Deployment, project: &str, change: &Change) -> Attribu
 fn change_stack(mut stack: Attributes, change: &Change) -> Attributes {
     for field in &change.fields {
         let value = Value::shown(&field.after);
-        if field.path == "application.version" {
-            stack.insert("semantic_version".to_owned(), value);
-        } else if let Some(name) = field.path.strip_prefix("application.parameters.") {
-            insert_into(&mut stack, "parameters", name, value);
-        } else if let Some(name) = field.path.strip_prefix("tags.") {
-            insert_into(&mut stack, "tags", name, value);
+        match &field.attribute {
+            Attribute::Version => drop(stack.insert("semantic_version".to_owned(), value)),
+            Attribute::Parameter(name) => insert_into(&mut stack, "parameters", name, value),
+            Attribute::Tag(name) => insert_into(&mut stack, "tags", name, value),
+            _ => {}
         }
     }
     stack
@@ -393,26 +401,26 @@ fn function_attributes(live: &Configuration, name: &str) -> Attributes {
         Ok(variables) => environment(variables.keys().map(|name| (name.clone(), Value::Sensitive)).collect()),
         Err(_) => Value::Unknown,
     };
-    let vpc = if live.vpc.is_empty() {
-        Value::List(Vec::new())
-    } else {
-        vpc_config(&live.vpc.subnets, &live.vpc.security_groups)
-    };
-    attributes([
+    let mut function = attributes([
         ("id", Value::text(name)),
         ("arn", Value::text(&live.arn)),
         ("function_name", Value::text(name)),
-        ("runtime", Value::option(live.runtime.as_ref())),
-        ("handler", Value::option(live.handler.as_ref())),
-        ("architectures", Value::texts([&live.architecture])),
-        ("layers", Value::texts(&live.layers)),
-        ("timeout", Value::Number(live.timeout.into())),
-        ("memory_size", Value::Number(live.memory.into())),
-        ("description", Value::text(&live.description)),
         ("environment", environment),
-        ("vpc_config", vpc),
         ("source_code_hash", Value::text(&live.code_sha256)),
-    ])
+    ]);
+    for setting in Setting::ALL {
+        set(&mut function, setting, live.settings.get(setting).map_or(Value::Null, Value::of_setting));
+    }
+    function
+}
+
+/// Sets what the provider calls a setting. A nested block is made where there is none, and goes with its last item.
+fn set(function: &mut Attributes, setting: Setting, value: Value) {
+    match setting.provider() {
+        Provider::Attribute(name) => drop(function.insert(name.to_owned(), value)),
+        Provider::ListOfOne(name) => drop(function.insert(name.to_owned(), Value::List(vec![value]))),
+        Provider::Block(block, name) => change_block(function, block, name, value),
+    }
 }
 
 fn environment(variables: Attributes) -> Value {
@@ -431,45 +439,28 @@ fn vpc_config(subnets: &[String], security_groups: &[String]) -> Value {
 
 /// A function that a stack is to make: what the application says of it isn't known before.
 fn new_function(name: &str) -> Attributes {
-    let unknown = [
-        "arn",
-        "runtime",
-        "handler",
-        "architectures",
-        "layers",
-        "timeout",
-        "memory_size",
-        "description",
-        "environment",
-        "vpc_config",
-        "source_code_hash",
-    ];
-    let mut function: Attributes = unknown.map(|name| (name.to_owned(), Value::Unknown)).into_iter().collect();
+    let settings = Setting::ALL.map(|setting| match setting.provider() {
+        Provider::Attribute(name) | Provider::ListOfOne(name) | Provider::Block(name, _) => name,
+    });
+    let unknown = ["arn", "environment", "source_code_hash"].into_iter().chain(settings);
+    let mut function: Attributes = unknown.map(|name| (name.to_owned(), Value::Unknown)).collect();
     function.extend(attributes([("id", Value::text(name)), ("function_name", Value::text(name))]));
     function
 }
 
 fn change_function(function: &mut Attributes, field: &FieldChange) {
     let value = Value::shown(&field.after);
-    let (name, value) = match field.path.as_str() {
-        "runtime" | "handler" | "description" | "layers" => (field.path.as_str(), value),
-        "timeout" => ("timeout", Value::number(&field.after)),
-        "memory" => ("memory_size", Value::number(&field.after)),
-        "architecture" => ("architectures", Value::List(vec![value])),
-        "code.sha256" => ("source_code_hash", value),
-        "vpc.subnets" => return change_block(function, "vpc_config", "subnet_ids", value),
-        "vpc.security_groups" => return change_block(function, "vpc_config", "security_group_ids", value),
-        path => {
-            if let Some(variable) = path.strip_prefix("environment.") {
-                change_variable(function, variable, value);
-            }
-            return;
+    match &field.attribute {
+        Attribute::Setting(setting) if setting.range().is_some() => {
+            set(function, *setting, Value::number(&field.after));
         }
-    };
-    function.insert(name.to_owned(), value);
+        Attribute::Setting(setting) => set(function, *setting, value),
+        Attribute::CodeHash => drop(function.insert("source_code_hash".to_owned(), value)),
+        Attribute::Variable(variable) => change_variable(function, variable, value),
+        _ => {}
+    }
 }
 
-/// Sets an attribute of a nested block, which is made where there is none, and goes with its last item.
 fn change_block(function: &mut Attributes, block: &str, name: &str, value: Value) {
     let mut inner = match function.remove(block) {
         Some(Value::List(mut items)) => match items.pop() {

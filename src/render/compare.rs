@@ -218,7 +218,7 @@ fn guard_text(out: &mut String, guard: &Guard) {
         paint(style, guard_words(guard))
     );
     for change in &guard.fields {
-        let _ = writeln!(out, "      {}: {}", safe(&change.path), change_words(change, &Plain));
+        let _ = writeln!(out, "      {}: {}", safe(&change.attribute.path()), change_words(change, &Plain));
     }
 }
 
@@ -373,15 +373,17 @@ fn finding_lines(finding: &Finding, style: &impl Style) -> Vec<String> {
         Finding::Added { values } => values
             .iter()
             .filter(|change| !matches!(&change.after, Shown::Text(text) if text == "false"))
-            .map(|change| format!("{}: {}", style.name(&change.path), style.value(&change.after)))
+            .map(|change| format!("{}: {}", style.name(&change.attribute.path()), style.value(&change.after)))
             .collect(),
         Finding::Removed { fate } => vec![fate_words(*fate).to_owned()],
         Finding::Renamed { .. } => Vec::new(),
         // The values are those of each member.
         Finding::Changed(change) if change.before == Shown::Unknown || change.after == Shown::Unknown => {
-            vec![format!("{}:", style.name(&change.path))]
+            vec![format!("{}:", style.name(&change.attribute.path()))]
         }
-        Finding::Changed(change) => vec![format!("{}: {}", style.name(&change.path), change_words(change, style))],
+        Finding::Changed(change) => {
+            vec![format!("{}: {}", style.name(&change.attribute.path()), change_words(change, style))]
+        }
         Finding::Code { files } => {
             let mut lines: Vec<String> = vec![format!("{} of the code:", count(files.len(), "file"))];
             lines.extend(files.iter().take(MOST_NAMES).map(|file| file_words(file, style)));

@@ -346,7 +346,8 @@ pub(super) fn reason_words(change: &Change) -> String {
 }
 
 fn field_lines(out: &mut String, field: &FieldChange) {
-    let path = safe(&field.path);
+    let path = field.attribute.path();
+    let path = safe(&path);
     match (&field.before, &field.after) {
         (Shown::List(before), Shown::List(after)) => {
             let _ = writeln!(out, "      {} {path}:", paint(CHANGE, "~"));

@@ -289,7 +289,8 @@ fn details(plan: &Plan, change: &Change) -> String {
         other => value(other),
     };
     for field in &change.fields {
-        let path = safe(&field.path);
+        let path = field.attribute.path();
+        let path = safe(&path);
         match (&field.before, &field.after) {
             (Shown::Absent, after) => drop(writeln!(out, "+ {path} = {}", shown(after))),
             (before, Shown::Absent) => drop(writeln!(out, "- {path} = {}", shown(before))),
@@ -345,7 +346,7 @@ mod tests {
     #[test]
     fn the_same_change_is_said_once() {
         let mut changed = desired();
-        wanted(&mut changed).timeout = Some(60);
+        wanted(&mut changed).settings.timeout = Some(60);
         changed.secrets.get_mut("s").expect("built above").rotation.rules = Some(days(7));
         let plans: Vec<Plan> = ["dev", "prod-eu", "prod-us"].map(|target| plan(target, &changed, &live())).into();
         let text = plan_markdown(&plans.iter().collect::<Vec<_>>(), Mode::Plan);

@@ -294,7 +294,7 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
             let moved: Vec<String> = moved
                 .iter()
                 .map(|field| {
-                    format!("{} was {}, and is {}", safe(&field.path), value(&field.before), value(&field.after))
+                    format!("{} was {}, and is {}", safe(&field.attribute.path()), value(&field.before), value(&field.after))
                 })
                 .collect();
             let hint = "their change stays: plan again, and apply what it shows".to_owned();

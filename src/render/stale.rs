@@ -27,11 +27,11 @@ pub fn stale(reasons: &[Stale]) -> String {
 pub fn words(reason: &Stale) -> (String, Option<String>) {
     match &reason.kind {
         StaleKind::Moved { attribute, planned, now } => (
-            format!("{} has moved since the plan was made", safe(attribute)),
+            format!("{} has moved since the plan was made", safe(&attribute.path())),
             Some(format!("it was {}, and is {}", value(planned), value(now))),
         ),
         StaleKind::WouldSet { attribute, planned, now } => (
-            format!("{} would be set to another value", safe(attribute)),
+            format!("{} would be set to another value", safe(&attribute.path())),
             Some(format!("planned is {}, and it would be {}", value(planned), value(now))),
         ),
         StaleKind::OtherAction => {

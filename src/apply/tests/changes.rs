@@ -102,16 +102,16 @@ async fn ipv6_is_carried_over_with_a_network() {
             version.parameters.retain(|name, _| !name.starts_with("vpc"));
         }
         let network = Vpc::new(["subnet-1".to_owned()], ["sg-1".to_owned()]);
-        super::wanted(&mut run.desired).vpc = Some(wanted);
+        super::wanted(&mut run.desired).settings.vpc = Some(wanted);
         for live in [state.functions.get_mut("f").expect("built above"), fixtures::live_configuration(&mut run.live)] {
-            live.vpc = network.clone();
+            live.settings.vpc = Some(network.clone());
             live.ipv6_dual_stack = ipv6;
         }
         let fake = Fake::new(state);
         let report = run.on(&fake).await;
         assert!(!report.has_failed(), "{:?}", report.outcomes);
         let sent = fake.state().sent[0].clone();
-        (sent.vpc.is_some(), sent.ipv6_dual_stack)
+        (sent.settings.vpc.is_some(), sent.ipv6_dual_stack)
     };
     let other = Vpc::new(["subnet-2".to_owned()], ["sg-1".to_owned()]);
     assert_eq!(sent(other.clone(), Some(true)).await, (true, Some(true)));

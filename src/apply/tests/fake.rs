@@ -11,7 +11,7 @@ use crate::aws::execute::{
 use crate::aws::reader::FunctionState;
 use crate::aws::{AwsError, ErrorKind};
 use crate::model::live::{Configuration, LiveSecret, LiveStack, Statement};
-use crate::model::{RotationRules, Schedule, Sensitive};
+use crate::model::{RotationRules, Schedule, Sensitive, Settings};
 use crate::plan::fixtures;
 
 /// What AWS holds, and what it will do.
@@ -79,13 +79,14 @@ fn done(id: &str) -> Done {
 
 /// A function as a template leaves it.
 pub fn fresh(name: &str) -> Configuration {
+    let template = fixtures::configuration();
     Configuration {
         name: name.to_owned(),
         arn: fixtures::arn(name),
-        timeout: 3,
+        settings: Settings { timeout: Some(3), ..template.settings.clone() },
         code_sha256: "template".to_owned(),
         environment: Ok(BTreeMap::from([("FOREIGN".to_owned(), Sensitive::new("kept"))])),
-        ..fixtures::configuration()
+        ..template
     }
 }
 
@@ -233,7 +234,7 @@ impl Execute for Fake {
         state.sent.push(change.clone());
         if let Some(live) = state.functions.get_mut(function) {
             live.last_update_status = "Successful".to_owned();
-            live.timeout = change.timeout.unwrap_or(live.timeout);
+            live.settings.timeout = change.settings.timeout.or(live.settings.timeout);
             if let Some(environment) = &change.environment {
                 live.environment = Ok(environment.clone());
             }

@@ -95,7 +95,7 @@ fn nothing_there() -> State {
 /// An AWS whose function has drifted: its time-out, and a variable of somebody else's.
 fn drifted() -> (Run, State) {
     let mut live = live();
-    fixtures::live_configuration(&mut live).timeout = 3;
+    fixtures::live_configuration(&mut live).settings.timeout = Some(3);
     let mut function = fresh("f");
     function.code_sha256 = "ours".to_owned();
     if let Ok(variables) = &mut function.environment {
@@ -151,7 +151,7 @@ fn parameter_update() -> (Run, State) {
     let mut desired = desired();
     wanted(&mut desired).application.parameters.insert("kmsKeyArn".to_owned(), Sensitive::new("k"));
     let (_, mut state) = drifted();
-    state.functions.get_mut("f").expect("built above").timeout = 30;
+    state.functions.get_mut("f").expect("built above").settings.timeout = Some(30);
     state.stack_id = Some(stack().id);
     state.stacks.insert(stack().id, VecDeque::from(["CREATE_COMPLETE".to_owned()]));
     (Run::new(desired, live()), state)
@@ -366,7 +366,7 @@ async fn an_environment_is_merged_with_what_others_write() {
     let sent = fake.state().sent[0].clone();
     let names: Vec<&String> = sent.environment.iter().flatten().map(|(name, _)| name).collect();
     assert_eq!(names, ["FOREIGN", "RIVAL", "URL"]);
-    assert_eq!((sent.timeout, sent.memory), (Some(30), None), "what is as wanted isn't sent");
+    assert_eq!((sent.settings.timeout, sent.settings.memory), (Some(30), None), "what is as wanted isn't sent");
 
     let (run, mut state) = drifted();
     state.rivals = u32::MAX;
@@ -531,11 +531,13 @@ async fn one_state_of_a_secret_leads_to_one_token() {
 #[tokio::test(start_paused = true)]
 async fn what_has_moved_since_the_plan_is_left_alone() {
     let moved = |report: &Report| match failure(report) {
-        Failure::ChangedSincePlan { moved } => moved.iter().map(|field| field.path.clone()).collect::<Vec<_>>(),
+        Failure::ChangedSincePlan { moved } => {
+            moved.iter().map(|field| field.attribute.path().into_owned()).collect::<Vec<_>>()
+        }
         other => panic!("{other:?}"),
     };
     let (run, mut state) = drifted();
-    state.functions.get_mut("f").expect("built above").timeout = 45;
+    state.functions.get_mut("f").expect("built above").settings.timeout = Some(45);
     let fake = Fake::new(state);
     assert_eq!(moved(&run.on(&fake).await), ["timeout"]);
     assert_eq!(fake.calls(), [""; 0]);

@@ -153,7 +153,7 @@ fn has_failed(status: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Application;
+    use crate::model::{Application, Settings};
 
     fn deployment() -> Deployment {
         Deployment {
@@ -161,15 +161,8 @@ mod tests {
             stack: "f".into(),
             shared: false,
             code: None,
-            runtime: None,
-            handler: None,
-            architecture: None,
-            layers: None,
-            timeout: None,
-            memory: None,
+            settings: Settings::default(),
             environment: BTreeMap::new(),
-            vpc: None,
-            description: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use crate::plan::{FieldChange, Shown};
+use crate::plan::{Attribute, FieldChange, Shown};
 
 use super::{Consequence, Difference, Finding, Subject};
 
@@ -104,17 +104,21 @@ pub fn group(differences: Vec<Difference>) -> Vec<Group> {
     groups
 }
 
+fn is_of_each(attribute: &Attribute) -> bool {
+    OF_EACH.contains(&attribute.path().as_ref())
+}
+
 /// What members of one group have in common; with the values and the earlier handle that are a member's own.
 fn common(finding: &Finding) -> (Finding, Option<FieldChange>, Option<String>) {
     let shape = |shown: &Shown| if *shown == Shown::Absent { Shown::Absent } else { Shown::Unknown };
     match finding {
-        Finding::Changed(change) if OF_EACH.contains(&change.path.as_str()) => {
-            let key = FieldChange::new(change.path.as_str(), shape(&change.before), shape(&change.after));
+        Finding::Changed(change) if is_of_each(&change.attribute) => {
+            let key = FieldChange::new(change.attribute.clone(), shape(&change.before), shape(&change.after));
             (Finding::Changed(key), Some(change.clone()), None)
         }
         Finding::Added { values } => {
-            let shared =
-                |change: &&FieldChange| !OF_EACH.contains(&change.path.as_str()) && !change.path.starts_with("labels.");
+            let label = |one: &Attribute| matches!(one, Attribute::Other(path) if path.starts_with("labels."));
+            let shared = |change: &&FieldChange| !is_of_each(&change.attribute) && !label(&change.attribute);
             (Finding::Added { values: values.iter().filter(shared).cloned().collect() }, None, None)
         }
         Finding::Renamed { from } => (Finding::Renamed { from: String::new() }, None, Some(from.clone())),

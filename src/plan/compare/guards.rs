@@ -136,7 +136,7 @@ fn guard(address: &str, kind: GuardKind, was: &Asked, is: &Asked) -> Option<Guar
             continue;
         }
         let shown = |said: Option<&Said>| said.map_or(Shown::Absent, |said| said.shown.clone());
-        fields.push(FieldChange::new(path, shown(old), shown(new)));
+        fields.push(FieldChange::new(path.as_str(), shown(old), shown(new)));
         turns.push(turn(old, new));
     }
     let turn = match kind {

@@ -34,7 +34,7 @@ fn words(differences: &[Difference]) -> Vec<String> {
             Finding::Added { .. } => "added".to_owned(),
             Finding::Removed { fate } => format!("removed {fate:?}"),
             Finding::Renamed { from } => format!("renamed from {from}"),
-            Finding::Changed(change) => format!("{} {:?} -> {:?}", change.path, change.before, change.after),
+            Finding::Changed(change) => format!("{} {:?} -> {:?}", change.attribute, change.before, change.after),
             Finding::Code { files } => format!("code {files:?}"),
             Finding::CodeUnknown { before, reason } => format!("code unknown {before} {reason}"),
         };
@@ -199,7 +199,7 @@ fn names_of_functions_and_stacks() {
         after.functions.get_mut("f").expect("there").source = FunctionSource::Existing { reference: "f".to_owned() };
     });
     assert!(existing.iter().any(|one| one.consequences == [Consequence::LeavesStack(Fate::Orphan)]), "{existing:?}");
-    let stays = changed(|after| deployment(after).timeout = None);
+    let stays = changed(|after| deployment(after).settings.timeout = None);
     assert_eq!(stays[0].consequences, [Consequence::NoLongerManaged]);
     let project = changed(|after| after.project = "q".to_owned());
     assert_eq!(project[0].consequences, [Consequence::AnotherProject]);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{CodeSource, Deployment, Desired, Function, FunctionSource, PackagedFile, Secret};
-use crate::plan::{FieldChange, Shown};
+use crate::model::{CodeSource, Deployment, Desired, Function, FunctionSource, PackagedFile, Secret, Setting};
+use crate::plan::{Attribute, FieldChange, Shown};
 
 use super::{CodeFile, FileChange};
 
@@ -24,45 +24,45 @@ impl Value<'_> {
     }
 }
 
-/// Attributes by path.
+/// Values by attribute, in the order of their paths.
 #[derive(Default)]
-pub(super) struct Values<'a>(BTreeMap<String, Value<'a>>);
+pub(super) struct Values<'a>(BTreeMap<Attribute, Value<'a>>);
 
 impl<'a> Values<'a> {
-    fn text(&mut self, path: impl Into<String>, value: impl ToString) {
-        self.0.insert(path.into(), Value::Shown(Shown::text(value)));
+    fn text(&mut self, attribute: impl Into<Attribute>, value: impl ToString) {
+        self.0.insert(attribute.into(), Value::Shown(Shown::text(value)));
     }
 
-    fn option(&mut self, path: &str, value: Option<impl ToString>) {
+    fn option(&mut self, attribute: impl Into<Attribute>, value: Option<impl ToString>) {
         if let Some(value) = value {
-            self.text(path, value);
+            self.text(attribute, value);
         }
     }
 
-    fn list(&mut self, path: &str, items: &[String]) {
-        self.0.insert(path.to_owned(), Value::Shown(Shown::List(items.to_vec())));
+    fn list(&mut self, attribute: impl Into<Attribute>, items: &[String]) {
+        self.0.insert(attribute.into(), Value::Shown(Shown::List(items.to_vec())));
     }
 
-    fn private(&mut self, path: String, value: &'a str) {
-        self.0.insert(path, Value::Private(value));
+    fn private(&mut self, attribute: Attribute, value: &'a str) {
+        self.0.insert(attribute, Value::Private(value));
     }
 
     /// All of them, each from absent.
     pub fn added(&self) -> Vec<FieldChange> {
-        self.0.iter().map(|(path, value)| FieldChange::new(path, Shown::Absent, value.shown())).collect()
+        self.0.iter().map(|(one, value)| FieldChange::new(one.clone(), Shown::Absent, value.shown())).collect()
     }
 
     /// Those that differ, in the order of their paths.
     pub fn changes(&self, after: &Values<'_>) -> Vec<FieldChange> {
-        let mut paths: Vec<&String> = self.0.keys().chain(after.0.keys()).collect();
-        paths.sort_unstable();
-        paths.dedup();
+        let mut attributes: Vec<&Attribute> = self.0.keys().chain(after.0.keys()).collect();
+        attributes.sort_unstable();
+        attributes.dedup();
         let shown = |value: Option<&Value<'_>>| value.map_or(Shown::Absent, Value::shown);
-        paths
+        attributes
             .into_iter()
-            .map(|path| (path, self.0.get(path), after.0.get(path)))
+            .map(|one| (one, self.0.get(one), after.0.get(one)))
             .filter(|(_, before, after)| before != after)
-            .map(|(path, before, after)| FieldChange::new(path, shown(before), shown(after)))
+            .map(|(one, before, after)| FieldChange::new(one.clone(), shown(before), shown(after)))
             .collect()
     }
 }
@@ -92,9 +92,9 @@ pub(super) fn target_values(desired: &Desired) -> Values<'_> {
 pub(super) fn secret_values(secret: &Secret) -> Values<'_> {
     let mut values = Values::default();
     values.text("name", &secret.name);
-    values.option("function", secret.function.as_ref());
-    values.option("rotation.enabled", secret.rotation.enabled);
-    values.option("rotation.rules", secret.rotation.rules.as_ref());
+    values.option(Attribute::Function, secret.function.as_ref());
+    values.option(Attribute::Enabled, secret.rotation.enabled);
+    values.option(Attribute::Rules, secret.rotation.rules.as_ref());
     values.option("rotation.rotate_immediately", secret.rotation.rotate_immediately);
     labels(&mut values, &secret.labels);
     values
@@ -118,12 +118,12 @@ fn labels(values: &mut Values<'_>, labels: &BTreeMap<String, String>) {
 }
 
 fn deployed<'a>(values: &mut Values<'a>, deployment: &'a Deployment) {
-    values.text("application.id", &deployment.application.id);
-    values.option("application.version", deployment.application.version.as_ref());
+    values.text(Attribute::Application, &deployment.application.id);
+    values.option(Attribute::Version, deployment.application.version.as_ref());
     for (parameter, value) in &deployment.application.parameters {
-        values.private(format!("application.parameters.{parameter}"), value.expose());
+        values.private(Attribute::Parameter(parameter.clone()), value.expose());
     }
-    values.text("stack", &deployment.stack);
+    values.text(Attribute::Stack, &deployment.stack);
     values.text("shared", deployment.shared);
     match deployment.code.as_ref().map(|code| &code.source) {
         None => {}
@@ -131,28 +131,20 @@ fn deployed<'a>(values: &mut Values<'a>, deployment: &'a Deployment) {
         Some(CodeSource::S3 { bucket, key, object_version, sha256 }) => {
             let version = object_version.as_ref().map(|version| format!("?versionId={version}")).unwrap_or_default();
             values.text("code", format!("s3://{bucket}/{key}{version}"));
-            values.text("code.sha256", sha256);
+            values.text(Attribute::CodeHash, sha256);
         }
     }
-    values.option("runtime", deployment.runtime.as_ref());
-    values.option("handler", deployment.handler.as_ref());
-    values.option("architecture", deployment.architecture.as_ref());
-    values.option("timeout", deployment.timeout);
-    values.option("memory", deployment.memory);
-    values.option("description", deployment.description.as_ref());
-    if let Some(layers) = &deployment.layers {
-        values.list("layers", layers);
-    }
-    if let Some(vpc) = &deployment.vpc {
-        values.list("vpc.subnets", &vpc.subnets);
-        values.list("vpc.security_groups", &vpc.security_groups);
+    for setting in Setting::ALL {
+        if let Some(value) = deployment.settings.get(setting) {
+            values.0.insert(setting.into(), Value::Shown(value.into()));
+        }
     }
     for (variable, value) in &deployment.environment {
-        let path = format!("environment.{variable}");
+        let attribute = Attribute::Variable(variable.clone());
         match value {
-            Some(value) => values.private(path, value.expose()),
+            Some(value) => values.private(attribute, value.expose()),
             None => {
-                values.0.insert(path, Value::Shown(deleted()));
+                values.0.insert(attribute, Value::Shown(deleted()));
             }
         }
     }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::model::live::{ApplicationVersion, Configuration, LiveFunction, LiveStack, Reading, Statement};
+use crate::model::setting::Request;
 use crate::model::{
     Address, Code, CodeSource, Deployment, Function, FunctionSource, Kind, PERMISSION_STATEMENT, PROJECT_TAG,
-    PackagedFile, SAR_VERSION_TAG, SHARED_TAG, Sensitive, arn,
+    PackagedFile, SAR_VERSION_TAG, SHARED_TAG, Sensitive, Setting, Vpc, arn,
 };
 use crate::plan::parameters::{self, Parameters};
-use crate::plan::{Action, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity, Shown};
+use crate::plan::{Action, Attribute, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity, Shown};
 
 use super::{Differ, FunctionOutcome};
 
@@ -144,7 +145,8 @@ impl Differ<'_> {
         let stack_vpc = live.application.found().is_some_and(parameters::declares_vpc);
         let fields = configuration_fields(deployment, None, stack_vpc);
         // What the application's own code runs on is known only once it is there; only that default is certain.
-        let other_architecture = deployment.architecture.as_ref().filter(|wanted| *wanted != DEFAULT_ARCHITECTURE);
+        let other_architecture =
+            deployment.settings.architecture.as_ref().filter(|wanted| *wanted != DEFAULT_ARCHITECTURE);
         let mut follow = |differ: &mut Self, action: Action, fields: Vec<FieldChange>| {
             differ.follow(address, function, outcome, action, Reason::Deployed, fields)
         };
@@ -153,9 +155,7 @@ impl Differ<'_> {
         }
         if let Some(code) = &deployment.code {
             let mut fields = code_fields(code, None);
-            if let Some(wanted) = &deployment.architecture {
-                fields.push(FieldChange::new("architecture", Shown::Absent, Shown::text(wanted)));
-            }
+            fields.extend(architecture_field(deployment, None));
             follow(self, Action::UpdateCode, fields);
             self.handler(address, function, deployment, None);
         } else if other_architecture.is_some() {
@@ -192,22 +192,15 @@ impl Differ<'_> {
             self.follow(address, function, outcome, Action::UpdateConfiguration, Reason::Differs, fields);
         }
         if let Some(code) = &deployment.code {
-            let architecture =
-                deployment.architecture.as_ref().filter(|architecture| **architecture != configuration.architecture);
+            let architecture = architecture_field(deployment, Some(configuration));
             if !same_code(code, configuration) || architecture.is_some() {
                 let mut fields = code_fields(code, Some(configuration));
-                if let Some(architecture) = architecture {
-                    fields.push(FieldChange::new(
-                        "architecture",
-                        Shown::text(&configuration.architecture),
-                        Shown::text(architecture),
-                    ));
-                }
+                fields.extend(architecture);
                 let change = self.follow(address, function, outcome, Action::UpdateCode, Reason::Differs, fields);
                 self.effect(change, Effect::ReplacesCode);
             }
             self.handler(address, function, deployment, Some(configuration));
-        } else if deployment.architecture.as_ref().is_some_and(|wanted| *wanted != configuration.architecture) {
+        } else if architecture_field(deployment, Some(configuration)).is_some() {
             self.problem(address, &function.name, Severity::Error, ProblemKind::ArchitectureNeedsCode);
         }
         match &live.policy {
@@ -220,7 +213,7 @@ impl Differ<'_> {
                 let mut denials = self.report_policy(address, &function.name, statements, live.stack.found());
                 // Another version may come without the statement that the stack has now.
                 let other_version = stack_change.is_some_and(|change| {
-                    self.plan.changes[change].fields.iter().any(|field| field.path == "application.version")
+                    self.plan.changes[change].fields.iter().any(|field| field.attribute == Attribute::Version)
                 });
                 let goes = |statement: &&Statement| other_version && is_of_stack(statement, live.stack.found());
                 let stay: Vec<Statement> = statements.iter().filter(|one| !goes(one)).cloned().collect();
@@ -271,8 +264,9 @@ impl Differ<'_> {
         deployment: &Deployment,
         live: Option<&Configuration>,
     ) {
-        let handler = deployment.handler.as_ref().or_else(|| live.and_then(|live| live.handler.as_ref()));
-        let runtime = deployment.runtime.as_deref().or_else(|| live.and_then(|live| live.runtime.as_deref()));
+        let (wanted, live) = (&deployment.settings, live.map(|live| &live.settings));
+        let handler = wanted.handler.as_ref().or_else(|| live?.handler.as_ref());
+        let runtime = wanted.runtime.as_deref().or_else(|| live?.runtime.as_deref());
         if let Some(handler) = handler.filter(|handler| lacks_handler(deployment, handler, runtime)) {
             let kind = ProblemKind::HandlerFileMissing { handler: handler.clone() };
             self.problem(address, &function.name, Severity::Error, kind);
@@ -414,13 +408,13 @@ impl Differ<'_> {
             self.problem(address, &function.name, Severity::Error, kind.clone());
         }
         let mut fields = vec![
-            FieldChange::new("stack", Shown::Absent, Shown::text(stack_name(deployment))),
-            FieldChange::new("application.id", Shown::Absent, Shown::text(&deployment.application.id)),
-            FieldChange::new("application.version", Shown::Absent, Shown::text(&version.version)),
+            FieldChange::new(Attribute::Stack, Shown::Absent, Shown::text(stack_name(deployment))),
+            FieldChange::new(Attribute::Application, Shown::Absent, Shown::text(&deployment.application.id)),
+            FieldChange::new(Attribute::Version, Shown::Absent, Shown::text(&version.version)),
         ];
         for (name, value) in &parameters.send {
             let shown = shown_parameter(version, name, value);
-            fields.push(FieldChange::new(format!("application.parameters.{name}"), Shown::Absent, shown));
+            fields.push(FieldChange::new(Attribute::Parameter(name.clone()), Shown::Absent, shown));
         }
         let reason = replaces.map_or(Reason::Missing, |(_, reason)| reason.clone());
         let action = Action::DeployStack {
@@ -486,7 +480,8 @@ impl Differ<'_> {
         }
         // A function that is in its VPC already, by whatever way, is as the manifest says; the parameters follow with the
         // stack's next update.
-        let vpc_is_live = live.configuration.found().is_some_and(|live| Some(&live.vpc) == deployment.vpc.as_ref());
+        let wanted = &deployment.settings.vpc;
+        let vpc_is_live = live.configuration.found().is_some_and(|live| live.settings.vpc == *wanted);
         let mut parameters = parameters.clone();
         parameters.fields.retain(|field| !(vpc_is_live && is_vpc_parameter(field)));
         StackOutcome::Stands(self.update_stack(address, function, deployment, version, &parameters, stack))
@@ -506,13 +501,13 @@ impl Differ<'_> {
         let mut fields = Vec::new();
         if deployment.application.version.is_some() && live_version != Some(&version.version) {
             let before = Shown::option(live_version);
-            fields.push(FieldChange::new("application.version", before, Shown::text(&version.version)));
+            fields.push(FieldChange::new(Attribute::Version, before, Shown::text(&version.version)));
         }
         fields.extend(parameters.fields.iter().cloned());
         if !fields.is_empty() && deployment.application.version.is_none() && live_version != Some(&version.version) {
             // A stack that doesn't say its version is updated to the one that was read, and that is no small thing.
             let before = live_version.map_or(Shown::Unknown, Shown::text);
-            fields.push(FieldChange::new("application.version", before, Shown::text(&version.version)));
+            fields.push(FieldChange::new(Attribute::Version, before, Shown::text(&version.version)));
         }
         // A parameter of another problem's kind is reported even where nothing is sent: the manifest is wrong about it.
         for kind in &parameters.problems {
@@ -561,7 +556,11 @@ fn tag_fields(project: &str, shared: bool, live: &BTreeMap<String, String>) -> V
         .into_iter()
         .filter(|name| wanted.get(*name) != live.get(*name))
         .map(|name| {
-            FieldChange::new(format!("tags.{name}"), Shown::option(live.get(name)), Shown::option(wanted.get(name)))
+            FieldChange::new(
+                Attribute::Tag(name.to_owned()),
+                Shown::option(live.get(name)),
+                Shown::option(wanted.get(name)),
+            )
         })
         .collect()
 }
@@ -607,7 +606,7 @@ fn same_files(ours: &[PackagedFile], live: &[PackagedFile]) -> bool {
 /// is known where the manifest states some.
 pub fn lacks_handler(deployment: &Deployment, handler: &str, runtime: Option<&str>) -> bool {
     let package = deployment.code.as_ref().and_then(|code| code.package.as_ref());
-    let (Some(package), None) = (package, &deployment.layers) else { return false };
+    let (Some(package), None) = (package, &deployment.settings.layers) else { return false };
     // The generic application's function is written in Python, whatever version of it.
     let generic = deployment.application.id.ends_with(GENERIC_APPLICATION);
     if !runtime.map_or(generic, |runtime| runtime.starts_with("python")) {
@@ -627,44 +626,28 @@ pub fn configuration_fields(
     live: Option<&Configuration>,
     stack_carries_vpc: bool,
 ) -> Vec<FieldChange> {
-    let mut fields = Vec::new();
-    let mut compare = |path: &str, before: Option<Shown>, after: Option<Shown>| {
-        if let Some(after) = after
-            && before.as_ref() != Some(&after)
-        {
-            fields.push(FieldChange::new(path, before.unwrap_or(Shown::Absent), after));
-        }
+    let carried = |setting: &Setting| {
+        let of_stack = setting.may_be_of_stack();
+        // There is no VPC to leave before the function is there.
+        let nothing = of_stack && live.is_none() && deployment.settings.vpc.as_ref().is_some_and(Vpc::is_empty);
+        setting.request() == Request::Configuration && !(of_stack && stack_carries_vpc) && !nothing
     };
-    compare(
-        "runtime",
-        live.map(|live| Shown::option(live.runtime.as_ref())),
-        deployment.runtime.as_ref().map(Shown::text),
-    );
-    compare(
-        "handler",
-        live.map(|live| Shown::option(live.handler.as_ref())),
-        deployment.handler.as_ref().map(Shown::text),
-    );
-    compare("layers", live.map(|live| Shown::List(live.layers.clone())), deployment.layers.clone().map(Shown::List));
-    compare("timeout", live.map(|live| Shown::text(live.timeout)), deployment.timeout.map(Shown::text));
-    compare("memory", live.map(|live| Shown::text(live.memory)), deployment.memory.map(Shown::text));
-    compare(
-        "description",
-        live.map(|live| Shown::text(&live.description)),
-        deployment.description.as_ref().map(Shown::text),
-    );
-    if let Some(vpc) = deployment.vpc.as_ref().filter(|_| !stack_carries_vpc) {
-        let skip = live.is_none() && vpc.is_empty();
-        let wanted = |list: &Vec<String>| (!skip).then(|| Shown::List(list.clone()));
-        compare("vpc.subnets", live.map(|live| Shown::List(live.vpc.subnets.clone())), wanted(&vpc.subnets));
-        compare(
-            "vpc.security_groups",
-            live.map(|live| Shown::List(live.vpc.security_groups.clone())),
-            wanted(&vpc.security_groups),
-        );
-    }
+    let differs = |setting| setting_field(setting, deployment, live);
+    let mut fields: Vec<FieldChange> = Setting::ALL.into_iter().filter(carried).filter_map(differs).collect();
     fields.extend(environment_fields(deployment, live));
     fields
+}
+
+/// One setting, where it is stated and differs.
+fn setting_field(setting: Setting, deployment: &Deployment, live: Option<&Configuration>) -> Option<FieldChange> {
+    let after = Shown::from(deployment.settings.get(setting)?);
+    let before = live.and_then(|live| live.settings.get(setting)).map_or(Shown::Absent, Shown::from);
+    (live.is_none() || before != after).then(|| FieldChange::new(setting, before, after))
+}
+
+/// The architecture, where it is stated and differs: it goes with the code.
+pub fn architecture_field(deployment: &Deployment, live: Option<&Configuration>) -> Option<FieldChange> {
+    setting_field(Setting::Architecture, deployment, live)
 }
 
 /// Variables that differ: their names, never their values.
@@ -681,7 +664,7 @@ fn environment_fields(deployment: &Deployment, live: Option<&Configuration>) -> 
         .iter()
         .filter(|(name, wanted)| live.get(*name) != wanted.as_ref())
         .map(|(name, wanted)| {
-            FieldChange::new(format!("environment.{name}"), shown(live.get(name)), shown(wanted.as_ref()))
+            FieldChange::new(Attribute::Variable(name.clone()), shown(live.get(name)), shown(wanted.as_ref()))
         })
         .collect()
 }
@@ -696,14 +679,14 @@ fn code_fields(code: &Code, live: Option<&Configuration>) -> Vec<FieldChange> {
     // For another architecture, the same code is uploaded again.
     let mut fields = Vec::new();
     if before != after {
-        fields.push(FieldChange::new("code.sha256", before, after));
+        fields.push(FieldChange::new(Attribute::CodeHash, before, after));
     }
     let source = match &code.source {
         CodeSource::Path { shown, .. } => shown.clone(),
         CodeSource::S3 { bucket, key, .. } => format!("s3://{bucket}/{key}"),
     };
     if live.is_none() {
-        fields.insert(0, FieldChange::new("code.source", Shown::Absent, Shown::Text(source)));
+        fields.insert(0, FieldChange::new(Attribute::CodeSource, Shown::Absent, Shown::Text(source)));
     }
     let Some(package) = &code.package else { return fields };
     let digest = |files: &[PackagedFile]| -> BTreeMap<String, String> {
@@ -716,7 +699,7 @@ fn code_fields(code: &Code, live: Option<&Configuration>) -> Vec<FieldChange> {
     paths.dedup();
     for path in paths.into_iter().filter(|path| before.get(*path) != after.get(*path)) {
         fields.push(FieldChange::new(
-            format!("code.files.{path}"),
+            Attribute::CodeFile(path.clone()),
             Shown::option(before.get(path)),
             Shown::option(after.get(path)),
         ));
@@ -725,27 +708,28 @@ fn code_fields(code: &Code, live: Option<&Configuration>) -> Vec<FieldChange> {
 }
 
 fn permission_fields(account: &str, present: Option<&Statement>) -> Vec<FieldChange> {
+    let permission = |part: &str| Attribute::Permission(part.to_owned());
     let before = |value: &str| present.map_or(Shown::Absent, |_| Shown::text(value));
     let mut fields = Vec::new();
     if present.is_none() {
         fields.push(FieldChange::new(
-            "permission.principal",
+            permission("principal"),
             before("secretsmanager.amazonaws.com"),
             Shown::text("secretsmanager.amazonaws.com"),
         ));
     }
     let source = present.and_then(|statement| statement.source_account.as_ref());
     if source.is_none_or(|source| source != account) {
-        fields.push(FieldChange::new("permission.source_account", Shown::option(source), Shown::text(account)));
+        fields.push(FieldChange::new(permission("source_account"), Shown::option(source), Shown::text(account)));
     }
     if present.is_some_and(|statement| statement.denies) {
-        fields.push(FieldChange::new("permission.effect", Shown::text("Deny"), Shown::text("Allow")));
+        fields.push(FieldChange::new(permission("effect"), Shown::text("Deny"), Shown::text("Allow")));
     }
     if present.is_some_and(|statement| statement.other_conditions) {
-        fields.push(FieldChange::new("permission.other_conditions", Shown::Unknown, Shown::Absent));
+        fields.push(FieldChange::new(permission("other_conditions"), Shown::Unknown, Shown::Absent));
     }
     if let Some(source_arn) = present.and_then(|statement| statement.source_arn.as_ref()) {
-        fields.push(FieldChange::new("permission.source_arn", Shown::text(source_arn), Shown::Absent));
+        fields.push(FieldChange::new(permission("source_arn"), Shown::text(source_arn), Shown::Absent));
     }
     fields
 }
@@ -761,8 +745,7 @@ fn stack_name(deployment: &Deployment) -> String {
 
 /// Whether a change is one of the stack's VPC parameters.
 pub fn is_vpc_parameter(field: &FieldChange) -> bool {
-    let name = field.path.strip_prefix("application.parameters.");
-    name.is_some_and(|name| name == parameters::SUBNETS || name == parameters::SECURITY_GROUPS)
+    matches!(&field.attribute, Attribute::Parameter(name) if parameters::is_vpc(name))
 }
 
 /// Statuses in which a stack can only be deleted.

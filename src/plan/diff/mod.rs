@@ -7,7 +7,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-pub use function::{configuration_fields, lacks_handler, permits, same_code, stack_tags};
+pub use function::{architecture_field, configuration_fields, lacks_handler, permits, same_code, stack_tags};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::model::live::{OrphanSecret, OrphanStack, Reading};
 use crate::model::{Address, FunctionSource, Kind, PROJECT_TAG, SAR_STACK_PREFIXES, SHARED_TAG};
-use crate::plan::{Action, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity, Shown};
+use crate::plan::{Action, Attribute, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity, Shown};
 
 use super::Differ;
 use super::function::{is_broken, is_dead, same_function};
@@ -56,7 +56,7 @@ impl Differ<'_> {
     /// Switches off a secret that no handle names.
     pub(super) fn disable_orphan(&mut self, secret: &OrphanSecret, reason: Reason) {
         let address = self.address(Kind::OrphanSecret, &secret.name);
-        let fields = vec![FieldChange::new("rotation.enabled", Shown::text(true), Shown::text(false))];
+        let fields = vec![FieldChange::new(Attribute::Enabled, Shown::text(true), Shown::text(false))];
         let change = self.change(address, &secret.name, Action::DisableRotation, reason, fields);
         self.effect(change, Effect::StopsRotation);
         let leaving = self.leaving.entry(secret.function_arn.clone()).or_default();
@@ -104,7 +104,7 @@ impl Differ<'_> {
         let fields = [PROJECT_TAG, SHARED_TAG]
             .into_iter()
             .filter_map(|tag| Some((tag, orphan.stack.tags.get(tag)?)))
-            .map(|(tag, value)| FieldChange::new(format!("tags.{tag}"), Shown::text(value), Shown::Absent))
+            .map(|(tag, value)| FieldChange::new(Attribute::Tag(tag.to_owned()), Shown::text(value), Shown::Absent))
             .collect();
         let action = Action::TagStack { id: orphan.stack.id.clone() };
         self.change(address, &orphan.stack.name, action, Reason::Removed, fields);
@@ -120,7 +120,7 @@ impl Differ<'_> {
             return;
         }
         let named_by = if reason == Reason::Orphaned { self.handle_that_uses(orphan) } else { None };
-        let fields = vec![FieldChange::new("stack", Shown::text(&name), Shown::Absent)];
+        let fields = vec![FieldChange::new(Attribute::Stack, Shown::text(&name), Shown::Absent)];
         let action = Action::DeleteStack { id: orphan.stack.id.clone(), function_arn: orphan.function_arn.clone() };
         let change = self.change(address.clone(), &name, action, reason, fields);
         self.effect(change, Effect::Deletes);

@@ -2,7 +2,9 @@
 
 use crate::model::live::{LiveSecret, Reading, Statement};
 use crate::model::{Address, Kind, RotationRules, Secret};
-use crate::plan::{Action, Effect, FieldChange, NoteKind, ProblemKind, Reason, RotateSecret, Severity, Shown};
+use crate::plan::{
+    Action, Attribute, Effect, FieldChange, NoteKind, ProblemKind, Reason, RotateSecret, Severity, Shown,
+};
 
 use super::{Differ, FunctionOutcome};
 
@@ -48,7 +50,7 @@ impl Differ<'_> {
 
     /// Switches rotation off.
     pub(super) fn disable(&mut self, address: &Address, live: &LiveSecret, reason: Reason) -> usize {
-        let fields = vec![FieldChange::new("rotation.enabled", Shown::text(true), Shown::text(false))];
+        let fields = vec![FieldChange::new(Attribute::Enabled, Shown::text(true), Shown::text(false))];
         let change = self.change(address.clone(), &live.name, Action::DisableRotation, reason, fields);
         self.effect(change, Effect::StopsRotation);
         change
@@ -70,9 +72,13 @@ impl Differ<'_> {
     fn enable(&mut self, address: &Address, secret: &Secret, live: &LiveSecret) -> usize {
         let now = secret.rotation.rotate_immediately.unwrap_or(true);
         let wanted = self.wanted_function(secret);
-        let mut fields = vec![FieldChange::new("rotation.enabled", Shown::text(false), Shown::text(true))];
+        let mut fields = vec![FieldChange::new(Attribute::Enabled, Shown::text(false), Shown::text(true))];
         if let Some(wanted) = wanted.as_ref().filter(|wanted| live.function_arn.as_ref() != Some(*wanted)) {
-            fields.push(FieldChange::new("function", Shown::option(live.function_arn.as_ref()), Shown::text(wanted)));
+            fields.push(FieldChange::new(
+                Attribute::Function,
+                Shown::option(live.function_arn.as_ref()),
+                Shown::text(wanted),
+            ));
         }
         fields.extend(rules_field(live.rules.as_ref(), secret.rotation.rules.as_ref()));
         let request = RotateSecret {
@@ -91,7 +97,11 @@ impl Differ<'_> {
         let mut fields = Vec::new();
         let moves = wanted.is_some() && wanted != live.function_arn;
         if let (true, Some(wanted)) = (moves, &wanted) {
-            fields.push(FieldChange::new("function", Shown::option(live.function_arn.as_ref()), Shown::text(wanted)));
+            fields.push(FieldChange::new(
+                Attribute::Function,
+                Shown::option(live.function_arn.as_ref()),
+                Shown::text(wanted),
+            ));
         }
         let rules = rules_field(live.rules.as_ref(), secret.rotation.rules.as_ref());
         let retimes = rules.is_some();
@@ -222,5 +232,5 @@ fn names_key(parameter: &str, key: &str) -> bool {
 
 fn rules_field(live: Option<&RotationRules>, wanted: Option<&RotationRules>) -> Option<FieldChange> {
     let wanted = wanted?;
-    (live != Some(wanted)).then(|| FieldChange::new("rotation.rules", Shown::option(live), Shown::text(wanted)))
+    (live != Some(wanted)).then(|| FieldChange::new(Attribute::Rules, Shown::option(live), Shown::text(wanted)))
 }

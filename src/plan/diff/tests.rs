@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::model::live::{ApplicationVersion, LiveSecret, LiveStack, ParameterDefinition, Reading, Statement, Unread};
-use crate::model::{FunctionSource, PROJECT_TAG, RotationRules, SAR_VERSION_TAG, Schedule, Sensitive, Vpc};
-use crate::plan::StepKind;
+use crate::model::{FunctionSource, PROJECT_TAG, RotationRules, SAR_VERSION_TAG, Schedule, Sensitive, Setting, Vpc};
 use crate::plan::fixtures::*;
+use crate::plan::{Attribute, StepKind};
 
 const CONVERGE: Scope = Scope { purpose: Purpose::Converge { prune: false }, partial: false };
 const PRUNE: Scope = Scope { purpose: Purpose::Converge { prune: true }, partial: false };
@@ -23,7 +23,7 @@ fn lines(plan: &Plan) -> Vec<String> {
             let mut line = format!("{} {action}", change.address);
             for field in &change.fields {
                 line.push(' ');
-                line.push_str(&field.path);
+                line.push_str(&field.attribute.path());
             }
             for effect in &change.effects {
                 line.push_str(" !");
@@ -91,7 +91,10 @@ fn each_drift_gets_its_own_repair() {
         assert_eq!(errors(&plan), []);
         lines(&plan).join("; ")
     };
-    assert_eq!(one(|live| live_configuration(live).timeout = 3), "function.f UpdateConfiguration timeout");
+    assert_eq!(
+        one(|live| live_configuration(live).settings.timeout = Some(3)),
+        "function.f UpdateConfiguration timeout"
+    );
     assert_eq!(
         one(|live| live_configuration(live).environment = Ok(BTreeMap::new())),
         "function.f UpdateConfiguration environment.URL"
@@ -184,7 +187,7 @@ fn a_failed_stack_is_replaced_where_it_is_ours() {
 fn a_stack_that_others_change_is_left_alone() {
     let mut live = live();
     live_function(&mut live).stack = Reading::Found(LiveStack { status: "UPDATE_IN_PROGRESS".to_owned(), ..stack() });
-    wanted(&mut desired()).timeout = Some(3);
+    wanted(&mut desired()).settings.timeout = Some(3);
     let plan = diff(&desired(), &live, CONVERGE);
     assert_eq!(errors(&plan), [ProblemKind::StackBusy { status: "UPDATE_IN_PROGRESS".to_owned() }]);
 }
@@ -280,7 +283,7 @@ fn parameters_are_checked_against_the_application() {
 fn a_vpc_goes_through_the_stack() {
     let vpc = Vpc::new(["subnet-2".to_owned(), "subnet-1".to_owned()], ["sg-1".to_owned()]);
     let mut desired = desired();
-    wanted(&mut desired).vpc = Some(vpc.clone());
+    wanted(&mut desired).settings.vpc = Some(vpc.clone());
     let mut live = live();
     assert_eq!(
         lines(&diff(&desired, &live, CONVERGE)),
@@ -294,11 +297,11 @@ fn a_vpc_goes_through_the_stack() {
         lines(&diff(&desired, &live, CONVERGE)),
         ["function.f UpdateConfiguration vpc.subnets vpc.security_groups"]
     );
-    live_configuration(&mut live).vpc = vpc.clone();
+    live_configuration(&mut live).settings.vpc = Some(vpc.clone());
     assert!(diff(&desired, &live, CONVERGE).is_empty());
     // A function that was put into its VPC by hand is where it should be, whatever the stack was told.
     let mut live = self::live();
-    live_configuration(&mut live).vpc = vpc;
+    live_configuration(&mut live).settings.vpc = Some(vpc);
     assert!(diff(&desired, &live, CONVERGE).is_empty());
 }
 
@@ -632,7 +635,7 @@ fn a_function_that_cannot_be_read_is_not_deployed() {
 fn what_a_first_deployment_cannot_do_is_foreseen() {
     let mut desired = desired();
     wanted(&mut desired).code = None;
-    wanted(&mut desired).architecture = Some("arm64".to_owned());
+    wanted(&mut desired).settings.architecture = Some("arm64".to_owned());
     assert_eq!(errors(&diff(&desired, &empty_live(), CONVERGE))[0], ProblemKind::ArchitectureNeedsCode);
     let mut live = empty_live();
     let mut version = application();
@@ -663,10 +666,10 @@ fn a_masked_parameter_is_never_sent() {
 #[test]
 fn another_architecture_alone_shows_no_other_code() {
     let mut desired = desired();
-    wanted(&mut desired).architecture = Some("arm64".to_owned());
+    wanted(&mut desired).settings.architecture = Some("arm64".to_owned());
     let plan = diff(&desired, &live(), CONVERGE);
-    let paths: Vec<&str> = plan.changes[0].fields.iter().map(|field| field.path.as_str()).collect();
-    assert_eq!((&plan.changes[0].action, paths), (&Action::UpdateCode, vec!["architecture"]));
+    let attributes: Vec<&Attribute> = plan.changes[0].fields.iter().map(|field| &field.attribute).collect();
+    assert_eq!((&plan.changes[0].action, attributes), (&Action::UpdateCode, vec![&Setting::Architecture.into()]));
 }
 
 /// Without it pruning, or a removal, would end what rotates with a function that the manifest lets go of untouched.

@@ -1,5 +1,7 @@
 //! A comparison as JSON: these types are the published format, versioned by `format_version`.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::model::{Address, Kind};
@@ -81,7 +83,7 @@ struct Difference<'a> {
 /// Values that are private are `null` and marked.
 #[derive(Serialize)]
 struct Field<'a> {
-    path: &'a str,
+    path: Cow<'a, str>,
     before: Option<Value<'a>>,
     after: Option<Value<'a>>,
     #[serde(skip_serializing_if = "is_false")]
@@ -234,7 +236,7 @@ fn field(change: &FieldChange) -> Field<'_> {
         }
     }
     let sensitive = change.before == Shown::Sensitive || change.after == Shown::Sensitive;
-    Field { path: &change.path, before: value(&change.before), after: value(&change.after), sensitive }
+    Field { path: change.attribute.path(), before: value(&change.before), after: value(&change.after), sensitive }
 }
 
 fn code(file: &CodeFile) -> Code<'_> {

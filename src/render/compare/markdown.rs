@@ -96,7 +96,7 @@ fn guard_text(guard: &Guard) -> String {
     let words = guard_words(guard);
     let mut out = format!("- {sign}**{} {words}**\n", code_span(&guard.address));
     for change in &guard.fields {
-        let _ = writeln!(out, "  - {}: {}", code_span(&change.path), change_words(change, &Markdown));
+        let _ = writeln!(out, "  - {}: {}", code_span(&change.attribute.path()), change_words(change, &Markdown));
     }
     out
 }

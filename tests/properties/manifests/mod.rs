@@ -43,7 +43,8 @@ fn shown(desired: &Desired, folder: &std::path::Path) -> Value {
                 let parameters = one.application.parameters.iter();
                 let parameters: Map<String, Value> =
                     parameters.map(|(name, value)| (name.clone(), exposed(value))).collect();
-                let vpc = one.vpc.as_ref().map(|vpc| json!([vpc.subnets, vpc.security_groups]));
+                let settings = &one.settings;
+                let vpc = settings.vpc.as_ref().map(|vpc| json!([vpc.subnets, vpc.security_groups]));
                 let code = one.code.as_ref().map(|code| match &code.source {
                     CodeSource::Path { path, .. } => json!(path.strip_prefix(folder).unwrap_or(path)),
                     CodeSource::S3 { bucket, .. } => json!({ "s3_bucket": bucket }),
@@ -51,10 +52,10 @@ fn shown(desired: &Desired, folder: &std::path::Path) -> Value {
                 json!({
                     "name": function.name, "stack": one.stack, "application": one.application.id,
                     "version": one.application.version, "parameters": parameters, "shared": one.shared, "code": code,
-                    "runtime": one.runtime, "handler": one.handler, "architecture": one.architecture,
-                    "layers": one.layers, "timeout": one.timeout, "memory": one.memory, "environment": environment,
-                    "vpc": vpc,
-                    "description": one.description, "labels": function.labels,
+                    "runtime": settings.runtime, "handler": settings.handler, "architecture": settings.architecture,
+                    "layers": settings.layers, "timeout": settings.timeout, "memory": settings.memory,
+                    "environment": environment, "vpc": vpc,
+                    "description": settings.description, "labels": function.labels,
                 })
             }
         };

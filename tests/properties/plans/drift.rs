@@ -64,7 +64,7 @@ pub fn function_drift(throws: &mut Throws<'_>, function: &Function, live: &mut L
     let (Some(wanted), Reading::Found(stack)) = (function.deployment(), stack) else {
         // Nothing is written to a function that the manifest only uses.
         if throws.chance(50) {
-            configuration.timeout = 77;
+            configuration.settings.timeout = Some(77);
             "code of somebody".clone_into(&mut configuration.code_sha256);
         }
         return said;
@@ -116,9 +116,9 @@ fn vpc_drift(
         return;
     }
     let foreign = Vpc::new(["subnet-9".to_owned()], ["sg-9".to_owned()]);
-    let managed = wanted.vpc.is_some();
+    let managed = wanted.settings.vpc.is_some();
     if of_function {
-        live.vpc = foreign.clone();
+        live.settings.vpc = Some(foreign.clone());
     }
     if of_stack && declared {
         stack.parameters.insert("vpcSubnetIds".to_owned(), Sensitive::new("subnet-9"));
@@ -160,31 +160,32 @@ fn tag_drift(throws: &mut Throws<'_>, wanted: &Deployment, stack: &mut LiveStack
     }
 }
 
-fn configuration_drift(throws: &mut Throws<'_>, wanted: &Deployment, live: &mut Configuration, said: &mut Said) {
+fn configuration_drift(throws: &mut Throws<'_>, deployment: &Deployment, live: &mut Configuration, said: &mut Said) {
     const ODDS: usize = 20;
+    let (wanted, settings) = (&deployment.settings, &mut live.settings);
     if throws.chance(ODDS) {
-        live.runtime = Some("python3.9".to_owned());
+        settings.runtime = Some("python3.9".to_owned());
         wanted.runtime.iter().for_each(|_| said.path("runtime"));
     }
     // A live handler that no file of the package has would be an error of another kind.
     if throws.chance(ODDS) && wanted.handler.is_some() {
-        live.handler = Some("other.handler".to_owned());
+        settings.handler = Some("other.handler".to_owned());
         said.path("handler");
     }
     if throws.chance(ODDS) {
-        live.layers = vec!["arn:layer:1".to_owned(), "arn:layer:2".to_owned()];
+        settings.layers = Some(vec!["arn:layer:1".to_owned(), "arn:layer:2".to_owned()]);
         wanted.layers.iter().for_each(|_| said.path("layers"));
     }
     if throws.chance(ODDS) {
-        live.timeout = 77;
+        settings.timeout = Some(77);
         wanted.timeout.iter().for_each(|_| said.path("timeout"));
     }
     if throws.chance(ODDS) {
-        live.memory = 777;
+        settings.memory = Some(777);
         wanted.memory.iter().for_each(|_| said.path("memory"));
     }
     if throws.chance(ODDS) {
-        "drifted".clone_into(&mut live.description);
+        settings.description = Some("drifted".to_owned());
         wanted.description.iter().for_each(|_| said.path("description"));
     }
     let Ok(variables) = &mut live.environment else { return };
@@ -193,7 +194,7 @@ fn configuration_drift(throws: &mut Throws<'_>, wanted: &Deployment, live: &mut 
             continue;
         }
         variables.insert(name.to_owned(), Sensitive::new("drifted"));
-        if wanted.environment.contains_key(name) {
+        if deployment.environment.contains_key(name) {
             said.path(format!("environment.{name}"));
         }
     }
@@ -225,11 +226,12 @@ fn code_drift(throws: &mut Throws<'_>, wanted: &Deployment, live: &mut Configura
             _ => {}
         }
     }
-    other_architecture &= wanted.code.is_some() || wanted.architecture.is_none();
+    other_architecture &= wanted.code.is_some() || wanted.settings.architecture.is_none();
     if other_architecture {
-        let other = if live.architecture == "arm64" { "x86_64" } else { "arm64" };
-        other.clone_into(&mut live.architecture);
-        if wanted.architecture.is_some() {
+        let architecture = live.settings.architecture.as_deref();
+        let other = if architecture == Some("arm64") { "x86_64" } else { "arm64" };
+        live.settings.architecture = Some(other.to_owned());
+        if wanted.settings.architecture.is_some() {
             // The code is uploaded again, also where only its bytes differ.
             said.path("architecture");
             if drifts && wanted.code.is_some() {

@@ -119,16 +119,16 @@ fn provision(live: &mut LiveFunction, function: &Function, stack: LiveStack, dec
         let value = stack.parameters.get(name).map_or("", |value| value.expose());
         value.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect()
     };
-    fresh.vpc = Vpc::new(list("vpcSubnetIds"), list("vpcSecurityGroupIds"));
+    fresh.settings.vpc = Some(Vpc::new(list("vpcSubnetIds"), list("vpcSecurityGroupIds")));
     fresh.tags = Ok(stack.tags.clone());
     if let (Reading::Found(before), Ok(variables)) = (&live.configuration, &mut fresh.environment) {
         // What the template doesn't know of stays, foreign variables among it.
         variables.extend(before.environment.clone().unwrap_or_default());
         if !declared.parameters.contains_key("vpcSubnetIds") {
-            fresh.vpc = before.vpc.clone();
+            fresh.settings.vpc.clone_from(&before.settings.vpc);
         }
-        fresh.architecture.clone_from(&before.architecture);
-        fresh.layers.clone_from(&before.layers);
+        fresh.settings.architecture.clone_from(&before.settings.architecture);
+        fresh.settings.layers.clone_from(&before.settings.layers);
     }
     let of_template = statement(&format!("{}-LambdaPermission", stack.name), None);
     let mut statements = live.policy.found().cloned().unwrap_or_default();
@@ -173,8 +173,8 @@ fn code(step: &Step, wanted: &Desired, live: &mut Live) -> Result<(), String> {
     let configuration = configured(step, live)?;
     configuration.code_sha256 = code_hash(code);
     configuration.code_files = None;
-    if let Some(architecture) = &deployment.architecture {
-        configuration.architecture.clone_from(architecture);
+    if let Some(architecture) = &deployment.settings.architecture {
+        configuration.settings.architecture = Some(architecture.clone());
     }
     Ok(())
 }

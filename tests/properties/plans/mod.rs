@@ -13,8 +13,8 @@ use rotator::model::live::{OrphanSecret, Reading};
 use rotator::model::{Desired, Kind, Live, PROJECT_TAG};
 use rotator::plan::fresh::StaleKind;
 use rotator::plan::{
-    Action, Change, Effect, NoteKind, Plan, ProblemKind, Purpose, Reason, Scope, Severity, Shown, Step, StepKind, diff,
-    fresh, guard, order,
+    Action, Attribute, Change, Effect, NoteKind, Plan, ProblemKind, Purpose, Reason, Scope, Severity, Shown, Step,
+    StepKind, diff, fresh, guard, order,
 };
 
 use crate::cases::{Dice, check, dice};
@@ -135,7 +135,7 @@ fn plans_say_each_difference_and_nothing_else() {
         let mut said = Expected::new();
         for change in &plan.changes {
             let one: &mut Said = said.entry(change.address.clone()).or_default();
-            one.paths.extend(change.fields.iter().map(|field| field.path.clone()));
+            one.paths.extend(change.fields.iter().map(|field| field.attribute.path().into_owned()));
             one.effects.extend(change.effects.iter().copied());
         }
         for (address, one) in &expected {
@@ -166,8 +166,8 @@ fn changes_are_sound(plan: &Plan) -> TestCaseResult {
             let differs = field.before != field.after || field.before == Shown::Sensitive;
             prop_assert!(differs, "{}: {:?}", change.address, field);
         }
-        let paths: BTreeSet<&String> = change.fields.iter().map(|field| &field.path).collect();
-        prop_assert_eq!(paths.len(), change.fields.len(), "an attribute is said twice: {:?}", change.fields);
+        let attributes: BTreeSet<&Attribute> = change.fields.iter().map(|field| &field.attribute).collect();
+        prop_assert_eq!(attributes.len(), change.fields.len(), "an attribute is said twice: {:?}", change.fields);
     }
     let keys: BTreeSet<String> = plan
         .changes

@@ -8,7 +8,7 @@ use rotator::model::live::{
 use rotator::model::{
     Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, Live, PERMISSION_STATEMENT,
     PROJECT_TAG, PackageSummary, PackagedFile, Rotation, RotationRules, SAR_APPLICATION_TAG, SAR_VERSION_TAG,
-    SHARED_TAG, Schedule, Secret, Sensitive, Shared, Target, Vpc,
+    SHARED_TAG, Schedule, Secret, Sensitive, Settings, Shared, Target, Vpc,
 };
 
 use crate::cases::{Dice, Throws};
@@ -93,6 +93,24 @@ fn code(throws: &mut Throws<'_>, handle: &str) -> Option<Code> {
     (!none).then_some(Code { source, package, unusable: None })
 }
 
+fn settings(throws: &mut Throws<'_>) -> Settings {
+    let vpcs = [
+        Vpc::new(["subnet-1".to_owned()], ["sg-1".to_owned()]),
+        Vpc::new(["subnet-2".to_owned(), "subnet-1".to_owned()], ["sg-1".to_owned()]),
+        Vpc::default(),
+    ];
+    Settings {
+        runtime: throws.maybe(30, &["python3.12".to_owned(), "python3.13".to_owned()]),
+        handler: throws.maybe(25, &["lambda_function.lambda_handler".to_owned()]),
+        architecture: throws.maybe(25, &["x86_64".to_owned(), "arm64".to_owned()]),
+        layers: throws.maybe(20, &[vec!["arn:layer:2".to_owned(), "arn:layer:1".to_owned()], Vec::new()]),
+        timeout: throws.maybe(60, &[30, 60]),
+        memory: throws.maybe(30, &[128, 256]),
+        vpc: throws.maybe(35, &vpcs),
+        description: throws.maybe(20, &["rotates".to_owned(), String::new()]),
+    }
+}
+
 fn deployment(throws: &mut Throws<'_>, handle: &str) -> Deployment {
     let with_token = throws.chance(15);
     let id = if with_token { WITH_TOKEN } else { GENERIC };
@@ -103,11 +121,6 @@ fn deployment(throws: &mut Throws<'_>, handle: &str) -> Deployment {
     if with_token {
         parameters.insert("apiToken".to_owned(), Sensitive::new("a token"));
     }
-    let vpcs = [
-        Vpc::new(["subnet-1".to_owned()], ["sg-1".to_owned()]),
-        Vpc::new(["subnet-2".to_owned(), "subnet-1".to_owned()], ["sg-1".to_owned()]),
-        Vpc::default(),
-    ];
     let mut environment = BTreeMap::new();
     for name in ["URL", "USER"] {
         let value = throws.maybe(50, &[Some("a"), Some("b"), None]);
@@ -118,15 +131,8 @@ fn deployment(throws: &mut Throws<'_>, handle: &str) -> Deployment {
         stack: throws.one_of(&[handle.to_owned(), format!("{handle}-rotation")]),
         shared: throws.chance(20),
         code: code(throws, handle),
-        runtime: throws.maybe(30, &["python3.12".to_owned(), "python3.13".to_owned()]),
-        handler: throws.maybe(25, &["lambda_function.lambda_handler".to_owned()]),
-        architecture: throws.maybe(25, &["x86_64".to_owned(), "arm64".to_owned()]),
-        layers: throws.maybe(20, &[vec!["arn:layer:2".to_owned(), "arn:layer:1".to_owned()], Vec::new()]),
-        timeout: throws.maybe(60, &[30, 60]),
-        memory: throws.maybe(30, &[128, 256]),
+        settings: settings(throws),
         environment,
-        vpc: throws.maybe(35, &vpcs),
-        description: throws.maybe(20, &["rotates".to_owned(), String::new()]),
     }
 }
 
@@ -232,8 +238,8 @@ fn live_function(function: &Function) -> LiveFunction {
     if let Some(code) = &wanted.code {
         configuration.code_sha256 = code_hash(code);
     }
-    if let Some(architecture) = &wanted.architecture {
-        configuration.architecture.clone_from(architecture);
+    if let Some(architecture) = &wanted.settings.architecture {
+        configuration.settings.architecture = Some(architecture.clone());
     }
     LiveFunction {
         stack: Reading::Found(stack),
@@ -255,23 +261,15 @@ pub fn code_hash(code: &Code) -> String {
 
 /// What a manifest says about a function's configuration, set on it.
 pub fn apply_configuration(live: &mut Configuration, wanted: &Deployment) {
-    if wanted.runtime.is_some() {
-        live.runtime.clone_from(&wanted.runtime);
-    }
-    if wanted.handler.is_some() {
-        live.handler.clone_from(&wanted.handler);
-    }
-    if let Some(layers) = &wanted.layers {
-        live.layers.clone_from(layers);
-    }
-    live.timeout = wanted.timeout.unwrap_or(live.timeout);
-    live.memory = wanted.memory.unwrap_or(live.memory);
-    if let Some(vpc) = &wanted.vpc {
-        live.vpc = vpc.clone();
-    }
-    if let Some(description) = &wanted.description {
-        live.description.clone_from(description);
-    }
+    let Settings { runtime, handler, architecture: _, layers, timeout, memory, description, vpc } = &wanted.settings;
+    let settings = &mut live.settings;
+    settings.runtime = runtime.clone().or(settings.runtime.take());
+    settings.handler = handler.clone().or(settings.handler.take());
+    settings.layers = layers.clone().or(settings.layers.take());
+    settings.timeout = timeout.or(settings.timeout);
+    settings.memory = memory.or(settings.memory);
+    settings.description = description.clone().or(settings.description.take());
+    settings.vpc = vpc.clone().or(settings.vpc.take());
     if let Ok(variables) = &mut live.environment {
         for (name, value) in &wanted.environment {
             match value {
@@ -291,8 +289,9 @@ pub fn made_stack(
 ) -> LiveStack {
     let mut parameters = BTreeMap::new();
     for (name, definition) in &declared.parameters {
-        let of_vpc =
-            |list: fn(&Vpc) -> &Vec<String>| wanted.vpc.as_ref().map(|vpc| Sensitive::new(list(vpc).join(",")));
+        let of_vpc = |list: fn(&Vpc) -> &Vec<String>| {
+            wanted.settings.vpc.as_ref().map(|vpc| Sensitive::new(list(vpc).join(",")))
+        };
         let stated = match name.as_str() {
             "vpcSubnetIds" => of_vpc(|vpc| &vpc.subnets),
             "vpcSecurityGroupIds" => of_vpc(|vpc| &vpc.security_groups),
@@ -338,16 +337,18 @@ pub fn configuration(name: &str) -> Configuration {
         state: "Active".to_owned(),
         state_reason: None,
         last_update_status: "Successful".to_owned(),
-        runtime: Some("python3.11".to_owned()),
-        handler: Some("lambda_function.lambda_handler".to_owned()),
-        architecture: "x86_64".to_owned(),
-        layers: Vec::new(),
-        timeout: 3,
-        memory: 512,
+        settings: Settings {
+            runtime: Some("python3.11".to_owned()),
+            handler: Some("lambda_function.lambda_handler".to_owned()),
+            architecture: Some("x86_64".to_owned()),
+            layers: Some(Vec::new()),
+            timeout: Some(3),
+            memory: Some(512),
+            description: Some("the template's".to_owned()),
+            vpc: Some(Vpc::default()),
+        },
         environment: Ok(BTreeMap::from([("SECRETS_MANAGER_ENDPOINT".to_owned(), Sensitive::new("https://endpoint"))])),
-        vpc: Vpc::default(),
         ipv6_dual_stack: None,
-        description: "the template's".to_owned(),
         code_sha256: "code of the template".to_owned(),
         code_files: None,
         tags: Ok(BTreeMap::new()),

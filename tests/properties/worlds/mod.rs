@@ -150,7 +150,7 @@ impl Lab {
 fn newly_owned(plan: &Plan) -> BTreeSet<&str> {
     let becomes_ours = |change: &&Change| {
         matches!(change.action, Action::DeployStack { .. })
-            || change.fields.iter().any(|field| field.path.starts_with("tags."))
+            || change.fields.iter().any(|field| field.attribute.path().starts_with("tags."))
     };
     plan.runnable().filter(becomes_ours).map(|change| change.name.as_str()).collect()
 }

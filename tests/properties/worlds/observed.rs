@@ -94,12 +94,14 @@ pub fn effects_came(planned: &Planned, before: &Seen, after: &Seen) -> Result<()
     same("switches on", &names(plan, |change| matches!(change.action, Action::EnableRotation(_))), &started)?;
     let moved = |secret: &Value| secret["rotation"]["function"].as_str().map(str::to_owned);
     let attaches = |change: &Change| {
-        change.action.rotate_secret().is_some() && change.fields.iter().any(|field| field.path == "function")
+        change.action.rotate_secret().is_some()
+            && change.fields.iter().any(|field| field.attribute.path() == "function")
     };
     same("another function", &names(plan, attaches), &changed(&before.secrets, &after.secrets, moved))?;
     let rules = |secret: &Value| secret["rotation"]["rules"].clone();
     let retimes = |change: &Change| {
-        change.action.rotate_secret().is_some() && change.fields.iter().any(|field| field.path == "rotation.rules")
+        change.action.rotate_secret().is_some()
+            && change.fields.iter().any(|field| field.attribute.path() == "rotation.rules")
     };
     same("other rules", &names(plan, retimes), &changed(&before.secrets, &after.secrets, rules))?;
     code_came(plan, before, after)?;
@@ -144,7 +146,8 @@ fn configurations_came(plan: &Plan, before: &Seen, after: &Seen) -> Result<(), S
         let Some(now) = after.functions.get(name).filter(|_| !by_template.contains(name)) else { continue };
         let of_it =
             plan.runnable().filter(|change| change.action == Action::UpdateConfiguration && change.name == *name);
-        let announced = of_it.flat_map(|change| &change.fields).map(|field| field.path.clone()).collect();
+        let announced =
+            of_it.flat_map(|change| &change.fields).map(|field| field.attribute.path().into_owned()).collect();
         same(&format!("the configuration of {name}"), &announced, &differing(&configured(then), &configured(now)))?;
     }
     Ok(())
