@@ -11,15 +11,16 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use crate::model::{Desired, Sensitive};
 
+mod reading;
+
+use reading::{Reading, Readings, bare};
+
 /// What stands instead.
 const COVER: &str = "(sensitive)";
 
 /// The shortest value, in bytes, that is covered wherever it stands. A shorter one ("true", "prod") is a word that messages need;
 /// it is covered where its name stands before it, as in `{STAGE=prod}`.
 const SHORTEST: usize = 8;
-
-/// How often escapes are undone: JSON within a string of JSON.
-const DEPTH: usize = 2;
 
 /// What is known, for the whole process.
 static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
@@ -30,10 +31,51 @@ static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
 struct Known {
     /// The values that each name was met with.
     named: HashMap<String, BTreeSet<String>>,
-    /// The long values by how they begin, each with how often it was noted.
-    starts: HashMap<[u8; SHORTEST], BTreeMap<String, usize>>,
+    /// The long values, without regard to case, by how they begin.
+    starts: HashMap<[u8; SHORTEST], BTreeMap<Vec<u8>, Part>>,
+    /// Says for most places of a text, and at once, that none of them begins there.
+    sieve: Sieve,
     /// Names that everybody sees: a value that is a part of one is no secret, and covering it would make messages unreadable.
-    public: BTreeSet<String>,
+    public: BTreeSet<Vec<u8>>,
+}
+
+/// Beginnings of values, by a bit each: where the bit isn't set, none begins so.
+struct Sieve(Vec<u64>);
+
+impl Sieve {
+    /// The binary logarithm of the number of bits: few are set even where values are tens of thousands.
+    const BITS: u32 = 20;
+
+    fn place(start: [u8; SHORTEST]) -> (usize, u64) {
+        // Fibonacci hashing: the upper bits of a product depend on all bits of the number.
+        let bit = u64::from_le_bytes(start).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - Self::BITS);
+        (usize::try_from(bit >> 6).unwrap_or_default(), 1 << (bit & 63))
+    }
+
+    fn add(&mut self, start: [u8; SHORTEST]) {
+        let (word, bit) = Self::place(start);
+        self.0[word] |= bit;
+    }
+
+    fn may_have(&self, start: [u8; SHORTEST]) -> bool {
+        let (word, bit) = Self::place(start);
+        self.0[word] & bit != 0
+    }
+}
+
+impl Default for Sieve {
+    fn default() -> Self {
+        Self(vec![0; 1 << (Self::BITS - 6)])
+    }
+}
+
+/// A part by which a value is known.
+#[derive(Default)]
+struct Part {
+    /// How often it was noted.
+    count: usize,
+    /// The value, where the part is what it stands for: where that is public, so is this.
+    of: Vec<u8>,
 }
 
 fn known() -> MutexGuard<'static, Known> {
@@ -44,12 +86,14 @@ fn known() -> MutexGuard<'static, Known> {
 /// known once the application was read: [`reveal`].
 pub(super) fn note_desired(desired: &Desired, account: &str, region: &str) {
     let mut known = known();
-    known.public.extend([account, region, &desired.project].map(str::to_owned));
-    known.public.extend(desired.secrets.values().map(|secret| secret.name.clone()));
+    let secrets = desired.secrets.values().map(|secret| secret.name.as_str());
+    for name in [account, region, &desired.project].into_iter().chain(secrets) {
+        known.publish(name);
+    }
     for function in desired.functions.values() {
-        known.public.insert(function.name.clone());
+        known.publish(&function.name);
         let Some(deployment) = function.deployment() else { continue };
-        known.public.insert(deployment.stack.clone());
+        known.publish(&deployment.stack);
         for (name, value) in &deployment.environment {
             if let Some(value) = value {
                 known.note(name, value.expose());
@@ -85,15 +129,21 @@ pub(super) fn cover(text: &str) -> Cow<'_, str> {
 }
 
 impl Known {
+    fn publish(&mut self, name: &str) {
+        self.public.insert(folded(name.as_bytes()));
+    }
+
     fn note(&mut self, name: &str, value: &str) {
         let is_new = |values: &mut BTreeSet<String>| values.insert(value.to_owned());
         // Observed twice, before and after a wait, it is still one.
         if value.is_empty() || !is_new(self.named.entry(name.to_owned()).or_default()) {
             return;
         }
-        for part in parts(value) {
-            if let Some(start) = part.as_bytes().first_chunk() {
-                *self.starts.entry(*start).or_default().entry(part).or_default() += 1;
+        for (part, of) in parts(value) {
+            if let Some(start) = part.first_chunk() {
+                self.sieve.add(*start);
+                let noted = self.starts.entry(*start).or_default().entry(part);
+                noted.or_insert(Part { count: 0, of }).count += 1;
             }
         }
     }
@@ -102,28 +152,26 @@ impl Known {
         if !self.named.get_mut(name).is_some_and(|values| values.remove(value)) {
             return;
         }
-        for part in parts(value) {
-            let Some(start) = part.as_bytes().first_chunk() else { continue };
+        for part in parts(value).keys() {
+            let Some(start) = part.first_chunk() else { continue };
             let Some(same) = self.starts.get_mut(start) else { continue };
-            if let Some(count) = same.get_mut(&part) {
-                *count -= 1;
+            if let Some(noted) = same.get_mut(part) {
+                noted.count -= 1;
             }
-            same.retain(|_, count| *count > 0);
+            same.retain(|_, noted| noted.count > 0);
         }
     }
 
     fn cover<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut ranges = BTreeMap::new();
-        let mut level = Unescaped { text: Cow::Borrowed(text), offsets: None };
-        for _ in 0..=DEPTH {
-            for (start, end) in self.ranges(&level.text) {
-                let longest = ranges.entry(level.offset(start)).or_default();
-                *longest = level.offset(end).max(*longest);
+        if self.named.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut ranges: BTreeMap<usize, usize> = BTreeMap::new();
+        for reading in Readings::of(text.as_bytes(), &|text| self.may_be_in(text)) {
+            for (start, end) in self.ranges(&reading, text) {
+                let longest = ranges.entry(start).or_default();
+                *longest = end.max(*longest);
             }
-            if !level.text.contains('\\') {
-                break;
-            }
-            level = level.next();
         }
         if ranges.is_empty() {
             return Cow::Borrowed(text);
@@ -140,36 +188,50 @@ impl Known {
         Cow::Owned(covered)
     }
 
-    /// Where values stand in a text, from left to right.
-    fn ranges(&self, text: &str) -> Vec<(usize, usize)> {
-        let (mut ranges, mut at) = (Vec::new(), 0);
-        while let Some(c) = text[at..].chars().next() {
-            match self.value_at(text, at).or_else(|| self.named_value_at(text, at)) {
-                Some((start, end)) => {
+    /// Where in a text the values stand that one way of reading it shows.
+    fn ranges(&self, reading: &Reading<'_>, text: &str) -> Vec<(usize, usize)> {
+        let mut ranges = Vec::new();
+        let same = reading.folded();
+        for at in 0..same.bytes.len() {
+            if let Some(end) = self.value_at(&same.bytes, at) {
+                let (start, end) = whole(text, same.place(at, end));
+                // As it stands, or as it is read: what is public in either is no secret.
+                if !self.is_public(&folded(&text.as_bytes()[start..end])) {
                     ranges.push((start, end));
-                    at = end;
                 }
-                None => at += c.len_utf8(),
             }
+        }
+        let mut before = 0;
+        for chunk in reading.bytes.utf8_chunks() {
+            let signs = chunk.valid().match_indices(['=', ':']);
+            let named = signs.filter_map(|(at, _)| self.named_value_at(chunk.valid(), at));
+            ranges.extend(named.map(|(start, end)| whole(text, reading.place(before + start, before + end))));
+            before += chunk.valid().len() + chunk.invalid().len();
         }
         ranges
     }
 
-    /// Where a long value begins and ends that stands here: the longest, since one may begin as another.
-    fn value_at(&self, text: &str, at: usize) -> Option<(usize, usize)> {
-        let same = self.starts.get(text.as_bytes()[at..].first_chunk()?)?;
-        let here = same.keys().filter(|value| text[at..].starts_with(*value));
-        let longest = here.max_by_key(|value| value.len())?;
-        let is_public = self.public.iter().any(|name| name.contains(longest.as_str()));
-        (!is_public).then(|| (at, at + longest.len()))
+    fn may_be_in(&self, text: &[u8]) -> bool {
+        text.array_windows().any(|start| self.sieve.may_have(*start))
+    }
+
+    /// Where a long value ends that begins here: the longest, since one may begin as another.
+    fn value_at(&self, text: &[u8], at: usize) -> Option<usize> {
+        let start = text[at..].first_chunk().filter(|start| self.sieve.may_have(**start))?;
+        let same = self.starts.get(start)?;
+        let here = same.iter().filter(|(part, _)| text[at..].starts_with(part));
+        let (longest, noted) = here.max_by_key(|(part, _)| part.len())?;
+        (!self.is_public(&noted.of)).then(|| at + longest.len())
+    }
+
+    /// Whether it is a part of a name that everybody sees.
+    fn is_public(&self, part: &[u8]) -> bool {
+        self.public.iter().any(|name| name.windows(part.len().max(1)).any(|window| window == part))
     }
 
     /// Where a value begins and ends whose name, and a sign at this place, stand before it.
     fn named_value_at(&self, text: &str, at: usize) -> Option<(usize, usize)> {
         const BETWEEN: [char; 3] = ['"', '\'', ' '];
-        if !text[at..].starts_with(['=', ':']) {
-            return None;
-        }
         let before = text[..at].trim_end_matches(BETWEEN);
         let name = before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next()?;
         let values = self.named.get(name)?;
@@ -184,63 +246,31 @@ impl Known {
     }
 }
 
-/// The parts by which a value is known: as a whole, and line by line.
-fn parts(value: &str) -> BTreeSet<String> {
-    let lines = value.lines().map(|line| line.trim().to_owned());
-    lines.chain([value.to_owned()]).filter(|part| part.len() >= SHORTEST).collect()
+/// A range of a text, with the whole of each character that it touches.
+fn whole(text: &str, (start, end): (usize, usize)) -> (usize, usize) {
+    (text.floor_char_boundary(start), text.ceil_char_boundary(end))
 }
 
-/// A text whose escapes were undone, as JSON, Python and Rust write them: a value with a quotation mark in it comes back in many
-/// forms, and all of them are the same one here.
-struct Unescaped<'t> {
-    text: Cow<'t, str>,
-    /// For each byte, and for the end, where it was in the text at first; `None`: it is that text.
-    offsets: Option<Vec<usize>>,
+/// A text, or bytes, without regard to case.
+fn folded(text: &[u8]) -> Vec<u8> {
+    Reading::plain(text).folded().bytes.into_owned()
 }
 
-impl Unescaped<'_> {
-    fn offset(&self, at: usize) -> usize {
-        self.offsets.as_ref().map_or(at, |offsets| offsets[at])
-    }
-
-    /// Undoes one more level.
-    fn next(&self) -> Unescaped<'static> {
-        let (mut text, mut offsets) = (String::with_capacity(self.text.len()), Vec::with_capacity(self.text.len() + 1));
-        let mut at = 0;
-        while let Some(c) = self.text[at..].chars().next() {
-            let (shown, length) = match c {
-                '\\' => escape(&self.text[at..]).unwrap_or((c, 1)),
-                c => (c, c.len_utf8()),
-            };
-            offsets.extend(std::iter::repeat_n(self.offset(at), shown.len_utf8()));
-            text.push(shown);
-            at += length;
-        }
-        offsets.push(self.offset(at));
-        Unescaped { text: Cow::Owned(text), offsets: Some(offsets) }
-    }
-}
-
-/// The character that an escape at the beginning of a text stands for, and the escape's length; `None` where there is none.
-fn escape(text: &str) -> Option<(char, usize)> {
-    let sign = text[1..].chars().next()?;
-    let number = |digits: usize| {
-        let number = u32::from_str_radix(text.get(2..2 + digits)?, 16).ok()?;
-        Some((char::from_u32(number)?, 2 + digits))
-    };
-    match sign {
-        'n' => Some(('\n', 2)),
-        'r' => Some(('\r', 2)),
-        't' => Some(('\t', 2)),
-        '"' | '\'' | '\\' | '/' => Some((sign, 2)),
-        'x' => number(2),
-        'u' => number(4),
-        _ => None,
-    }
+/// The parts by which a value is known, without regard to case, each with what must not be public: it as a whole, line by line, and
+/// what it stands for where it is dressed itself.
+fn parts(value: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let lines = value.lines().map(|line| folded(line.trim().as_bytes()));
+    let whole = folded(value.as_bytes());
+    let bare = bare(value).into_iter().map(|part| (folded(&part), whole.clone()));
+    let plain = lines.chain([whole.clone()]).map(|part| (part.clone(), part));
+    bare.chain(plain).filter(|(part, _)| part.len() >= SHORTEST).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
     use super::*;
 
     fn known(values: &[(&str, &str)]) -> Known {
@@ -306,7 +336,8 @@ mod tests {
     #[test]
     fn public_names_stay_readable() {
         let mut known = known(&[("REGION", "eu-west-1"), ("SELF", "SecretsManagerThing"), ("TOKEN", "tok-12345678")]);
-        known.public.extend(["eu-west-1".to_owned(), "SecretsManagerThing".to_owned()]);
+        known.publish("eu-west-1");
+        known.publish("SecretsManagerThing");
         let said = "arn:aws:lambda:eu-west-1:1:function:SecretsManagerThing has REGION=eu-west-1 and tok-12345678";
         let shown = "arn:aws:lambda:eu-west-1:1:function:SecretsManagerThing has REGION=(sensitive) and (sensitive)";
         assert_eq!(known.cover(said), shown);
@@ -320,5 +351,152 @@ mod tests {
         known.forget("endpoint", "https://example.com");
         known.forget("a", "12345678");
         assert_eq!(known.cover("https://example.com 12345678"), "(sensitive) 12345678", "it is a variable's too");
+    }
+
+    type Dress = fn(&str) -> String;
+
+    /// Each byte, written by its number.
+    fn bytes(text: &str, write: fn(u8) -> String) -> Vec<String> {
+        text.bytes().map(write).collect()
+    }
+
+    /// What somebody may do to a value on its way back, by name.
+    const DRESSES: [(&str, Dress); 16] = [
+        ("as JSON", |text| serde_json::Value::from(text).to_string()),
+        ("as JSON in ASCII", |text| {
+            let json = serde_json::Value::from(text).to_string();
+            let units: Vec<String> = json
+                .encode_utf16()
+                .map(|unit| match u8::try_from(unit) {
+                    Ok(letter) if letter.is_ascii() => char::from(letter).to_string(),
+                    _ => format!("\\u{unit:04x}"),
+                })
+                .collect();
+            units.concat()
+        }),
+        ("as bytes of Python", |text| format!("b'{}'", text.as_bytes().escape_ascii())),
+        ("as Rust", |text| format!("{text:?}")),
+        ("in an address", |text| {
+            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+        }),
+        ("in an address, in small letters", |text| bytes(text, |byte| format!("%{byte:02x}")).concat()),
+        ("in a form", |text| form_urlencoded::byte_serialize(text.as_bytes()).collect()),
+        ("in HTML", |text| {
+            let names =
+                [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#x27;"), ('+', "&#43;")];
+            names.iter().fold(text.to_owned(), |text, (c, name)| text.replace(*c, name))
+        }),
+        ("in base64", |text| STANDARD.encode(text)),
+        ("in base64 for addresses", |text| URL_SAFE_NO_PAD.encode(text)),
+        ("in base64 after a name", |text| STANDARD.encode(format!("me:{text}"))),
+        ("in base64 of JSON", |text| STANDARD.encode(serde_json::json!({ "k": text }).to_string())),
+        ("in base64 by lines", |text| {
+            let letters = STANDARD.encode(text);
+            letters.as_bytes().chunks(20).map(|line| String::from_utf8_lossy(line) + "\n").collect()
+        }),
+        ("in hex", |text| bytes(text, |byte| format!("{byte:02x}")).concat()),
+        ("in hex, in capitals", |text| bytes(text, |byte| format!("{byte:02X}")).concat()),
+        ("in hex, byte by byte", |text| text.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")),
+    ];
+
+    const CASES: [(&str, Dress); 3] =
+        [("as it is", str::to_owned), ("in capitals", str::to_uppercase), ("in small letters", str::to_lowercase)];
+
+    /// Values with letters of all kinds, of lengths around those that matter.
+    fn values() -> Vec<String> {
+        let mut random = fastrand::Rng::with_seed(7);
+        let letters: Vec<char> = "abcXYZ019-_./+=&%<>\"\'\\ é€𝄞ßя#?{}:;,".chars().collect();
+        let mut made = |length: usize| -> String {
+            let middle: String = (0..length).map(|_| letters[random.usize(..letters.len())]).collect();
+            format!("k{middle}7")
+        };
+        let mut values: Vec<String> = (6..30).map(&mut made).collect();
+        values.extend(
+            ["plainvalue", "eightlng", "postgres://app:p%40ss@db/x?a=b+c", r"ends in \", "%41%42%43%44"]
+                .map(str::to_owned),
+        );
+        values
+    }
+
+    /// Without it, a value would come out as soon as anybody encodes it, as most programs do with what they send or log.
+    #[test]
+    fn values_are_found_in_another_dress_and_in_two() {
+        let mut tried = 0;
+        for (number, value) in values().into_iter().enumerate() {
+            let known = known(&[("KEY", &value)]);
+            let mut check = |name: &str, dressed: &str| {
+                let said = format!("before {dressed} after");
+                let shown = known.cover(&said);
+                assert!(shown.contains(COVER), "{value} {name}: {said}");
+                assert!(shown.starts_with("before ") && shown.ends_with(" after"), "{value} {name}: {said} -> {shown}");
+                // What was put around it may stay.
+                let left = shown.replace(COVER, "").len();
+                assert!(left <= "before  after".len() + 48, "{value} {name}: {said} -> {shown}");
+                tried += 1;
+            };
+            for (case, change) in CASES {
+                let changed = change(&value);
+                check(case, &changed);
+                for (inner, dress) in DRESSES {
+                    let dressed = dress(&changed);
+                    check(&format!("{case}, {inner}"), &dressed);
+                    // Each pair with some of the values: all of them take a minute.
+                    for (outer, dress) in DRESSES.iter().skip(number % 5).step_by(5) {
+                        check(&format!("{case}, {inner}, {outer}"), &dress(&dressed));
+                    }
+                }
+            }
+        }
+        assert!(tried > 5_000, "{tried}");
+    }
+
+    /// Without it, what a manifest has in base64 would be shown by the function that decodes it.
+    #[test]
+    fn what_is_noted_in_a_dress_is_found_without() {
+        let bare = "a key of \"many\" words";
+        let around = ["JSON", "Python", "Rust", "after"];
+        for (name, dress) in DRESSES.iter().filter(|(name, _)| !around.iter().any(|word| name.contains(word))) {
+            let known = known(&[("KEY", &dress(bare))]);
+            for (outer, dress) in DRESSES {
+                let said = dress(bare);
+                assert!(known.cover(&said).contains(COVER), "{name}, {outer}: {said}");
+            }
+        }
+    }
+
+    /// Without it, messages would lose their words to values that they don't hold, or names that everybody sees.
+    #[test]
+    fn what_is_no_value_stays() {
+        let mut random = fastrand::Rng::with_seed(11);
+        let mut known = known(&[("STAGE", "prod"), ("DEBUG", "true"), ("LEVEL", "INFO"), ("REGION", "eu-central-1")]);
+        for number in 0..2_000 {
+            let value: String = (0..random.usize(8..40)).map(|_| random.alphanumeric()).collect();
+            known.note(&format!("KEY_{number}"), &value);
+        }
+        known.publish("eu-central-1");
+        let texts = [include_str!("../../README.md"), include_str!("cover.rs"), include_str!("../../Cargo.lock")];
+        for text in texts {
+            let text = text.replace(COVER, "");
+            // The quotations of this file's own tests: short values, after their names.
+            let text = text.replace("STAGE", "STEP");
+            for line in text.lines() {
+                assert_eq!(known.cover(line), line);
+            }
+            assert!(known.cover(&text) == text, "over several lines");
+        }
+        let said = "arn:aws:lambda:EU-CENTRAL-1:1:function:x, ZXUtY2VudHJhbC0x, prod, TRUE, information";
+        assert_eq!(known.cover(said).replace(COVER, "ZXUtY2VudHJhbC0x"), said);
+    }
+
+    /// Without it, a text that was made for it could cost a plan its time.
+    #[test]
+    fn hostile_texts_take_their_length_alone() {
+        let known = known(&[("KEY", "tok-12345678")]);
+        let began = std::time::Instant::now();
+        for text in ["\\", "%25", "&amp;", "+%2b", "4142", "QUJD", "\\u005c", "aG", "=:", "%5c&#37;+4"] {
+            let long = format!("{} tok-12345678", text.repeat(50_000 / text.len()));
+            assert!(known.cover(&long).ends_with("(sensitive)"), "{text}");
+        }
+        assert!(began.elapsed().as_secs() < 120, "{:?}", began.elapsed());
     }
 }

@@ -1,5 +1,8 @@
 //! Services that repeat what they were told.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
 use super::{Planted, write_manifest};
 use crate::support::World;
 
@@ -27,6 +30,20 @@ fn script(world: &World, rules: &serde_json::Value) {
     world.fault(&rules.to_string());
 }
 
+/// What was sent, as an address, base64, hex or another case writes it; a message isn't kept beyond its first 2,000 characters, so
+/// that each call gets another one.
+fn dressed(sent: &[(&str, String)], number: usize) -> String {
+    let dress = |value: &str| match number / 2 % 6 {
+        0 => percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string(),
+        1 => STANDARD.encode(format!("{{\"value\": {}}}", serde_json::Value::from(value))),
+        2 => value.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat(),
+        3 => value.to_uppercase(),
+        4 => URL_SAFE_NO_PAD.encode(value),
+        _ => value.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat(),
+    };
+    sent.iter().map(|(name, value)| format!("{name}: {}", dress(value))).collect::<Vec<_>>().join(", ")
+}
+
 /// Lambda and `CloudFormation` quote what they refuse. Without it, one refused variable would put all of them into the log of a
 /// pipeline, into a comment on a pull request, and into plan files.
 #[test]
@@ -41,9 +58,10 @@ fn values_that_a_service_repeats_are_covered() {
         let pairs: Vec<String> = planted.sent.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let json: serde_json::Map<_, _> =
             planted.sent.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+        // As they were sent in every second round, and in another dress in the others.
+        let sent = if number % 2 == 0 { pairs.join(", ") } else { dressed(&planted.sent, number) };
         let message = format!(
-            "Value '{{{}}}' at 'environment.variables' failed to satisfy constraint: {} with {}",
-            pairs.join(", "),
+            "Value '{{{sent}}}' at 'environment.variables' failed to satisfy constraint: {} with {}",
             serde_json::Value::from(json),
             planted.token
         );
@@ -90,10 +108,14 @@ fn values_that_a_service_repeats_are_covered() {
 fn logs_of_functions_are_shown_only_on_request_and_without_the_manifests_values() {
     let planted = Planted::new();
     let manifest = planted.stage.path("repo").to_str().expect("a path of ours").to_owned();
-    let code = "import os, boto3, json
+    let code = "import base64, os, boto3, json
+from urllib.parse import quote, urlencode
 
 def lambda_handler(event, context):
     print(json.dumps(dict(os.environ)))
+    print(base64.encodebytes(json.dumps(dict(os.environ)).encode()).decode())
+    print(urlencode(dict(os.environ)), quote(os.environ.get('PART', ''), safe=''))
+    print(os.environ.get('PART', '').encode().hex(), os.environ.get('PART', '').upper())
     client = boto3.client('secretsmanager', endpoint_url=os.environ['SECRETS_MANAGER_ENDPOINT'])
     if 'OWN' in os.environ:
         raise RuntimeError('wrong password: ' + client.get_secret_value(SecretId=event['SecretId'])['SecretString'])

@@ -90,6 +90,14 @@ impl Marks {
         for (upper, form) in [(false, "hex"), (true, "HEX")] {
             self.add(name, form, hex(bytes, upper).into_bytes());
         }
+        for (changed, form) in [(mark.to_uppercase(), "capitals"), (mark.to_lowercase(), "small letters")] {
+            for piece in changed.as_bytes().chunks(PIECE) {
+                self.add(name, form, piece.to_vec());
+            }
+        }
+        let every = |sign: &str| -> Vec<String> { bytes.iter().map(|byte| format!("{sign}{byte:02x}")).collect() };
+        self.add(name, "every byte as in an address", every("%").concat().into_bytes());
+        self.add(name, "every byte as an escape", every("\\x").concat().into_bytes());
         let numbers: Vec<String> = bytes.iter().map(u8::to_string).collect();
         self.add(name, "bytes as Rust prints them", numbers.join(", ").into_bytes());
         self.add(name, "bytes as JSON", numbers.join(",").into_bytes());
@@ -147,6 +155,10 @@ fn what_is_planted_is_found_in_every_form() {
         STANDARD.encode(format!("{{\"a\":\"{value}\"}}")),
         hex(value.as_bytes(), false),
         hex(value.as_bytes(), true),
+        value.to_uppercase(),
+        value.to_lowercase(),
+        value.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat(),
+        value.bytes().map(|byte| format!("\\x{byte:02x}")).collect::<Vec<_>>().concat(),
         format!("{:?}", value.as_bytes()),
         serde_json::to_string(value.as_bytes()).expect("numbers"),
         hex(&Sha256::digest(&value), false),
