@@ -141,6 +141,8 @@ pub(super) fn configuration(
             .as_ref()
             .and_then(|logging| logging.log_group.clone())
             .filter(|group| *group != default_group),
+        role: function.role.clone().filter(|role| !role.is_empty()),
+        reserved_concurrency: None,
         name,
     }
 }

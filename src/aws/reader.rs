@@ -214,8 +214,13 @@ impl Reader {
             Some(error) => Err(tags_unread(error, function.function_arn().unwrap_or(name))),
             None => Ok(answer.tags.unwrap_or_default().into_iter().collect()),
         };
+        let reserved = answer.concurrency.as_ref().and_then(|concurrency| concurrency.reserved_concurrent_executions);
+        let configuration = Configuration {
+            reserved_concurrency: reserved.and_then(|number| u32::try_from(number).ok()),
+            ..convert::configuration(function, tags)
+        };
         Ok(FunctionState {
-            configuration: convert::configuration(function, tags),
+            configuration,
             revision_id: function.revision_id.clone(),
             code_location: answer.code.and_then(|code| code.location),
         })

@@ -177,6 +177,10 @@ pub struct Configuration {
     pub tags: Result<BTreeMap<String, String>, Unread>,
     /// The log group, where it is not `/aws/lambda/NAME`.
     pub log_group: Option<String>,
+    /// The ARN of the role that it runs as.
+    pub role: Option<String>,
+    /// How many of it may run at a time, where that is set for it alone; 0: none.
+    pub reserved_concurrency: Option<u32>,
 }
 
 /// One statement of a function's policy, reduced to what decides whether Secrets Manager may invoke the function.

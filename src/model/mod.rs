@@ -9,6 +9,7 @@ pub mod explanation;
 pub mod freeze;
 pub mod glob;
 pub mod live;
+pub mod loading;
 pub mod log;
 pub mod place;
 pub mod policy;

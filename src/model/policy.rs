@@ -13,13 +13,14 @@ use super::schedule;
 use super::{Place, RotationRules};
 
 /// The words of `forbid:`, as plans publish their effects.
-pub const EFFECTS: [&str; 9] = [
+pub const EFFECTS: [&str; 10] = [
     "overrides-freeze",
     "deletes",
     "stops-rotation",
     "rotates-now",
     "takes-over",
     "replaces-code",
+    "rotates-less-often",
     "may-rotate-on-old-schedule",
     "tests-now",
     "opens-permission",

@@ -169,6 +169,14 @@ impl Setting {
         }
     }
 
+    /// Whether a function with another value of it runs other code.
+    pub fn is_code(self) -> bool {
+        match self {
+            Self::Runtime | Self::Handler | Self::Architecture | Self::Layers => true,
+            Self::Timeout | Self::Memory | Self::Description | Self::Subnets | Self::SecurityGroups => false,
+        }
+    }
+
     /// Where Terraform's provider has it.
     pub fn provider(self) -> Provider {
         match self {

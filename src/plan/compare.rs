@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use crate::model::schedule::worst_gap_hours;
 use crate::model::{Address, CodeSource, Deployment, Desired, Function, Kind, Secret};
 
+use super::diff::runs_other_code;
 use super::{Attribute, FieldChange, Shown};
 
 pub use group::{Group, Member, group};
@@ -350,7 +351,15 @@ impl Pair<'_> {
             attribute if change.after == Shown::Absent && new.is_some() && old.is_some() && stays(attribute) => {
                 vec![Consequence::NoLongerManaged]
             }
-            Attribute::Variable(_) if change.after == values::deleted() => vec![Consequence::DeletesVariable],
+            Attribute::Variable(_) if change.after == values::deleted() => {
+                let deletes = [Consequence::DeletesVariable];
+                deletes.into_iter().chain(runs_other_code(change).then_some(Consequence::ReplacesCode)).collect()
+            }
+            attribute
+                if old.is_some() && new.is_some() && (*attribute == Attribute::Version || runs_other_code(change)) =>
+            {
+                vec![Consequence::ReplacesCode]
+            }
             _ => Vec::new(),
         }
     }

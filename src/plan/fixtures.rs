@@ -133,6 +133,8 @@ pub(crate) fn configuration() -> Configuration {
         code_files: None,
         tags: Ok(BTreeMap::new()),
         log_group: None,
+        role: None,
+        reserved_concurrency: None,
     }
 }
 

@@ -88,9 +88,18 @@ impl Plan {
         self.problems.iter().filter_map(Problem::refusal).collect()
     }
 
-    /// How many runnable changes have an effect.
+    /// How many resources an effect of runnable changes concerns.
     pub fn count(&self, effect: Effect) -> usize {
-        self.runnable().filter(|change| change.effects.contains(&effect)).count()
+        self.affected(effect).len()
+    }
+
+    /// What an effect of runnable changes concerns: each address once, with the name on AWS, in the order of changes.
+    pub fn affected(&self, effect: Effect) -> Vec<(&Address, &str)> {
+        let mut seen = BTreeSet::new();
+        let with = self.runnable().filter(|change| change.effects.contains(&effect));
+        with.filter(|change| seen.insert(&change.address))
+            .map(|change| (&change.address, change.name.as_str()))
+            .collect()
     }
 }
 
@@ -267,11 +276,14 @@ pub enum Effect {
     TestsNow,
     /// The rotation that the old schedule planned may still happen.
     MayRotateOnOldSchedule,
-    /// The live function's code is replaced.
+    /// The live function runs other code: its package, its handler, its runtime, its layers, its application's version, or a
+    /// variable that loads some is another.
     ReplacesCode,
-    /// The secret's rotation stops.
+    /// The longest time between two rotations of the secret grows.
+    RotatesLessOften,
+    /// The secret's rotation stops; or it moves to a function that may not run.
     StopsRotation,
-    /// The secret is taken from a function that this manifest doesn't deploy.
+    /// The secret is taken from a function that this manifest doesn't deploy, or a stack from another project.
     TakesOver,
     /// Secrets Manager is let in to invoke the function.
     OpensPermission,
@@ -283,13 +295,14 @@ pub enum Effect {
 
 impl Effect {
     /// All effects, the most feared first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::OverridesFreeze,
         Self::Deletes,
         Self::StopsRotation,
         Self::RotatesNow,
         Self::TakesOver,
         Self::ReplacesCode,
+        Self::RotatesLessOften,
         Self::MayRotateOnOldSchedule,
         Self::TestsNow,
         Self::OpensPermission,
@@ -302,6 +315,7 @@ impl Effect {
             Self::TestsNow => "tests-now",
             Self::MayRotateOnOldSchedule => "may-rotate-on-old-schedule",
             Self::ReplacesCode => "replaces-code",
+            Self::RotatesLessOften => "rotates-less-often",
             Self::StopsRotation => "stops-rotation",
             Self::TakesOver => "takes-over",
             Self::OpensPermission => "opens-permission",
@@ -453,6 +467,11 @@ pub enum ProblemKind {
     NotPermitted,
     /// Lambda doesn't know an existing function.
     FunctionMissing,
+    /// No invocation of the function may run: its reserved concurrency is 0.
+    FunctionThrottled {
+        /// The function's ARN.
+        function: String,
+    },
     /// The function is in the state `Failed`.
     FunctionFailed {
         /// AWS's words.

@@ -493,7 +493,7 @@ fn consequence_words(consequence: &Consequence) -> Option<String> {
         Consequence::MayRotateOnOldSchedule => "may still rotate once on the old schedule".to_owned(),
         Consequence::WorstGap { before, after } => return gap_words(*before, *after),
         Consequence::NoLongerManaged => "no longer managed: AWS keeps what it has".to_owned(),
-        Consequence::ReplacesCode => "the live function's code is replaced".to_owned(),
+        Consequence::ReplacesCode => "the live function runs other code".to_owned(),
         Consequence::AnotherSecret(fate) => {
             format!("that is another secret on AWS; the earlier one {}", fate_words(*fate))
         }

@@ -14,7 +14,7 @@ use crate::plan::fresh::Stale;
 use crate::plan::resources::{Resource, ResourceAction, ResourceType};
 use crate::plan::{Note, NoteKind, Operation, Plan, Severity, Step, StepKind};
 
-use super::plan::{counts, counts_of, effect_words};
+use super::plan::{counts, counts_of, effect_on};
 use super::plan_json::{Modules, identity};
 use super::problem;
 use super::report::{Fate, doing, failure_words, fates};
@@ -135,10 +135,11 @@ impl Lines {
             (number(Operation::Add) + replaced, number(Operation::Change), number(Operation::Destroy) + replaced);
         let effects: serde_json::Map<String, Value> = crate::plan::Effect::ALL
             .into_iter()
-            .map(|effect| (effect, plan.count(effect)))
-            .filter(|(_, number)| *number > 0)
-            .map(|(effect, number)| {
-                (effect.word().to_owned(), json!({"count": number, "words": effect_words(effect, number)}))
+            .map(|effect| (effect, plan.affected(effect)))
+            .filter(|(_, affected)| !affected.is_empty())
+            .map(|(effect, affected)| {
+                let words = effect_on(effect, affected.iter().map(|(address, _)| *address));
+                (effect.word().to_owned(), json!({"count": affected.len(), "words": words}))
             })
             .collect();
         let message = format!("Plan: {add} to add, {change} to change, {remove} to destroy.");

@@ -92,14 +92,28 @@ pub fn counts_of(plan: &Plan, is_meant: impl Fn(&Address) -> bool) -> BTreeMap<O
     counts
 }
 
-/// The sentence that stands for an effect on a number of resources.
+/// The sentence that stands for an effect on some resources.
+pub fn effect_on<'a>(effect: Effect, addresses: impl Iterator<Item = &'a Address>) -> String {
+    let (functions, others): (Vec<&Address>, Vec<&Address>) =
+        addresses.partition(|address| crate::plan::is_function(address));
+    if effect != Effect::TakesOver || functions.is_empty() {
+        return effect_words(effect, functions.len() + others.len());
+    }
+    // What is taken from another project is a stack; what is taken from another function, a secret.
+    let is = if functions.len() == 1 { "stack is" } else { "stacks are" };
+    let stacks = format!("{} {is} taken over from another project", functions.len());
+    if others.is_empty() { stacks } else { format!("{stacks}; {}", effect_words(effect, others.len())) }
+}
+
+/// The sentence that stands for an effect on a number of resources, each of the kind that it is usual for.
 pub fn effect_words(effect: Effect, number: usize) -> String {
     let (secrets, verb) = (count(number, "secret"), if number == 1 { "s" } else { "" });
     match effect {
         Effect::RotatesNow => format!("{secrets} rotate{verb} now"),
         Effect::TestsNow => format!("{secrets}: the function's testSecret step runs now"),
         Effect::MayRotateOnOldSchedule => format!("{secrets} may still rotate once on the old schedule"),
-        Effect::ReplacesCode => format!("the code of {} is replaced", count(number, "function")),
+        Effect::ReplacesCode => format!("{} run{verb} other code", count(number, "function")),
+        Effect::RotatesLessOften => format!("{secrets} rotate{verb} less often, at worst"),
         Effect::StopsRotation => format!("rotation stops for {secrets}"),
         Effect::TakesOver => {
             let is = if number == 1 { "is" } else { "are" };
@@ -130,12 +144,8 @@ fn freezes(out: &mut String, plan: &Plan) {
 fn effects(out: &mut String, plan: &Plan) {
     let mut first = true;
     for effect in Effect::ALL {
-        let names: Vec<&str> = plan
-            .runnable()
-            .filter(|change| change.effects.contains(&effect))
-            .map(|change| change.name.as_str())
-            .collect();
-        if names.is_empty() {
+        let affected = plan.affected(effect);
+        if affected.is_empty() {
             continue;
         }
         if std::mem::take(&mut first) {
@@ -143,8 +153,9 @@ fn effects(out: &mut String, plan: &Plan) {
         }
         let feared = matches!(effect, Effect::Deletes | Effect::StopsRotation | Effect::OverridesFreeze);
         let style = if feared { DESTROY } else { CHANGE };
-        let words = paint(style.bold(), &effect_words(effect, names.len()));
-        let _ = writeln!(out, "  ! {words}  {}", paint(DIM, &format!("({}: {})", effect.word(), some_of(names, 3))));
+        let words = paint(style.bold(), &effect_on(effect, affected.iter().map(|(address, _)| *address)));
+        let names = some_of(affected.iter().map(|(_, name)| *name), 3);
+        let _ = writeln!(out, "  ! {words}  {}", paint(DIM, &format!("({}: {names})", effect.word())));
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::plan::{Change, Effect, Operation, Plan, Refusal, Severity, Shown};
 
 use super::markdown::{cell, code_block, code_span, html_code};
-use super::plan::{Mode, action_words, counts, effect_words, note_words, operation, reason_words, value};
+use super::plan::{Mode, action_words, counts, effect_on, note_words, operation, reason_words, value};
 use super::{count, policy, problem, safe, some_of};
 
 /// The longest text, in characters: GitHub takes 65,536, of which a pipeline's own lines around it need some.
@@ -24,8 +24,14 @@ const NAMES: usize = 10;
 const ROWS: usize = 100;
 
 /// Effects that a reviewer must not miss.
-const DANGEROUS: [Effect; 5] =
-    [Effect::OverridesFreeze, Effect::Deletes, Effect::StopsRotation, Effect::RotatesNow, Effect::TakesOver];
+const DANGEROUS: [Effect; 6] = [
+    Effect::OverridesFreeze,
+    Effect::Deletes,
+    Effect::StopsRotation,
+    Effect::RotatesNow,
+    Effect::TakesOver,
+    Effect::RotatesLessOften,
+];
 
 /// Plans, one for each target.
 pub fn plan_markdown(plans: &[&Plan], mode: Mode) -> String {
@@ -111,15 +117,15 @@ fn effects(out: &mut String, plans: &[&Plan]) {
     for effect in Effect::ALL {
         let mut names: BTreeSet<&str> = BTreeSet::new();
         let mut places: BTreeSet<String> = BTreeSet::new();
-        let mut number = 0;
+        let mut addresses = Vec::new();
         for plan in plans {
-            for change in plan.runnable().filter(|change| change.effects.contains(&effect)) {
-                number += 1;
-                names.insert(&change.name);
+            for (address, name) in plan.affected(effect) {
+                addresses.push(address);
+                names.insert(name);
                 places.extend(plan.target.clone());
             }
         }
-        if number == 0 {
+        if addresses.is_empty() {
             continue;
         }
         let names = names_of(names.iter().copied());
@@ -128,7 +134,7 @@ fn effects(out: &mut String, plans: &[&Plan]) {
         } else {
             format!(", in {}", names_of(places.iter().map(String::as_str)))
         };
-        let words = effect_words(effect, number);
+        let words = effect_on(effect, addresses.into_iter());
         let line = format!("> **{words}** ({}): {names}{places}", effect.word());
         lines.entry(DANGEROUS.contains(&effect)).or_default().push(line);
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::aws::Denial;
 use crate::aws::denial::Because;
+use crate::model::arn::{Arn, function_name};
 use crate::model::live::Unread;
 use crate::plan::{Problem, ProblemKind, Severity};
 
@@ -145,6 +146,18 @@ pub fn words(problem: &Problem) -> Words {
         }
         ProblemKind::FunctionMissing => Words::new(format!("Lambda has no function `{name}`"))
             .hint("an `existing` function must be there; without `existing:` it is deployed"),
+        ProblemKind::FunctionThrottled { function } => {
+            let words = Words::new("its reserved concurrency is 0, so that Lambda never runs it")
+                .because("no secret rotates with it until that is mended");
+            match function.parse::<Arn>() {
+                Ok(arn) => words.hint(format!(
+                    "let it run again:\n    aws lambda delete-function-concurrency --region {} --function-name '{}'",
+                    safe(&arn.region),
+                    safe(function_name(function))
+                )),
+                Err(_) => words,
+            }
+        }
         ProblemKind::FunctionFailed { reason } => {
             let words = Words::new("the function is in the state Failed");
             match reason {

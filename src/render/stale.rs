@@ -6,7 +6,7 @@ use crate::plan::Problem;
 use crate::plan::Severity;
 use crate::plan::fresh::{Stale, StaleKind};
 
-use super::plan::{effect_words, value};
+use super::plan::{effect_on, value};
 use super::{BOLD, DIM, ERROR, paint, problem, safe};
 
 /// All reasons, one message each.
@@ -39,7 +39,7 @@ pub fn words(reason: &Stale) -> (String, Option<String>) {
         }
         StaleKind::NewEffect(effect) => (
             format!("it would have an effect that the plan didn't show: {}", effect.word()),
-            Some(effect_words(*effect, 1)),
+            Some(effect_on(*effect, std::iter::once(&reason.address))),
         ),
         StaleKind::Problem(kind) => {
             let found = Problem {

@@ -307,7 +307,9 @@ fn problems(t: Texts) -> Vec<Problem> {
         kind,
     };
     let unknown = ProblemKind::OwnerUnknown { function: t.of("theirs"), unread: t.unread()[0].clone() };
-    kinds.into_iter().chain(broken).chain([unknown]).enumerate().map(one).collect()
+    let throttled =
+        ProblemKind::FunctionThrottled { function: t.of("arn:aws:lambda:eu-west-1:111111111111:function:f") };
+    kinds.into_iter().chain(broken).chain([unknown, throttled]).enumerate().map(one).collect()
 }
 
 fn place(t: Texts, text: Option<&str>) -> Place {

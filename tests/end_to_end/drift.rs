@@ -68,7 +68,7 @@ fn each_drift_is_shown_and_repaired() {
     std::fs::write(world.path("other.zip"), other_zip()).expect("a zip");
     world.aws(&["lambda", "update-function-code", "--function-name", FUNCTION, "--zip-file", "fileb://other.zip"]);
     settled();
-    repaired(&["the code of 1 function is replaced", "code.files.lambda_function.py", "code.files.extra.py"]);
+    repaired(&["1 function runs other code", "code.files.lambda_function.py", "code.files.extra.py"]);
 
     world.aws(&["lambda", "remove-permission", "--function-name", FUNCTION, "--statement-id", "SecretsManagerAccess"]);
     repaired(&["Secrets Manager is let in", "permission.source_account"]);

@@ -168,7 +168,7 @@ fn entries_code_and_variables_are_compared() {
             .says("timeout: 60 -> 50")
             .says("lambda_function.py edited")
             .says("helper.py added")
-            .says("the live function's code is replaced")
+            .says("the live function runs other code")
             .says("environment.TOKEN: another value (sensitive)")
             .says("secret new/key in prod-eu and prod-us added")
             .says("rotates now, unless it rotates already")

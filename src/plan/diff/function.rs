@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::model::live::{ApplicationVersion, Configuration, LiveFunction, LiveStack, Reading, Statement};
+use crate::model::loading::loads_code;
 use crate::model::setting::Request;
 use crate::model::{
     Address, Code, CodeSource, Deployment, Function, FunctionSource, Kind, PERMISSION_STATEMENT, PROJECT_TAG,
-    PackagedFile, SAR_VERSION_TAG, SHARED_TAG, Sensitive, Setting, Vpc, arn,
+    PackagedFile, SAR_VERSION_TAG, SHARED_TAG, Sensitive, Setting, Vpc, arn, templates,
 };
 use crate::plan::parameters::{self, Parameters};
 use crate::plan::{Action, Attribute, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity, Shown};
@@ -76,7 +77,7 @@ impl Differ<'_> {
             let kind = ProblemKind::OtherProject { project: project.clone() };
             self.problem(address, &function.name, Severity::Error, kind);
         }
-        self.state(address, configuration);
+        self.state(address, configuration, outcome);
         if outcome.arn != arn::unqualified_function_arn(&outcome.arn) {
             // A version or an alias has a policy of its own, which wasn't read: nothing can be foreseen of it.
             return;
@@ -178,7 +179,7 @@ impl Differ<'_> {
         live: &LiveFunction,
         outcome: &mut FunctionOutcome,
     ) {
-        self.state(address, configuration);
+        self.state(address, configuration, outcome);
         let stack_change = outcome.changes.last().copied();
         if let (Err(code), false) = (&configuration.environment, deployment.environment.is_empty()) {
             let kind = ProblemKind::UnreadableEnvironment { code: code.clone() };
@@ -189,7 +190,11 @@ impl Differ<'_> {
             stack_change.is_some_and(|change| self.plan.changes[change].fields.iter().any(is_vpc_parameter));
         let fields = configuration_fields(deployment, Some(configuration), stack_carries_vpc);
         if !fields.is_empty() {
-            self.follow(address, function, outcome, Action::UpdateConfiguration, Reason::Differs, fields);
+            let other_code = fields.iter().any(runs_other_code);
+            let change = self.follow(address, function, outcome, Action::UpdateConfiguration, Reason::Differs, fields);
+            if other_code {
+                self.effect(change, Effect::ReplacesCode);
+            }
         }
         if let Some(code) = &deployment.code {
             let architecture = architecture_field(deployment, Some(configuration));
@@ -248,8 +253,13 @@ impl Differ<'_> {
         change
     }
 
-    /// A failed function can't be invoked, whatever else is done.
-    fn state(&mut self, address: &Address, configuration: &Configuration) {
+    /// A failed function can't be invoked, whatever else is done; nor can one that may not run at all.
+    fn state(&mut self, address: &Address, configuration: &Configuration, outcome: &mut FunctionOutcome) {
+        outcome.throttled = configuration.reserved_concurrency == Some(0);
+        if outcome.throttled {
+            let kind = ProblemKind::FunctionThrottled { function: configuration.arn.clone() };
+            self.problem(address, &configuration.name, Severity::Warning, kind);
+        }
         if configuration.state == "Failed" {
             let kind = ProblemKind::FunctionFailed { reason: configuration.state_reason.clone() };
             self.problem(address, &configuration.name, Severity::Error, kind);
@@ -424,8 +434,12 @@ impl Differ<'_> {
             replaces: replaces.map(|(stack, _)| stack.id.clone()),
         };
         let change = self.change(address.clone(), &function.name, action, reason, fields);
-        if replaces.is_some() {
+        if let Some((stack, _)) = replaces {
             self.effect(change, Effect::Deletes);
+            self.takes_over(change, stack);
+            if live.configuration.found().is_some() {
+                self.effect(change, Effect::ReplacesCode);
+            }
         }
         StackOutcome::Deploy(change)
     }
@@ -526,7 +540,13 @@ impl Differ<'_> {
                 stack: deployment.stack.clone(),
                 id: stack.id.clone(),
             };
-            return Some(self.change(address.clone(), &function.name, action, Reason::Differs, fields));
+            let other_code = fields.iter().any(|field| brings_other_code(field, deployment, &self.live.partition));
+            let change = self.change(address.clone(), &function.name, action, Reason::Differs, fields);
+            if other_code {
+                self.effect(change, Effect::ReplacesCode);
+            }
+            self.takes_over(change, stack);
+            return Some(change);
         }
         if tags.is_empty() {
             return None;
@@ -537,7 +557,29 @@ impl Differ<'_> {
             Some(_) => Reason::Differs,
         };
         let action = Action::TagStack { id: stack.id.clone() };
-        Some(self.change(address.clone(), &function.name, action, reason, tags))
+        let change = self.change(address.clone(), &function.name, action, reason, tags);
+        self.takes_over(change, stack);
+        Some(change)
+    }
+}
+
+/// Whether a function with another value of an attribute of its configuration runs other code.
+pub fn runs_other_code(field: &FieldChange) -> bool {
+    match &field.attribute {
+        Attribute::Setting(setting) => setting.is_code(),
+        Attribute::Variable(name) => loads_code(name),
+        _ => false,
+    }
+}
+
+/// Whether a stack's update with another value may bring other code: another version, and, of templates that aren't AWS's own, any
+/// parameter, since a template may take its code, its layers or its handler from one.
+fn brings_other_code(field: &FieldChange, deployment: &Deployment, partition: &str) -> bool {
+    let of_aws = templates(partition).is_some_and(|start| deployment.application.id.starts_with(start));
+    match &field.attribute {
+        Attribute::Version => true,
+        Attribute::Parameter(_) => !of_aws,
+        _ => false,
     }
 }
 

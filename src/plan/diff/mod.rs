@@ -7,14 +7,16 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-pub use function::{architecture_field, configuration_fields, lacks_handler, permits, same_code, stack_tags};
+pub use function::{
+    architecture_field, configuration_fields, lacks_handler, permits, runs_other_code, same_code, stack_tags,
+};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::live::{LiveFunction, Statement};
-use crate::model::{Address, Desired, Function, FunctionSource, Kind, Live, arn};
+use crate::model::live::{LiveFunction, LiveStack, Statement};
+use crate::model::{Address, Desired, Function, FunctionSource, Kind, Live, PROJECT_TAG, arn};
 
 use super::{Action, Change, Effect, FieldChange, Note, NoteKind, Plan, Problem, ProblemKind, Reason, Severity};
 
@@ -75,6 +77,8 @@ struct FunctionOutcome {
     not_permitted: bool,
     /// The statements that keep Secrets Manager out, whatever others say.
     denials: Vec<Statement>,
+    /// Whether Lambda runs it for nobody.
+    throttled: bool,
 }
 
 struct Differ<'a> {
@@ -147,6 +151,14 @@ impl<'a> Differ<'a> {
     /// Whether a project's tag is this project's, under its present or its earlier name.
     fn is_ours(&self, project: &str) -> bool {
         project == self.desired.project || self.desired.renamed_from.as_deref() == Some(project)
+    }
+
+    /// Says of a change that it takes a stack from the project that this one says it was called before: whether it was, only people
+    /// know.
+    fn takes_over(&mut self, change: usize, stack: &LiveStack) {
+        if stack.tags.get(PROJECT_TAG).is_some_and(|project| *project != self.desired.project) {
+            self.effect(change, Effect::TakesOver);
+        }
     }
 
     fn live_function(&self, handle: &str) -> Option<&'a LiveFunction> {

@@ -107,7 +107,8 @@ impl Differ<'_> {
             .map(|(tag, value)| FieldChange::new(Attribute::Tag(tag.to_owned()), Shown::text(value), Shown::Absent))
             .collect();
         let action = Action::TagStack { id: orphan.stack.id.clone() };
-        self.change(address, &orphan.stack.name, action, Reason::Removed, fields);
+        let change = self.change(address, &orphan.stack.name, action, Reason::Removed, fields);
+        self.takes_over(change, &orphan.stack);
     }
 
     /// Deletes a stack once nothing enabled uses its function.

@@ -1,6 +1,7 @@
 //! Secrets: rotation on or off, its rules, its function.
 
 use crate::model::live::{LiveSecret, Reading, Statement};
+use crate::model::schedule::worst_gap_hours;
 use crate::model::{Address, Kind, RotationRules, Secret};
 use crate::plan::{
     Action, Attribute, Effect, FieldChange, NoteKind, ProblemKind, Reason, RotateSecret, Severity, Shown,
@@ -89,7 +90,16 @@ impl Differ<'_> {
         };
         let change = self.change(address.clone(), &live.name, Action::EnableRotation(request), Reason::Missing, fields);
         self.effect(change, if now { Effect::RotatesNow } else { Effect::TestsNow });
+        self.may_never_run(change, secret);
         change
+    }
+
+    /// Says of a change that gives a secret its function, where that one may not run: nothing rotates with it.
+    fn may_never_run(&mut self, change: usize, secret: &Secret) {
+        let outcome = secret.function.as_ref().and_then(|handle| self.outcomes.get(handle));
+        if outcome.is_some_and(|outcome| outcome.throttled) {
+            self.effect(change, Effect::StopsRotation);
+        }
     }
 
     fn update(&mut self, address: &Address, secret: &Secret, live: &LiveSecret) -> Option<usize> {
@@ -122,16 +132,23 @@ impl Differ<'_> {
         if retimes && !now && old_schedule_runs_on {
             self.effect(change, Effect::MayRotateOnOldSchedule);
         }
+        if retimes && is_longer(live.rules.as_ref(), secret.rotation.rules.as_ref()) {
+            self.effect(change, Effect::RotatesLessOften);
+        }
+        if moves {
+            self.may_never_run(change, secret);
+        }
         if moves && !self.is_deployed_here(live) {
             self.effect(change, Effect::TakesOver);
         }
         Some(change)
     }
 
-    /// Whether a secret's live function is one that this manifest deploys.
+    /// Whether a secret's live function is one that this manifest deploys, or did. The project that it says it was called before may be
+    /// anybody's.
     fn is_deployed_here(&self, live: &LiveSecret) -> bool {
         let Some(function) = &live.function_arn else { return false };
-        self.is_deployed(function) || live.function_project.as_ref().is_some_and(|project| self.is_ours(project))
+        self.is_deployed(function) || live.function_project.as_ref() == Some(&self.desired.project)
     }
 
     fn wanted_function(&self, secret: &Secret) -> Option<String> {
@@ -228,6 +245,12 @@ impl Differ<'_> {
 fn names_key(parameter: &str, key: &str) -> bool {
     let id = |text: &str| text.rsplit_once('/').map_or(text, |(_, id)| id).to_owned();
     !parameter.is_empty() && (parameter == key || id(parameter) == id(key) || parameter.contains('*'))
+}
+
+/// Whether the longest time between two rotations grows. Of rules whose times aren't understood here, nothing is known.
+fn is_longer(live: Option<&RotationRules>, wanted: Option<&RotationRules>) -> bool {
+    let Some(before) = live.and_then(worst_gap_hours) else { return false };
+    wanted.is_some_and(|wanted| worst_gap_hours(wanted).is_none_or(|after| after > before))
 }
 
 fn rules_field(live: Option<&RotationRules>, wanted: Option<&RotationRules>) -> Option<FieldChange> {

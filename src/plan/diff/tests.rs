@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::model::live::{ApplicationVersion, LiveSecret, LiveStack, ParameterDefinition, Reading, Statement, Unread};
-use crate::model::{FunctionSource, PROJECT_TAG, RotationRules, SAR_VERSION_TAG, Schedule, Sensitive, Setting, Vpc};
+use crate::model::{
+    Deployment, FunctionSource, PROJECT_TAG, RotationRules, SAR_VERSION_TAG, Schedule, Sensitive, Setting, Vpc,
+};
 use crate::plan::fixtures::*;
 use crate::plan::{Attribute, StepKind};
 
@@ -160,7 +162,7 @@ fn a_stack_without_a_tag_is_adopted_and_anothers_is_refused() {
 
     let mut desired = desired();
     desired.renamed_from = Some("q".to_owned());
-    assert_eq!(lines(&diff(&desired, &live, CONVERGE)), ["function.f TagStack tags.rotator:project"]);
+    assert_eq!(lines(&diff(&desired, &live, CONVERGE)), ["function.f TagStack tags.rotator:project !takes-over"]);
 }
 
 /// A dead stack of ours is deleted and made again; of others, it is only spoken of.
@@ -315,6 +317,135 @@ fn an_unreadable_environment_stops_its_function() {
     let mut desired = desired();
     wanted(&mut desired).environment.clear();
     assert_eq!(errors(&diff(&desired, &live, CONVERGE)), []);
+}
+
+/// Without it, a rule that forbids other code would be kept by the letter, and the function run a stranger's layer.
+#[test]
+fn whatever_makes_a_function_run_other_code_is_said() {
+    type Turn = fn(&mut Deployment);
+    let other: [(&str, Turn); 7] = [
+        ("handler", |wanted| wanted.settings.handler = Some("lambda_function.other".to_owned())),
+        ("runtime", |wanted| wanted.settings.runtime = Some("provided.al2023".to_owned())),
+        ("layers", |wanted| wanted.settings.layers = Some(vec!["arn:aws:lambda:eu-west-1:9:layer:l:1".to_owned()])),
+        ("application.version", |wanted| wanted.application.version = Some("1.0.2".to_owned())),
+        ("environment.AWS_LAMBDA_EXEC_WRAPPER", |wanted| {
+            wanted.environment.insert("AWS_LAMBDA_EXEC_WRAPPER".to_owned(), Some(Sensitive::new("/opt/w")));
+        }),
+        ("environment.PYTHONPATH", |wanted| {
+            wanted.environment.insert("PYTHONPATH".to_owned(), Some(Sensitive::new("/opt")));
+        }),
+        ("environment.NODE_OPTIONS", |wanted| {
+            wanted.environment.insert("NODE_OPTIONS".to_owned(), None);
+        }),
+    ];
+    let mut live = live();
+    let mut older = stack();
+    older.tags.insert(SAR_VERSION_TAG.to_owned(), "1.0.1".to_owned());
+    live_function(&mut live).stack = Reading::Found(older);
+    let variables = live_configuration(&mut live).environment.as_mut().expect("built there");
+    variables.insert("NODE_OPTIONS".to_owned(), Sensitive::new("--require=/opt/x.js"));
+    for (path, turn) in other {
+        let mut desired = desired();
+        turn(wanted(&mut desired));
+        let plan = diff(&desired, &live, CONVERGE);
+        let all: Vec<String> =
+            plan.changes.iter().flat_map(|change| &change.fields).map(|one| one.attribute.to_string()).collect();
+        assert_eq!((all, plan.count(Effect::ReplacesCode)), (vec![path.to_owned()], 1));
+    }
+    let same: [Turn; 4] = [
+        |wanted| wanted.settings.timeout = Some(77),
+        |wanted| wanted.settings.description = Some("other words".to_owned()),
+        |wanted| drop(wanted.environment.insert("URL".to_owned(), Some(Sensitive::new("https://b")))),
+        |wanted| drop(wanted.application.parameters.insert("endpoint".to_owned(), Sensitive::new("https://e"))),
+    ];
+    for turn in same {
+        let mut desired = desired();
+        turn(wanted(&mut desired));
+        live_function(&mut live).stack = Reading::Found(stack());
+        let plan = diff(&desired, &live, CONVERGE);
+        assert_eq!((plan.changes.len(), plan.count(Effect::ReplacesCode)), (1, 0), "{:?}", lines(&plan));
+    }
+}
+
+/// Without it, a publisher whom AWS doesn't answer for could be told by a parameter to run other code.
+#[test]
+fn parameters_of_other_publishers_may_bring_code() {
+    let (mut desired, mut live) = (desired(), live());
+    let theirs = "arn:aws:serverlessrepo:eu-west-1:666666666666:applications/rotate";
+    theirs.clone_into(&mut wanted(&mut desired).application.id);
+    let parameter = ("endpoint".to_owned(), Sensitive::new("https://other"));
+    wanted(&mut desired).application.parameters.extend([parameter]);
+    let plan = diff(&desired, &live, CONVERGE);
+    assert_eq!(lines(&plan), ["function.f UpdateStack application.parameters.endpoint !replaces-code"]);
+    // Several changes of one function are one function.
+    live_configuration(&mut live).code_sha256 = "theirs".to_owned();
+    assert_eq!(diff(&desired, &live, CONVERGE).count(Effect::ReplacesCode), 1);
+}
+
+/// Without it, `renamed_from` would take another project's functions past a rule that forbids takeovers.
+#[test]
+fn a_stack_of_an_earlier_name_is_taken_over() {
+    let (mut desired, mut live) = (desired(), live());
+    let mut theirs = stack();
+    theirs.tags.insert(PROJECT_TAG.to_owned(), "victim".to_owned());
+    live_function(&mut live).stack = Reading::Found(theirs);
+    desired.renamed_from = Some("victim".to_owned());
+    assert_eq!(lines(&diff(&desired, &live, CONVERGE)), ["function.f TagStack tags.rotator:project !takes-over"]);
+    wanted(&mut desired).application.parameters.insert("kmsKeyArn".to_owned(), Sensitive::new("k"));
+    let plan = diff(&desired, &live, CONVERGE);
+    assert_eq!(plan.count(Effect::TakesOver), 1, "{:?}", lines(&plan));
+    // A secret that rotates with one of its functions is taken just so.
+    live = self::live();
+    live_secret(&mut live).function_arn = Some(arn("theirs"));
+    live_secret(&mut live).function_project = Some("victim".to_owned());
+    let plan = diff(&desired, &live, CONVERGE);
+    assert!(
+        plan.changes.iter().any(|one| one.address.kind == Kind::Secret && one.effects.contains(&Effect::TakesOver))
+    );
+    live_secret(&mut live).function_project = Some("p".to_owned());
+    assert_eq!(diff(&desired, &live, CONVERGE).count(Effect::TakesOver), 0, "moved within the project");
+}
+
+/// Without it, a secret could be made to rotate every two years, and nothing on top of the plan would say so.
+#[test]
+fn a_longer_worst_case_is_said() {
+    let rarer = |before: RotationRules, after: RotationRules| {
+        let (mut desired, mut live) = (desired(), live());
+        desired.secrets.get_mut("s").expect("built there").rotation.rules = Some(after);
+        live_secret(&mut live).rules = Some(before);
+        let plan = diff(&desired, &live, CONVERGE);
+        assert_eq!(plan.changes.len(), 1);
+        plan.count(Effect::RotatesLessOften) == 1
+    };
+    let cron = |text: &str, hours| RotationRules::new(Schedule::Expression(text.to_owned()), Some(hours));
+    assert!(rarer(days(30), days(31)) && !rarer(days(30), days(29)));
+    assert!(rarer(cron("cron(0 2 1 * ? *)", 3), cron("cron(0 2 1 * ? *)", 4)), "the window counts");
+    assert!(rarer(days(30), cron("cron(0 2 1 * ? *)", 3)), "a month may have 31 days");
+    assert!(!rarer(days(32), cron("cron(0 2 1 * ? *)", 3)));
+    assert!(rarer(days(30), cron("cron(0 2 29 2 ? *)", 3)), "eight years at times");
+    assert!(!rarer(cron("moon(full)", 3), days(900)), "of what isn't understood, nothing is known");
+}
+
+/// Without it, a secret would be given to a function that Lambda never runs, and the plan call that rotation.
+#[test]
+fn a_function_that_may_not_run_stops_rotation() {
+    let (mut desired, mut live) = (desired(), live());
+    live_configuration(&mut live).reserved_concurrency = Some(0);
+    let throttled = [ProblemKind::FunctionThrottled { function: arn("f") }];
+    let plan = diff(&desired, &live, CONVERGE);
+    assert_eq!((plan.changes.len(), plan.problems.len()), (0, 1));
+    assert_eq!(plan.problems[0].kind, throttled[0]);
+    live_secret(&mut live).function_arn = Some(arn("other"));
+    assert_eq!(diff(&desired, &live, CONVERGE).count(Effect::StopsRotation), 1, "it moves there");
+    live_secret(&mut live).rotation_enabled = Some(false);
+    assert_eq!(diff(&desired, &live, CONVERGE).count(Effect::StopsRotation), 1, "it is switched on with it");
+    live_configuration(&mut live).reserved_concurrency = Some(1);
+    assert_eq!(diff(&desired, &live, CONVERGE).count(Effect::StopsRotation), 0);
+    // A function that isn't deployed here is looked at just so.
+    let existing = FunctionSource::Existing { reference: "f".to_owned() };
+    desired.functions.get_mut("f").expect("built there").source = existing;
+    live_configuration(&mut live).reserved_concurrency = Some(0);
+    assert_eq!(diff(&desired, &live, CONVERGE).count(Effect::StopsRotation), 1);
 }
 
 /// Pruning ends rotation before the stack goes, and never happens unasked.
@@ -602,7 +733,7 @@ fn an_update_to_another_version_is_never_silent() {
     wanted(&mut desired).application.parameters.insert("kmsKeyArn".to_owned(), Sensitive::new("k"));
     assert_eq!(
         lines(&diff(&desired, &live, CONVERGE)),
-        ["function.f UpdateStack application.parameters.kmsKeyArn application.version"]
+        ["function.f UpdateStack application.parameters.kmsKeyArn application.version !replaces-code"]
     );
 }
 
@@ -699,7 +830,7 @@ fn another_version_may_take_its_permission_along() {
     live_function(&mut live).application =
         Reading::Found(ApplicationVersion { version: "1.0.1".to_owned(), ..application() });
     let expected = [
-        "function.f UpdateStack application.version",
+        "function.f UpdateStack application.version !replaces-code",
         "function.f AddPermission permission.principal permission.source_account !opens-permission after[0]",
     ];
     assert_eq!(lines(&diff(&desired, &live, CONVERGE)), expected);

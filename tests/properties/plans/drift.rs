@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rotator::model::live::{Configuration, LiveFunction, LiveSecret, LiveStack, Reading, Statement};
+use rotator::model::schedule::worst_gap_hours;
 use rotator::model::{
     Address, Deployment, Desired, Function, Kind, Live, PERMISSION_STATEMENT, PROJECT_TAG, PackagedFile,
     SAR_VERSION_TAG, SHARED_TAG, Secret, Sensitive, Vpc,
 };
 use rotator::plan::Effect;
 
-use super::wanted::{ACCOUNT, EARLIER, PROJECT, all_rules, called, function_arn, statement};
+use super::wanted::{ACCOUNT, EARLIER, PROJECT, WITH_TOKEN, all_rules, called, function_arn, statement};
 use crate::cases::Throws;
 
 /// What a plan must say of one address.
@@ -81,6 +82,15 @@ pub fn function_drift(throws: &mut Throws<'_>, function: &Function, live: &mut L
     configuration_drift(throws, wanted, configuration, &mut said);
     code_drift(throws, wanted, configuration, &mut said);
     permission_drift(throws, &stack.name, policy, &mut said);
+    // By what is loaded: no variable of the dice loads any.
+    let of_strangers = wanted.application.id == WITH_TOKEN;
+    let is_code = |path: &String| {
+        ["runtime", "handler", "layers", "application.version"].contains(&path.as_str())
+            || (of_strangers && path.starts_with("application.parameters."))
+    };
+    if said.paths.iter().any(is_code) {
+        said.effects.insert(Effect::ReplacesCode);
+    }
     said
 }
 
@@ -144,6 +154,7 @@ fn tag_drift(throws: &mut Throws<'_>, wanted: &Deployment, stack: &mut LiveStack
         95.. => {
             stack.tags.insert(PROJECT_TAG.to_owned(), EARLIER.to_owned());
             said.path("tags.rotator:project");
+            said.effects.insert(Effect::TakesOver);
         }
         _ => assert_eq!(stack.tags.get(PROJECT_TAG).map(String::as_str), Some(PROJECT)),
     }
@@ -314,6 +325,10 @@ pub fn secret_drift(throws: &mut Throws<'_>, wanted: &Desired, secret: &Secret, 
             let moves = !managed_by_aws && kind >= 85;
             if live.rules.as_ref() != Some(&rules) {
                 said.path("rotation.rules");
+                let wanted = secret.rotation.rules.as_ref().and_then(worst_gap_hours);
+                if wanted > worst_gap_hours(&rules) {
+                    said.effects.insert(Effect::RotatesLessOften);
+                }
             }
             if moves {
                 elsewhere_now(&functions, elsewhere, live, &mut said);

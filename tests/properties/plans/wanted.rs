@@ -353,6 +353,8 @@ pub fn configuration(name: &str) -> Configuration {
         code_files: None,
         tags: Ok(BTreeMap::new()),
         log_group: None,
+        role: None,
+        reserved_concurrency: None,
     }
 }
 

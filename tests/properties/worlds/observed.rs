@@ -160,8 +160,17 @@ fn updates_stack(change: &Change) -> bool {
 fn code_came(plan: &Plan, before: &Seen, after: &Seen) -> Result<(), String> {
     let zip = |function: &Value| function["latest"]["code"]["zip"].clone();
     let architecture = |function: &Value| function["latest"]["settings"]["architecture"].clone();
-    let replaced = changed(&before.functions, &after.functions, |function| (zip(function), architecture(function)));
-    same("replaces code", &names(plan, |change| change.effects.contains(&Effect::ReplacesCode)), &replaced)
+    let replaced = changed(&before.functions, &after.functions, |function| {
+        let settings = configured(function);
+        let loads = ["runtime", "handler", "layers"].map(|path| settings.get(path).cloned());
+        (zip(function), architecture(function), loads)
+    });
+    let announced = names(plan, |change| change.effects.contains(&Effect::ReplacesCode));
+    // What a template's other version brings may be set right again in the same apply.
+    let by_template = names(plan, updates_stack);
+    within("replaces code", &announced.union(&by_template).cloned().collect(), &replaced)?;
+    let without_template = |names: &BTreeSet<String>| names.difference(&by_template).cloned().collect::<BTreeSet<_>>();
+    same("replaces code", &without_template(&announced), &without_template(&replaced))
 }
 
 fn permissions_came(plan: &Plan, before: &Seen, after: &Seen) -> Result<(), String> {
