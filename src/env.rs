@@ -33,7 +33,7 @@ pub const AWS_WEB_IDENTITY_TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 /// The role that a web identity token is exchanged for. Read by the SDK.
 pub const AWS_ROLE_ARN: &str = "AWS_ROLE_ARN";
 
-/// The session's name for that role. Read by the SDK.
+/// The name of a role's session: of that role (read by the SDK), and of a target's role where the target states none.
 pub const AWS_ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
 
 /// Where a container's credentials come from, relative to its host's address. Read by the SDK.
@@ -61,7 +61,7 @@ pub const AWS_USE_DUALSTACK_ENDPOINT: &str = "AWS_USE_DUALSTACK_ENDPOINT";
 /// How often one call is tried, 1 to 50; by default 8. Retries are always adaptive.
 pub const AWS_MAX_ATTEMPTS: &str = "AWS_MAX_ATTEMPTS";
 
-/// A PEM file of certificate authorities to trust instead of the system's.
+/// A PEM file of certificate authorities to trust instead of the system's. Wins over a profile's `ca_bundle`.
 pub const AWS_CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 
 /// The proxy for `https://` addresses; never used for the sandbox. Read by the HTTP client, in lower case too.

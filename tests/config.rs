@@ -113,6 +113,8 @@ fn everything_means_what_the_format_says() {
     let prod = manifest.resolve(1, &Ambient::default()).expect("prod-eu");
     assert_eq!(dev.target.role.as_deref(), Some("arn:aws:iam::111111111111:role/rotator-read"));
     assert_eq!(prod.target.apply_role.as_deref(), Some("arn:aws:iam::333333333333:role/rotator-apply"));
+    assert_eq!(prod.target.external_id.as_ref().map(rotator::model::Sensitive::expose), Some("prod-unit-7"));
+    assert_eq!(prod.target.session_name.as_deref(), Some("rotator-prod-eu"));
 
     let stripe = &dev.functions["stripe"];
     let deployment = stripe.deployment().expect("deployed");

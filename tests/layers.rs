@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &["model"]),
     ("diagnostic", &["diagnostic"]),
-    ("tree", &["tree"]),
-    ("config", &["config", "model", "diagnostic", "tree"]),
+    ("config", &["config", "model", "diagnostic"]),
     ("plan", &["plan", "model"]),
-    ("git", &["git", "config", "tree"]),
-    ("package", &["package", "model", "tree"]),
+    ("package", &["package", "model"]),
     ("aws", &["aws", "model", "package", "env"]),
     ("apply", &["apply", "plan", "model", "aws"]),
     ("render", &["render", "plan", "apply", "aws", "diagnostic", "model"]),

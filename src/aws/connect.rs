@@ -1,14 +1,17 @@
 //! Getting to one target: credentials, region, role, and the proof that it is the right account.
 
+mod profile;
+mod roles;
+
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::meta::region::ProvideRegion as _;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
-use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -17,14 +20,17 @@ use aws_sdk_sts::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_async::rt::sleep::default_async_sleep;
 use aws_smithy_async::time::SystemTimeSource;
 
+use profile::Profiles;
+use roles::{OptIn, Role, main_region};
+
 use super::budget::Budgets;
 use super::error::{AwsError, ErrorKind, clean, failed};
 use super::http::{CaBundle, CaBundleError, Http, SharedHttp};
 use super::reader::Reader;
 use super::writer::Writer;
 use crate::env;
-use crate::model::Target;
 use crate::model::arn::{Arn, is_account_id};
+use crate::model::{Target, session};
 
 /// The name in the user agent and of role sessions, by which the tool is found in an audit trail.
 const NAME: &str = "rotator";
@@ -87,9 +93,12 @@ pub enum ConnectError {
     /// The endpoint has a user or a password in it, which no call would use, and which messages and plan files would show.
     #[error("the endpoint's address has a user or a password in it, which isn't used")]
     EndpointUser,
-    /// `AWS_CA_BUNDLE` can't be used.
+    /// The file of authorities can't be used.
     #[error(transparent)]
     CaBundle(#[from] CaBundleError),
+    /// A variable or a profile says something that means nothing.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// The credentials belong to another account than the target states. Nothing was read.
     #[error("the credentials belong to account {actual} (`{caller}`), and the target states {stated}")]
     WrongAccount {
@@ -99,6 +108,16 @@ pub enum ConnectError {
         actual: String,
         /// The caller's ARN.
         caller: String,
+    },
+    /// A role was refused, and a profile on the way to it asks for a code.
+    #[error("{error}")]
+    Mfa {
+        /// The refusal.
+        error: AwsError,
+        /// The profile that holds.
+        profile: String,
+        /// The profile that names the device.
+        device_of: String,
     },
     /// A call failed: no credentials, a role that may not be assumed, or AWS was not reached.
     #[error(transparent)]
@@ -125,9 +144,40 @@ impl ConnectError {
                 vec!["use another profile (`--profile`, `AWS_PROFILE`), or state the target's `role`".to_owned()]
             }
             Self::Aws(error) => error.hints(),
-            Self::CaBundle(_) => Vec::new(),
+            Self::Mfa { error, profile, device_of } => {
+                let mut hints = with_mfa(profile, device_of);
+                hints.extend(error.hints());
+                hints
+            }
+            Self::CaBundle(_) | Self::Setting(_) => Vec::new(),
         }
     }
+}
+
+/// Something of the environment or of a profile can't be what it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} is `{value}`: {wanted}")]
+pub struct SettingError {
+    setting: String,
+    value: String,
+    wanted: String,
+}
+
+impl SettingError {
+    fn new(setting: &str, value: &str, wanted: &str) -> Self {
+        Self { setting: clean(setting), value: clean(value), wanted: wanted.to_owned() }
+    }
+}
+
+/// What to do where a role wants a code, which is asked for nowhere here: AWS's CLI asks for it, and hands over a session.
+fn with_mfa(profile: &str, device_of: &str) -> Vec<String> {
+    let (profile, device_of) = (clean(profile), clean(device_of));
+    vec![
+        format!("the profile `{device_of}` names a device for codes (`mfa_serial`), and no code is asked for here"),
+        format!(
+            "get a session with a code, and use it instead of the profile: `eval \"$(aws configure export-credentials --profile '{profile}' --format env)\"`, then the same command without `--profile`"
+        ),
+    ]
 }
 
 /// Marks a connection that can only read.
@@ -206,14 +256,15 @@ impl Connection<ReadWrite> {
 /// The first call tells which account the credentials belong to; any other than the one that the target states is refused before
 /// anything else is read.
 pub async fn connect(settings: &Settings, target: &Target) -> Result<Connection<ReadOnly>, ConnectError> {
-    let inner = reach(settings, target, target.role.as_deref()).await?;
+    // Boxed: what it keeps is large, and every command's future holds it.
+    let inner = Box::pin(reach(settings, target, target.role.as_deref())).await?;
     Ok(Connection { inner: Arc::new(inner), power: PhantomData })
 }
 
 /// Reaches a target for writing, with its `apply_role`, by default its `role`.
 pub async fn connect_writer(settings: &Settings, target: &Target) -> Result<Connection<ReadWrite>, ConnectError> {
     let role = target.apply_role.as_deref().or(target.role.as_deref());
-    let inner = reach(settings, target, role).await?;
+    let inner = Box::pin(reach(settings, target, role)).await?;
     Ok(Connection { inner: Arc::new(inner), power: PhantomData })
 }
 
@@ -254,14 +305,20 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
         Some(region) => region.clone(),
         None => ambient_region(settings).await.ok_or_else(|| no_region(settings))?,
     };
+    let profiles = match &settings.sandbox {
+        Some(_) => None,
+        None => Profiles::load(settings.profile.as_deref()).await,
+    };
+    let profiles = profiles.as_ref();
     let http = Arc::new(match &settings.sandbox {
         Some(_) => Http::for_sandbox()?,
-        None => Http::for_aws(ca_bundle().as_ref())?,
+        None => Http::for_aws(ca_bundle(profiles).as_ref())?,
     });
     let shared = SharedHttp(Arc::clone(&http));
+    let session_name = session_name(settings, target)?;
     let base = match &settings.sandbox {
         Some(sandbox) => sandbox_config(sandbox, target, &region, shared),
-        None => aws_config(settings, &region, shared).await,
+        None => aws_config(settings, profiles, &region, shared, &session_name).await?,
     };
     let from_environment = || settings.sandbox.is_none().then(|| env::read(env::AWS_ENDPOINT_URL)).flatten();
     let endpoint = base.endpoint_url().map(str::to_owned).or_else(from_environment);
@@ -272,13 +329,13 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
     }
     let config = match role {
         None => base,
-        Some(role) => {
-            let provider =
-                AssumeRoleProvider::builder(role).session_name(NAME).configure(&impatient(&base)).build().await;
-            base.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+        Some(arn) => {
+            let role = Role { arn, external_id: target.external_id.as_ref(), session_name: &session_name };
+            let provider = role.credentials(&impatient(&base), &region).await;
+            base.into_builder().credentials_provider(provider).build()
         }
     };
-    let caller = identity(&config).await.map_err(|error| name_role(error, role))?;
+    let caller = identity(&config).await.map_err(|error| explain(name_role(error, role), settings, profiles))?;
     if let Some(stated) = target.account.as_ref().filter(|stated| **stated != caller.account) {
         let caller_arn = caller.to_string();
         return Err(ConnectError::WrongAccount { stated: stated.clone(), actual: caller.account, caller: caller_arn });
@@ -321,10 +378,78 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
     })
 }
 
-/// The authorities that are trusted instead of the system's.
-fn ca_bundle() -> Option<CaBundle> {
-    let path = env::read(env::AWS_CA_BUNDLE)?;
-    Some(CaBundle { path: path.into(), stated_by: env::AWS_CA_BUNDLE.to_owned() })
+/// The authorities that are trusted instead of the system's: as in AWS's CLI, the variable wins over the profile.
+fn ca_bundle(profiles: Option<&Profiles>) -> Option<CaBundle> {
+    if let Some(path) = env::read(env::AWS_CA_BUNDLE) {
+        return Some(CaBundle { path: path.into(), stated_by: env::AWS_CA_BUNDLE.to_owned() });
+    }
+    let profiles = profiles?;
+    let path = profiles.get("ca_bundle")?;
+    Some(CaBundle { path: path.into(), stated_by: format!("`ca_bundle` of the profile `{}`", clean(profiles.name())) })
+}
+
+/// The name of a role's session.
+fn session_name(settings: &Settings, target: &Target) -> Result<String, SettingError> {
+    if let Some(name) = &target.session_name {
+        return Ok(name.clone());
+    }
+    let Some(name) = env::read(env::AWS_ROLE_SESSION_NAME).filter(|_| settings.sandbox.is_none()) else {
+        return Ok(NAME.to_owned());
+    };
+    let wrong = |wanted: String| SettingError::new(&format!("`{}`", env::AWS_ROLE_SESSION_NAME), &name, &wanted);
+    session::check_name(&name).map_err(wrong)?;
+    Ok(name)
+}
+
+/// Whether a profile's credentials are used: keys of the environment win over a profile that `--profile` doesn't ask for.
+fn uses_profile(settings: &Settings) -> bool {
+    let has_keys = || [env::AWS_ACCESS_KEY_ID, env::AWS_SECRET_ACCESS_KEY].iter().all(|name| env::read(name).is_some());
+    settings.sandbox.is_none() && (settings.profile.is_some() || !has_keys())
+}
+
+/// What there is to say before anything is asked of AWS, each with its hints.
+pub async fn warnings(settings: &Settings) -> Vec<(String, Vec<String>)> {
+    if !uses_profile(settings) {
+        return Vec::new();
+    }
+    let profiles = Profiles::load(settings.profile.as_deref()).await;
+    let warning = profiles.as_ref().and_then(|profiles| {
+        let device_of = profiles.with_mfa()?;
+        let summary = format!("the role of the profile `{}` is assumed without a code", clean(device_of));
+        Some((summary, with_mfa(profiles.name(), device_of)))
+    });
+    warning.into_iter().collect()
+}
+
+/// A refusal that a code may be missing from says so.
+fn explain(error: AwsError, settings: &Settings, profiles: Option<&Profiles>) -> ConnectError {
+    let is_refused = error.action == super::error::ASSUME_ROLE && error.kind == ErrorKind::Denied;
+    let profiles = profiles.filter(|_| is_refused && uses_profile(settings));
+    match profiles.and_then(|profiles| Some((profiles.name().to_owned(), profiles.with_mfa()?.to_owned()))) {
+        Some((profile, device_of)) => ConnectError::Mfa { error, profile, device_of },
+        None => error.into(),
+    }
+}
+
+/// Whether a switch is one: the SDK would leave out what it can't read, and go to another endpoint than somebody meant.
+fn check_switches(profiles: Option<&Profiles>) -> Result<(), SettingError> {
+    let switches = [
+        (env::AWS_USE_FIPS_ENDPOINT, "use_fips_endpoint"),
+        (env::AWS_USE_DUALSTACK_ENDPOINT, "use_dualstack_endpoint"),
+    ];
+    for (variable, field) in switches {
+        let of_profile = || {
+            let profiles = profiles?;
+            Some((format!("`{field}` of the profile `{}`", profiles.name()), profiles.get(field)?.to_owned()))
+        };
+        let stated = env::read(variable).map(|value| (format!("`{variable}`"), value)).or_else(of_profile);
+        if let Some((setting, value)) = stated
+            && !["true", "false"].iter().any(|word| value.eq_ignore_ascii_case(word))
+        {
+            return Err(SettingError::new(&setting, &value, "it is `true` or `false`"));
+        }
+    }
+    Ok(())
 }
 
 /// Each service of each connection adapts its rate alone: quotas hold per account, region and service. What bounds retries is
@@ -373,11 +498,18 @@ fn name_role(mut error: AwsError, role: Option<&str>) -> AwsError {
 
 /// The configuration that AWS's CLI would use: environment, profiles, IAM Identity Center, processes, web identities,
 /// containers, instances.
-async fn aws_config(settings: &Settings, region: &str, http: SharedHttp) -> SdkConfig {
-    let region = Region::new(region.to_owned());
+async fn aws_config(
+    settings: &Settings,
+    profiles: Option<&Profiles>,
+    region: &str,
+    http: SharedHttp,
+    session_name: &str,
+) -> Result<SdkConfig, SettingError> {
+    check_switches(profiles)?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
-        .region(region.clone())
+        .no_credentials()
+        .region(Region::new(region.to_owned()))
         .retry_config(retries(env::read(env::AWS_MAX_ATTEMPTS)))
         .timeout_config(timeouts(Duration::from_secs(5)));
     if let Ok(name) = AppName::new(NAME) {
@@ -387,13 +519,57 @@ async fn aws_config(settings: &Settings, region: &str, http: SharedHttp) -> SdkC
         loader = loader.endpoint_url(url);
     }
     if let Some(profile) = &settings.profile {
-        // The SDK's chain asks the environment first even then; AWS's CLI lets a profile that is asked for win.
-        let provider_config = ProviderConfig::without_region().with_http_client(http).with_region(Some(region));
-        let provider =
-            ProfileFileCredentialsProvider::builder().configure(&provider_config).profile_name(profile).build();
-        loader = loader.profile_name(profile).credentials_provider(provider);
+        loader = loader.profile_name(profile);
     }
-    loader.load().await
+    let config = loader.load().await;
+    let way = Way { settings, profiles, config: &impatient(&config), http, session_name };
+    let here = way.credentials(region).await?;
+    let main = match main_region(region) {
+        Some(main) => Some(way.credentials(main).await?),
+        None => None,
+    };
+    let provider = SharedCredentialsProvider::new(OptIn { here, main });
+    Ok(config.into_builder().credentials_provider(provider).build())
+}
+
+/// What the way to the first credentials depends on, besides the region whose STS is asked.
+struct Way<'a> {
+    settings: &'a Settings,
+    profiles: Option<&'a Profiles>,
+    config: &'a SdkConfig,
+    http: SharedHttp,
+    session_name: &'a str,
+}
+
+impl Way<'_> {
+    async fn credentials(&self, region: &str) -> Result<SharedCredentialsProvider, SettingError> {
+        let of_region = Region::new(region.to_owned());
+        // Whatever the SDK's loader would hand on: else STS and the others would be asked at other endpoints than all services.
+        let mut provider_config = ProviderConfig::without_region()
+            .with_http_client(self.http.clone())
+            .with_region(Some(of_region.clone()))
+            .with_use_fips(self.config.use_fips())
+            .with_use_dual_stack(self.config.use_dual_stack());
+        if let Some(retries) = self.config.retry_config() {
+            provider_config = provider_config.with_retry_config(retries.clone());
+        }
+        if let Some(timeouts) = self.config.timeout_config() {
+            provider_config = provider_config.with_timeout_config(timeouts.clone());
+        }
+        if let Some(profiles) = self.profiles.filter(|_| uses_profile(self.settings)) {
+            let provider = profiles.with_durations(&provider_config, self.config, region, self.session_name).await?;
+            if let Some(provider) = provider {
+                return Ok(provider);
+            }
+        }
+        if let Some(profile) = &self.settings.profile {
+            // The SDK's chain asks the environment first even then; AWS's CLI lets a profile that is asked for win.
+            let provider = ProfileFileCredentialsProvider::builder().configure(&provider_config).profile_name(profile);
+            return Ok(SharedCredentialsProvider::new(provider.build()));
+        }
+        let chain = DefaultCredentialsChain::builder().configure(provider_config).region(of_region);
+        Ok(SharedCredentialsProvider::new(chain.build().await))
+    }
 }
 
 /// A configuration from nothing but these arguments: neither the environment nor a file is read.

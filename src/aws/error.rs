@@ -6,6 +6,7 @@ use std::fmt;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::operation::RequestId as _;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -36,7 +37,8 @@ const SIGNATURE: [&str; 4] =
     ["InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "RequestExpired"];
 
 /// The codes by which a region answers that the account hasn't enabled, whatever the credentials.
-const NOT_ENABLED: [&str; 3] = ["OptInRequired", "UnrecognizedClientException", "InvalidClientTokenId"];
+const NOT_ENABLED: [&str; 4] =
+    ["OptInRequired", "UnrecognizedClientException", "InvalidClientTokenId", "RegionDisabledException"];
 
 /// What is said instead of the SDK's list of its providers.
 const NO_CREDENTIALS: &str =
@@ -366,6 +368,15 @@ fn passing(message: &str) -> Option<ErrorKind> {
         return Some(ErrorKind::ThrottledByEc2);
     }
     SPREADING.iter().any(|words| message.contains(words)).then_some(ErrorKind::Spreading)
+}
+
+/// What STS answered where a role was to be assumed: `None` where it didn't answer, `Some(true)` where its region may be one that the
+/// caller's account hasn't enabled.
+pub(super) fn refuses_region(error: &CredentialsError) -> Option<bool> {
+    let by_key = find::<SdkError<AssumeRoleError, HttpResponse>>(error).and_then(said);
+    let by_token = || find::<SdkError<AssumeRoleWithWebIdentityError, HttpResponse>>(error).and_then(said);
+    let (code, _) = by_key.or_else(by_token)?;
+    code.map(|code| NOT_ENABLED.contains(&&*code))
 }
 
 /// The first error of a type in a chain of causes.

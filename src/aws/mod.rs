@@ -24,7 +24,8 @@ pub mod reader;
 pub mod writer;
 
 pub use connect::{
-    ConnectError, Connection, ReadOnly, ReadWrite, SandboxEndpoint, Settings, ambient_region, connect, connect_writer,
+    ConnectError, Connection, ReadOnly, ReadWrite, SandboxEndpoint, SettingError, Settings, ambient_region, connect,
+    connect_writer, warnings,
 };
 pub use denial::Denial;
 pub use error::{AwsError, ErrorKind};

@@ -11,7 +11,7 @@ use anstream::ColorChoice;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::render::runner::without_commands;
-use crate::render::{ERROR, count, paint, safe};
+use crate::render::{ERROR, WARNING, count, paint, safe};
 use crate::{env, exit};
 
 use super::Color;
@@ -141,14 +141,23 @@ pub fn usage(error: &clap::Error) -> u8 {
 
 /// Prints an error with its hints. The answer is the exit code.
 pub fn fail(summary: &str, hints: &[String]) -> u8 {
+    told(&paint(ERROR, "error:"), summary, hints);
+    exit::ERROR
+}
+
+/// Prints a warning with its hints.
+pub fn warn(summary: &str, hints: &[String]) {
+    told(&paint(WARNING, "warning:"), summary, hints);
+}
+
+fn told(word: &str, summary: &str, hints: &[String]) {
     // AWS's words and names from the command line stand in here; a hint's own lines stay lines.
     let summary = shortened(summary);
-    say(&format!("{} {}", paint(ERROR, "error:"), safe(&summary)));
+    say(&format!("{word} {}", safe(&summary)));
     for hint in hints {
         let lines: Vec<_> = hint.lines().map(safe).collect();
         say(&format!("  hint: {}", lines.join("\n")));
     }
-    exit::ERROR
 }
 
 /// The longest error, in characters: it may quote what is of any length.

@@ -114,6 +114,9 @@ impl Session {
                 Some(rehearsal)
             }
         };
+        for (summary, hints) in Box::pin(aws::warnings(&settings)).await {
+            output::warn(&summary, &hints);
+        }
         let ambient = aws::ambient_region(&settings).await;
         // A target that states no region is also resolved for those of the others: what it wants there must not be taken for a leftover.
         let stated = loaded.manifests.iter().flat_map(Manifest::targets).filter_map(|target| target.region.clone());

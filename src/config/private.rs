@@ -1,6 +1,6 @@
 //! What of a file may be private: it is covered before the first word is said about the file, since a message shows its line.
 //!
-//! Private are the values of environments and of parameters, which may be `NoEcho`; the variables that flow into them; and whatever
+//! Private are the values of environments and of parameters, which may be `NoEcho`, and external ids; the variables that flow into them; and whatever
 //! stands under a key that means nothing: a misspelt `environment` holds what it would have held.
 
 use std::collections::HashSet;
@@ -120,6 +120,9 @@ impl Private {
 
     fn target(&mut self, map: &Map) {
         self.unknown(map, &KNOWN.target);
+        if let Some(id) = map.get("external_id") {
+            self.private(&id.node);
+        }
     }
 }
 

@@ -97,6 +97,12 @@ pub(super) struct TargetFile {
     /// The ARN of the role that writes.
     #[schemars(schema_with = "role_schema")]
     pub apply_role: Option<String>,
+    /// The external id that the roles' trust asks for (`sts:ExternalId`). Never shown.
+    #[schemars(schema_with = "external_id_schema")]
+    pub external_id: Option<String>,
+    /// The name of the roles' sessions, for audit trails and `sts:RoleSessionName`. Default: `AWS_ROLE_SESSION_NAME`, else `rotator`.
+    #[schemars(schema_with = "session_name_schema")]
+    pub session_name: Option<String>,
     /// Values for `${name}`. They may use `${target}`, `${region}`, `${account}` and `${partition}`.
     #[schemars(schema_with = "vars_schema")]
     #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
@@ -340,6 +346,14 @@ fn account_schema(_: &mut SchemaGenerator) -> Schema {
 
 fn role_schema(_: &mut SchemaGenerator) -> Schema {
     text(r"^arn:[^:]+:iam::[0-9]{12}:role/.+$")
+}
+
+fn external_id_schema(_: &mut SchemaGenerator) -> Schema {
+    text(r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$")
+}
+
+fn session_name_schema(_: &mut SchemaGenerator) -> Schema {
+    text(r"^[A-Za-z0-9_+=,.@-]{2,64}$")
 }
 
 fn architecture_schema(_: &mut SchemaGenerator) -> Schema {

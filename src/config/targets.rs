@@ -1,6 +1,6 @@
 //! Targets: account, region, roles and variables of each.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::document::Document;
 use super::merge::merge;
@@ -12,7 +12,6 @@ use super::variables::{self, BUILT_IN, PARTITION, Scope, Substitution, Variable}
 use super::{Ambient, names, parse, typed};
 use crate::diagnostic::Diagnostic;
 use crate::model;
-use crate::tree::Tree;
 
 /// Stands for the region while only the manifest is looked at.
 pub(super) const ANY_REGION: &str = "us-east-1";
@@ -165,6 +164,8 @@ fn place(
         account: file.account.clone(),
         role: file.role,
         apply_role: file.apply_role,
+        external_id: file.external_id.map(model::Sensitive::new),
+        session_name: file.session_name,
     };
     Place { target, scope, partition, stated: (file.account, region) }
 }
@@ -209,6 +210,31 @@ fn check(scene: &mut Scene<'_>, file: &TargetFile) {
                 scene.report(&[field], problem);
             }
             Ok(_) => {}
+        }
+    }
+    check_session(scene, file);
+}
+
+/// What is sent along when a role is assumed.
+fn check_session(scene: &mut Scene<'_>, file: &TargetFile) {
+    let incomplete = scene.incomplete;
+    let whole = |text: &&String| !(incomplete && text.contains("${"));
+    if let Some(name) = file.session_name.as_ref().filter(whole)
+        && let Err(reason) = model::session::check_name(name)
+    {
+        scene.report(&["session_name"], Diagnostic::error("session", reason));
+    }
+    if let Some(id) = file.external_id.as_ref().filter(whole)
+        && let Err(reason) = model::session::check_external_id(id)
+    {
+        scene.report_unshown(&["external_id"], Diagnostic::error("session", reason));
+    }
+    if !incomplete && file.role.is_none() && file.apply_role.is_none() {
+        let stated = [("external_id", file.external_id.is_some()), ("session_name", file.session_name.is_some())];
+        for (field, _) in stated.into_iter().filter(|(_, is_stated)| *is_stated) {
+            let problem = Diagnostic::error("session", format!("`{field}` is for a role, and the target has none"))
+                .hint(format!("state the target's `role`, or write `{field}: null` where it comes from the defaults"));
+            scene.report_key(&[field], problem);
         }
     }
 }
@@ -391,6 +417,11 @@ fn is_output(node: &Node) -> bool {
     node.child("value").is_some() && (node.child("type").is_some() || node.child("sensitive").is_some())
 }
 
+/// A folder as the file system takes it: the one of a file without any is the working directory.
+pub(super) fn here(folder: &Path) -> PathBuf {
+    if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_path_buf() }
+}
+
 /// A path of the manifest, relative to the file that states it; it must be there, and inside the manifest's tree.
 pub(super) fn inside(tree: &Path, folder: &Path, path: &str) -> Result<PathBuf, String> {
     if path.is_empty() {
@@ -400,9 +431,32 @@ pub(super) fn inside(tree: &Path, folder: &Path, path: &str) -> Result<PathBuf, 
     if Path::new(path).is_absolute() || path.starts_with('~') {
         return Err("a path is relative to the file that states it".to_owned());
     }
-    let tree = Tree::at(tree).map_err(|error| error.to_string())?;
-    match tree.reach(folder, Path::new(path)) {
-        Ok(_) => Ok(folder.join(path)),
-        Err(stray) => Err(stray.to_string()),
+    if Path::new(path).components().any(|part| part.as_os_str() == ".git") {
+        return Err("Git's own folder is no part of a manifest".to_owned());
     }
+    let full = folder.join(path);
+    let tree = here(tree).canonicalize().map_err(|error| error.to_string())?;
+    // Lexically first: what lies outside is not even looked at.
+    let base = here(folder).canonicalize().map_err(|error| error.to_string())?;
+    let mut lexical = base;
+    for component in Path::new(path).components() {
+        match component {
+            Component::ParentDir => {
+                lexical.pop();
+            }
+            Component::Normal(part) => lexical.push(part),
+            _ => {}
+        }
+    }
+    if !lexical.starts_with(&tree) {
+        return Err("it lies outside the manifest's folder".to_owned());
+    }
+    let real = full.canonicalize().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        _ => error.to_string(),
+    })?;
+    if !real.starts_with(&tree) {
+        return Err("it is a link that leaves the manifest's folder".to_owned());
+    }
+    Ok(full)
 }

@@ -83,6 +83,21 @@ pub fn partition_of(region: &str) -> &'static str {
     }
 }
 
+/// The region of a partition that every account has, whatever other regions it has enabled.
+pub fn main_region(partition: &str) -> Option<&'static str> {
+    match partition {
+        "aws" => Some("us-east-1"),
+        "aws-cn" => Some("cn-north-1"),
+        "aws-us-gov" => Some("us-gov-west-1"),
+        "aws-iso" => Some("us-iso-east-1"),
+        "aws-iso-b" => Some("us-isob-east-1"),
+        "aws-iso-e" => Some("eu-isoe-west-1"),
+        "aws-iso-f" => Some("us-isof-south-1"),
+        "aws-eusc" => Some("eusc-de-east-1"),
+        _ => None,
+    }
+}
+
 /// The name of a function from its name, partial ARN or ARN, without version or alias.
 ///
 /// Lambda's `FunctionName` takes `name`, `account:function:name` and a full ARN, each with an optional qualifier.

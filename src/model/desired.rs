@@ -49,6 +49,10 @@ pub struct Target {
     pub role: Option<String>,
     /// The role that writes; by default the one that reads.
     pub apply_role: Option<String>,
+    /// What the roles' trust asks for besides. No secret to AWS, and still shown nowhere.
+    pub external_id: Option<Sensitive>,
+    /// The name of the roles' sessions; by default the environment's, else the program's.
+    pub session_name: Option<String>,
 }
 
 /// A rotation function.

@@ -15,6 +15,7 @@ pub mod place;
 pub mod policy;
 pub mod rotation;
 pub mod schedule;
+pub mod session;
 pub mod setting;
 pub mod shared;
 pub mod text;

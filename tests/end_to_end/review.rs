@@ -23,10 +23,10 @@ functions:
 ";
 
 /// A Git repository with a manifest, and Git without anything of the tester's configuration.
-pub struct Repository(tempfile::TempDir);
+struct Repository(tempfile::TempDir);
 
 impl Repository {
-    pub fn new() -> Self {
+    fn new() -> Self {
         use std::fmt::Write as _;
         let repository = Self(tempfile::tempdir().expect("a temporary folder"));
         repository.git(&["init", "--quiet", "--initial-branch=main"]);
@@ -44,49 +44,49 @@ impl Repository {
         repository
     }
 
-    pub fn path(&self) -> &Path {
+    fn path(&self) -> &Path {
         self.0.path()
     }
 
-    pub fn write(&self, name: &str, text: &str) {
+    fn write(&self, name: &str, text: &str) {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders can be made");
         std::fs::write(path, text).expect("files can be written");
     }
 
-    pub fn read(&self, name: &str) -> String {
+    fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path().join(name)).expect("a text file")
     }
 
-    pub fn edit(&self, name: &str, from: &str, to: &str) {
+    fn edit(&self, name: &str, from: &str, to: &str) {
         let text = self.read(name);
         assert!(text.contains(from), "{name} holds no {from:?}");
         self.write(name, &text.replace(from, to));
     }
 
-    pub fn git(&self, arguments: &[&str]) -> Output {
+    fn git(&self, arguments: &[&str]) -> Output {
         let mut command = scrubbed("git");
         command.current_dir(self.path()).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
         command.args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]);
         output(command.args(arguments)).exits(0)
     }
 
-    pub fn commit(&self, message: &str) {
+    fn commit(&self, message: &str) {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message", message]);
     }
 
-    pub fn command(&self) -> Command {
+    fn command(&self) -> Command {
         let mut command = scrubbed(rotator_binary());
         command.current_dir(self.path());
         command
     }
 
-    pub fn rotator(&self, arguments: &[&str]) -> Output {
+    fn rotator(&self, arguments: &[&str]) -> Output {
         output(self.command().args(arguments))
     }
 
-    pub fn json(&self, arguments: &[&str]) -> Value {
+    fn json(&self, arguments: &[&str]) -> Value {
         let output = self.rotator(arguments).exits(0);
         serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", output.all()))
     }

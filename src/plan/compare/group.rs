@@ -8,7 +8,7 @@ use crate::plan::{Attribute, FieldChange, Shown};
 use super::{Consequence, Difference, Finding, Subject};
 
 /// Attributes that are another value in each entry by nature: they are one difference, with a line for each entry.
-const OF_EACH: [&str; 7] = ["name", "stack", "existing", "code", "role", "apply_role", "description"];
+const OF_EACH: [&str; 8] = ["name", "stack", "existing", "code", "role", "apply_role", "session_name", "description"];
 
 /// One difference, and all that have it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -82,6 +82,10 @@ pub(super) fn target_values(desired: &Desired) -> Values<'_> {
     values.option("account", target.account.as_ref());
     values.option("role", target.role.as_ref());
     values.option("apply_role", target.apply_role.as_ref());
+    if let Some(id) = &target.external_id {
+        values.private("external_id".into(), id.expose());
+    }
+    values.option("session_name", target.session_name.as_ref());
     if !desired.removed.is_empty() {
         let without_target = |removed: &crate::model::Address| format!("{}.{}", removed.kind.word(), removed.handle);
         values.list("removed", &desired.removed.iter().map(without_target).collect::<Vec<_>>());

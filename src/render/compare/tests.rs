@@ -83,8 +83,6 @@ fn comparison(differences: Vec<Difference>) -> Comparison {
             guards: Vec::new(),
             groups: group(differences),
         }],
-        conversions: Vec::new(),
-        ambiguous: Vec::new(),
         placeholders: None,
     }
 }
