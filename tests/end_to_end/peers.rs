@@ -8,9 +8,11 @@ use super::support::{output, repository, rotator_binary, scrubbed, venv};
 fn suite(name: &str) {
     let file = repository().join("tests/peers").join(format!("test_{name}.py"));
     let mut command = scrubbed(venv().join("bin/python"));
-    // Where a machine keeps Terraform's provider is the one thing that a suite can't know by itself.
-    if let Some(mirror) = std::env::var_os("ROTATOR_TERRAFORM_MIRROR") {
-        command.env("ROTATOR_TERRAFORM_MIRROR", mirror);
+    // Where a machine keeps Terraform's provider, and whether a recording is to be written anew, a suite can't know by itself.
+    for name in ["ROTATOR_TERRAFORM_MIRROR", "ROTATOR_LIVE_BASELINE"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
     }
     command
         .args(["-B", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"])
@@ -51,6 +53,7 @@ suites! {
     faults,
     functions,
     gitops,
+    live,
     node,
     persistence,
     replicas,

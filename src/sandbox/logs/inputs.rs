@@ -13,6 +13,7 @@ const EVENTS_LIMIT: Kind = Number(1, 10_000);
 
 /// What the request of each operation that is served may hold.
 pub const INPUTS: &[(&str, &[Member])] = &[
+    ("DeleteLogGroup", &[required("logGroupName", LOG_GROUP_NAME)]),
     (
         "DescribeLogGroups",
         &[

@@ -1,6 +1,6 @@
 //! Amazon `CloudWatch` Logs: what functions print.
 //!
-//! Only reading is served: functions write through [`append`]. Old events make room for new ones, since all of it is part of the
+//! Reading is served, and deleting: functions write through [`append`], which makes a group that isn't there. Old events make room for new ones, since all of it is part of the
 //! sandbox's state.
 
 pub(super) mod inputs;
@@ -88,6 +88,10 @@ pub fn append(
 #[expect(clippy::unused_async, reason = "every service is asked in the same way")]
 pub async fn handle(shared: &Arc<Shared>, call: &Call, request: Map<String, Value>) -> Result<Response, ApiError> {
     check(call.service, input(call.service, &call.operation)?, &request)?;
+    if call.operation == "DeleteLogGroup" {
+        shared.write(&call.account, &call.region, |region| delete(&mut region.logs, &request))?;
+        return Ok(json::answer(call, &Value::Null));
+    }
     let state = shared.read(&call.account, &call.region, |region| region.logs.clone());
     let answer = match call.operation.as_str() {
         "FilterLogEvents" => read::filter(&state, &request)?,
@@ -97,6 +101,12 @@ pub async fn handle(shared: &Arc<Shared>, call: &Call, request: Map<String, Valu
         operation => return Err(ApiError::not_served(Service::Logs, operation)),
     };
     Ok(json::answer(call, &answer))
+}
+
+/// `DeleteLogGroup`.
+fn delete(state: &mut State, request: &Map<String, Value>) -> Result<(), ApiError> {
+    let name = request.get("logGroupName").and_then(Value::as_str).unwrap_or_default();
+    state.groups.remove(name).map(|_| ()).ok_or_else(read::no_such_group)
 }
 
 #[cfg(test)]

@@ -34,10 +34,11 @@ fn group<'a>(state: &'a State, request: &Map<String, Value>) -> Result<&'a Arc<G
         (Some(_), Some(_)) => return Err(invalid("Specify either logGroupName or logGroupIdentifier, and not both.")),
         (None, None) => return Err(invalid("A log group must be given by logGroupName or logGroupIdentifier.")),
     };
-    state
-        .groups
-        .get(name)
-        .ok_or_else(|| ApiError::new(400, "ResourceNotFoundException", "The specified log group does not exist."))
+    state.groups.get(name).ok_or_else(no_such_group)
+}
+
+pub(super) fn no_such_group() -> ApiError {
+    ApiError::new(400, "ResourceNotFoundException", "The specified log group does not exist.")
 }
 
 fn within(event: &LogEvent, request: &Map<String, Value>) -> bool {

@@ -201,6 +201,12 @@ def untag_resource(world):
 
 
 @case("logs")
+def delete_log_group(world):
+    yield {"logGroupName": world.log_group()}
+    yield Refused({"logGroupName": "absent"}, MISSING)
+
+
+@case("logs")
 def describe_log_groups(world):
     world.log_group("g")
     name = world.log_group()
