@@ -239,6 +239,15 @@ pub enum Failure {
         /// The statement that denies it; `None`: none permits it.
         denied_by: Option<String>,
     },
+    /// Somebody wrote the function's policy as a whole, and it doesn't let Secrets Manager in.
+    WrittenWhole {
+        /// The function, by ARN.
+        function: String,
+        /// The secrets' account.
+        account: String,
+        /// AWS's refusal of a statement of ours.
+        refused: Option<Box<AwsError>>,
+    },
     /// Somebody has changed what the step would change, since the plan was made.
     ChangedSincePlan {
         /// What has moved: as it was then, and as it is now.

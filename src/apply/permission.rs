@@ -27,7 +27,14 @@ impl<E: Execute> Context<'_, E> {
             if permits(&policy.statements, account) {
                 return Ok(if refused.is_some() || added { Outcome::Applied { requests } } else { Outcome::Unchanged });
             }
-            match self.add_permission(index, step, policy, &mut requests).await? {
+            let answer = match self.add_permission(index, step, policy, &mut requests).await {
+                Err(Failure::Aws(error)) if error.kind == ErrorKind::Invalid => {
+                    let whole = self.written_whole(&step.name, Some(&error)).await;
+                    return whole.unwrap_or_else(|| Err(error.into()));
+                }
+                answer => answer?,
+            };
+            match answer {
                 Ok(()) => {
                     self.note_made(&step.name);
                     added = true;
@@ -43,7 +50,25 @@ impl<E: Execute> Context<'_, E> {
                 Err(error) => refused = Some(error),
             }
         }
+        if let Some(whole) = self.written_whole(&step.name, refused.as_ref()).await {
+            return whole;
+        }
         Err(Failure::KeepsChanging { function: step.name.clone(), last: refused.map(Box::new) })
+    }
+
+    /// What a policy that was written as a whole makes of a statement that can't be added, or doesn't show; `None`: there is no such
+    /// policy, or nobody knows. It isn't written anew: what stands in it is its author's.
+    async fn written_whole(&self, name: &str, refused: Option<&AwsError>) -> Option<Result<Outcome, Failure>> {
+        let function = self.executor.get_configuration(name).await.ok()?.configuration.arn;
+        let shown = self.executor.get_policy(name).await.ok()?.statements;
+        let whole = self.executor.get_resource_policy(&function).await.ok()?.statements;
+        if permits(&whole, &self.live.account) {
+            return Some(Ok(Outcome::Unchanged));
+        }
+        // Where both show the same, something else may be in the way.
+        let hidden = whole.iter().any(|one| !shown.contains(one));
+        let (account, refused) = (self.live.account.clone(), refused.cloned().map(Box::new));
+        hidden.then_some(Err(Failure::WrittenWhole { function, account, refused }))
     }
 
     /// Adds the statement, in place of one of its id that says something else. The inner error is of somebody who was faster.
@@ -115,6 +140,17 @@ impl<E: Execute> Context<'_, E> {
         }
         if statements.is_empty() && self.is_gone(function).await {
             return Some(Failure::FunctionMissing { function: function.to_owned() });
+        }
+        if denial.is_none()
+            && let Ok(whole) = self.executor.get_resource_policy(function).await
+        {
+            if whole.statements.iter().any(may_permit) {
+                return None;
+            }
+            if whole.statements.iter().any(|one| !statements.contains(one)) {
+                let (function, account) = (function.to_owned(), account.to_owned());
+                return Some(Failure::WrittenWhole { function, account, refused: None });
+            }
         }
         let denied_by = denial.map(|denial| denial.sid.clone());
         Some(Failure::NotPermitted { function: function.to_owned(), account: account.to_owned(), denied_by })

@@ -268,6 +268,9 @@ pub trait Execute: Send + Sync {
     /// Who may invoke a function (`GetPolicy`).
     fn get_policy(&self, function: &str) -> impl Future<Output = Answer<PolicyState>> + Send;
 
+    /// Who may invoke a function, as it was written as a whole (`GetResourcePolicy`). `function`: an ARN.
+    fn get_resource_policy(&self, function: &str) -> impl Future<Output = Answer<PolicyState>> + Send;
+
     /// Lets Secrets Manager invoke a function for the secrets of an account (`AddPermission`).
     fn add_permission(
         &self,

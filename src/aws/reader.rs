@@ -241,10 +241,33 @@ impl Reader {
                 return if error.kind == ErrorKind::NotFound { Ok(PolicyState::default()) } else { Err(error) };
             }
         };
-        given(ACTION, name, &[("policy", answer.policy())])?;
-        let statements = super::policy::parse(answer.policy().unwrap_or_default(), &self.inner.account)
-            .map_err(|message| AwsError::other(ErrorKind::Other, ACTION, name, &message))?;
-        Ok(PolicyState { statements, revision_id: answer.revision_id })
+        self.policy_of(ACTION, name, answer.policy(), answer.revision_id())
+    }
+
+    /// A function's policy as a whole. Whether `GetPolicy` shows what was written so isn't known.
+    pub(super) async fn resource_policy(&self, arn: &str) -> Result<PolicyState, AwsError> {
+        const ACTION: &str = "lambda:GetResourcePolicy";
+        let answer = match self.inner.lambda.get_resource_policy().resource_arn(arn).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = failed(ACTION, arn)(error);
+                return if error.kind == ErrorKind::NotFound { Ok(PolicyState::default()) } else { Err(error) };
+            }
+        };
+        self.policy_of(ACTION, arn, answer.policy(), answer.revision_id())
+    }
+
+    fn policy_of(
+        &self,
+        action: &'static str,
+        function: &str,
+        policy: Option<&str>,
+        revision: Option<&str>,
+    ) -> Result<PolicyState, AwsError> {
+        given(action, function, &[("policy", policy)])?;
+        let statements = super::policy::parse(policy.unwrap_or_default(), &self.inner.account)
+            .map_err(|message| AwsError::other(ErrorKind::Other, action, function, &message))?;
+        Ok(PolicyState { statements, revision_id: revision.map(str::to_owned) })
     }
 
     /// A version of an application (`GetApplication`), by default the newest. [`ApplicationVersion::newest`] isn't filled in.

@@ -291,6 +291,10 @@ impl Execute for Writer {
         self.reader.policy_state(function).await
     }
 
+    async fn get_resource_policy(&self, function: &str) -> Answer<PolicyState> {
+        self.reader.resource_policy(function).await
+    }
+
     async fn add_permission(
         &self,
         function: &str,

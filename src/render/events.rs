@@ -113,7 +113,7 @@ impl Lines {
             out += &line(now, "info", "planned_change", &message, json!({"change": change, "rotator": ours}));
         }
         for found in &plan.problems {
-            let words = problem::words(found);
+            let words = problem::words(found, &plan.region);
             let (level, severity) = match found.severity {
                 Severity::Error => ("error", "error"),
                 Severity::Warning => ("warn", "warning"),

@@ -417,7 +417,7 @@ fn problems(out: &mut String, plan: &Plan) {
         let mut groups: Vec<(String, problem::Words, Vec<String>)> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         for found in plan.problems.iter().filter(|found| found.severity == severity) {
-            let words = problem::words(found);
+            let words = problem::words(found, &plan.region);
             let key = format!("{words:?}");
             let place = *places.entry(key.clone()).or_insert_with(|| {
                 groups.push((key, words, Vec::new()));

@@ -477,7 +477,7 @@ fn target(plan: &Plan) -> TargetExtension {
             .problems
             .iter()
             .map(|found| {
-                let words = problem::words(found);
+                let words = problem::words(found, &plan.region);
                 let (rule, at, declared_at) = match &found.kind {
                     ProblemKind::Policy { rule, at, declared, .. } => (Some(rule), Some(at), declared.as_ref()),
                     ProblemKind::LimitExceeded(exceeded) => (None, Some(&exceeded.at), None),

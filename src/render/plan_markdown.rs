@@ -157,8 +157,9 @@ fn problems(out: &mut String, plans: &[&Plan]) {
     let mut text = String::new();
     for severity in [Severity::Error, Severity::Warning] {
         let mut groups: BTreeMap<String, (problem::Words, Vec<String>)> = BTreeMap::new();
-        for found in plans.iter().flat_map(|plan| &plan.problems).filter(|found| found.severity == severity) {
-            let words = problem::words(found);
+        let all = plans.iter().flat_map(|plan| plan.problems.iter().map(|found| (found, plan.region.as_str())));
+        for (found, region) in all.filter(|(found, _)| found.severity == severity) {
+            let words = problem::words(found, region);
             let group = groups.entry(format!("{words:?}")).or_insert_with(|| (words, Vec::new()));
             group.1.push(policy::about(found));
         }

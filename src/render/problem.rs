@@ -78,9 +78,11 @@ pub fn unread_words(unread: &Unread) -> String {
     }
 }
 
-/// A problem in words. One table of all kinds, so that the compiler asks for the words of a new one.
-pub fn words(problem: &Problem) -> Words {
+/// A problem in words. One table of all kinds, so that the compiler asks for the words of a new one. `region`: the target's, for commands
+/// of AWS's CLI, which else goes to whatever region its user has set.
+pub fn words(problem: &Problem, region: &str) -> Words {
     let name = safe(&problem.name);
+    let there = safe(region);
     match &problem.kind {
         ProblemKind::SecretMissing => Words::new("Secrets Manager has no such secret")
             .hint("create it first; `rotator` never creates secrets, nor sets their values"),
@@ -105,7 +107,7 @@ pub fn words(problem: &Problem) -> Words {
                 .because("Secrets Manager answers \"A previous rotation isn't complete\" until it is, and tries it again by itself")
                 .hint("if it has only just begun, plan again in a moment; else look into the function's log for the reason: once it is mended, Secrets Manager's next try ends it")
                 .hint(format!(
-                    "to give that version up:\n    aws secretsmanager update-secret-version-stage --secret-id '{name}' --version-stage AWSPENDING --remove-from-version-id {version}"
+                    "to give that version up:\n    aws secretsmanager update-secret-version-stage --region {there} --secret-id '{name}' --version-stage AWSPENDING --remove-from-version-id {version}"
                 ))
         }
         ProblemKind::KeyWithoutParameter { key } => {
@@ -138,7 +140,7 @@ pub fn words(problem: &Problem) -> Words {
                 return words;
             }
             words.hint(format!(
-                "remove it, and the next apply adds a scoped one:\n    aws lambda remove-permission --function-name '{name}' --statement-id '{statement}'"
+                "remove it, and the next apply adds a scoped one:\n    aws lambda remove-permission --region {there} --function-name '{name}' --statement-id '{statement}'"
             ))
         }
         ProblemKind::InvocationDenied { statement } => {
@@ -197,14 +199,14 @@ pub fn words(problem: &Problem) -> Words {
                 None => words,
             };
             let reason = reason.as_deref();
-            let hints = [stack::missing(reason, stack_name), stack::by_hand(status, stack_name, reason)].concat();
+            let hints = [stack::missing(reason, stack_name), stack::by_hand(status, stack_name, region, reason)].concat();
             let words = hints.into_iter().fold(words, Words::hint);
             if *ours { words } else { words.hint("it has no project's tag, so it is never deleted from here") }
         }
         ProblemKind::ApplicationMissing { application, version } => {
             let version = version.as_ref().map(|version| format!(" version {}", safe(version))).unwrap_or_default();
             Words::new(format!("the Serverless Application Repository has no {}{version}", safe(application)))
-                .hint("`aws serverlessrepo list-application-versions --application-id ARN` lists its versions")
+                .hint(format!("`aws serverlessrepo list-application-versions --region {there} --application-id ARN` lists its versions"))
         }
         ProblemKind::UnknownParameter { parameter, version, declared } => {
             let words = Words::new(format!("version {} declares no parameter `{}`", safe(version), safe(parameter)));

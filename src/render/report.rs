@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use crate::apply::{Failure, LeftBehind, NotFinished, Outcome, Report};
 use crate::aws::AwsError;
-use crate::model::Address;
+use serde_json::json;
+
 use crate::model::arn::Arn;
+use crate::model::{Address, PERMISSION_STATEMENT};
 use crate::plan::{Severity, Step, StepKind};
 
 use super::plan::value;
@@ -287,6 +289,7 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
             (format!("the function {} is gone", safe(function)), vec!["plan again".to_owned()])
         }
         Failure::NotPermitted { function, account, denied_by } => not_permitted(function, account, denied_by.as_deref()),
+        Failure::WrittenWhole { function, account, refused } => written_whole(function, account, refused.as_deref()),
         Failure::SecretMissing => {
             ("the secret has gone since the plan was made".to_owned(), vec!["plan again".to_owned()])
         }
@@ -380,6 +383,34 @@ fn not_permitted(function: &str, account: &str, denied_by: Option<&str>) -> (Str
     }
 }
 
+/// A policy that only its author can let Secrets Manager into.
+fn written_whole(function: &str, account: &str, refused: Option<&AwsError>) -> (String, Vec<String>) {
+    let (region, name) = (region_of(function), safe(function));
+    let refused = refused.map(|error| format!("; {}", aws_words(error).0)).unwrap_or_default();
+    let statement = json!({
+        "Sid": PERMISSION_STATEMENT,
+        "Effect": "Allow",
+        "Principal": {"Service": "secretsmanager.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": function,
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+    })
+    .to_string();
+    (
+        format!(
+            "the policy of the function {name} was written as a whole (`PutResourcePolicy`), and doesn't let Secrets Manager in for account {}{refused}",
+            safe(account)
+        ),
+        vec![
+            format!(
+                "add this statement where that policy is written, then run the same command again:\n    {}",
+                safe(&statement)
+            ),
+            format!("the policy as it is:\n    aws lambda get-resource-policy{region} --resource-arn '{name}'"),
+        ],
+    )
+}
+
 /// What became of a change set that wasn't run.
 fn discarded(left: Option<&LeftBehind>, hints: &mut Vec<String>) -> String {
     match left {
@@ -389,9 +420,9 @@ fn discarded(left: Option<&LeftBehind>, hints: &mut Vec<String>) -> String {
 }
 
 fn left_behind(left: &LeftBehind, hints: &mut Vec<String>) -> String {
-    let set = safe(&left.change_set);
+    let (set, region) = (safe(&left.change_set), region_of(&left.change_set));
     hints.push(format!(
-        "the next apply replaces it; to delete it by hand:\n    aws cloudformation delete-change-set --change-set-name '{set}'"
+        "the next apply replaces it; to delete it by hand:\n    aws cloudformation delete-change-set{region} --change-set-name '{set}'"
     ));
     format!("the change set couldn't be deleted: {}", aws_words(&left.error).0)
 }

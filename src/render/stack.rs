@@ -23,13 +23,16 @@ pub fn after_failure(status: &str, stack: &str, reason: Option<&str>) -> Vec<Str
             hints.push("the stack is as it was before: mend the cause and run the same command again".to_owned());
         }
         "DELETE_FAILED" => hints.push("mend the cause and run the same command again".to_owned()),
-        status => hints.extend(by_hand(status, stack, reason)),
+        status => {
+            let region = stack.parse::<Arn>().map(|arn| arn.region).unwrap_or_default();
+            hints.extend(by_hand(status, stack, &region, reason));
+        }
     }
     hints
 }
 
-/// The commands for a stack that only a person can free.
-pub fn by_hand(status: &str, stack: &str, reason: Option<&str>) -> Vec<String> {
+/// The commands for a stack that only a person can free. `region`: the stack's; empty where it isn't known.
+pub fn by_hand(status: &str, stack: &str, region: &str, reason: Option<&str>) -> Vec<String> {
     let command = match status {
         // Its update was told not to roll back.
         "UPDATE_FAILED" => "rollback-stack",
@@ -37,7 +40,7 @@ pub fn by_hand(status: &str, stack: &str, reason: Option<&str>) -> Vec<String> {
         status if status.ends_with("_FAILED") || status == "ROLLBACK_COMPLETE" => "delete-stack",
         _ => return Vec::new(),
     };
-    let region = stack.parse::<Arn>().map(|arn| format!(" --region {}", safe(&arn.region))).unwrap_or_default();
+    let region = if region.is_empty() { String::new() } else { format!(" --region {}", safe(region)) };
     let command = format!("aws cloudformation {command}{region} --stack-name '{}'", safe(stack));
     let mut hints = vec![format!("mend the cause, then:\n    {command}")];
     // A roll-back puts the earlier package back, which the repository may not keep for ever.
@@ -79,10 +82,10 @@ mod tests {
         assert!(hints("UPDATE_FAILED").contains("aws cloudformation rollback-stack --region"));
         assert!(hints("ROLLBACK_COMPLETE").contains("run the same command again"));
         assert_eq!(
-            by_hand("DELETE_FAILED", "f", None),
-            ["mend the cause, then:\n    aws cloudformation delete-stack --stack-name 'f'"]
+            by_hand("DELETE_FAILED", "f", "eu-west-1", None),
+            ["mend the cause, then:\n    aws cloudformation delete-stack --region eu-west-1 --stack-name 'f'"]
         );
-        assert_eq!(by_hand("UPDATE_ROLLBACK_FAILED", "f", Some("x")).len(), 1);
+        assert_eq!(by_hand("UPDATE_ROLLBACK_FAILED", "f", "", Some("x")).len(), 1);
     }
 
     /// Without it, a resource's name could add words to a command that people copy.

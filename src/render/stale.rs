@@ -48,7 +48,8 @@ pub fn words(reason: &Stale) -> (String, Option<String>) {
                 severity: Severity::Error,
                 kind: kind.clone(),
             };
-            (problem::words(&found).summary, None)
+            // Of its commands none is shown, so that no region is needed.
+            (problem::words(&found, "").summary, None)
         }
         StaleKind::Beneath(address) => {
             (format!("{} has changed since the plan was made, and comes first", safe(&address.to_string())), None)

@@ -462,6 +462,16 @@ fn outcomes(t: Texts) -> Vec<(StepKind, Outcome)> {
             denied_by: None,
         },
         Failure::NotPermitted { function: t.of("f"), account: t.of("111111111111"), denied_by: Some(t.of("no-one")) },
+        Failure::WrittenWhole {
+            function: t.of("arn:aws:lambda:eu-west-1:111111111111:function:f"),
+            account: t.of("111111111111"),
+            refused: None,
+        },
+        Failure::WrittenWhole {
+            function: t.of("arn:aws:lambda:eu-west-1:111111111111:function:f"),
+            account: t.of("111111111111"),
+            refused: Some(Box::new(aws.clone())),
+        },
         Failure::Function { function: t.of("f"), state: t.of("State Failed"), reason: None },
         Failure::FunctionMissing { function: t.of("f") },
         Failure::SecretMissing,

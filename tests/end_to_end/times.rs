@@ -42,6 +42,16 @@ fn count(world: &World, action: &str) -> usize {
     world.tool_calls().iter().filter(|call| *call == action).count()
 }
 
+/// Somebody takes all permissions of the function away.
+fn remove_permissions(world: &World) {
+    let policy = world.aws(&["lambda", "get-policy", "--function-name", FUNCTION]);
+    let policy: Value = serde_json::from_str(policy["Policy"].as_str().expect("a text")).expect("JSON");
+    for statement in policy["Statement"].as_array().into_iter().flatten() {
+        let sid = statement["Sid"].as_str().expect("an id");
+        world.aws(&["lambda", "remove-permission", "--function-name", FUNCTION, "--statement-id", sid]);
+    }
+}
+
 /// Without it a rotation that is on would be reported as failed, because an answer leaves out what the model lets it leave out.
 #[test]
 fn an_answer_without_a_version_is_watched_by_its_token() {
@@ -94,12 +104,7 @@ fn a_role_or_key_that_spreads_is_tried_again() {
 fn a_permission_is_looked_for_after_it_was_added() {
     let world = world("");
     apply(&world).exits(0);
-    let policy = world.aws(&["lambda", "get-policy", "--function-name", FUNCTION]);
-    let policy: Value = serde_json::from_str(policy["Policy"].as_str().expect("a text")).expect("JSON");
-    for statement in policy["Statement"].as_array().into_iter().flatten() {
-        let sid = statement["Sid"].as_str().expect("an id");
-        world.aws(&["lambda", "remove-permission", "--function-name", FUNCTION, "--statement-id", sid]);
-    }
+    remove_permissions(&world);
     // The first one is taken, and its effect lost.
     let answer = json!({"status": 201, "content_type": "application/json", "body": "{\"Statement\": \"{}\"}"});
     script(&world, "lambda", "AddPermission", 1, &json!({ "answer": answer }));
@@ -107,6 +112,35 @@ fn a_permission_is_looked_for_after_it_was_added() {
     assert_eq!(count(&world, "lambda:AddPermission"), 2);
     let policy = world.aws(&["lambda", "get-policy", "--function-name", FUNCTION]);
     assert!(policy.to_string().contains("SecretsManagerAccess"), "{policy}");
+}
+
+/// Without it somebody whose functions' policies are written as a whole would be told to run a command that changes nothing.
+#[test]
+fn a_policy_that_was_written_as_a_whole_comes_with_the_statement_to_add() {
+    let world = world("");
+    apply(&world).exits(0);
+    remove_permissions(&world);
+    let arn = world.aws(&["lambda", "get-function-configuration", "--function-name", FUNCTION])["FunctionArn"].clone();
+    let policy = |statements: &[Value]| {
+        let policy = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+        let body = json!({"Policy": policy, "RevisionId": "1"}).to_string();
+        json!({"operation": "GetResourcePolicy", "answer": {"status": 200, "content_type": "application/json", "body": body}})
+    };
+    let message = "The policy of this function is managed as a whole.";
+    let refusal = json!({"operation": "AddPermission",
+        "error": {"status": 400, "code": "InvalidParameterValueException", "message": message}});
+    let others = json!({"Sid": "others", "Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "lambda:InvokeFunction", "Resource": arn});
+    world.fault(&json!([policy(std::slice::from_ref(&others)), refusal]).to_string());
+    let failed =
+        apply(&world).exits(1).says("PutResourcePolicy").says(message).says("aws lambda get-resource-policy --region");
+    let all = failed.all();
+    let statement =
+        all.lines().find_map(|line| serde_json::from_str::<Value>(line.trim()).ok()).expect("the statement");
+
+    // As the hint says: that statement beside the others.
+    world.fault(&json!([policy(&[others, statement]), refusal]).to_string());
+    apply(&world).exits(0);
 }
 
 /// Without it a stack that an interrupted apply left behind would be refused for ever.

@@ -41,6 +41,8 @@ pub struct State {
     /// Somebody else edits the function between a look and a write, so many times.
     pub rivals: u32,
     pub statements: Vec<Statement>,
+    /// The statements of a policy that was written as a whole.
+    pub whole_policy: Vec<Statement>,
     /// So many permissions are taken away by others as soon as they are added.
     pub lost_permissions: u32,
     /// How permissions after the first are refused.
@@ -259,6 +261,11 @@ impl Execute for Fake {
     async fn get_policy(&self, function: &str) -> Answer<PolicyState> {
         let state = self.call("get_policy", function)?;
         Ok(PolicyState { statements: state.statements.clone(), revision_id: None })
+    }
+
+    async fn get_resource_policy(&self, function: &str) -> Answer<PolicyState> {
+        let state = self.call("get_resource_policy", function)?;
+        Ok(PolicyState { statements: state.whole_policy.clone(), revision_id: None })
     }
 
     async fn add_permission(

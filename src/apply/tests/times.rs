@@ -148,6 +148,43 @@ async fn a_permission_that_does_not_stand_is_not_waited_for() {
     assert!(!run.on(&Fake::new(state)).await.has_failed());
 }
 
+/// Without it an apply would say that others keep changing a function whose policy Lambda doesn't let it add to, and nothing would tell
+/// what to do; or fail where that policy lets Secrets Manager in already.
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_was_written_as_a_whole_is_recognised() {
+    let others = Statement { sid: "others".to_owned(), allows: false, ..statement() };
+    let adds = |whole: Vec<Statement>, refused: bool| async move {
+        let mut state = nothing_there();
+        state.whole_policy = whole;
+        if refused {
+            state.refusals.insert("add_permission", VecDeque::from([ErrorKind::Invalid]));
+        } else {
+            state.lost_permissions = u32::MAX;
+        }
+        Run::new(desired(), empty_live()).on(&Fake::new(state)).await
+    };
+    for refused in [false, true] {
+        let report = adds(vec![others.clone()], refused).await;
+        let Failure::WrittenWhole { function, refused: words, .. } = failure(&report) else { panic!("{report:?}") };
+        assert_eq!((function, words.is_some()), (&arn("f"), refused));
+        let report = adds(vec![others.clone(), statement()], refused).await;
+        assert!(!report.has_failed(), "it lets Secrets Manager in: {:?}", report.outcomes);
+    }
+    assert!(matches!(failure(&adds(vec![], false).await), Failure::KeepsChanging { .. }));
+    assert!(matches!(failure(&adds(vec![], true).await), Failure::Aws(error) if error.kind == ErrorKind::Invalid));
+
+    // Where Secrets Manager says that it may not invoke the function, and `GetPolicy` shows nothing.
+    let rotates = |whole: Vec<Statement>| async move {
+        let (run, mut state) = rotation_only();
+        state.functions.insert(arn("f"), fresh("f"));
+        (state.statements, state.whole_policy) = (vec![], whole);
+        state.refusals.insert("rotate_secret", VecDeque::from([ErrorKind::CannotInvoke]));
+        run.on(&Fake::new(state)).await
+    };
+    assert!(matches!(failure(&rotates(vec![others.clone()]).await), Failure::WrittenWhole { .. }));
+    assert!(!rotates(vec![others, statement()]).await.has_failed(), "it spreads");
+}
+
 /// Without it Ctrl-C would have no effect for two minutes while a permission spreads.
 #[tokio::test(start_paused = true)]
 async fn an_interrupt_ends_the_wait_for_a_permission() {
