@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &["model"]),
     ("diagnostic", &["diagnostic"]),
-    ("config", &["config", "model", "diagnostic"]),
+    ("tree", &["tree"]),
+    ("config", &["config", "model", "diagnostic", "tree"]),
     ("plan", &["plan", "model"]),
-    ("package", &["package", "model"]),
+    ("git", &["git", "config", "tree"]),
+    ("package", &["package", "model", "tree"]),
     ("aws", &["aws", "model", "package", "env"]),
     ("apply", &["apply", "plan", "model", "aws"]),
     ("render", &["render", "plan", "apply", "aws", "diagnostic", "model"]),

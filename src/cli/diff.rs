@@ -1,28 +1,31 @@
 //! `rotator diff`.
 
+mod side;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
 use clap::{Args, ValueEnum};
 use similar::DiffOp;
 
-use crate::config::{self, Ambient, Loaded, Manifest, Problems};
+use crate::config::{Ambient, Manifest};
 use crate::exit;
-use crate::model::{Desired, FunctionSource};
+use crate::git::{Ambiguous, Attributes, Commit, Repository, RevisionError, Stop};
 use crate::plan::compare::{Own, compare, group, guards};
-use crate::render::compare::{self as render, ChangedFile, ComparedManifest, Comparison, Presence};
+use crate::render::compare::{self as render, ChangedFile, ComparedManifest, Comparison, Conversion, Presence};
 use crate::render::lines as render_lines;
+use crate::render::{WARNING, count, paint, safe};
 
 use super::filter::Filter;
-use super::revision::{Commit, Repository, RevisionError, Snapshot};
-use super::session::{Packages, Printed, build_packages, check_targets};
+use super::session::{Printed, check_targets};
 use super::{Global, output};
+use side::Side;
 
 /// Says what a change of the manifests means after expansion: without AWS, without credentials, and without running anything
 /// that the repository brings along.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   rotator diff                                  the working tree against HEAD
   rotator diff main...                          what a topic branch changed since it left main
@@ -44,6 +47,9 @@ pub struct Arguments {
     /// Exit with 2 where the manifests differ in meaning
     #[arg(long)]
     detailed_exitcode: bool,
+    /// Give up after so many seconds: a revision may hold more than anybody waits for
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    time_limit: u64,
 }
 
 /// How a comparison is printed.
@@ -57,39 +63,117 @@ enum Format {
     Json,
 }
 
+/// After how long it is said that a comparison takes long, and when it ends.
+const LONG: Duration = Duration::from_secs(10);
+
 /// Runs it.
-pub fn run(global: &Global, arguments: &Arguments) -> u8 {
-    match diff(global, arguments) {
-        Ok(code) | Err(Printed(code)) => code,
+pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
+    // Before there is anything that a signal could leave behind.
+    let mut stops = output::Stops::listen();
+    let folder = match scratch() {
+        Ok(folder) => folder,
+        Err(error) => return output::fail(&format!("cannot make a temporary folder: {error}"), &[]),
+    };
+    let stop = Stop::default();
+    let mut compared = {
+        let (global, arguments, stop) = (global.clone(), arguments.clone(), stop.clone());
+        let scratch = folder.path().to_owned();
+        // What it does waits for files and for Git; meanwhile signals are heard, and the time is looked at.
+        tokio::task::spawn_blocking(move || diff(&global, &arguments, &scratch, &stop))
+    };
+    let limit = Duration::from_secs(arguments.time_limit);
+    let mut late = std::pin::pin!(tokio::time::sleep(limit));
+    let mut long = std::pin::pin!(tokio::time::sleep(LONG));
+    let mut is_long = false;
+    let code = loop {
+        tokio::select! {
+            result = &mut compared => {
+                remove(folder).await;
+                return match result {
+                    Ok(Ok(code) | Err(Printed(code))) => code,
+                    Err(error) => output::fail(&format!("the comparison ended early: {error}"), &[]),
+                };
+            }
+            _ = stops.next() => {
+                output::say("interrupted; nothing was changed");
+                break exit::INTERRUPTED;
+            }
+            () = &mut late => {
+                let time = count(usize::try_from(limit.as_secs()).unwrap_or(usize::MAX), "second");
+                let summary = format!("the comparison takes more than {time}, and was given up");
+                break output::fail(&summary, &[
+                    "compare fewer manifests, or a part: `rotator diff REV PATH`, `--target WHAT`".to_owned(),
+                    format!("wait longer: `--time-limit {}`", (arguments.time_limit * 5).min(86_400)),
+                ]);
+            }
+            () = &mut long, if !is_long && limit > LONG => {
+                is_long = true;
+                output::say(&format!("reading the manifests; this is given up after {} seconds", limit.as_secs()));
+            }
+        }
+    };
+    stop.ask();
+    // Nothing may be written any more while the folder is removed; but what hangs can't keep it.
+    let _ = tokio::time::timeout(Duration::from_secs(2), compared).await;
+    remove(folder).await;
+    code
+}
+
+/// A folder that nobody else can look into: code that isn't public may be written there.
+fn scratch() -> std::io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("rotator-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir()
+}
+
+/// Removes the folder with all that is in it, even while something is still being written.
+async fn remove(folder: tempfile::TempDir) {
+    let path = folder.keep();
+    for _ in 0..40 {
+        match std::fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            _ => return,
+        }
     }
+    output::say(&format!("the temporary folder {} can't be removed", output::path(&path)));
 }
 
 impl From<RevisionError> for Printed {
     fn from(error: RevisionError) -> Self {
-        Self(output::fail(&error.summary, &error.hints))
+        Self(if error.is_stopped { exit::INTERRUPTED } else { output::fail(&error.summary, &error.hints) })
     }
 }
 
-fn diff(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
+fn diff(global: &Global, arguments: &Arguments, scratch: &Path, stop: &Stop) -> Result<u8, Printed> {
     let filter = Filter::new(&global.target).map_err(|(summary, hints)| Printed(output::fail(&summary, &hints)))?;
     let mut paths: Vec<PathBuf> = arguments.paths.iter().chain(&arguments.more).cloned().collect();
     if paths.is_empty() {
         paths.push(PathBuf::from("rotator.yaml"));
     }
-    let repository = Repository::of(&paths[0])?;
+    let repository = Repository::of(&paths[0], stop.clone())?;
     let range = Range::read(&repository, arguments.revision.as_deref().unwrap_or("HEAD"))?;
+    range.ambiguous.iter().for_each(say_ambiguous);
     let mut places = BTreeMap::new();
     for path in paths {
         places.entry(repository.place(&path)?).or_insert(path);
     }
-    let before = Side::of_commit(&repository, &range.before, &places);
+    let (first, second) = (scratch.join("before"), scratch.join("after"));
+    for folder in [&first, &second] {
+        let failed = |error| RevisionError::new(format!("cannot write into the temporary folder: {error}"));
+        std::fs::create_dir(folder).map_err(failed)?;
+    }
+    let before = Side::of_commit(&repository, &range.before, &places, &first, stop);
     let after = match &range.after {
-        Some(commit) => Side::of_commit(&repository, commit, &places),
-        None => Side::of_working_tree(&repository, &places),
+        Some(commit) => Side::of_commit(&repository, commit, &places, &second, stop),
+        None => Side::of_working_tree(&repository, &places, &second, stop),
     };
     // Both are loaded before either is given up on: all problems are said at once.
     let (before, after) = (before?, after?);
-    let (mut before, mut after) = match (before.load(), after.load()) {
+    let (before, after) = match (before.load(), after.load()) {
         (Ok(before), Ok(after)) => (before, after),
         (Err(Printed(code)), _) | (_, Err(Printed(code))) => return Err(Printed(code)),
     };
@@ -99,17 +183,19 @@ fn diff(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
         return Err(Printed(output::fail(&summary, &["name the manifest, or a folder with a `rotator.yaml`".into()])));
     }
     check_targets(&filter, before.manifests.iter().chain(&after.manifests).map(|(_, manifest)| manifest))?;
-    let comparison = comparison(global, &filter, &mut before, &mut after)?;
+    let mut comparison = comparison(global, &filter, &before, &after)?;
+    let said = |Ambiguous { name, taken, others }| render::Ambiguous { name, taken, others };
+    comparison.ambiguous = range.ambiguous.into_iter().map(said).collect();
     let text = match arguments.format {
         Format::Text => render::text(&comparison),
         Format::Markdown => render::markdown(&comparison),
         Format::Json => render::json(&comparison),
     };
     let shown = output::data(&text);
-    for place in before.submodules.iter().chain(&after.submodules).collect::<BTreeSet<_>>() {
+    for place in &before.submodules() | &after.submodules() {
         output::say(&format!(
             "note: {} is a submodule: its files aren't in this repository's revisions, and weren't compared",
-            output::path(place)
+            output::path(&place)
         ));
     }
     let differs = !comparison.is_empty() && arguments.detailed_exitcode;
@@ -121,211 +207,49 @@ struct Range {
     before: Commit,
     /// `None`: the working tree.
     after: Option<Commit>,
+    /// Names that mean more than one thing.
+    ambiguous: Vec<Ambiguous>,
 }
 
 impl Range {
     fn read(repository: &Repository, text: &str) -> Result<Self, RevisionError> {
         if matches!(text, "." | "..") || text.starts_with("./") || text.starts_with("../") || text.starts_with('/') {
-            return Err(RevisionError {
-                summary: format!("`{text}` is a path, and a revision comes first"),
-                hints: vec![format!("name both:\n  rotator diff HEAD {text}")],
-            });
+            return Err(RevisionError::new(format!("`{text}` is a path, and a revision comes first"))
+                .hint(format!("name both:\n  rotator diff HEAD {text}")));
         }
         let or_head = |text: &str| if text.is_empty() { "HEAD".to_owned() } else { text.to_owned() };
-        if let Some((one, other)) = text.split_once("...") {
-            let (one, other) = (repository.commit(&or_head(one))?, repository.commit(&or_head(other))?);
-            return Ok(Self { before: repository.merge_base(&one, &other)?, after: Some(other) });
-        }
-        if let Some((one, other)) = text.split_once("..") {
-            let after = Some(repository.commit(&or_head(other))?);
-            return Ok(Self { before: repository.commit(&or_head(one))?, after });
-        }
-        Ok(Self { before: repository.commit(text)?, after: None })
-    }
-}
-
-/// One side: where its manifests are read, and what was read.
-struct Side {
-    /// As the user would call it.
-    name: String,
-    /// The folder that stands for the repository's root.
-    root: PathBuf,
-    snapshot: Option<Arc<Snapshot>>,
-    /// Root manifests: their places in the repository, and where they are read.
-    roots: Vec<(PathBuf, PathBuf)>,
-    /// By place.
-    manifests: Vec<(PathBuf, Manifest)>,
-    submodules: Vec<PathBuf>,
-}
-
-impl Side {
-    fn of_commit(
-        repository: &Repository,
-        commit: &Commit,
-        places: &BTreeMap<PathBuf, PathBuf>,
-    ) -> Result<Self, RevisionError> {
-        let snapshot = Snapshot::new(repository, commit)?;
-        let root = snapshot.root().to_path_buf();
-        let mut roots = Vec::new();
-        for place in places.keys() {
-            let place = if snapshot.kind(place).1 { place.join("rotator.yaml") } else { place.clone() };
-            if snapshot.kind(&place).0 {
-                if snapshot.leads_out(&place) {
-                    return Err(RevisionError {
-                        summary: format!(
-                            "`{}:{}` is a link that leads out of the repository",
-                            commit.shown,
-                            place.display()
-                        ),
-                        hints: vec!["copy the manifest in, or name the real one".to_owned()],
-                    });
-                }
-                roots.push((place.clone(), root.join(&place)));
-            }
-        }
-        let (manifests, submodules) = (Vec::new(), Vec::new());
-        let snapshot = Some(Arc::new(snapshot));
-        Ok(Self { name: commit.shown.clone(), root, snapshot, roots, manifests, submodules })
-    }
-
-    fn of_working_tree(repository: &Repository, places: &BTreeMap<PathBuf, PathBuf>) -> Result<Self, RevisionError> {
-        let mut roots = Vec::new();
-        for path in places.values() {
-            let file = if path.is_dir() { path.join("rotator.yaml") } else { path.clone() };
-            if file.symlink_metadata().is_ok() {
-                roots.push((repository.place(&file)?, file));
-            }
-        }
-        Ok(Self {
-            name: "working tree".to_owned(),
-            root: repository.top().to_path_buf(),
-            snapshot: None,
-            roots,
-            manifests: Vec::new(),
-            submodules: Vec::new(),
-        })
-    }
-
-    /// Reads the manifests; prints what is wrong with them.
-    fn load(mut self) -> Result<Self, Printed> {
-        if self.roots.is_empty() {
-            return self.check().map(|()| self);
-        }
-        let paths: Vec<PathBuf> = self.roots.iter().map(|(_, file)| file.clone()).collect();
-        let loaded = match &self.snapshot {
-            Some(snapshot) => config::load_fetched(&paths, &(Arc::clone(snapshot) as Arc<dyn config::Fetch>)),
-            None => config::load(&paths),
+        let mut ambiguous = Vec::new();
+        let mut commit = |text: &str| -> Result<Commit, RevisionError> {
+            let (commit, also) = repository.commit(text)?;
+            ambiguous.extend(also.filter(|also| !ambiguous.contains(also)));
+            Ok(commit)
         };
-        self.check()?;
-        let Loaded { manifests, .. } = loaded.map_err(|problems| self.refused(problems))?;
-        // One file may have been named twice, through a link.
-        let place = |manifest: &Manifest| {
-            self.roots.iter().find(|(_, file)| file == manifest.path()).map(|(place, _)| place.clone())
+        let (before, after) = if let Some((one, other)) = text.split_once("...") {
+            let (one, other) = (commit(&or_head(one))?, commit(&or_head(other))?);
+            (repository.merge_base(&one, &other)?, Some(other))
+        } else if let Some((one, other)) = text.split_once("..") {
+            let other = commit(&or_head(other))?;
+            (commit(&or_head(one))?, Some(other))
+        } else {
+            (commit(text)?, None)
         };
-        self.manifests =
-            manifests.into_iter().map(|manifest| (place(&manifest).unwrap_or_default(), manifest)).collect();
-        Ok(self)
-    }
-
-    /// Files that couldn't be brought out of the revision.
-    fn check(&self) -> Result<(), Printed> {
-        match self.snapshot.as_ref().and_then(|snapshot| snapshot.failure()) {
-            Some(failure) => Err(Printed(output::fail(&format!("cannot read `{}`: {failure}", self.name), &[]))),
-            None => Ok(()),
-        }
-    }
-
-    fn refused(&self, problems: Problems) -> Printed {
-        let problems: Vec<_> = problems.0.into_iter().map(|problem| self.shown(problem)).collect();
-        output::diagnostics(&problems);
-        Printed(output::fail(&format!("the manifests of `{}` can't be compared: they have errors", self.name), &[]))
-    }
-
-    /// A problem with the paths of the repository instead of those of the temporary folder.
-    fn shown(&self, mut problem: crate::diagnostic::Diagnostic) -> crate::diagnostic::Diagnostic {
-        if self.snapshot.is_none() {
-            return problem;
-        }
-        let places = problem.position.iter_mut().chain(problem.related.iter_mut().map(|(position, _)| position));
-        for position in places {
-            if let Ok(place) = position.file.strip_prefix(&self.root) {
-                position.file = PathBuf::from(format!("{}:{}", self.name, place.display()));
-            }
-        }
-        let texts = problem.detail.iter_mut().chain(&mut problem.hints).chain(std::iter::once(&mut problem.summary));
-        texts.for_each(|text| *text = self.renamed(text));
-        problem
-    }
-
-    /// A text with the paths of the repository.
-    fn renamed(&self, text: &str) -> String {
-        if self.snapshot.is_none() {
-            return text.to_owned();
-        }
-        let mut text = text.to_owned();
-        for root in [self.root.canonicalize().ok(), Some(self.root.clone())].into_iter().flatten() {
-            text = text.replace(&format!("{}/", root.display()), &format!("{}:", self.name));
-            text = text.replace(&root.display().to_string(), &self.name);
-        }
-        text
-    }
-
-    /// The desired states of one manifest's selected targets, with their packages.
-    fn resolve(
-        &self,
-        manifest: &Manifest,
-        ambient: &Ambient,
-        filter: &Filter,
-        matched: &mut BTreeSet<String>,
-    ) -> Result<Vec<Desired>, Printed> {
-        let packages = Packages::default();
-        let mut all = Vec::new();
-        for (index, target) in manifest.targets().iter().enumerate() {
-            if !filter.selects(target) {
-                continue;
-            }
-            let mut desired = manifest.resolve(index, ambient).map_err(|problems| self.refused(problems))?;
-            // What the manifest doesn't state is no part of the comparison.
-            desired.target = target.clone();
-            matched.extend(filter.apply(&mut desired));
-            build_packages(&mut desired, &packages);
-            for function in desired.functions.values_mut() {
-                if let FunctionSource::Deployed(deployment) = &mut function.source
-                    && let Some(reason) = deployment.code.as_mut().and_then(|code| code.unusable.as_mut())
-                {
-                    *reason = self.renamed(reason);
-                }
-            }
-            all.push(desired);
-        }
-        self.check()?;
-        Ok(all)
-    }
-
-    /// The texts of all files that were read, by place in the repository.
-    fn files(&self) -> BTreeMap<PathBuf, String> {
-        let mut files = BTreeMap::new();
-        for (path, text) in self.manifests.iter().flat_map(|(_, manifest)| manifest.files()) {
-            let real = match &self.snapshot {
-                Some(_) => path,
-                None => real(&path),
-            };
-            if let Ok(place) = real.strip_prefix(&self.root) {
-                files.insert(place.components().collect(), text);
-            }
-        }
-        files
+        Ok(Self { before, after, ambiguous })
     }
 }
 
-/// A file's path without links in its folder.
-fn real(path: &Path) -> PathBuf {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-    path.file_name().map_or_else(|| folder.clone(), |name| folder.join(name))
+/// Says that another commit than was meant may be compared, and how to name the other one.
+fn say_ambiguous(ambiguous: &Ambiguous) {
+    let text = format!(
+        "{} `{}` is ambiguous: `{}` is compared; to compare another, write {}",
+        paint(WARNING, "warning:"),
+        safe(&ambiguous.name),
+        safe(&ambiguous.taken),
+        ambiguous.others.iter().map(|other| format!("`{}`", safe(other))).collect::<Vec<_>>().join(" or ")
+    );
+    output::say(&text);
 }
 
-fn comparison(global: &Global, filter: &Filter, before: &mut Side, after: &mut Side) -> Result<Comparison, Printed> {
+fn comparison(global: &Global, filter: &Filter, before: &Side, after: &Side) -> Result<Comparison, Printed> {
     let mut ambient = Ambient::placeholders();
     if global.region.is_some() {
         ambient.region.clone_from(&global.region);
@@ -333,9 +257,10 @@ fn comparison(global: &Global, filter: &Filter, before: &mut Side, after: &mut S
     let mut manifests = Vec::new();
     let mut placeholders = false;
     let mut matched = BTreeSet::new();
+    let mut code = BTreeSet::new();
     for (old, new) in pairs(&before.manifests, &after.manifests) {
         let mut resolve = |side: &Side, one: Sided<'_>| match one {
-            Some((_, manifest)) => side.resolve(manifest, &ambient, filter, &mut matched),
+            Some((_, manifest)) => side.resolve(manifest, &ambient, filter, &mut matched, &mut code),
             None => Ok(Vec::new()),
         };
         let (was, is) = (resolve(before, old)?, resolve(after, new)?);
@@ -355,17 +280,35 @@ fn comparison(global: &Global, filter: &Filter, before: &mut Side, after: &mut S
     if let Some(missing) = filter.resources().find(|text| !matched.contains(*text)) {
         return Err(Printed(output::fail(&format!("`--target {missing}` matches nothing on either side"), &[])));
     }
-    for side in [&mut *before, &mut *after] {
-        side.submodules = side.snapshot.as_ref().map(|snapshot| snapshot.submodules()).unwrap_or_default();
-    }
     let named = |ambient: Ambient| ambient.region.zip(ambient.account);
     Ok(Comparison {
         before: before.name.clone(),
         after: after.name.clone(),
         files: changed_files(&before.files(), &after.files()),
         manifests,
+        conversions: conversions(&before.attributes(&code)?, &after.attributes(&code)?),
+        ambiguous: Vec::new(),
         placeholders: placeholders.then_some(ambient).and_then(named),
     })
+}
+
+/// What a checkout changes on either side. Attributes that change nothing on most machines are said where they differ: most
+/// repositories have some.
+fn conversions(before: &Attributes, after: &Attributes) -> Vec<Conversion> {
+    let names = |all: &BTreeSet<PathBuf>| all.iter().map(|place| place.display().to_string()).collect::<Vec<_>>();
+    let mut found = Vec::new();
+    for (is_changing, before, after) in
+        [(true, &before.changing, &after.changing), (false, &before.depending, &after.depending)]
+    {
+        for attribute in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
+            let side = |all: &BTreeMap<String, BTreeSet<PathBuf>>| all.get(attribute).map(names).unwrap_or_default();
+            let (before, after) = (side(before), side(after));
+            if is_changing || before != after {
+                found.push(Conversion { attribute: attribute.clone(), is_changing, before, after });
+            }
+        }
+    }
+    found
 }
 
 type Sided<'a> = Option<&'a (PathBuf, Manifest)>;

@@ -11,7 +11,6 @@ mod plan;
 mod policy;
 mod progress;
 mod rehearsal;
-mod revision;
 mod sandbox;
 mod saved;
 mod schedule;
@@ -220,7 +219,7 @@ async fn run(cli: Cli) -> u8 {
     match cli.command {
         Command::Validate(arguments) => validate::run(&global, &arguments),
         Command::Plan(arguments) => plan::run(&global, &arguments).await,
-        Command::Diff(arguments) => diff::run(&global, &arguments),
+        Command::Diff(arguments) => diff::run(&global, &arguments).await,
         Command::Explain(arguments) => explain::run(&global, &arguments),
         Command::Apply(arguments) => apply::run(&global, &arguments).await,
         Command::Destroy(arguments) => apply::destroy(&global, &arguments).await,

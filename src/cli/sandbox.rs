@@ -109,9 +109,12 @@ pub async fn run(global: &Global, command: Command) -> u8 {
     let (account, region) = (options.account.clone(), options.region.clone());
     // Before anybody can know that it runs, so that whoever stops it at once stops it in good order.
     let mut stopped = std::pin::pin!(output::stop_signal());
-    let running = match sandbox::start(options).await {
-        Ok(running) => running,
-        Err(error) => return fail(&error),
+    let running = tokio::select! {
+        started = sandbox::start(options) => match started {
+            Ok(running) => running,
+            Err(error) => return fail(&error),
+        },
+        () = &mut stopped => return exit::OK,
     };
     // One line of data, so that scripts learn the port that a `:0` took.
     output::data(&format!("{}\n", running.url()));
@@ -168,6 +171,15 @@ pub fn fail(error: &StartError) -> u8 {
         }
         StartError::State(PersistError::Format { .. } | PersistError::Version { .. }) => {
             vec!["nothing in it is real: delete it, or keep another state: `--sandbox=FILE`".to_owned()]
+        }
+        StartError::State(PersistError::Link { .. }) => {
+            vec![
+                "remove the link, or name the file where it is: `--sandbox=FILE`, `sandbox start --state FILE`"
+                    .to_owned(),
+            ]
+        }
+        StartError::State(PersistError::Special(_)) => {
+            vec!["keep the state in another file: `--sandbox=FILE`, `sandbox start --state FILE`".to_owned()]
         }
         StartError::State(PersistError::Io { .. }) => {
             vec!["the file's folder must be one that can be written; `--sandbox=FILE` names another".to_owned()]

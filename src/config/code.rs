@@ -9,6 +9,7 @@ use super::scene::Scene;
 use super::targets;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Code, CodeSource};
+use crate::tree::{MAX_DEPTH, Stray, Tree, here, is_git_name};
 
 /// The template's own handler, where the manifest states none.
 const DEFAULT_MODULE: &str = "lambda_function";
@@ -47,9 +48,8 @@ pub(super) fn read(
                     return None;
                 }
             };
-            let tree = targets::here(&document.tree);
-            let check =
-                || tree.canonicalize().map_err(|error| error.to_string()).and_then(|tree| check_path(&path, &tree));
+            let tree = here(&document.tree);
+            let check = || Tree::at(&tree).map_err(|error| error.to_string()).and_then(|tree| check_path(&path, &tree));
             let result = checked.0.entry(path.clone()).or_insert_with(check).clone();
             if let Err(reason) = result {
                 scene.report(&["code"], Diagnostic::error("code", format!("`{shown}` can't be the code: {reason}")));
@@ -98,7 +98,7 @@ fn s3(scene: &mut Scene<'_>, object: &S3File) -> Option<CodeSource> {
 }
 
 /// A regular file, or a folder whose links stay inside the tree.
-fn check_path(path: &Path, tree: &Path) -> Result<(), String> {
+fn check_path(path: &Path, tree: &Tree) -> Result<(), String> {
     let metadata = path.metadata().map_err(|error| error.to_string())?;
     if metadata.is_file() {
         return Ok(());
@@ -106,9 +106,12 @@ fn check_path(path: &Path, tree: &Path) -> Result<(), String> {
     if !metadata.is_dir() {
         return Err("it is neither a folder nor a regular file".to_owned());
     }
-    let mut folders = vec![path.to_path_buf()];
+    let mut folders = vec![(path.to_path_buf(), 1)];
     let mut files = 0;
-    while let Some(folder) = folders.pop() {
+    while let Some((folder, depth)) = folders.pop() {
+        if depth > MAX_DEPTH {
+            return Err(format!("its folders are nested more than {MAX_DEPTH} deep"));
+        }
         let entries =
             std::fs::read_dir(&folder).map_err(|error| format!("`{}` can't be read: {error}", folder.display()))?;
         for entry in entries.flatten() {
@@ -117,15 +120,22 @@ fn check_path(path: &Path, tree: &Path) -> Result<(), String> {
                 return Err(format!("it holds more than {MAX_FILES} files"));
             }
             let Ok(kind) = entry.file_type() else { continue };
+            let name = entry.file_name();
+            // It never goes into a package.
+            if is_git_name(&name) {
+                continue;
+            }
             if kind.is_symlink() {
                 let shown = entry.path().strip_prefix(path).map(Path::to_path_buf).unwrap_or_default();
-                match entry.path().canonicalize() {
-                    Ok(real) if real.starts_with(tree) => {}
-                    Ok(_) => return Err(format!("the link `{}` in it leaves the manifest's folder", shown.display())),
-                    Err(_) => return Err(format!("the link `{}` in it leads nowhere", shown.display())),
-                }
+                let what = match tree.reach(&folder, Path::new(&name)) {
+                    Ok(_) => continue,
+                    Err(Stray::Git) => "leads into Git's own folder",
+                    Err(Stray::Outside | Stray::Link) => "leaves the manifest's folder",
+                    Err(_) => "leads nowhere",
+                };
+                return Err(format!("the link `{}` in it {what}", shown.display()));
             } else if kind.is_dir() {
-                folders.push(entry.path());
+                folders.push((entry.path(), depth + 1));
             }
         }
     }

@@ -17,6 +17,7 @@ use crate::diagnostic::Diagnostic;
 use crate::model;
 use crate::model::freeze::Freeze;
 use crate::model::policy::{Limits, Rule};
+use crate::tree::{Stray, Tree, sneaks_into_git};
 
 /// How many patterns of parts a root may have: each is looked for in the whole tree.
 const MAX_PATTERNS: usize = 1_000;
@@ -90,13 +91,18 @@ pub(super) fn root_file(path: &Path) -> PathBuf {
     if path.is_dir() { path.join("rotator.yaml") } else { path.to_path_buf() }
 }
 
-/// Whether a root is a link to a file elsewhere: a pull request could so have any file of the machine read and shown.
-fn leaves_its_folder(root: &Path) -> bool {
-    let folder = super::targets::here(root.parent().unwrap_or(Path::new("")));
+/// Why a root is no file of its folder: a pull request could so have any file of the machine read and shown.
+fn strays(root: &Path) -> Option<&'static str> {
+    if sneaks_into_git(root) {
+        return Some("leads into Git's own folder");
+    }
+    let (folder, name) = (root.parent().unwrap_or(Path::new("")), root.file_name()?);
     let is_link = std::fs::symlink_metadata(root).is_ok_and(|found| found.file_type().is_symlink());
-    match (is_link, root.canonicalize(), folder.canonicalize()) {
-        (true, Ok(real), Ok(folder)) => !real.starts_with(folder),
-        _ => false,
+    match Tree::at(folder).ok().filter(|_| is_link)?.reach(folder, Path::new(name)) {
+        Err(Stray::Git) => Some("leads into Git's own folder"),
+        Err(Stray::Outside | Stray::Link) => Some("is a link that leaves its folder"),
+        // What is missing, or can't be read, is said by its reader.
+        _ => None,
     }
 }
 
@@ -161,8 +167,8 @@ impl Reader {
     fn root(&mut self, path: &Path) -> Option<Document> {
         let shown = root_file(path);
         self.sources.fetch(&shown);
-        if leaves_its_folder(&shown) {
-            let summary = format!("`{}` is a link that leaves its folder", shown.display());
+        if let Some(what) = strays(&shown) {
+            let summary = format!("`{}` {what}", shown.display());
             self.found
                 .push(Diagnostic::error("unreadable", summary).hint("copy the manifest in, or name the real one"));
             return None;

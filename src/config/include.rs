@@ -1,10 +1,11 @@
 //! Patterns of `include` → files, sorted bytewise.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::targets::here;
 use crate::model::glob::{self, Glob};
 use crate::model::text;
+use crate::tree::{here, is_git_name};
 
 /// The deepest folder that `**` looks into.
 const MAX_DEPTH: usize = 16;
@@ -40,6 +41,9 @@ pub(super) fn check(pattern: &str) -> Result<Glob, String> {
     let plain = pattern.trim_start_matches("./");
     if plain.split('/').any(|part| part.starts_with('.')) {
         return Err("hidden files and folders hold no parts".to_owned());
+    }
+    if plain.split('/').any(|part| is_git_name(OsStr::new(part))) {
+        return Err("Git's own folder is no part of a manifest".to_owned());
     }
     Glob::new(plain)
 }
@@ -86,6 +90,9 @@ impl Walk<'_> {
         for entry in entries.flatten() {
             let path = below.join(entry.file_name());
             let Ok(kind) = entry.file_type() else { continue };
+            if is_git_name(&entry.file_name()) {
+                continue;
+            }
             let wanted = self.matcher.is_match(&path);
             if kind.is_symlink() && wanted {
                 found.links.push(path);

@@ -15,6 +15,7 @@ use super::{Problems, parse, tidy};
 use crate::diagnostic::Diagnostic;
 use crate::model::freeze::Freeze;
 use crate::model::policy::Rule;
+use crate::tree::sneaks_into_git;
 
 /// A policy of rotator: rules that every plan is held to, whatever its manifest and flags say.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -77,6 +78,11 @@ pub fn policies(paths: &[PathBuf]) -> Result<Policies, Problems> {
 }
 
 fn policy(path: &Path, found: &mut Vec<Diagnostic>) -> Option<Policy> {
+    if sneaks_into_git(path) {
+        let summary = format!("can't read the policy `{}`: a link leads into Git's own folder", path.display());
+        found.push(Diagnostic::error("unreadable", summary).hint("copy the policy in, or name the real file"));
+        return None;
+    }
     let text = match source::read(path) {
         Ok(text) => text,
         Err(reason) => {

@@ -1,6 +1,6 @@
 //! Targets: account, region, roles and variables of each.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::document::Document;
 use super::merge::merge;
@@ -12,6 +12,7 @@ use super::variables::{self, BUILT_IN, PARTITION, Scope, Substitution, Variable}
 use super::{Ambient, names, parse, typed};
 use crate::diagnostic::Diagnostic;
 use crate::model;
+use crate::tree::Tree;
 
 /// Stands for the region while only the manifest is looked at.
 pub(super) const ANY_REGION: &str = "us-east-1";
@@ -417,11 +418,6 @@ fn is_output(node: &Node) -> bool {
     node.child("value").is_some() && (node.child("type").is_some() || node.child("sensitive").is_some())
 }
 
-/// A folder as the file system takes it: the one of a file without any is the working directory.
-pub(super) fn here(folder: &Path) -> PathBuf {
-    if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_path_buf() }
-}
-
 /// A path of the manifest, relative to the file that states it; it must be there, and inside the manifest's tree.
 pub(super) fn inside(tree: &Path, folder: &Path, path: &str) -> Result<PathBuf, String> {
     if path.is_empty() {
@@ -431,32 +427,9 @@ pub(super) fn inside(tree: &Path, folder: &Path, path: &str) -> Result<PathBuf, 
     if Path::new(path).is_absolute() || path.starts_with('~') {
         return Err("a path is relative to the file that states it".to_owned());
     }
-    if Path::new(path).components().any(|part| part.as_os_str() == ".git") {
-        return Err("Git's own folder is no part of a manifest".to_owned());
+    let tree = Tree::at(tree).map_err(|error| error.to_string())?;
+    match tree.reach(folder, Path::new(path)) {
+        Ok(_) => Ok(folder.join(path)),
+        Err(stray) => Err(stray.to_string()),
     }
-    let full = folder.join(path);
-    let tree = here(tree).canonicalize().map_err(|error| error.to_string())?;
-    // Lexically first: what lies outside is not even looked at.
-    let base = here(folder).canonicalize().map_err(|error| error.to_string())?;
-    let mut lexical = base;
-    for component in Path::new(path).components() {
-        match component {
-            Component::ParentDir => {
-                lexical.pop();
-            }
-            Component::Normal(part) => lexical.push(part),
-            _ => {}
-        }
-    }
-    if !lexical.starts_with(&tree) {
-        return Err("it lies outside the manifest's folder".to_owned());
-    }
-    let real = full.canonicalize().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
-        _ => error.to_string(),
-    })?;
-    if !real.starts_with(&tree) {
-        return Err("it is a link that leaves the manifest's folder".to_owned());
-    }
-    Ok(full)
 }

@@ -23,6 +23,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use crate::model::{PackageSummary, PackagedFile};
+use crate::tree::{MAX_DEPTH, Stray, Tree};
 
 pub use read::read_files;
 
@@ -64,6 +65,9 @@ pub enum PackageError {
         /// The tree.
         tree: PathBuf,
     },
+    /// A link leads into Git's own folder.
+    #[error("`{}` leads into Git's own folder", .0.display())]
+    Git(PathBuf),
     /// A link leads to a folder that holds it.
     #[error("the link `{}` leads back to a folder that holds it", .0.display())]
     Cycle(PathBuf),
@@ -76,6 +80,9 @@ pub enum PackageError {
     /// Nothing to package.
     #[error("`{}` holds no files", .0.display())]
     Empty(PathBuf),
+    /// Folders in folders in folders.
+    #[error("folders are nested more than {MAX_DEPTH} deep")]
+    TooDeep,
     /// Too many files.
     #[error("more than {MAX_FILES} files")]
     TooManyFiles,
@@ -100,11 +107,13 @@ impl PackageError {
             Self::TooLarge { .. } => {
                 Some("upload the zip to S3, and state its bucket, key and SHA-256 as the function's `code`")
             }
-            Self::Outside { .. } => Some("code lies inside the manifest's tree, links included: copy it in"),
+            Self::Outside { .. } | Self::Git(_) => {
+                Some("code lies inside the manifest's tree, links included: copy it in")
+            }
             Self::Name(_) => Some("use UTF-8 names without control characters or backslashes"),
             Self::Cycle(_) | Self::Special(_) => Some("remove it from the folder, or package another folder"),
             Self::Empty(_) => Some("`__pycache__`, `*.pyc`, `.git` and `.DS_Store` are left out"),
-            Self::TooManyFiles | Self::TooLargeUnpacked => {
+            Self::TooManyFiles | Self::TooDeep | Self::TooLargeUnpacked => {
                 Some("package the function's own files only; put dependencies into a layer")
             }
             Self::Read { .. } | Self::Zip(_) => None,
@@ -116,18 +125,15 @@ impl PackageError {
 ///
 /// Both `source` and whatever its links lead to must lie inside `tree`, the folder of the manifest.
 pub fn build(source: &Path, tree: &Path) -> Result<Package, PackageError> {
-    let tree = canonical(tree)?;
-    let real = canonical(source)?;
-    if !real.starts_with(&tree) {
-        return Err(PackageError::Outside { path: source.to_owned(), tree });
-    }
+    let tree = Tree::at(tree).map_err(|error| PackageError::Read { path: tree.to_owned(), error })?;
+    let real = tree.holds(source).map_err(|stray| strayed(stray, source, &tree))?;
     let kind = fs::metadata(&real).map_err(|error| PackageError::Read { path: source.to_owned(), error })?;
     let is_zip = source.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
     if kind.is_file() && is_zip {
         return existing_zip(source);
     }
     let files = if kind.is_dir() {
-        walk::folder(source, &tree)?
+        walk::folder(source, &real, &tree)?
     } else if kind.is_file() {
         vec![walk::single(source)?]
     } else {
@@ -167,8 +173,16 @@ fn summary(bytes: &[u8], files: Vec<PackagedFile>) -> PackageSummary {
     PackageSummary { sha256: code_sha256(bytes), size: bytes.len() as u64, files }
 }
 
-fn canonical(path: &Path) -> Result<PathBuf, PackageError> {
-    fs::canonicalize(path).map_err(|error| PackageError::Read { path: path.to_owned(), error })
+/// Why a path can't be packaged.
+fn strayed(stray: Stray, path: &Path, tree: &Tree) -> PackageError {
+    let path = path.to_owned();
+    match stray {
+        Stray::Outside | Stray::Link => PackageError::Outside { path, tree: tree.real().to_owned() },
+        Stray::Git => PackageError::Git(path),
+        Stray::Endless => PackageError::Cycle(path),
+        Stray::Missing => PackageError::Read { path, error: io::ErrorKind::NotFound.into() },
+        Stray::Unknown(error) => PackageError::Read { path, error },
+    }
 }
 
 fn hex(content: &[u8]) -> String {

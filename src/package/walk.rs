@@ -1,10 +1,12 @@
 //! From the file system to a sorted list of files.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
-use super::{MAX_FILES, MAX_UNPACKED, PackageError, canonical, is_sound};
+use super::{MAX_FILES, MAX_UNPACKED, PackageError, is_sound, strayed};
+use crate::tree::{MAX_DEPTH, Tree, is_git_name};
 
 /// A file as it goes into a package.
 pub(super) struct File {
@@ -16,10 +18,13 @@ pub(super) struct File {
     pub executable: bool,
 }
 
-/// All files of a folder, sorted bytewise by path.
-pub(super) fn folder(source: &Path, tree: &Path) -> Result<Vec<File>, PackageError> {
-    let mut walk = Walk { tree, ancestors: Vec::new(), files: Vec::new(), size: 0 };
-    walk.folder(source, "")?;
+/// How many folders and files are looked at: a few links can lead to the same folders in very many ways.
+const MAX_ENTRIES: usize = 10 * MAX_FILES;
+
+/// All files of a folder, sorted bytewise by path. `real` is the folder without links.
+pub(super) fn folder(source: &Path, real: &Path, tree: &Tree) -> Result<Vec<File>, PackageError> {
+    let mut walk = Walk { tree, ancestors: HashSet::new(), seen: 0, files: Vec::new(), size: 0 };
+    walk.folder(source, real, "", 1)?;
     let mut files = walk.files;
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
@@ -34,20 +39,23 @@ pub(super) fn single(source: &Path) -> Result<File, PackageError> {
 }
 
 struct Walk<'a> {
-    tree: &'a Path,
+    tree: &'a Tree,
     /// The real paths of the folders being walked: a link that leads to one of them would never end.
-    ancestors: Vec<PathBuf>,
+    ancestors: HashSet<PathBuf>,
+    seen: usize,
     files: Vec<File>,
     size: u64,
 }
 
 impl Walk<'_> {
-    fn folder(&mut self, folder: &Path, prefix: &str) -> Result<(), PackageError> {
-        let real = canonical(folder)?;
-        if self.ancestors.contains(&real) {
+    /// `real` is the folder without links: only links are asked where they lead, or deep folders would take for ever.
+    fn folder(&mut self, folder: &Path, real: &Path, prefix: &str, depth: usize) -> Result<(), PackageError> {
+        if depth > MAX_DEPTH {
+            return Err(PackageError::TooDeep);
+        }
+        if !self.ancestors.insert(real.to_owned()) {
             return Err(PackageError::Cycle(folder.to_owned()));
         }
-        self.ancestors.push(real);
         let failed = |error| PackageError::Read { path: folder.to_owned(), error };
         for entry in fs::read_dir(folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -55,20 +63,34 @@ impl Walk<'_> {
             if is_left_out(&name) {
                 continue;
             }
-            self.entry(&entry.path(), format!("{prefix}{}", name_of(&name)?))?;
+            let path = format!("{prefix}{}", name_of(&name)?);
+            self.entry(&entry.path(), real, &name, path, depth)?;
         }
-        self.ancestors.pop();
+        self.ancestors.remove(real);
         Ok(())
     }
 
-    fn entry(&mut self, place: &Path, path: String) -> Result<(), PackageError> {
-        let failed = |error| PackageError::Read { path: place.to_owned(), error };
-        if fs::symlink_metadata(place).map_err(failed)?.is_symlink() && !canonical(place)?.starts_with(self.tree) {
-            return Err(PackageError::Outside { path: place.to_owned(), tree: self.tree.to_owned() });
+    fn entry(
+        &mut self,
+        place: &Path,
+        folder: &Path,
+        name: &OsStr,
+        path: String,
+        depth: usize,
+    ) -> Result<(), PackageError> {
+        self.seen += 1;
+        if self.seen > MAX_ENTRIES {
+            return Err(PackageError::TooManyFiles);
         }
+        let failed = |error| PackageError::Read { path: place.to_owned(), error };
+        let real = if fs::symlink_metadata(place).map_err(failed)?.is_symlink() {
+            self.tree.reach(folder, Path::new(name)).map_err(|stray| strayed(stray, place, self.tree))?
+        } else {
+            folder.join(name)
+        };
         let metadata = fs::metadata(place).map_err(failed)?;
         if metadata.is_dir() {
-            return self.folder(place, &format!("{path}/"));
+            return self.folder(place, &real, &format!("{path}/"), depth + 1);
         }
         if self.files.len() == MAX_FILES {
             return Err(PackageError::TooManyFiles);
@@ -93,7 +115,8 @@ fn read(place: &Path, path: String, metadata: &Metadata, size: &mut u64) -> Resu
 
 /// What never belongs to a function: caches that differ between machines, and version control's own files.
 fn is_left_out(name: &OsStr) -> bool {
-    matches!(name.to_str(), Some("__pycache__" | ".git" | ".DS_Store"))
+    matches!(name.to_str(), Some("__pycache__" | ".DS_Store"))
+        || is_git_name(name)
         || Path::new(name).extension() == Some(OsStr::new("pyc"))
 }
 

@@ -1,5 +1,6 @@
 //! What a change of the manifests means, as text, Markdown and JSON.
 
+mod checkout;
 mod json;
 mod markdown;
 #[cfg(test)]
@@ -16,6 +17,8 @@ use crate::plan::{FieldChange, Shown};
 use super::plan::value;
 use super::{ADD, BOLD, CHANGE, DESTROY, DIM, count, paint, safe};
 
+use checkout::conversion_lines;
+pub use checkout::{Ambiguous, Conversion};
 pub use json::comparison as json;
 pub use markdown::comparison as markdown;
 
@@ -33,6 +36,10 @@ pub struct Comparison {
     pub files: Vec<ChangedFile>,
     /// The manifests that differ in meaning.
     pub manifests: Vec<ComparedManifest>,
+    /// What a checkout makes of the files, as `.gitattributes` has it.
+    pub conversions: Vec<Conversion>,
+    /// Names of revisions that mean more than one thing.
+    pub ambiguous: Vec<Ambiguous>,
     /// What stands for a region and an account that only AWS's environment knows, where one plays a part.
     pub placeholders: Option<(String, String)>,
 }
@@ -80,7 +87,7 @@ pub enum Presence {
 impl Comparison {
     /// Whether the manifests mean the same on both sides.
     pub fn is_empty(&self) -> bool {
-        self.manifests.is_empty()
+        self.manifests.is_empty() && !self.conversions.iter().any(Conversion::is_new)
     }
 }
 
@@ -120,9 +127,19 @@ impl ComparedManifest {
 pub fn text(comparison: &Comparison) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", paint(BOLD, &heading(comparison, |text| safe(text).into_owned())));
+    for line in conversion_lines(comparison, true, |text| safe(text).into_owned()) {
+        let _ = writeln!(out, "\n  {} {line}", paint(DESTROY, "!"));
+    }
+    let quiet = conversion_lines(comparison, false, |text| safe(text).into_owned());
     if comparison.is_empty() {
         let _ = writeln!(out, "\n{} {}", paint(ADD.bold(), "No difference."), SAME);
+        for line in quiet {
+            let _ = writeln!(out, "{} {line}", paint(BOLD, "note:"));
+        }
         return out;
+    }
+    if comparison.manifests.is_empty() {
+        let _ = writeln!(out, "\n{SAME_STORED}");
     }
     for manifest in &comparison.manifests {
         let _ = writeln!(out, "\n{}", paint(BOLD, &title(manifest, |text| safe(text).into_owned())));
@@ -138,7 +155,7 @@ pub fn text(comparison: &Comparison) -> String {
             block_text(&mut out, &block);
         }
     }
-    for note in notes(comparison, |text| safe(text).into_owned()) {
+    for note in quiet.into_iter().chain(notes(comparison, |text| safe(text).into_owned())) {
         let _ = write!(out, "\n{} {note}", paint(BOLD, "note:"));
     }
     out.push('\n');
@@ -146,6 +163,9 @@ pub fn text(comparison: &Comparison) -> String {
 }
 
 const SAME: &str = "The manifests mean the same.";
+
+/// Where a checkout may make other files of what was compared.
+const SAME_STORED: &str = "The manifests mean the same as Git stores them.";
 
 /// Where, and how much text: `HEAD -> working tree: 1 line in rotator.yaml`.
 fn heading(comparison: &Comparison, name: impl Fn(&str) -> String) -> String {

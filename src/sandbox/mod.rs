@@ -169,7 +169,13 @@ pub async fn start(options: Options) -> Result<Sandbox, StartError> {
     };
     let calls = calls::Calls::open(options.calls.as_deref())
         .map_err(|source| StartError::Calls { path: options.calls.clone().unwrap_or_default(), source })?;
-    let (store, state) = persist::Store::open(options.state_file.as_deref())?;
+    let file = options.state_file.clone();
+    // A large state, or a slow disk, takes time in which signals are to be heard.
+    let opened = tokio::task::spawn_blocking(move || persist::Store::open(file.as_deref())).await;
+    let (store, state) = opened.map_err(|error| persist::PersistError::Io {
+        path: options.state_file.clone().unwrap_or_default(),
+        source: std::io::Error::other(error),
+    })??;
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|source| StartError::Listen { address: options.listen, source })?;

@@ -36,6 +36,17 @@ pub enum PersistError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A link stands on the way to it, below the working folder or a repository's: whoever committed it would say where is written.
+    #[error("the sandbox's state file `{path}` isn't used through the link `{link}`")]
+    Link {
+        /// The file.
+        path: PathBuf,
+        /// The link.
+        link: PathBuf,
+    },
+    /// A pipe, a device, a folder.
+    #[error("`{0}` isn't a regular file, and the sandbox keeps its state in one")]
+    Special(PathBuf),
     /// Another process has it.
     #[error("the sandbox's state file `{0}` is in use by another process")]
     Locked(PathBuf),
@@ -99,18 +110,24 @@ impl Store {
             return Ok((Self { file: None, _lock: None }, Saved::default()));
         };
         let io = |source| PersistError::Io { path: path.to_owned(), source };
+        let lock = sibling(path, ".lock");
+        refuse_links(path)
+            .map_err(io)?
+            .map_or(Ok(()), |link| Err(PersistError::Link { path: path.to_owned(), link }))?;
+        for file in [path, &lock] {
+            refuse_special(file)?;
+        }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(io)?;
         }
         // A sibling, since the state file itself is replaced by each save.
-        let lock = sibling(path, ".lock");
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock).map_err(io)?;
+        let lock = regular(&lock, OpenOptions::new().create(true).truncate(false).write(true)).map_err(io)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(PersistError::Locked(path.to_owned())),
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
-        let saved = match File::open(path) {
+        let saved = match regular(path, OpenOptions::new().read(true)) {
             Ok(file) => read(path, file)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Saved::default(),
             Err(error) => return Err(io(error)),
@@ -146,6 +163,45 @@ fn write(draft: &Path, time: Time, world: &World) -> std::io::Result<()> {
     let mut writer = BufWriter::new(options.open(draft)?);
     serde_json::to_writer(&mut writer, &DocumentRef { version: VERSION, time, world })?;
     writer.flush()
+}
+
+/// The first link on the way to a file: the file itself, or a folder that a pull request may have brought. Folders above the
+/// working one and above its repository belong to the machine, and may be links, as `/tmp` is one on macOS.
+fn refuse_links(path: &Path) -> std::io::Result<Option<PathBuf>> {
+    let path = std::path::absolute(path)?;
+    let working = std::env::current_dir().ok();
+    let is_ours = |folder: &Path| working.as_deref() == Some(folder) || folder.join(".git").symlink_metadata().is_ok();
+    let above = path.ancestors().skip(1).filter(|folder| is_ours(folder)).last();
+    // Where neither holds the file, its folders are as the person said; the file and its lock are never links.
+    let above = above.or_else(|| path.parent()).unwrap_or(&path);
+    let mut on_the_way: Vec<&Path> = path.ancestors().take_while(|place| *place != above).collect();
+    on_the_way.reverse();
+    let lock = sibling(&path, ".lock");
+    let is_link = |place: &&Path| place.symlink_metadata().is_ok_and(|found| found.is_symlink());
+    Ok(on_the_way.into_iter().chain([lock.as_path()]).find(is_link).map(Path::to_path_buf))
+}
+
+/// Looked at before it is opened: opening a pipe would wait for somebody, and some devices do something.
+fn refuse_special(path: &Path) -> Result<(), PersistError> {
+    match path.symlink_metadata() {
+        Ok(found) if !found.is_file() => Err(PersistError::Special(path.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// Opens a regular file, whatever has taken its place since it was looked at: without following a link, without waiting.
+fn regular(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(std::io::Error::other("it is not a regular file"))
 }
 
 /// A file beside another one, named after it.

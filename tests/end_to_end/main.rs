@@ -13,6 +13,7 @@ mod policy;
 mod proxies;
 mod quickstart;
 mod review;
+mod revisions;
 mod rights;
 mod roles;
 mod saved;

@@ -23,10 +23,10 @@ functions:
 ";
 
 /// A Git repository with a manifest, and Git without anything of the tester's configuration.
-struct Repository(tempfile::TempDir);
+pub struct Repository(tempfile::TempDir);
 
 impl Repository {
-    fn new() -> Self {
+    pub fn new() -> Self {
         use std::fmt::Write as _;
         let repository = Self(tempfile::tempdir().expect("a temporary folder"));
         repository.git(&["init", "--quiet", "--initial-branch=main"]);
@@ -44,49 +44,49 @@ impl Repository {
         repository
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders can be made");
         std::fs::write(path, text).expect("files can be written");
     }
 
-    fn read(&self, name: &str) -> String {
+    pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path().join(name)).expect("a text file")
     }
 
-    fn edit(&self, name: &str, from: &str, to: &str) {
+    pub fn edit(&self, name: &str, from: &str, to: &str) {
         let text = self.read(name);
         assert!(text.contains(from), "{name} holds no {from:?}");
         self.write(name, &text.replace(from, to));
     }
 
-    fn git(&self, arguments: &[&str]) -> Output {
+    pub fn git(&self, arguments: &[&str]) -> Output {
         let mut command = scrubbed("git");
         command.current_dir(self.path()).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
         command.args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]);
         output(command.args(arguments)).exits(0)
     }
 
-    fn commit(&self, message: &str) {
+    pub fn commit(&self, message: &str) {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message", message]);
     }
 
-    fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let mut command = scrubbed(rotator_binary());
         command.current_dir(self.path());
         command
     }
 
-    fn rotator(&self, arguments: &[&str]) -> Output {
+    pub fn rotator(&self, arguments: &[&str]) -> Output {
         output(self.command().args(arguments))
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub fn json(&self, arguments: &[&str]) -> Value {
         let output = self.rotator(arguments).exits(0);
         serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", output.all()))
     }

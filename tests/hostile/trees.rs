@@ -115,6 +115,158 @@ fn links_lead_nowhere_outside() {
     }
 }
 
+/// Without it, a committed link could show Git's own folder, where pipelines keep the token of their checkout, in an error's
+/// excerpt, or send it into a function that somebody else can read.
+#[test]
+fn no_link_leads_into_gits_own_folder() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path();
+    write(root, ".git/config", "[http]\n  extraheader = planted-token\n");
+    write(root, ".git/rotator.yaml", "version: 1\nproject: planted-token\n");
+    write(root, "code/lambda_function.py", "x = 1\n");
+    for (target, name) in [
+        (".git/config", "config.yaml"),
+        (".git", "folder"),
+        ("folder", "twice"),
+        ("code/../.git/../code", "back"),
+        (".GIT/config", "upper.yaml"),
+    ] {
+        symlink(target, root.join(name)).expect("a link");
+    }
+    // Where lower and upper case are two names, a folder of the other one is as good as Git's own elsewhere.
+    write(root, ".GIT/config", "[http]\n  extraheader = planted-token\n");
+    let silent = |ended: Ended| {
+        assert!(!ended.all().contains("planted-token"), "{}", ended.shortened());
+        ended
+    };
+    let names = [
+        "config.yaml",
+        "folder/config",
+        "twice/config",
+        "upper.yaml",
+        ".git/config",
+        ".GIT/config",
+        "x/../.git./config",
+    ];
+    for name in names {
+        for text in [
+            manifest(name),
+            format!("version: 1\nproject: p\ninclude: [{name:?}]\n"),
+            format!("version: 1\nproject: p\ntargets: {{dev: {{region: eu-west-1, vars_from: {name:?}}}}}\n"),
+        ] {
+            write(root, "rotator.yaml", &text);
+            silent(validate(root, &[])).exits(1);
+        }
+    }
+    for code in ["folder", "twice", "back", ".git", ".GIT"] {
+        write(root, "rotator.yaml", &manifest(code));
+        silent(validate(root, &[])).exits(1).says("Git's own folder");
+    }
+    for pattern in ["folder/*", "*/config", "**/*.yaml", "[.]git/*", "twice/rotator.yaml"] {
+        write(root, "rotator.yaml", &format!("version: 1\nproject: p\ninclude: [{pattern:?}]\n"));
+        silent(validate(root, &[]));
+    }
+    // Inside of a function's code, and what is no link is left out.
+    symlink("../.git/config", root.join("code/more")).expect("a link");
+    write(root, "rotator.yaml", &manifest("code"));
+    silent(validate(root, &[])).exits(1).says("the link `more` in it leads into Git's own folder");
+    std::fs::remove_file(root.join("code/more")).expect("our own link");
+    // What a pipeline names, and a pull request makes a link.
+    write(root, "rotator.yaml", "version: 1\nproject: p\n");
+    for name in ["config.yaml", "upper.yaml", "folder", "twice/config"] {
+        silent(validate(root, &[name])).exits(1).says("Git's own folder");
+        silent(validate(root, &["--policy", name])).exits(1);
+    }
+    silent(validate(root, &["--policy", "config.yaml"])).exits(1).says("Git's own folder");
+}
+
+/// Without it, folders in folders, or a few links that lead to the same folders in very many ways, would cost hours.
+#[test]
+fn deep_and_branching_folders_end_soon() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path();
+    let deep = |depth: usize| format!("deep-{depth}/{}lambda_function.py", "a/".repeat(depth - 1));
+    write(root, deep(256), "x = 1\n");
+    write(root, deep(257), "x = 1\n");
+    for level in 0..40 {
+        std::fs::create_dir_all(root.join(format!("wide/{level}"))).expect("a folder");
+        for name in ["a", "b"] {
+            symlink(format!("../{}", level + 1), root.join(format!("wide/{level}/{name}"))).expect("a link");
+        }
+    }
+    write(root, "wide/40/lambda_function.py", "x = 1\n");
+    write(root, "wide/0/lambda_function.py", "x = 1\n");
+    let plan = |code: &str| {
+        write(root, "rotator.yaml", &manifest(code));
+        run(rotator(root, MEGABYTES).args(["plan", "--sandbox", "--region", "us-east-1"])).sound()
+    };
+    write(root, "rotator.yaml", &manifest("deep-256"));
+    validate(root, &[]);
+    write(root, "rotator.yaml", &manifest("deep-257"));
+    validate(root, &[]).exits(1).says("nested more than 256 deep");
+    plan("wide/0").exits(1).says("more than");
+}
+
+/// Without it, a committed link could have a rehearsal write wherever the user may, and a pipe would keep it waiting for ever.
+#[test]
+fn the_sandboxs_state_is_a_regular_file_of_its_own() {
+    let outside = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path();
+    write(root, "rotator.yaml", "version: 1\nproject: p\n");
+    write(root, ".git/HEAD", "ref: refs/heads/main\n");
+    write(outside.path(), "kept.json", "kept\n");
+    let state = root.join(".rotator/sandbox.json");
+    let lock = root.join(".rotator/sandbox.json.lock");
+    let away = outside.path().join("away.json");
+    let kept = outside.path().join("kept.json");
+    let clear = || {
+        let _ = std::fs::remove_file(root.join(".rotator"));
+        let _ = std::fs::remove_dir_all(root.join(".rotator"));
+        std::fs::create_dir_all(root.join(".rotator")).expect("a folder");
+    };
+    let runs = |file: &str, says: &str| {
+        let plan = ["plan", "--region", "us-east-1", &format!("--sandbox={file}")];
+        run(rotator(root, MEGABYTES).args(plan)).sound().exits(1).says(says);
+        let start = ["sandbox", "start", "--listen", "127.0.0.1:0", "--state", file];
+        run(rotator(root, MEGABYTES).args(start)).sound().exits(1).says(says);
+    };
+    let usual = ".rotator/sandbox.json";
+    for target in [&away, &kept] {
+        clear();
+        symlink(target, &state).expect("a link");
+        runs(usual, "through the link");
+        clear();
+        symlink(target, &lock).expect("a link");
+        runs(usual, "through the link");
+    }
+    clear();
+    std::fs::remove_dir(root.join(".rotator")).expect("our own folder");
+    symlink(outside.path(), root.join(".rotator")).expect("a link");
+    runs(usual, "through the link");
+    runs(&root.join(usual).to_string_lossy(), "through the link");
+    for place in [&state, &lock] {
+        clear();
+        pipe(place);
+        runs(usual, "isn't a regular file");
+    }
+    clear();
+    for device in ["/dev/null", "/dev/zero", "/dev/tty"] {
+        runs(device, "isn't a regular file");
+    }
+    let left: Vec<_> =
+        std::fs::read_dir(outside.path()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["kept.json"]);
+    assert_eq!(std::fs::read_to_string(&kept).expect("a file"), "kept\n");
+    // The folders above belong to the machine: a link there is as good as a folder.
+    symlink(outside.path(), root.join("machine")).expect("a link");
+    let inner = root.join("machine/inner");
+    std::fs::create_dir(&inner).expect("a folder");
+    write(&inner, "rotator.yaml", "version: 1\nproject: p\n");
+    let plan = ["plan", "--region", "us-east-1", "--sandbox"];
+    run(rotator(&inner, MEGABYTES).args(plan)).sound().exits(0);
+}
+
 /// Without it, the name of a file could steer the terminal of whoever looks at a pull request.
 #[test]
 fn names_of_files_are_shown_and_never_obeyed() {

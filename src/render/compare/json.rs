@@ -11,7 +11,7 @@ use crate::plan::compare::{
 use crate::plan::{FieldChange, Shown};
 
 use super::super::safe_json;
-use super::{ComparedManifest, Comparison, Presence};
+use super::{Ambiguous, ComparedManifest, Comparison, Conversion, Presence};
 
 const FORMAT_VERSION: &str = "1.0";
 
@@ -24,6 +24,28 @@ struct Document<'a> {
     differs: bool,
     files: Vec<File<'a>>,
     manifests: Vec<Manifest<'a>>,
+    /// What a checkout makes of the files, as `.gitattributes` has it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    conversions: Vec<Converted<'a>>,
+    /// Names of revisions that mean more than one thing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ambiguous: Vec<Named<'a>>,
+}
+
+#[derive(Serialize)]
+struct Converted<'a> {
+    attribute: &'a str,
+    /// Whether any checkout may write other bytes than Git stores; else it depends on the machine.
+    changes_bytes: bool,
+    before: &'a [String],
+    after: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    name: &'a str,
+    taken: &'a str,
+    others: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -149,11 +171,26 @@ pub fn comparison(comparison: &Comparison) -> String {
         differs: !comparison.is_empty(),
         files: comparison.files.iter().map(|file| File { path: &file.path, lines: file.lines }).collect(),
         manifests: comparison.manifests.iter().map(manifest).collect(),
+        conversions: comparison.conversions.iter().map(converted).collect(),
+        ambiguous: comparison.ambiguous.iter().map(named).collect(),
     };
     // Plain data with string keys always serializes.
     let mut text = safe_json(serde_json::to_string_pretty(&document).unwrap_or_default());
     text.push('\n');
     text
+}
+
+fn converted(conversion: &Conversion) -> Converted<'_> {
+    Converted {
+        attribute: &conversion.attribute,
+        changes_bytes: conversion.is_changing,
+        before: &conversion.before,
+        after: &conversion.after,
+    }
+}
+
+fn named(ambiguous: &Ambiguous) -> Named<'_> {
+    Named { name: &ambiguous.name, taken: &ambiguous.taken, others: &ambiguous.others }
 }
 
 fn manifest(manifest: &ComparedManifest) -> Manifest<'_> {

@@ -6,9 +6,10 @@ use crate::plan::Shown;
 use crate::plan::compare::{Group, Guard, Turn};
 use crate::render::markdown::code_span;
 
+use super::checkout::{ambiguous_line, conversion_lines};
 use super::{
-    Comparison, MOST_NAMES, SAME, Style, blocks, change_words, counted_words, finding_lines, guard_words, heading,
-    is_feared, name_line, notes, own_lines, presence_words, title, verb, who,
+    Comparison, MOST_NAMES, SAME, SAME_STORED, Style, blocks, change_words, counted_words, finding_lines, guard_words,
+    heading, is_feared, name_line, notes, own_lines, presence_words, title, verb, who,
 };
 
 /// How many characters there may be: GitHub takes 65,536 in a comment, and other text may stand beside this one.
@@ -40,9 +41,22 @@ impl Style for Markdown {
 /// The whole comparison, at most 60,000 characters: what is left out is counted.
 pub fn comparison(comparison: &Comparison) -> String {
     let mut out = format!("**{}**\n", heading(comparison, code_span).replacen(" -> ", " → ", 1));
+    for ambiguous in &comparison.ambiguous {
+        let _ = writeln!(out, "\n> [!WARNING]\n> {}", ambiguous_line(ambiguous, code_span));
+    }
+    for line in conversion_lines(comparison, true, code_span) {
+        let _ = writeln!(out, "\n> [!CAUTION]\n> {line}");
+    }
+    let quiet = conversion_lines(comparison, false, code_span);
     if comparison.is_empty() {
         let _ = writeln!(out, "\n{SAME}");
+        for line in quiet {
+            let _ = writeln!(out, "\n<sub>{line}</sub>");
+        }
         return out;
+    }
+    if comparison.manifests.is_empty() {
+        let _ = writeln!(out, "\n{SAME_STORED}");
     }
     weaker(&mut out, comparison);
     let mut left_out = 0;
@@ -68,7 +82,7 @@ pub fn comparison(comparison: &Comparison) -> String {
             "\n**Cut: {left_out} more differences are left out.** `rotator diff --format json` has all of them."
         );
     }
-    for note in notes(comparison, code_span) {
+    for note in quiet.into_iter().chain(notes(comparison, code_span)) {
         let _ = writeln!(out, "\n<sub>{note}</sub>");
     }
     out

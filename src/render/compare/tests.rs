@@ -83,6 +83,8 @@ fn comparison(differences: Vec<Difference>) -> Comparison {
             guards: Vec::new(),
             groups: group(differences),
         }],
+        conversions: Vec::new(),
+        ambiguous: Vec::new(),
         placeholders: None,
     }
 }
