@@ -42,6 +42,9 @@ pub const AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTI
 /// Where a container's credentials come from, in full. Read by the SDK.
 pub const AWS_CONTAINER_CREDENTIALS_FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 
+/// Where an instance's credentials come from, instead of the usual address. Read by the SDK.
+pub const AWS_EC2_METADATA_SERVICE_ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+
 /// `true`: don't ask an EC2 instance for its role's credentials. Read by the SDK.
 pub const AWS_EC2_METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 

@@ -24,6 +24,7 @@ use profile::Profiles;
 use roles::{OptIn, Role, main_region};
 
 use super::budget::Budgets;
+use super::endpoints::{self, Endpoints};
 use super::error::{AwsError, ErrorKind, clean, failed};
 use super::http::{CaBundle, CaBundleError, Http, SharedHttp};
 use super::reader::Reader;
@@ -87,12 +88,32 @@ pub enum ConnectError {
         /// The profile that `--profile` chose, which may not exist.
         profile: Option<String>,
     },
-    /// The endpoint isn't a URL.
-    #[error("the endpoint `{0}` is not a URL: it starts with `https://` or `http://`")]
-    Endpoint(String),
-    /// The endpoint has a user or a password in it, which no call would use, and which messages and plan files would show.
-    #[error("the endpoint's address has a user or a password in it, which isn't used")]
-    EndpointUser,
+    /// An endpoint isn't a URL. It isn't shown: what isn't one may hold anything.
+    #[error("the endpoint of {service} {fault}")]
+    Endpoint {
+        /// The service.
+        service: &'static str,
+        /// Where it was stated.
+        stated_by: String,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// An endpoint has a user or a password in it, which no call would use, and which messages and plan files would show.
+    #[error("the endpoint of {service} has a user or a password in it, which isn't used")]
+    EndpointUser {
+        /// The service.
+        service: &'static str,
+        /// Where it was stated.
+        stated_by: String,
+    },
+    /// A service has no endpoint of the kind that is asked for.
+    #[error("{service} has no endpoint: {why}")]
+    NoEndpoint {
+        /// The service.
+        service: &'static str,
+        /// The SDK's words.
+        why: String,
+    },
     /// The file of authorities can't be used.
     #[error(transparent)]
     CaBundle(#[from] CaBundleError),
@@ -128,9 +149,13 @@ impl ConnectError {
     /// What to do about it, one hint a line.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::Endpoint(_) | Self::EndpointUser => {
-                vec!["it comes from `--endpoint-url`, `AWS_ENDPOINT_URL` or the profile".to_owned()]
+            Self::Endpoint { stated_by, .. } | Self::EndpointUser { stated_by, .. } => {
+                vec![format!("it comes from {stated_by}")]
             }
+            Self::NoEndpoint { .. } => vec![
+                "check the region, and whether FIPS or dual-stack endpoints are asked for: `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, or the profile"
+                    .to_owned(),
+            ],
             Self::NoRegion { profile } => {
                 let mut hints = vec!["state `region` in the target, or set `AWS_REGION`".to_owned()];
                 hints.extend(
@@ -268,10 +293,16 @@ pub async fn connect_writer(settings: &Settings, target: &Target) -> Result<Conn
     Ok(Connection { inner: Arc::new(inner), power: PhantomData })
 }
 
-/// Whether an endpoint is one: anything else fails deep in the HTTP client, with a dump of the request.
-fn is_url(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.chars().any(|c| c.is_whitespace() || c.is_control()))
+/// The endpoints of a region's services, as [`connect`] would ask them. No network; nothing in a rehearsal, which asks the sandbox.
+pub async fn endpoints(settings: &Settings, region: &str) -> Result<Endpoints, ConnectError> {
+    if settings.sandbox.is_some() {
+        return Ok(Endpoints::new());
+    }
+    let profiles = Profiles::load(settings.profile.as_deref()).await;
+    let http = SharedHttp(Arc::new(Http::for_aws(ca_bundle(profiles.as_ref()).as_ref())?));
+    // Boxed: what the SDK's loader holds while it waits would be a part of each command's own future.
+    let config = Box::pin(aws_config(settings, profiles.as_ref(), region, http, NAME)).await?;
+    Box::pin(endpoints::of(&config, settings)).await
 }
 
 fn no_region(settings: &Settings) -> ConnectError {
@@ -320,13 +351,10 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
         Some(sandbox) => sandbox_config(sandbox, target, &region, shared),
         None => aws_config(settings, profiles, &region, shared, &session_name).await?,
     };
-    let from_environment = || settings.sandbox.is_none().then(|| env::read(env::AWS_ENDPOINT_URL)).flatten();
-    let endpoint = base.endpoint_url().map(str::to_owned).or_else(from_environment);
-    match endpoint {
-        Some(url) if url.contains('@') => return Err(ConnectError::EndpointUser),
-        Some(url) if !is_url(&url) => return Err(ConnectError::Endpoint(clean(&url))),
-        _ => {}
-    }
+    let endpoints = match &settings.sandbox {
+        Some(_) => Endpoints::new(),
+        None => endpoints::of(&base, settings).await?,
+    };
     let config = match role {
         None => base,
         Some(arn) => {
@@ -346,7 +374,7 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
     }
     let origin = match &settings.sandbox {
         Some(sandbox) => Some(sandbox.url.clone()),
-        None => config.endpoint_url().map(str::to_owned),
+        None => endpoints.get("lambda").filter(|lambda| lambda.is_stated).map(|lambda| lambda.url.clone()),
     };
     let secrets = || {
         let config =

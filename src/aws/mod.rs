@@ -13,6 +13,7 @@ pub mod connect;
 mod convert;
 mod cover;
 pub mod denial;
+pub mod endpoints;
 pub mod error;
 pub mod execute;
 mod failures;
@@ -25,7 +26,7 @@ pub mod writer;
 
 pub use connect::{
     ConnectError, Connection, ReadOnly, ReadWrite, SandboxEndpoint, SettingError, Settings, ambient_region, connect,
-    connect_writer, warnings,
+    connect_writer, endpoints, warnings,
 };
 pub use denial::Denial;
 pub use error::{AwsError, ErrorKind};

@@ -143,7 +143,7 @@ async fn confirmed(
     options: &Options,
     wishes: Wishes,
 ) -> Result<u8, Printed> {
-    saved::check_world(saved, session)?;
+    saved::check_world(saved, session).await?;
     let (mut prepared, failed) = session.prepare_settled(saved.purpose, options.stack_timeout).await;
     session.notices();
     if let Some(printed) = failed {

@@ -88,7 +88,7 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     let saved = match (&arguments.out, &failed) {
         (Some(file), None) => {
             let asked = (&arguments.paths.paths[..], &global.target[..]);
-            let saved = Saved::new(purpose, asked, &session, &prepared);
+            let saved = Saved::new(purpose, asked, &session, &prepared).at(session.endpoints().await?);
             saved.judged_by(session.policies(), arguments.limits.override_limits).write(file)
         }
         _ => Ok(()),

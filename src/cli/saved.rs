@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::aws::endpoints::{Endpoint, Endpoints, is_endpoint};
 use crate::config::{self, Loaded, Manifest, Policies};
 use crate::env;
 use crate::exit;
@@ -49,8 +50,11 @@ pub struct Saved {
     pub filters: Vec<String>,
     /// Whether AWS was the sandbox of that run: a rehearsal is no review of the real one, whose account may have the same number.
     pub rehearsal: bool,
-    /// Where calls were sent instead of to AWS.
+    /// Where all calls were sent instead of to AWS.
     pub endpoint: Option<String>,
+    /// Where the calls of each service were sent, by region; `None` in a plan of an earlier version.
+    #[serde(default)]
+    pub endpoints: Option<BTreeMap<String, BTreeMap<String, String>>>,
     /// The SHA-256 of each file that was read: manifests, their parts, the variables' files.
     pub files: BTreeMap<PathBuf, String>,
     /// The SHA-256 of each function's package, by address.
@@ -96,6 +100,7 @@ impl Saved {
             filters: filters.to_vec(),
             rehearsal: session.is_rehearsal(),
             endpoint: endpoint(session),
+            endpoints: None,
             files: hashes(session.manifests()),
             code: packages(prepared),
             policies: BTreeMap::new(),
@@ -108,6 +113,14 @@ impl Saved {
     #[must_use]
     pub fn judged_by(self, policies: &Policies, override_limits: bool) -> Self {
         Self { policies: policy_hashes(policies).collect(), override_limits, ..self }
+    }
+
+    /// Notes where calls were sent.
+    #[must_use]
+    pub fn at(self, endpoints: BTreeMap<String, Endpoints>) -> Self {
+        let url = |(service, endpoint): (&str, Endpoint)| (service.to_owned(), endpoint.url);
+        let of_region = |(region, services): (String, Endpoints)| (region, services.into_iter().map(url).collect());
+        Self { endpoints: Some(endpoints.into_iter().map(of_region).collect()), ..self }
     }
 
     /// Writes it, whole or not at all, readable to its owner alone.
@@ -312,14 +325,53 @@ fn endpoint(session: &Session) -> Option<String> {
 }
 
 /// Refuses to do for real what was planned in a sandbox, and the other way round.
-pub fn check_world(saved: &Saved, session: &Session) -> Result<(), Printed> {
+pub async fn check_world(saved: &Saved, session: &Session) -> Result<(), Printed> {
     let summary = match (saved.rehearsal, session.is_rehearsal()) {
         (true, false) => "the plan was made in a sandbox; nothing was changed",
         (false, true) => "the plan was made for AWS, and this is a sandbox; nothing was changed",
-        _ if saved.endpoint != endpoint(session) => "the plan was made at another endpoint; nothing was changed",
-        _ => return Ok(()),
+        _ => return check_endpoints(saved, session).await,
     };
     Err(refuse(summary, &[again()]))
+}
+
+/// Refuses where any service would be asked elsewhere than it was asked by the plan: what answers there may be another AWS.
+async fn check_endpoints(saved: &Saved, session: &Session) -> Result<(), Printed> {
+    let here = session.endpoints().await?;
+    let Some(planned) = &saved.endpoints else {
+        // Of an earlier version, which noted one endpoint for all services, and none that a profile or a service's variable states.
+        let here = here.values().flat_map(BTreeMap::values);
+        let mut stated = here.map(|endpoint| endpoint.is_stated.then_some(endpoint.url.as_str()));
+        let noted = saved.endpoint.as_deref().map(|url| url.trim_end_matches('/'));
+        let is_same = stated.all(|url| url == noted);
+        let moved = || refuse("the plan was made at another endpoint; nothing was changed", &[again()]);
+        return if is_same { Ok(()) } else { Err(moved()) };
+    };
+    let mut moved: BTreeMap<&str, (Option<&str>, &str)> = BTreeMap::new();
+    // A region that the plan lacks is another place, which is said when its plan is compared.
+    for (region, services) in here.iter().filter_map(|(region, services)| Some((planned.get(region)?, services))) {
+        for (service, endpoint) in services {
+            let then = region.get(*service).map(String::as_str);
+            if then != Some(&endpoint.url) {
+                moved.entry(service).or_insert((then, &endpoint.url));
+            }
+        }
+    }
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let names = some_of(moved.keys().copied(), 3);
+    let mut hints: Vec<String> = moved
+        .iter()
+        .take(3)
+        .map(|(service, (then, now))| {
+            // The file's own words: shown where they are what they say they are.
+            let then = then.filter(|url| is_endpoint(url)).unwrap_or("another one");
+            format!("{service}: `{then}` when it was planned, `{now}` here")
+        })
+        .collect();
+    hints.push("use the endpoints that the plan was made with: `--endpoint-url`, `AWS_ENDPOINT_URL`, a service's own variable, `--profile`".to_owned());
+    hints.push(again());
+    Err(refuse(&format!("the plan was made at another endpoint of {names}; nothing was changed"), &hints))
 }
 
 /// Refuses where other code is packaged than the plan was made from. The packages that are compared are those that are uploaded.

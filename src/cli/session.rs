@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 
 use crate::apply::Report;
+use crate::aws::endpoints::Endpoints;
 use crate::aws::{self, ConnectError, Connection, ObserveOptions, ReadWrite};
 use crate::config::{self, Ambient, Loaded, Manifest, Policies, Problems};
 use crate::model::live::LiveStack;
@@ -305,6 +306,22 @@ impl Session {
         let deployed =
             |desired: Desired| desired.functions.into_values().filter(|function| function.deployment().is_some());
         desired.flat_map(deployed).map(|function| function.name).collect()
+    }
+
+    /// Where the calls of each service go, by the region of the selected targets. A target without one is refused elsewhere.
+    pub async fn endpoints(&self) -> Result<BTreeMap<String, Endpoints>, Printed> {
+        let ambient = aws::ambient_region(&self.settings).await;
+        let region = |(number, index): (usize, usize)| {
+            self.manifests[number].targets()[index].region.clone().or_else(|| ambient.clone())
+        };
+        let regions: BTreeSet<String> = self.pairs().filter_map(region).collect();
+        let mut found = BTreeMap::new();
+        for region in regions {
+            let endpoints = aws::endpoints(&self.settings, &region).await;
+            let endpoints = endpoints.map_err(|error| Printed(output::fail(&error.to_string(), &error.hints())))?;
+            found.insert(region, endpoints);
+        }
+        Ok(found)
     }
 
     /// Whether AWS is the sandbox of this run.

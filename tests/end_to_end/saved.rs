@@ -247,3 +247,86 @@ fn plans_in_json_satisfy_their_schema() {
     assert!(actions.len() >= 3 && actions.iter().all(|action| **action == "no-op"), "{actions:?}");
     assert_eq!(plan["applyable"], false);
 }
+
+/// Changes a plan file as its author could: with the checksum that belongs to it.
+fn rewrite(world: &World, name: &str, change: impl FnOnce(&mut serde_json::Value)) {
+    use sha2::{Digest as _, Sha256};
+    let file = std::fs::read_to_string(world.path("a.plan")).expect("the plan");
+    let (head, body) = file.split_once('\n').expect("two lines");
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+    let (mut head, mut body) = (json(head), json(body));
+    change(&mut body);
+    let body = body.to_string();
+    let sum: Vec<String> = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+    head["sha256"] = sum.concat().into();
+    world.write(name, &format!("{head}\n{body}\n"));
+}
+
+/// Without it, a plan that was reviewed for AWS could be applied half there and half wherever a variable or a profile points.
+#[test]
+fn a_plan_is_applied_only_where_each_service_was_asked() {
+    let (world, elsewhere) = (world(), World::new());
+    world.rotator(&["plan", "--out", "a.plan"]).exits(0);
+    let refused = |variables: &[(&str, &str)], plan: &str, words: &str| {
+        let said =
+            world.rotator_with(variables, &["apply", plan]).exits(3).says("the plan was made at another endpoint");
+        said.says(words).says("nothing was changed");
+        assert!(elsewhere.calls().is_empty(), "{variables:?}: {:?}", elsewhere.calls());
+    };
+    for (variable, service) in [
+        ("AWS_ENDPOINT_URL_LAMBDA", "lambda"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "secretsmanager"),
+        ("AWS_ENDPOINT_URL_CLOUDFORMATION", "cloudformation"),
+        ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "logs"),
+        ("AWS_ENDPOINT_URL_SERVERLESSAPPLICATIONREPOSITORY", "serverlessrepo"),
+        ("AWS_ENDPOINT_URL_STS", "sts"),
+        ("AWS_ENDPOINT_URL", "cloudformation"),
+    ] {
+        let moved = format!("{service}: `{}` when it was planned, `{}` here", world.url, elsewhere.url);
+        refused(&[(variable, &elsewhere.url)], "a.plan", &moved);
+    }
+    // What the file says is shown only where it is an endpoint.
+    rewrite(&world, "odd.plan", |plan| plan["endpoints"]["us-east-1"]["lambda"] = "http://user:word@host".into());
+    refused(&[], "odd.plan", "lambda: `another one` when it was planned");
+    // A plan of an earlier version has one endpoint for all, and is still read where that is all there is to say.
+    rewrite(&world, "old.plan", |plan| {
+        plan.as_object_mut().expect("a map").remove("endpoints").expect("it has them");
+    });
+    refused(&[("AWS_ENDPOINT_URL_LAMBDA", &elsewhere.url)], "old.plan", "hint: make a new plan");
+    refused(&[("AWS_ENDPOINT_URL", &elsewhere.url)], "old.plan", "hint: make a new plan");
+    // Endpoints of AWS's own, of another kind: nothing is asked before they are compared.
+    rewrite(&world, "aws.plan", |plan| {
+        plan["endpoint"] = serde_json::Value::Null;
+        for (service, url) in plan["endpoints"]["us-east-1"].as_object_mut().expect("a map") {
+            *url = format!("https://{service}.us-east-1.amazonaws.com").into();
+        }
+    });
+    let ignored = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
+    refused(&[ignored, ("AWS_USE_FIPS_ENDPOINT", "true")], "aws.plan", "lambda-fips.us-east-1.amazonaws.com` here");
+    refused(&[ignored, ("AWS_USE_DUALSTACK_ENDPOINT", "true")], "aws.plan", "lambda.us-east-1.api.aws` here");
+    world.rotator_with(&[("AWS_USE_FIPS_ENDPOINT", "true")], &["apply", "a.plan"]).exits(1).says("has no endpoint");
+    // A profile that leads to the same endpoints is as good as the variable, and one with another service's isn't.
+    let profile = |lambda: &str| {
+        let config = format!(
+            "[profile one]\nendpoint_url = {}\nservices = own\n[services own]\nlambda =\n  endpoint_url = {lambda}/\n",
+            world.url
+        );
+        world.write("config", &config);
+    };
+    let apply = |plan: &str| {
+        let mut command = scrubbed(rotator_binary());
+        command.current_dir(world.folder.path()).env("AWS_CONFIG_FILE", world.path("config")).env("AWS_PROFILE", "one");
+        command
+            .env("AWS_ACCESS_KEY_ID", "123456789012")
+            .env("AWS_SECRET_ACCESS_KEY", "x")
+            .env("AWS_REGION", "us-east-1");
+        output(command.args(["apply", plan]))
+    };
+    profile(&elsewhere.url);
+    apply("a.plan").exits(3).says("the plan was made at another endpoint of lambda; nothing was changed");
+    apply("old.plan").exits(3).says("the plan was made at another endpoint");
+    assert!(elsewhere.calls().is_empty(), "{:?}", elsewhere.calls());
+    profile(&world.url);
+    apply("a.plan").exits(0).says("Apply complete!");
+    world.rotator(&["apply", "old.plan"]).exits(0).says("There is nothing left to do.");
+}

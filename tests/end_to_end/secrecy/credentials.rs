@@ -208,7 +208,79 @@ fn passwords_in_addresses_are_not_shown() {
         plan(&stage, |command| {
             signed(command);
             command.env("AWS_ENDPOINT_URL", &endpoint);
+        })
+        .exits(1)
+        .says("has a user or a password in it")
+        .says("hint: it comes from `AWS_ENDPOINT_URL`");
+    }
+    stage.end();
+}
+
+/// Without it, a password in the endpoint of one service alone, or behind percent signs, would stand in the plan file, or in the
+/// next message about the network.
+#[test]
+fn passwords_in_any_endpoint_are_refused_and_not_shown() {
+    let mut stage = stage();
+    let within = stage.marks.plain("an endpoint's password");
+    let forms = [
+        format!("http://user:{within}@127.0.0.1:1"),
+        format!("http://user:{within}%40127.0.0.1:1"),
+        format!("http://user%3A{within}%2540127.0.0.1:1/"),
+        format!("https://127.0.0.1:1/x?user:{within}@y"),
+    ];
+    let variables = [
+        "AWS_ENDPOINT_URL_LAMBDA",
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        "AWS_ENDPOINT_URL_CLOUDFORMATION",
+        "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+        "AWS_ENDPOINT_URL_SERVERLESSAPPLICATIONREPOSITORY",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_ENDPOINT_URL_SSO",
+        "AWS_ENDPOINT_URL_SSO_OIDC",
+        "AWS_ENDPOINT_URL_SIGNIN",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    ];
+    let refused = |change: &dyn Fn(&mut Command)| {
+        let said = plan(&stage, |command| {
+            command.env("AWS_ACCESS_KEY_ID", ACCOUNT).env("AWS_SECRET_ACCESS_KEY", "x");
+            change(command);
         });
+        said.exits(1).says("has a user or a password in it").says("hint: it comes from")
+    };
+    let before = stage.world.calls().len();
+    for (number, variable) in variables.into_iter().enumerate() {
+        refused(&|command| {
+            command.env(variable, &forms[number % forms.len()]);
+        })
+        .says(&format!("`{variable}`"));
+    }
+    for form in &forms {
+        refused(&|command| {
+            command.args(["--endpoint-url", form]);
+        })
+        .says("`--endpoint-url`");
+        let config = [
+            format!("[profile one]\nendpoint_url = {form}\n"),
+            format!("[profile one]\nservices = own\n[services own]\nlambda =\n  endpoint_url = {form}\n"),
+        ];
+        for config in config {
+            stage.write("home/.aws/config", config);
+            refused(&|command| {
+                command.env_remove("AWS_ENDPOINT_URL").args(["--profile", "one"]);
+            })
+            .says("the profile: its `endpoint_url`, or that of its `services`");
+        }
+    }
+    assert_eq!(stage.world.calls().len(), before, "something was asked");
+    // What is no endpoint may hold anything: it isn't shown either.
+    for form in [format!("http:/{within}"), format!("http://host/{within} x"), String::new()] {
+        plan(&stage, |command| {
+            command.env("AWS_ENDPOINT_URL_LAMBDA", &form);
+        })
+        .exits(1)
+        .says("error: the endpoint of lambda is")
+        .says("hint: it comes from `AWS_ENDPOINT_URL_LAMBDA`");
     }
     stage.end();
 }
