@@ -11,9 +11,10 @@ use crate::diagnostic::Diagnostic;
 use crate::exit;
 use crate::model::freeze::{Freeze, Period};
 use crate::model::policy::{Demand, Rule};
+use crate::plan::foreign;
 use crate::plan::freeze::{self, Frozen};
 use crate::plan::limits::Exceeded;
-use crate::plan::policy::{self, Facts, Unproven, Why};
+use crate::plan::policy::{self, Elsewhere, Facts, Unproven, Why};
 use crate::plan::{NoteKind, Plan, Problem, Purpose, Refusal, limits};
 use crate::render::policy as words;
 use crate::render::{count, events};
@@ -89,11 +90,11 @@ pub fn rules<'a>(manifest: &'a Manifest, policies: &'a Policies) -> impl Iterato
 }
 
 /// Whether a rule for a target asks about secrets that no manifest names: all of them, or those that rotate with a function
-/// whose change it forbids.
+/// whose change it forbids, or of which it asks something.
 pub fn asks_live(manifest: &Manifest, policies: &Policies, target: Option<&str>) -> bool {
-    let of_functions = |rule: &Rule| {
-        rule.scope.secrets.is_some() && rule.requirements.iter().any(|one| matches!(one.demand, Demand::Forbid(_)))
-    };
+    let asks = |demand: &Demand| matches!(demand, Demand::Forbid(_) | Demand::Functions(..));
+    let of_functions =
+        |rule: &Rule| rule.scope.secrets.is_some() && rule.requirements.iter().any(|one| asks(&one.demand));
     rules(manifest, policies)
         .any(|rule| rule.scope.has_target(target) && (rule.covers_live.is_some() || of_functions(rule)))
 }
@@ -104,34 +105,43 @@ fn today() -> NaiveDate {
 
 /// Judges plans by all freezes, rules and limits, and writes into them what that says.
 pub fn judge(session: &Session, prepared: &mut [Prepared], purpose: Purpose, released: &Released) {
-    let elsewhere: Vec<BTreeSet<String>> = (0..prepared.len()).map(|index| elsewhere(prepared, index)).collect();
-    for (one, elsewhere) in prepared.iter_mut().zip(&elsewhere) {
+    let places: Vec<(String, String)> =
+        prepared.iter().map(|one| (one.plan.account.clone(), one.plan.region.clone())).collect();
+    let judging = judging(session, prepared);
+    let stated = session.manifests().iter().flat_map(Manifest::targets).filter_map(|target| target.account.clone());
+    let accounts: BTreeSet<String> = stated.chain(places.iter().map(|(account, _)| account.clone())).collect();
+    for (index, one) in prepared.iter_mut().enumerate() {
+        let others = judging.iter().enumerate().filter(|(other, _)| *other != index && places[*other] == places[index]);
+        let elsewhere: Vec<&Elsewhere<'_>> = others.map(|(_, there)| there).collect();
         let manifest = &session.manifests()[one.manifest];
+        if purpose != Purpose::Destroy {
+            foreign::hold(&mut one.plan, &one.desired, &one.live, &accounts);
+        }
         // Before the rules: that a freeze is overridden is an effect, which they may forbid.
         let freezes = freezes(manifest, session.policies());
         freeze::hold(&mut one.plan, freezes, today(), |freeze| released.frees(freeze));
-        let facts = Facts { desired: one.whole(), live: &one.live, plan: &one.plan, purpose, elsewhere };
+        let facts = Facts { desired: one.whole(), live: &one.live, plan: &one.plan, purpose, elsewhere: &elsewhere };
         let verdict = policy::judge(rules(manifest, session.policies()), &facts, today());
         policy::hold(&mut one.plan, verdict);
-        let secrets = one.whole().secrets.len() + one.live.orphan_secrets.as_ref().map_or(0, Vec::len);
+        let secrets = limits::existing(one.whole(), &one.live);
         limits::hold(&mut one.plan, manifest.limits(), secrets, released.limits);
     }
 }
 
-/// The secrets that other plans of this run name in one's account and region: they are judged there. A target that isn't
-/// selected judges nothing, so that naming a secret in it hides none. Empty where no rule asks.
-fn elsewhere(prepared: &[Prepared], index: usize) -> BTreeSet<String> {
-    let one = &prepared[index];
-    if one.live.listed.is_none() {
-        return BTreeSet::new();
+/// What each plan of this run judges: its rules, and the secrets that it names. A target that isn't selected judges nothing, so
+/// that naming a secret in it hides none. Empty where no rule asks.
+fn judging<'s>(session: &'s Session, prepared: &[Prepared]) -> Vec<Elsewhere<'s>> {
+    if prepared.iter().all(|one| one.live.listed.is_none()) {
+        return Vec::new();
     }
-    let (account, region) = (&one.plan.account, &one.plan.region);
-    // By what was read, secrets are known by all of their names.
-    let read = prepared
-        .iter()
-        .enumerate()
-        .filter(|(other, there)| *other != index && (&there.plan.account, &there.plan.region) == (account, region));
-    read.flat_map(|(_, there)| policy::names(there.whole(), &there.live)).collect()
+    let one = |one: &Prepared| {
+        let target = one.plan.target.as_deref();
+        let all = rules(&session.manifests()[one.manifest], session.policies());
+        // By what was read, secrets are known by all of their names.
+        let names = policy::names(one.whole(), &one.live);
+        Elsewhere { rules: all.filter(|rule| rule.scope.has_target(target)).collect(), names }
+    };
+    prepared.iter().map(one).collect()
 }
 
 /// Refuses what a policy, a limit, a freeze or the brake forbids, before anything is written: trying again changes nothing about it.

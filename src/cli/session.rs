@@ -274,7 +274,9 @@ impl Session {
         })?;
         let options = ObserveOptions {
             orphans: !self.filter.is_partial(),
-            all_secrets: policy::asks_live(manifest, &self.policies, target.name.as_deref()),
+            // Of a part of all secrets, it must be known how many there are, also of those that a filter leaves unread.
+            all_secrets: policy::asks_live(manifest, &self.policies, target.name.as_deref())
+                || (self.filter.is_partial() && manifest.limits().has_percent()),
             siblings,
             ..ObserveOptions::default()
         };

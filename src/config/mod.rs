@@ -15,6 +15,7 @@ mod freeze;
 mod functions;
 mod include;
 mod limits;
+mod lists;
 mod merge;
 mod names;
 mod node;

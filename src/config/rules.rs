@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::node::{Entry, Map, Node, Value};
 use super::scene::{Scene, wrong_type};
 use super::source::{Sources, Span};
-use super::{suggest, typed, window};
+use super::{lists, suggest, typed, window};
 use crate::diagnostic::Diagnostic;
 use crate::model::policy::{Demand, EFFECTS, Exemption, Pattern, Requirement, Rule, Scope};
 use crate::model::{Place, glob, text};
@@ -42,9 +42,11 @@ pub(super) struct RuleFile {
     pub window: Option<window::WindowFile>,
     /// Labels that secrets must have.
     pub require_labels: Option<Vec<String>>,
-    /// `code`: functions that are deployed have code of the manifest. `account`: targets state their account.
+    /// `code`: functions have code of the manifest. `account`: targets state their account.
     #[schemars(schema_with = "require_schema")]
     pub require: Option<Vec<String>>,
+    /// Which functions may be used, and what they may be made of.
+    pub functions: Option<lists::FunctionsFile>,
     /// Effects that no change of a plan may have.
     #[schemars(schema_with = "effects_schema")]
     pub forbid: Option<Vec<String>>,
@@ -183,6 +185,7 @@ impl RuleReader<'_, '_> {
                     "window",
                     "require_labels",
                     "require",
+                    "functions",
                     "forbid"
                 ])
             ));
@@ -328,6 +331,10 @@ impl RuleReader<'_, '_> {
                 "account" => add(self.place(&["require", &index]), Demand::Account),
                 word => self.unknown_word(&["require", &index], word, &["code", "account"]),
             }
+        }
+        let lists = file.functions.as_ref().map(|file| lists::read(self.scene, file)).unwrap_or_default();
+        for (of, patterns) in lists {
+            add(self.place(&["functions", of.word()]), Demand::Functions(of, patterns));
         }
         for (index, word) in file.forbid.iter().flatten().enumerate() {
             let index = index.to_string();

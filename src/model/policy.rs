@@ -110,6 +110,17 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// Whether it matches an ARN, part by part: `*` stays within one of the six parts, so that no name passes for an account. The
+    /// last part of a shorter pattern stands for all that follows; without any `:`, it matches as any text does.
+    pub fn matches_arn(&self, arn: &str) -> bool {
+        let wanted: Vec<&str> = self.0.splitn(6, ':').collect();
+        let parts: Vec<&str> = arn.splitn(wanted.len(), ':').collect();
+        let matches = |(wanted, part): (&&str, &&str)| Self((*wanted).to_owned()).matches(part);
+        wanted.len() == parts.len() && wanted.iter().zip(&parts).all(matches)
+    }
+}
+
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -138,12 +149,39 @@ pub enum Demand {
     Window(WindowBounds),
     /// The entry has a label.
     Label(String),
-    /// A function that is deployed has code of the manifest.
+    /// A function has code of the manifest.
     Code,
+    /// A function, its application, its layers or its role is on a list.
+    Functions(Listed, Vec<Pattern>),
     /// The target states its account.
     Account,
     /// No change has this effect: one of [`EFFECTS`].
     Forbid(String),
+}
+
+/// What of functions a rule may list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// Functions that are used, and not deployed: by name in the target's own account and region, or by ARN.
+    Existing,
+    /// The applications that functions are deployed from, by ARN.
+    Applications,
+    /// The layers of functions, by ARN.
+    Layers,
+    /// The roles that functions run as, by ARN.
+    Roles,
+}
+
+impl Listed {
+    /// The word in a rule's `functions:`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Existing => "existing",
+            Self::Applications => "applications",
+            Self::Layers => "layers",
+            Self::Roles => "roles",
+        }
+    }
 }
 
 impl Demand {
@@ -267,6 +305,12 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Whether any is a part of a target's secrets, which must then be counted.
+    pub fn has_percent(&self) -> bool {
+        let all = [&self.changed, &self.stopped, &self.rotating_now];
+        all.into_iter().flatten().any(|limit| matches!(limit.at_most, AtMost::Percent(_)))
+    }
+
     /// No limits.
     pub const NONE: Self = Self { changed: None, stopped: None, rotating_now: None };
 }
@@ -336,6 +380,23 @@ mod tests {
             ("*ab", "aab", true),
         ] {
             assert_eq!(Pattern(pattern.to_owned()).matches(text), expected, "{pattern} {text}");
+        }
+    }
+
+    /// Without it, a role or layer of a stranger could be named so that it passes for one of the account that a list allows.
+    #[test]
+    fn patterns_match_arns_part_by_part() {
+        for (pattern, arn, expected) in [
+            ("arn:aws:lambda:*:111111111111:layer:*", "arn:aws:lambda:eu-west-1:111111111111:layer:l:3", true),
+            ("arn:aws:lambda:*:111111111111:layer:*", "arn:aws:lambda:eu-west-1:666666666666:layer:l:3", false),
+            ("arn:aws:iam::*:role/ours-*", "arn:aws:iam::666666666666:role/:1:role/ours-x", false),
+            ("arn:aws:iam::*:role/*", "arn:aws:iam::111111111111:role/service-role/x", true),
+            ("arn:*", "arn:aws:iam::111111111111:role/x", true),
+            ("*", "arn:aws:iam::111111111111:role/x", true),
+            ("*:role/x", "arn:aws:iam::111111111111:role/x", false),
+            ("arn:aws:lambda", "arn:aws:lambda:eu-west-1:1:layer:l:3", false),
+        ] {
+            assert_eq!(Pattern(pattern.to_owned()).matches_arn(arn), expected, "{pattern} {arn}");
         }
     }
 

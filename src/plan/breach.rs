@@ -65,6 +65,23 @@ pub enum Breach {
     },
     /// A function that is deployed has no code of the manifest.
     NoCode,
+    /// A function is used and not deployed, so that its code isn't the manifest's.
+    CodeElsewhere {
+        /// The function's ARN, where a secret's entry names none.
+        function: Option<String>,
+    },
+    /// A function, its application, a layer or its role isn't on the rule's list.
+    NotListed {
+        /// Which list.
+        list: String,
+        /// What isn't on it.
+        name: String,
+    },
+    /// A function's configuration could not be read.
+    FunctionUnread {
+        /// Why.
+        unread: Unread,
+    },
     /// The target doesn't state its account.
     NoAccount,
     /// A change has a forbidden effect.

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::live::Reading;
 use crate::model::policy::{AtMost, Limit, Limits};
-use crate::model::{Address, Kind, Place};
+use crate::model::{Address, Desired, Kind, Live, Place};
 
+use super::policy::listed;
 use super::{Action, Change, Effect, Note, NoteKind, Plan, Problem, ProblemKind, Severity};
 
 /// A limit that a plan goes beyond.
@@ -58,7 +60,26 @@ impl Limited {
     }
 }
 
-/// The limits that a plan goes beyond. `of` is how many secrets its target has, those without a handle included.
+/// How many secrets of a target there are on AWS, those without a handle included: an entry alone makes none.
+pub fn existing(desired: &Desired, live: &Live) -> usize {
+    let found = live.secrets.values().filter_map(Reading::found).filter(|secret| !secret.deleted);
+    let orphans = live.orphan_secrets.iter().flatten().map(|orphan| orphan.arn.as_str());
+    let mut arns: BTreeSet<&str> = found.map(|secret| secret.arn.as_str()).chain(orphans).collect();
+    // What a filter leaves unread, only the list knows.
+    let mut unread = desired
+        .secrets
+        .iter()
+        .filter(|(handle, _)| !live.secrets.contains_key(*handle))
+        .map(|(_, secret)| secret)
+        .peekable();
+    if unread.peek().is_some() {
+        let listed = listed(live);
+        arns.extend(unread.filter_map(|secret| listed.get(secret.name.as_str())).map(|secret| secret.arn.as_str()));
+    }
+    arns.len()
+}
+
+/// The limits that a plan goes beyond. `of` is how many secrets its target has on AWS, as [`existing`] counts them.
 pub fn exceeded(limits: &Limits, plan: &Plan, of: usize) -> Vec<Exceeded> {
     let all: [(Limited, &Option<Limit>); 3] = [
         (Limited::Changed, &limits.changed),
@@ -96,7 +117,7 @@ pub fn hold(plan: &mut Plan, limits: &Limits, of: usize, overridden: bool) {
 mod tests {
     use super::*;
     use crate::model::Rotation;
-    use crate::model::live::{LiveSecret, Reading};
+    use crate::model::live::{ListedSecret, LiveSecret};
     use crate::plan::fixtures::{days, desired, live, secret};
     use crate::plan::{Purpose, Scope, diff};
 
@@ -145,6 +166,45 @@ mod tests {
         assert_eq!(words(&limits(percent(45), percent(1), percent(1)), &plan), [("changed", 5, 4), ("stopped", 2, 1)]);
         assert_eq!(words(&limits(percent(46), None, percent(0)), &plan), [("rotating_now", 1, 0)]);
         assert_eq!(words(&Limits::default(), &plan), []);
+    }
+
+    /// Without it, entries of secrets that don't exist would make room for stopping those that do; or a filter would take it away.
+    #[test]
+    fn what_exists_is_counted() {
+        let (mut wanted, mut live) = (desired(), live());
+        assert_eq!(existing(&wanted, &live), 1);
+        for number in 0..20 {
+            let name = format!("made-up/{number}");
+            let one = crate::model::Secret { name: name.clone(), ..wanted.secrets["s"].clone() };
+            wanted.secrets.insert(name.clone(), one);
+            live.secrets.insert(name, Reading::Absent);
+        }
+        // The same secret by its ARN is the same secret.
+        let again = crate::model::Secret { name: secret().arn, ..wanted.secrets["s"].clone() };
+        wanted.secrets.insert("again".to_owned(), again);
+        live.secrets.insert("again".to_owned(), Reading::Found(secret()));
+        assert_eq!(existing(&wanted, &live), 1);
+        live.secrets.insert("made-up/1".to_owned(), Reading::Found(LiveSecret { arn: "arn:1".into(), ..secret() }));
+        assert_eq!(existing(&wanted, &live), 2);
+        live.secrets.insert(
+            "made-up/1".to_owned(),
+            Reading::Found(LiveSecret { arn: "arn:1".into(), deleted: true, ..secret() }),
+        );
+        assert_eq!(existing(&wanted, &live), 1);
+        // With a filter: what was left unread, and is listed.
+        live.secrets.retain(|handle, _| handle == "s");
+        assert_eq!(existing(&wanted, &live), 1);
+        let listed = |name: &str| ListedSecret {
+            name: name.to_owned(),
+            arn: format!("arn:aws:secretsmanager:eu-west-1:111111111111:secret:{name}-AbCdEf"),
+            is_on: true,
+            function_arn: None,
+            rules: None,
+            owning_service: None,
+            replica_of: None,
+        };
+        live.listed = Some(Ok(vec![listed("made-up/1"), listed("made-up/2"), listed("others")]));
+        assert_eq!(existing(&wanted, &live), 3);
     }
 
     /// Without it, an overridden limit would still refuse, or be passed over in silence.

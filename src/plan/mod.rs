@@ -8,6 +8,7 @@ pub mod compare;
 pub mod diff;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod foreign;
 pub mod freeze;
 pub mod fresh;
 pub mod guard;
@@ -679,6 +680,8 @@ pub enum NoteKind {
     FreezeHoldsNothing(freeze::Frozen),
     /// A freeze ended long ago.
     FreezeLeftOver(Freeze),
+    /// A function is, or uses, what belongs to an account that no target names.
+    Foreign(foreign::Foreign),
 }
 
 /// Whether an address stands for a function or its stack.

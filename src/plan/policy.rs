@@ -4,6 +4,7 @@
 //! off. Whatever can't be read can't be judged, and is a breach. Dates come in as a parameter: there is no clock here.
 
 mod beyond;
+mod functions;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -29,8 +30,17 @@ pub struct Facts<'a> {
     pub plan: &'a Plan,
     /// What for.
     pub purpose: Purpose,
-    /// The names and ARNs of secrets that other plans of this run judge in this account and region.
-    pub elsewhere: &'a BTreeSet<String>,
+    /// The other plans of this run in this account and region.
+    pub elsewhere: &'a [&'a Elsewhere<'a>],
+}
+
+/// Another plan of a run, as far as it judges secrets.
+#[derive(Debug, Clone, Default)]
+pub struct Elsewhere<'a> {
+    /// The rules that hold for its target.
+    pub rules: Vec<&'a Rule>,
+    /// The names and ARNs of the secrets that it names.
+    pub names: BTreeSet<String>,
 }
 
 /// What came of judging.
@@ -64,6 +74,8 @@ pub enum Why {
     Effects,
     /// Secrets that no manifest names are only on AWS.
     Live,
+    /// Which layers and roles functions have, and where functions are that are used, is only on AWS.
+    LiveFunctions,
 }
 
 /// Judges a plan by rules of all sources at once.
@@ -113,13 +125,13 @@ fn left_out(plan: &Plan) -> BTreeSet<Address> {
 }
 
 /// Listed secrets by all of their names, which a manifest may use.
-fn listed(live: &Live) -> HashMap<&str, &ListedSecret> {
+pub(super) fn listed(live: &Live) -> HashMap<&str, &ListedSecret> {
     let all = live.listed.iter().flatten().flatten();
     all.flat_map(|secret| names_of(secret).map(move |name| (name, secret))).collect()
 }
 
 /// The name, the ARN, and the ARN without its random end.
-fn names_of(secret: &ListedSecret) -> impl Iterator<Item = &str> {
+pub(super) fn names_of(secret: &ListedSecret) -> impl Iterator<Item = &str> {
     [Some(secret.name.as_str()), Some(secret.arn.as_str()), arn_without_suffix(&secret.arn)].into_iter().flatten()
 }
 

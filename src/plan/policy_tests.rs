@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 
 use super::*;
 use crate::model::live::{ListedSecret, OrphanSecret};
-use crate::model::policy::{EFFECTS, Pattern, Scope, WindowBounds};
-use crate::model::{Rotation, Schedule};
+use crate::model::policy::{EFFECTS, Listed, Pattern, Scope, WindowBounds};
+use crate::model::{FunctionSource, Rotation, Schedule};
 use crate::plan::fixtures::{arn, days, desired, live, live_secret, wanted};
 use crate::plan::{self, Effect};
 
@@ -43,13 +43,21 @@ struct World {
     desired: Desired,
     live: Live,
     purpose: Purpose,
-    elsewhere: BTreeSet<String>,
+    /// What another plan of the run names, and by which rules it judges that.
+    elsewhere: (BTreeSet<String>, Vec<Rule>),
 }
 
 impl World {
     fn new() -> Self {
         let purpose = Purpose::Converge { prune: false };
-        Self { desired: desired(), live: live(), purpose, elsewhere: BTreeSet::new() }
+        Self { desired: desired(), live: live(), purpose, elsewhere: (BTreeSet::new(), Vec::new()) }
+    }
+
+    /// Makes the function one that is used and not deployed.
+    fn existing(&mut self, reference: &str) {
+        let function = self.desired.functions.get_mut("f").expect("built above");
+        function.source = FunctionSource::Existing { reference: reference.to_owned() };
+        function.name = crate::model::arn::function_name(reference).to_owned();
     }
 
     fn secret(&mut self) -> &mut Secret {
@@ -59,7 +67,9 @@ impl World {
     fn verdict(&self, rules: &[Rule]) -> Verdict {
         let plan = plan::diff(&self.desired, &self.live, plan::Scope { purpose: self.purpose, partial: false });
         let (desired, live, plan, purpose) = (&self.desired, &self.live, &plan, self.purpose);
-        judge(rules, &Facts { desired, live, plan, purpose, elsewhere: &self.elsewhere }, date(TODAY))
+        let (names, judged) = (self.elsewhere.0.clone(), self.elsewhere.1.iter().collect());
+        let there = Elsewhere { rules: judged, names };
+        judge(rules, &Facts { desired, live, plan, purpose, elsewhere: &[&there] }, date(TODAY))
     }
 
     /// What is broken, each with its address.
@@ -214,6 +224,143 @@ fn functions_and_targets_are_asked_too() {
     assert_eq!(world.breaches(&account), []);
 }
 
+/// Without it, a function that somebody made elsewhere, with whatever code, would meet the rule that asks for reviewed code.
+#[test]
+fn an_existing_function_has_no_code_of_the_manifest() {
+    let mut world = World::new();
+    let code = rule(&[Demand::Code]);
+    let elsewhere = |function| Breach::CodeElsewhere { function };
+    world.existing("noop");
+    assert_eq!(world.breaches(&code), [("function.f".to_owned(), elsewhere(None))]);
+    assert!(judge_offline([&code], &world.desired, date(TODAY)).problems.len() == 1, "known without AWS");
+    // An entry that names no function keeps the one that it has.
+    world = World::new();
+    world.secret().function = None;
+    assert_eq!(world.breaches(&code), [], "the manifest's own");
+    live_secret(&mut world.live).function_arn = Some(arn("theirs"));
+    assert_eq!(world.breaches(&code), [("secret.s".to_owned(), elsewhere(Some(arn("theirs"))))]);
+    live_secret(&mut world.live).rotation_enabled = Some(false);
+    world.secret().rotation.enabled = None;
+    assert_eq!(world.breaches(&code), [], "it doesn't rotate");
+}
+
+fn lists(of: Listed, patterns: &[&str]) -> Rule {
+    let patterns = patterns.iter().map(|text| Pattern((*text).to_owned())).collect();
+    rule(&[Demand::Functions(of, patterns)])
+}
+
+/// Without it, any function of any account could rotate what a rule protects.
+#[test]
+fn only_listed_functions_may_be_used() {
+    let mut world = World::new();
+    world.live.functions.clear();
+    let theirs = "arn:aws:lambda:eu-west-1:666666666666:function:rotate-x";
+    for (reference, patterns, allowed) in [
+        ("rotate-x", &["rotate-*"][..], true),
+        ("rotate-x:live", &["rotate-*"], true),
+        ("rotate-x", &["other", "rotate-y"], false),
+        ("rotate-x", &[], false),
+        ("rotate-x", &["arn:aws:lambda:*:111111111111:function:rotate-*"], true),
+        ("rotate-x", &["arn:aws:lambda:*:222222222222:function:*"], false),
+        (theirs, &["rotate-*"], false),
+        (theirs, &["*"], false),
+        ("666666666666:function:rotate-x", &["*"], false),
+        (theirs, &["arn:aws:lambda:*:666666666666:function:rotate-*"], true),
+        ("arn:aws:lambda:eu-west-1:111111111111:function:rotate-x:3", &["rotate-x"], true),
+        ("arn:aws:lambda:us-east-1:111111111111:function:rotate-x", &["rotate-x"], false),
+    ] {
+        world.existing(reference);
+        let found = world.breaches(&lists(Listed::Existing, patterns));
+        assert_eq!(found.is_empty(), allowed, "{reference} {patterns:?} {found:?}");
+    }
+    // What AWS shows counts where it is there, whatever the manifest calls it.
+    world.existing("rotate-x");
+    let mut other = crate::plan::fixtures::live();
+    crate::plan::fixtures::live_configuration(&mut other).arn = theirs.to_owned();
+    world.live.functions = other.functions;
+    assert_eq!(world.breaches(&lists(Listed::Existing, &["rotate-*"])).len(), 1);
+    // What this manifest deploys isn't used from elsewhere; what an entry keeps without naming it is.
+    world = World::new();
+    assert_eq!(world.breaches(&lists(Listed::Existing, &[])), []);
+    world.secret().function = None;
+    assert_eq!(world.breaches(&lists(Listed::Existing, &[])), []);
+    live_secret(&mut world.live).function_arn = Some(theirs.to_owned());
+    let breach = Breach::NotListed { list: "existing".into(), name: theirs.into() };
+    assert_eq!(world.breaches(&lists(Listed::Existing, &["rotate-*"])), [("secret.s".to_owned(), breach)]);
+    // A rule holds for what it matches, and a removal uses nothing.
+    let mut scoped = lists(Listed::Existing, &[]);
+    scoped.scope.secrets = Some(vec![Pattern("other".into())]);
+    assert_eq!(world.breaches(&scoped), []);
+    world.purpose = Purpose::Destroy;
+    assert_eq!(world.breaches(&lists(Listed::Existing, &[])), []);
+}
+
+/// Without it, a function could be deployed from a stranger's application, run a stranger's layer, or act as any role.
+#[test]
+fn what_functions_are_made_of_is_listed() {
+    let mut world = World::new();
+    let layer = |account: &str| format!("arn:aws:lambda:eu-west-1:{account}:layer:l:1");
+    let ours = lists(Listed::Layers, &["arn:aws:lambda:*:111111111111:layer:*"]);
+    let breach =
+        |list: &str, name: String| vec![("function.f".to_owned(), Breach::NotListed { list: list.into(), name })];
+    let aws = lists(Listed::Applications, &["arn:aws:serverlessrepo:us-east-1:297356227824:applications/*"]);
+    assert_eq!(world.breaches(&aws), []);
+    let theirs = "arn:aws:serverlessrepo:us-east-1:666666666666:applications/297356227824";
+    theirs.clone_into(&mut wanted(&mut world.desired).application.id);
+    assert_eq!(world.breaches(&aws), breach("applications", theirs.into()));
+    world = World::new();
+    wanted(&mut world.desired).settings.layers = Some(vec![layer("111111111111")]);
+    assert_eq!(world.breaches(&ours), []);
+    assert_eq!(world.breaches(&lists(Listed::Layers, &[])), breach("layers", layer("111111111111")));
+    wanted(&mut world.desired).settings.layers = Some(vec![layer("111111111111"), layer("666666666666")]);
+    assert_eq!(world.breaches(&ours), breach("layers", layer("666666666666")));
+    // What isn't stated stays as it is on AWS; of a function that is only used, too.
+    wanted(&mut world.desired).settings.layers = None;
+    crate::plan::fixtures::live_configuration(&mut world.live).settings.layers = Some(vec![layer("666666666666")]);
+    assert_eq!(world.breaches(&ours), breach("layers", layer("666666666666")));
+    world.existing("f");
+    assert_eq!(world.breaches(&ours), breach("layers", layer("666666666666")));
+    // And what is stated instead, and can't be done, leaves it.
+    world = World::new();
+    wanted(&mut world.desired).settings.layers = Some(Vec::new());
+    crate::plan::fixtures::live_configuration(&mut world.live).settings.layers = Some(vec![layer("666666666666")]);
+    assert_eq!(world.breaches(&ours), []);
+    wanted(&mut world.desired).code.as_mut().expect("built there").unusable = Some("gone".into());
+    assert_eq!(world.breaches(&ours), breach("layers", layer("666666666666")));
+    world = World::new();
+    let roles = lists(Listed::Roles, &["arn:aws:iam::*:role/rotation-*"]);
+    let role = |name: &str| format!("arn:aws:iam::111111111111:role/{name}");
+    crate::plan::fixtures::live_configuration(&mut world.live).role = Some(role("rotation-f"));
+    assert_eq!(world.breaches(&roles), []);
+    crate::plan::fixtures::live_configuration(&mut world.live).role = Some(role("admin"));
+    assert_eq!(world.breaches(&roles), breach("roles", role("admin")));
+    // What can't be read is no pass, and is said once.
+    let unread = Unread::Failed { call: None, code: None, message: "try later".into(), request_id: None };
+    crate::plan::fixtures::live_function(&mut world.live).configuration = Reading::Unread(unread.clone());
+    let patterns = || vec![Pattern("*".into())];
+    let both = rule(&[Demand::Functions(Listed::Layers, patterns()), Demand::Functions(Listed::Roles, patterns())]);
+    assert_eq!(world.breaches(&both), [("function.f".to_owned(), Breach::FunctionUnread { unread })]);
+}
+
+/// Without it, `validate` would pass a function that the plan refuses, or say nothing of what it can't know.
+#[test]
+fn lists_are_judged_offline_as_far_as_that_goes() {
+    let mut world = World::new();
+    let offline = |world: &World, rule: &Rule| {
+        let verdict = judge_offline([rule], &world.desired, date(TODAY));
+        (verdict.problems.len(), verdict.unproven.iter().filter(|one| one.why == Why::LiveFunctions).count())
+    };
+    assert_eq!(offline(&world, &lists(Listed::Applications, &["arn:aws:serverlessrepo:*:1:*"])), (1, 0));
+    assert_eq!(offline(&world, &lists(Listed::Layers, &[])), (0, 1));
+    wanted(&mut world.desired).settings.layers = Some(vec!["arn:aws:lambda:eu-west-1:1:layer:l:1".into()]);
+    assert_eq!(offline(&world, &lists(Listed::Layers, &[])), (1, 0));
+    assert_eq!(offline(&world, &lists(Listed::Roles, &[])), (0, 1));
+    world.existing("rotate-x");
+    assert_eq!(offline(&world, &lists(Listed::Existing, &["rotate-*"])), (0, 0));
+    assert_eq!(offline(&world, &lists(Listed::Existing, &["other"])), (1, 0));
+    assert_eq!(offline(&world, &lists(Listed::Existing, &["arn:aws:lambda:*:1:function:*"])), (0, 1));
+}
+
 /// Without it, an exemption could outlive its day, or hide from those who read the plan.
 #[test]
 fn exemptions_end_and_are_shown() {
@@ -311,8 +458,13 @@ fn rules_cover_live_secrets_that_no_manifest_names() {
     assert_eq!(broken(&world, &covers), ["live_secret.off", "live_secret.slow"]);
     covers.exempt = vec![exempt("sl*", "2027-01-01")];
     assert_eq!(broken(&world, &covers), ["live_secret.off"]);
-    // Another manifest of the same run names it: it is judged there, by what will be.
-    world.elsewhere.insert("off".into());
+    // Another manifest of the same run names it: it is judged there, by what will be; but only where this rule holds there too.
+    world.elsewhere.0.insert("off".into());
+    assert_eq!(broken(&world, &covers), ["live_secret.off"], "nothing judges it there");
+    let same_words = Rule { at: Place { file: "other.yaml".into(), ..place(1) }, ..covers.clone() };
+    world.elsewhere.1 = vec![same_words];
+    assert_eq!(broken(&world, &covers), ["live_secret.off"], "another file's rule is another rule");
+    world.elsewhere.1 = vec![covers.clone()];
     assert_eq!(broken(&world, &covers), Vec::<String>::new());
     world.live.orphan_secrets =
         Ok(vec![OrphanSecret { name: "fine".into(), arn: "arn:fine".into(), function_arn: arn("f") }]);

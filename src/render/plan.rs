@@ -7,6 +7,7 @@ use anstyle::Style;
 use similar::ChangeTag;
 
 use crate::model::{Address, Kind};
+use crate::plan::foreign::Foreign;
 use crate::plan::{Action, Change, Effect, FieldChange, Note, NoteKind, Operation, Plan, Reason, Severity, Shown};
 
 use super::{ADD, BOLD, CHANGE, DESTROY, DIM, WARNING, count, lines, paint, policy, problem, safe, some_of};
@@ -52,6 +53,7 @@ pub fn plan(plan: &Plan, mode: Mode, detail: Detail) -> String {
     }
     freezes(&mut out, plan);
     effects(&mut out, plan);
+    foreign(&mut out, plan);
     if !plan.changes.is_empty() {
         legend(&mut out, plan);
         resources(&mut out, plan, detail);
@@ -156,6 +158,38 @@ fn effects(out: &mut String, plan: &Plan) {
         let words = paint(style.bold(), &effect_on(effect, affected.iter().map(|(address, _)| *address)));
         let names = some_of(affected.iter().map(|(_, name)| *name), 3);
         let _ = writeln!(out, "  ! {words}  {}", paint(DIM, &format!("({}: {names})", effect.word())));
+    }
+}
+
+/// What functions use of others: on top, as it is other people's code.
+fn foreign(out: &mut String, plan: &Plan) {
+    let mut is_first = plan.runnable().all(|change| change.effects.is_empty());
+    for (foreign, address) in foreigners(plan) {
+        if std::mem::take(&mut is_first) {
+            out.push('\n');
+        }
+        let words = paint(DESTROY.bold(), &foreign_words(foreign));
+        let about = address.map(|address| safe(&address.to_string()).into_owned()).unwrap_or_default();
+        let _ = writeln!(out, "  ! {words}  {}", paint(DIM, &format!("({about})")));
+    }
+}
+
+/// What is said on top of a plan of other accounts, with what uses it.
+pub(super) fn foreigners(plan: &Plan) -> impl Iterator<Item = (&Foreign, Option<&Address>)> {
+    plan.notes.iter().filter_map(|note| match &note.kind {
+        NoteKind::Foreign(foreign) => Some((foreign, note.address.as_ref())),
+        _ => None,
+    })
+}
+
+/// What belongs to another account, in words.
+pub(super) fn foreign_words(foreign: &Foreign) -> String {
+    let name = safe(&foreign.name);
+    match &foreign.account {
+        Some(account) => {
+            format!("the {} {name} is of the account {}, which no target names", foreign.kind.word(), safe(account))
+        }
+        None => format!("the code comes from the S3 bucket {name}, and AWS doesn't say whose that is"),
     }
 }
 
@@ -433,14 +467,16 @@ fn problems(out: &mut String, plan: &Plan) {
 }
 
 fn notes(out: &mut String, plan: &Plan) {
-    if plan.notes.is_empty() {
+    // What is of others stands on top already.
+    let notes = || plan.notes.iter().filter(|note| !matches!(note.kind, NoteKind::Foreign(_)));
+    if notes().next().is_none() {
         return;
     }
     out.push('\n');
     // As with problems: one line for each thing worth knowing, however many resources it concerns.
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    for note in &plan.notes {
+    for note in notes() {
         let text = note_words(note);
         let place = *places.entry(text.clone()).or_insert_with(|| {
             groups.push((text, Vec::new()));
@@ -496,6 +532,7 @@ pub fn note_words(note: &Note) -> String {
         NoteKind::FreezeOverridden(frozen) => policy::freeze_overridden(frozen),
         NoteKind::FreezeHoldsNothing(frozen) => policy::freeze_holds_nothing(frozen),
         NoteKind::FreezeLeftOver(freeze) => policy::freeze_left_over(freeze),
+        NoteKind::Foreign(foreign) => foreign_words(foreign),
         NoteKind::UnscopedPermission { .. } => {
             "the stack's own statement lets Secrets Manager invoke it for any account, not only this one".to_owned()
         }

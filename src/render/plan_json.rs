@@ -218,10 +218,28 @@ struct TargetExtension {
     /// What refuses all of it, so that an apply would end with 5: `policy`, `limit`, `freeze`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     refused_by: Vec<&'static str>,
+    /// What functions are, or use, that belongs to accounts which no target names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    foreign: Vec<ForeignExtension>,
     /// What would go wrong.
     problems: Vec<ProblemExtension>,
     /// What is worth knowing.
     notes: Vec<NoteExtension>,
+}
+
+/// Something that belongs to an account which no target names.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ForeignExtension {
+    /// Our address of what uses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    /// `function`, `application`, `layer` or `bucket`.
+    kind: &'static str,
+    /// Its ARN, or the bucket's name.
+    name: String,
+    /// The account; absent for buckets, of which AWS doesn't say whose they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
 }
 
 /// Something that would go wrong.
@@ -473,6 +491,14 @@ fn target(plan: &Plan) -> TargetExtension {
         secrets: plan.secrets,
         effects: effects.filter(|(_, number)| *number > 0).collect(),
         refused_by: plan.refusals().into_iter().map(Refusal::word).collect(),
+        foreign: text::foreigners(plan)
+            .map(|(foreign, address)| ForeignExtension {
+                address: address.map(ToString::to_string),
+                kind: foreign.kind.word(),
+                name: foreign.name.clone(),
+                account: foreign.account.clone(),
+            })
+            .collect(),
         problems: plan
             .problems
             .iter()

@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::plan::{Change, Effect, Operation, Plan, Refusal, Severity, Shown};
+use crate::plan::{Change, Effect, NoteKind, Operation, Plan, Refusal, Severity, Shown};
 
 use super::markdown::{cell, code_block, code_span, html_code};
-use super::plan::{Mode, action_words, counts, effect_on, note_words, operation, reason_words, value};
+use super::plan::{
+    Mode, action_words, counts, effect_on, foreign_words, foreigners, note_words, operation, reason_words, value,
+};
 use super::{count, policy, problem, safe, some_of};
 
 /// The longest text, in characters: GitHub takes 65,536, of which a pipeline's own lines around it need some.
@@ -39,6 +41,7 @@ pub fn plan_markdown(plans: &[&Plan], mode: Mode) -> String {
     title(&mut out, plans, mode);
     freezes(&mut out, plans);
     effects(&mut out, plans);
+    foreign(&mut out, plans);
     problems(&mut out, plans);
     if plans.len() > 1 || plans.iter().any(|plan| !plan.is_empty()) {
         targets(&mut out, plans);
@@ -142,6 +145,29 @@ fn effects(out: &mut String, plans: &[&Plan]) {
         let kind = if dangerous { "CAUTION" } else { "NOTE" };
         let _ = writeln!(out, "> [!{kind}]\n{}\n", lines.join("\n>\n"));
     }
+}
+
+/// What functions use of accounts that no target names, each once for all targets.
+fn foreign(out: &mut String, plans: &[&Plan]) {
+    let mut lines: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for plan in plans {
+        for (foreign, address) in foreigners(plan) {
+            lines.entry(foreign_words(foreign)).or_default().extend(address.map(ToString::to_string));
+        }
+    }
+    if lines.is_empty() {
+        return;
+    }
+    let more = lines.len().saturating_sub(NAMES);
+    let mut shown: Vec<String> = lines
+        .iter()
+        .take(NAMES)
+        .map(|(words, about)| format!("> {}: {}", code_span(words), names_of(about.iter().map(String::as_str))))
+        .collect();
+    if more > 0 {
+        shown.push(format!("> and {more} more"));
+    }
+    let _ = writeln!(out, "> [!CAUTION]\n> **Of others**\n>\n{}\n", shown.join("\n>\n"));
 }
 
 /// Some names of many, as code.
@@ -312,7 +338,8 @@ fn details(plan: &Plan, change: &Change) -> String {
 
 fn notes(out: &mut String, plans: &[&Plan]) {
     let mut lines: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for note in plans.iter().flat_map(|plan| &plan.notes) {
+    let all = plans.iter().flat_map(|plan| &plan.notes);
+    for note in all.filter(|note| !matches!(note.kind, NoteKind::Foreign(_))) {
         lines.entry(note_words(note)).or_default().extend(note.address.as_ref().map(ToString::to_string));
     }
     if lines.is_empty() {

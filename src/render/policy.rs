@@ -67,6 +67,31 @@ pub(super) fn breach(rule: &str, at: &Place, breach: &Breach) -> Words {
                 .hint(format!("add it: `labels: {{{label}: …}}`"))
         }
         Breach::NoCode => Words::new(format!("it has no `code:`, which the rule `{rule}` wants of deployed functions")),
+        Breach::CodeElsewhere { function: None } => Words::new(format!(
+            "it is used as `existing`, so that its code isn't the manifest's, which the rule `{rule}` wants"
+        ))
+        .hint("deploy a function with `code:`, and rotate with that; or let the rule exempt the secrets"),
+        Breach::CodeElsewhere { function: Some(function) } => Words::new(format!(
+            "it rotates with {}, whose code isn't the manifest's, which the rule `{rule}` wants",
+            safe(function)
+        ))
+        .hint("name a function with `code:` in the entry; or let the rule exempt the secret"),
+        Breach::NotListed { list, name } => {
+            let what = match list.as_str() {
+                "existing" => "the function",
+                "applications" => "the application",
+                "layers" => "the layer",
+                "roles" => "the role",
+                other => other,
+            };
+            let (what, list) = (safe(what), safe(list));
+            Words::new(format!("{what} `{}` isn't among what the rule `{rule}` allows", safe(name)))
+                .hint(format!("`functions.{list}` of the rule says what is"))
+        }
+        Breach::FunctionUnread { unread } => Words::new(format!(
+            "its configuration can't be read, so that the rule `{rule}` can't be judged: {}",
+            unread_words(unread)
+        )),
         Breach::NoAccount => {
             Words::new("the target doesn't state its `account`").hint("add it to the target, quoted: twelve digits")
         }
@@ -260,6 +285,7 @@ pub fn unproven(unproven: &Unproven) -> String {
         }
         Why::Effects => "effects are a plan's".to_owned(),
         Why::Live => "secrets that no manifest names are only on AWS".to_owned(),
+        Why::LiveFunctions => "what functions are made of is only on AWS".to_owned(),
     };
     format!("not provable offline: rule `{rule}` ({at}): {why}")
 }

@@ -11,6 +11,7 @@ use crate::model::freeze::{Freeze, Period};
 use crate::model::live::{Asked, Unread};
 use crate::model::policy::AtMost;
 use crate::model::{Address, Kind, Place, RotationRules, Schedule};
+use crate::plan::foreign::{Foreign, ForeignKind};
 use crate::plan::freeze::Frozen;
 use crate::plan::limits::{Exceeded, Limited};
 use crate::plan::policy::Breach;
@@ -358,6 +359,13 @@ fn breaches(t: Texts) -> Vec<Breach> {
         Breach::Unlisted { unread: failed },
         Breach::ExemptionOver { secrets: secrets.clone(), until },
         Breach::ExemptionEnds { secrets, until },
+        Breach::CodeElsewhere { function: None },
+        Breach::CodeElsewhere { function: Some(t.of("arn:theirs")) },
+        Breach::NotListed { list: t.of("existing"), name: t.of("arn:theirs") },
+        Breach::NotListed { list: t.of("applications"), name: t.of("arn:app") },
+        Breach::NotListed { list: t.of("layers"), name: t.of("arn:layer") },
+        Breach::NotListed { list: t.of("roles"), name: t.of("arn:role") },
+        Breach::FunctionUnread { unread: t.unread()[0].clone() },
     ]
 }
 
@@ -389,6 +397,12 @@ fn notes(t: Texts) -> Vec<Note> {
         NoteKind::FreezeOverridden(frozen(t, Some("sale"))),
         NoteKind::FreezeHoldsNothing(Frozen { held: BTreeMap::new(), ..frozen(t, None) }),
         NoteKind::FreezeLeftOver(frozen(t, Some("last year's")).freeze),
+        NoteKind::Foreign(Foreign {
+            kind: ForeignKind::Layer,
+            name: t.of("arn:layer"),
+            account: Some(t.of("666666666666")),
+        }),
+        NoteKind::Foreign(Foreign { kind: ForeignKind::Bucket, name: t.of("packages"), account: None }),
     ];
     let one = |(index, kind)| Note { address: (index % 4 != 0).then(|| t.address(Kind::Secret, "s")), kind };
     kinds.into_iter().enumerate().map(one).collect()

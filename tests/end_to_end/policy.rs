@@ -1,6 +1,6 @@
 //! Limits and policies: what they stop, what overrides them, and that nothing is written before they are asked.
 
-use super::support::{Output, World};
+use super::support::{Output, World, zip_of};
 
 const FUNCTION: &str = "SecretsManagerPolicy";
 
@@ -294,4 +294,212 @@ secrets:
     world
         .refuses(5, &["apply", "--auto-approve", "--target", "prod-eu/secret.prod/key", "--policy", "security.yaml"])
         .says("prod-eu/secret.prod/rogue (rotator.yaml:7:3): rotation is off, and the rule `all` wants it on");
+}
+
+/// A function that somebody made without rotator, which Secrets Manager may invoke.
+fn made_elsewhere(world: &World, name: &str) {
+    let zip = zip_of(&[("lambda_function.py", "def lambda_handler(event, context): pass\n")]);
+    std::fs::write(world.path("elsewhere.zip"), zip).expect("a zip");
+    let role = format!("arn:aws:iam::123456789012:role/{name}-role");
+    let make = ["lambda", "create-function", "--function-name", name, "--runtime", "python3.12", "--handler"];
+    let of = ["lambda_function.lambda_handler", "--zip-file", "fileb://elsewhere.zip", "--role", &role];
+    world.aws(&[&make[..], &of[..]].concat());
+    world.aws(&["lambda", "wait", "function-active-v2", "--function-name", name]);
+    let permit = ["lambda", "add-permission", "--function-name", name, "--statement-id", "access", "--action"];
+    let whom = ["lambda:InvokeFunction", "--principal", "secretsmanager.amazonaws.com", "--source-account"];
+    world.aws(&[&permit[..], &whom[..], &["123456789012"]].concat());
+}
+
+/// Without it, a rule against other code would be kept by the letter, and a stranger's layer or wrapper run all the same.
+#[test]
+fn other_code_is_forbidden_whatever_brings_it() {
+    let world = world(&["prod/a"]);
+    let with = |more: &str| {
+        format!(
+            "version: 1\nproject: policies\nfunctions:\n  {FUNCTION}: {{code: code{more}}}\nsecrets:\n{}",
+            entry("prod/a", "{automatically_after_days: 30, rotate_immediately: false}")
+        )
+    };
+    world.write("rotator.yaml", &with(""));
+    world.rotator(&["apply", "--auto-approve"]).exits(0);
+    world.write("security.yaml", "version: 1\npolicy: [{name: nocode, forbid: [replaces-code]}]\n");
+    let layer = "arn:aws:lambda:us-east-1:666666666666:layer:theirs:1";
+    for more in [
+        ", environment: {AWS_LAMBDA_EXEC_WRAPPER: /opt/theirs}",
+        ", environment: {PYTHONPATH: /opt/theirs}",
+        ", handler: lambda_function.other",
+        ", runtime: provided.al2023",
+        ", application: {version: 1.1.560}",
+        &format!(", layers: [\"{layer}\"]"),
+    ] {
+        world.write("rotator.yaml", &with(more));
+        world
+            .refuses(5, &["apply", "--auto-approve", "--policy", "security.yaml"])
+            .says("1 function runs other code  (replaces-code: SecretsManagerPolicy)")
+            .says("the plan's effect `replaces-code` is forbidden by the rule `nocode`");
+    }
+    // Whose layer it is stands on top, in each format.
+    let of_others = format!("the layer {layer} is of the account 666666666666, which no target names");
+    world.rotator(&["plan"]).exits(0).says(&format!("! {of_others}  (function.{FUNCTION})"));
+    world.rotator(&["plan", "--format", "markdown"]).exits(0).says("> **Of others**").says(&of_others);
+    let json = world.rotator(&["plan", "--format", "json"]).exits(0);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(
+        json["rotator"]["targets"][0]["foreign"],
+        serde_json::json!([{
+            "address": format!("function.{FUNCTION}"), "kind": "layer", "name": layer, "account": "666666666666"
+        }])
+    );
+    world.write("rotator.yaml", &with(", timeout: 77"));
+    world
+        .rotator(&["apply", "--auto-approve", "--policy", "security.yaml"])
+        .exits(0)
+        .keeps_silent_about("666666666666");
+}
+
+/// Without it, whoever writes a project's name into `renamed_from` would get its functions past a rule against takeovers.
+#[test]
+fn another_projects_stack_is_taken_over_only_where_that_is_allowed() {
+    let world = world(&["prod/a"]);
+    let rotation = "{automatically_after_days: 30, rotate_immediately: false}";
+    world.write("rotator.yaml", &manifest("", &entry("prod/a", rotation)));
+    world.rotator(&["apply", "--auto-approve"]).exits(0);
+    let thief = manifest("renamed_from: policies\n", &entry("prod/a", rotation)).replace("policies\nren", "thief\nren");
+    world.write("rotator.yaml", &thief);
+    world.write("security.yaml", "version: 1\npolicy: [{name: mine, forbid: [takes-over]}]\n");
+    world
+        .refuses(5, &["apply", "--auto-approve", "--policy", "security.yaml"])
+        .says("1 stack is taken over from another project")
+        .says("the plan's effect `takes-over` is forbidden by the rule `mine`");
+    world.rotator(&["apply", "--auto-approve"]).exits(0);
+    world.rotator(&["plan", "--policy", "security.yaml"]).exits(0).says("No changes.");
+}
+
+/// Without it, a secret would rotate less often by a change that reads like any other.
+#[test]
+fn a_longer_worst_case_stands_on_top_and_can_be_forbidden() {
+    let world = world(&["prod/a"]);
+    let days = |days: u32| {
+        let rotation = format!("{{automatically_after_days: {days}, rotate_immediately: false}}");
+        world.write("rotator.yaml", &manifest("", &entry("prod/a", &rotation)));
+    };
+    days(30);
+    world.rotator(&["apply", "--auto-approve"]).exits(0);
+    world.write("security.yaml", "version: 1\npolicy: [{name: fresh, forbid: [rotates-less-often]}]\n");
+    days(90);
+    world
+        .refuses(5, &["apply", "--auto-approve", "--policy", "security.yaml"])
+        .says("! 1 secret rotates less often, at worst  (rotates-less-often: prod/a)")
+        .says("the plan's effect `rotates-less-often` is forbidden by the rule `fresh`");
+    world
+        .rotator(&["plan", "--format", "markdown"])
+        .exits(0)
+        .says("> **1 secret rotates less often, at worst** (rotates-less-often): `prod/a`");
+    days(7);
+    world.rotator(&["apply", "--auto-approve", "--policy", "security.yaml"]).exits(0);
+}
+
+/// Without it, a function that does nothing, made by anybody, would meet a rule that asks for reviewed code.
+#[test]
+fn functions_are_listed_and_have_code() {
+    let world = world(&["prod/a"]);
+    made_elsewhere(&world, "noop");
+    let existing = |function: &str| {
+        format!(
+            "version: 1\nproject: policies\nfunctions: {{N: {{existing: \"{function}\"}}}}\nsecrets:\n  prod/a: {{function: N, rotation: {{automatically_after_days: 30, rotate_immediately: false}}}}\n"
+        )
+    };
+    world.write("rotator.yaml", &existing("noop"));
+    let policy = |rule: &str| {
+        world.write("security.yaml", &format!("version: 1\npolicy:\n  - {{name: known, {rule}}}\n"));
+        ["apply", "--auto-approve", "--policy", "security.yaml"]
+    };
+    world
+        .refuses(5, &policy("match: {secrets: [\"prod/*\"]}, require: [code]"))
+        .says("function.N (rotator.yaml:3:13): it is used as `existing`, so that its code isn't the manifest's, which the rule `known` wants");
+    world.rotator(&["validate", "--policy", "security.yaml"]).exits(1).says("which the rule `known` wants");
+    let arn = "arn:aws:lambda:us-east-1:123456789012:function:noop";
+    world
+        .refuses(5, &policy("functions: {existing: [rotate-*]}"))
+        .says(&format!("the function `{arn}` isn't among what the rule `known` allows"))
+        .says("security.yaml:3:31");
+    // The live function's role and layers count, which the manifest says nothing of.
+    world
+        .refuses(5, &policy("functions: {existing: [noop], roles: [\"arn:aws:iam::*:role/rotation-*\"]}"))
+        .says("the role `arn:aws:iam::123456789012:role/noop-role` isn't among what the rule `known` allows");
+    world.refuses(5, &policy("functions: {existing: [\"arn:aws:lambda:*:999999999999:function:*\"]}")).says(arn);
+    let allowed = "functions: {existing: [no*], applications: [], layers: [], roles: [\"arn:aws:iam::*:role/noop-*\"]}";
+    world.rotator(&policy(allowed)).exits(0).says("Apply complete!");
+    // What Lambda may not run rotates nothing.
+    let throttle =
+        ["lambda", "put-function-concurrency", "--function-name", "noop", "--reserved-concurrent-executions"];
+    world.aws(&[&throttle[..], &["0"]].concat());
+    world
+        .rotator(&["plan"])
+        .exits(0)
+        .says("its reserved concurrency is 0, so that Lambda never runs it")
+        .says("aws lambda delete-function-concurrency --region us-east-1 --function-name 'noop'");
+    world.aws(&["secretsmanager", "cancel-rotate-secret", "--secret-id", "prod/a"]);
+    world.refuses(5, &policy("forbid: [stops-rotation]")).says("stops-rotation: prod/a");
+}
+
+/// Without it, another manifest's entry, which no rule judges there, would hide a secret from the rule that covers it.
+#[test]
+fn what_another_plan_names_is_judged_by_the_same_rule_or_here() {
+    let world = world(&["prod/a", "dev/a"]);
+    let own = "policy: [{name: all, match: {secrets: [\"prod/*\"]}, enabled: true, covers: live}]\n";
+    let rotation = "{automatically_after_days: 30, rotate_immediately: false}";
+    world.write("a/rotator.yaml", &manifest(own, &entry("dev/a", rotation)));
+    world.write_signing_key("a/code/lambda_function.py");
+    let other = |more: &str| {
+        world.write("b/rotator.yaml", &format!("version: 1\nproject: b\n{more}secrets: {{prod/a: {{}}}}\n"));
+    };
+    other("");
+    let off = "live_secret.prod/a: rotation is off, and the rule `all` wants it on";
+    world.refuses(5, &["apply", "--auto-approve", "--all-targets", "a", "b"]).says(off);
+    // Rules of the same words in the other manifest are its own: here it is still named by nothing that this rule judges.
+    other(own);
+    world.refuses(5, &["apply", "--auto-approve", "--all-targets", "a", "b"]).says(off);
+    // A file's rule holds for both, and judges the entry once.
+    other("");
+    world.write("a/rotator.yaml", &manifest("", &entry("dev/a", rotation)));
+    world.write("security.yaml", &format!("version: 1\n{own}"));
+    world
+        .refuses(5, &["apply", "--auto-approve", "--all-targets", "a", "b", "--policy", "security.yaml"])
+        .keeps_silent_about("live_secret")
+        .says("secret.prod/a (b/rotator.yaml:3:11): rotation is off, and the rule `all` wants it on");
+    // A target that the rule doesn't match judges nothing by it.
+    let two = format!(
+        "version: 1\nproject: two\ntargets: {{prod: {{region: us-east-1}}, dev: {{region: us-east-1}}}}\nfunctions: {{{FUNCTION}: {{code: code, targets: [prod]}}}}\nsecrets:\n  dev/a: {{function: {FUNCTION}, targets: [prod], rotation: {rotation}}}\n  prod/a: {{targets: [dev]}}\n"
+    );
+    world.write("a/rotator.yaml", &two);
+    world.write("security.yaml", &format!("version: 1\n{}", own.replace("match: {", "match: {targets: [prod], ")));
+    world.refuses(5, &["apply", "--auto-approve", "--all-targets", "a", "--policy", "security.yaml"]).says(off);
+}
+
+/// Without it, made-up entries would make room under a limit in percent, or a filter would take room away.
+#[test]
+fn a_percentage_is_of_what_exists() {
+    let names = ["a", "b", "c", "d"];
+    let world = world(&names);
+    let all = |rotation: &str| names.map(|name| entry(name, rotation)).concat();
+    let head = "limits: {changed: \"50%\"}\n";
+    world.write("rotator.yaml", &manifest(head, &all("{automatically_after_days: 30, rotate_immediately: false}")));
+    world.rotator(&["apply", "--auto-approve"]).exits(0);
+    let made_up = (0..20).map(|number| format!("  z/{number}: {{rotation: {{enabled: false}}}}\n"));
+    let made_up = made_up.collect::<Vec<_>>().concat();
+    let slower = all("{automatically_after_days: 900, rotate_immediately: false}");
+    world.write("rotator.yaml", &manifest(head, &(slower + &made_up)));
+    world
+        .refuses(5, &["apply", "--auto-approve"])
+        .says("limit.changed: 4 of 4 secrets would get another rotation, and at most 2 may (50 %)");
+    let some = |names: &[&str]| -> Vec<String> {
+        let filters = names.iter().flat_map(|name| ["--target".to_owned(), format!("secret.{name}")]);
+        ["apply", "--auto-approve"].into_iter().map(str::to_owned).chain(filters).collect()
+    };
+    let run = |names: &[&str]| some(names);
+    let three = run(&["a", "b", "c"]);
+    world.refuses(5, &three.iter().map(String::as_str).collect::<Vec<_>>()).says("3 of 4 secrets");
+    let two = run(&["a", "b"]);
+    world.rotator(&two.iter().map(String::as_str).collect::<Vec<_>>()).exits(0);
 }

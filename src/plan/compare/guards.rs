@@ -151,13 +151,29 @@ fn turn(old: Option<&Said>, new: Option<&Said>) -> Turn {
     let weakened = match (old, new) {
         (Some(old), Some(new)) => match (old.allows, new.allows) {
             (Some((unit, before)), Some((other, after))) if unit == other && before != after => after > before,
-            _ => return Turn::Changed,
+            _ => return listed(old, new),
         },
         (Some(gone), None) => gone.forbids,
         (None, Some(come)) => !come.forbids,
         (None, None) => false,
     };
     if weakened { Turn::Weakened } else { Turn::Tightened }
+}
+
+/// A list of what is allowed weakens what it guards where only something was added to it.
+fn listed(old: &Said, new: &Said) -> Turn {
+    match (&old.shown, &new.shown) {
+        (Shown::List(before), Shown::List(after)) if old.forbids => {
+            if before.iter().all(|one| after.contains(one)) {
+                Turn::Weakened
+            } else if after.iter().all(|one| before.contains(one)) {
+                Turn::Tightened
+            } else {
+                Turn::Changed
+            }
+        }
+        _ => Turn::Changed,
+    }
 }
 
 fn all(own: Own<'_>) -> BTreeMap<String, Asked> {
@@ -206,6 +222,7 @@ fn asked(rule: &Rule) -> Asked {
             }
             Demand::Label(label) => (format!("require_labels.{label}"), (yes(), None)),
             Demand::Code => ("require.code".to_owned(), (yes(), None)),
+            Demand::Functions(of, patterns) => (format!("functions.{}", of.word()), (list(patterns), None)),
             Demand::Account => ("require.account".to_owned(), (yes(), None)),
             Demand::Forbid(effect) => (format!("forbid.{effect}"), (yes(), None)),
         };
@@ -239,7 +256,7 @@ mod tests {
     use super::*;
     use crate::model::Place;
     use crate::model::freeze::Period;
-    use crate::model::policy::{Requirement, Scope};
+    use crate::model::policy::{Listed, Requirement, Scope};
 
     fn place() -> Place {
         Place { file: "rotator.yaml".into(), line: 1, column: 1, length: 1, text: None }
@@ -276,6 +293,14 @@ mod tests {
     fn a_rule_that_goes_or_allows_more_is_weaker() {
         let both = rule(&[Demand::MaxAge(30), Demand::Forbid("deletes".into())]);
         let changed = |turn, fields| vec![(GuardKind::Changed, turn, fields)];
+        let layers = |patterns: &[&str]| {
+            let patterns = patterns.iter().map(|text| Pattern((*text).to_owned())).collect();
+            [rule(&[Demand::MaxAge(30), Demand::Functions(Listed::Layers, patterns)])]
+        };
+        assert_eq!(turns(&layers(&["a"]), &layers(&["a", "b"])), changed(Turn::Weakened, 1), "more is allowed");
+        assert_eq!(turns(&layers(&["a", "b"]), &layers(&["a"])), changed(Turn::Tightened, 1));
+        assert_eq!(turns(&layers(&["a"]), &layers(&["b"])), changed(Turn::Changed, 1));
+        assert_eq!(turns(&layers(&["a"]), &[rule(&[Demand::MaxAge(30)])]), changed(Turn::Weakened, 1));
         assert_eq!(turns(std::slice::from_ref(&both), std::slice::from_ref(&both)), []);
         assert_eq!(turns(std::slice::from_ref(&both), &[]), [(GuardKind::Removed, Turn::Weakened, 2)]);
         assert_eq!(turns(&[], std::slice::from_ref(&both)), [(GuardKind::Added, Turn::Tightened, 2)]);

@@ -8,7 +8,7 @@ use crate::model::live::{LiveFunction, Unread};
 use crate::model::policy::{Demand, Exemption, Requirement, Rule};
 use crate::model::{Address, Kind, Live, Place};
 
-use super::{Action, Breach, Change, Judge, Outcome, Severity, Why, is_exempt, names, names_of, of_listed};
+use super::{Action, Breach, Change, Elsewhere, Judge, Outcome, Severity, Why, is_exempt, names, names_of, of_listed};
 
 /// The secrets that rotate on AWS, by the function's ARN: each by its name, and its handle where it has one.
 #[derive(Debug, Default)]
@@ -66,30 +66,17 @@ impl Rotated {
 
     /// Whether a rule holds for a function: it matches a secret that rotates with it, or the function itself; and not all of
     /// those secrets are exempt.
-    fn is_meant(self, rule: &Rule, labels: &BTreeMap<String, String>) -> bool {
+    pub(super) fn is_meant(self, rule: &Rule, labels: &BTreeMap<String, String>) -> bool {
         if self.secrets > 0 { self.exempt < self.secrets } else { rule.scope.has_labelled(labels) }
     }
 }
 
 /// Where a rule finds its secrets: those of the manifest by function, and who needn't follow it.
-type Wanted<'m> = BTreeMap<&'m str, Rotated>;
+pub(super) type Wanted<'m> = BTreeMap<&'m str, Rotated>;
 
 impl Judge<'_> {
-    /// Judges the code of the functions that a rule holds for.
-    pub(super) fn functions(&mut self, rule: &Rule, exemptions: &[&Exemption], wanted: &Wanted<'_>) {
-        let requirement = rule.requirements.iter().find(|one| one.demand == Demand::Code);
-        let Some(requirement) = requirement.filter(|_| !self.removes()) else { return };
-        for (handle, function) in &self.desired.functions {
-            let lacks = function.deployment().is_some_and(|deployment| deployment.code.is_none());
-            if lacks && self.rotated(rule, exemptions, wanted, handle).is_meant(rule, &function.labels) {
-                let address = self.desired.address(Kind::Function, handle);
-                self.breach(rule, requirement, &address, &function.name, Breach::NoCode);
-            }
-        }
-    }
-
     /// The secrets that a rule matches and that rotate, or will rotate, with a function of the manifest.
-    fn rotated(&self, rule: &Rule, exemptions: &[&Exemption], wanted: &Wanted<'_>, handle: &str) -> Rotated {
+    pub(super) fn rotated(&self, rule: &Rule, exemptions: &[&Exemption], wanted: &Wanted<'_>, handle: &str) -> Rotated {
         let live = self.facts.and_then(|facts| facts.live.functions.get(handle));
         let configuration = live.and_then(|live: &LiveFunction| live.configuration.found());
         let start = wanted.get(handle).copied().unwrap_or_default();
@@ -221,9 +208,13 @@ impl Judge<'_> {
         };
         let target = self.desired.target.name.as_deref();
         let named = names(self.desired, facts.live);
+        // What another plan names counts where this very rule judges it there, and nowhere else.
+        let judged: Vec<&Elsewhere<'_>> =
+            facts.elsewhere.iter().filter(|there| there.rules.contains(&rule)).copied().collect();
+        let is_judged = |name: &str| judged.iter().any(|there| there.names.contains(name));
         let none = BTreeMap::new();
         for secret in listed {
-            let is_named = names_of(secret).any(|name| named.contains(name) || facts.elsewhere.contains(name));
+            let is_named = names_of(secret).any(|name| named.contains(name) || is_judged(name));
             let orphan = Address::new(target, Kind::OrphanSecret, secret.name.as_str());
             // What pruning ends is judged with the other orphans.
             if is_named || self.stopped.contains(&orphan) || !rule.scope.has_secret(&secret.name, &none) {
