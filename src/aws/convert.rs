@@ -159,6 +159,7 @@ fn settings(function: &lambda::FunctionConfiguration) -> Settings {
         layers: Some(function.layers().iter().filter_map(|layer| layer.arn.clone()).collect()),
         timeout: Some(whole(function.timeout)),
         memory: Some(whole(function.memory_size)),
+        ephemeral_storage: function.ephemeral_storage.as_ref().and_then(|storage| u32::try_from(storage.size).ok()),
         description: Some(function.description.clone().unwrap_or_default()),
         vpc: Some(vpc),
     }

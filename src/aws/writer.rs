@@ -229,8 +229,17 @@ impl Execute for Writer {
             lambda::Environment::builder().set_variables(Some(variables)).build()
         });
         // The architecture goes with the code.
-        let Settings { runtime, handler, architecture: _, layers, timeout, memory, description, vpc } =
-            change.settings.clone();
+        let Settings {
+            runtime,
+            handler,
+            architecture: _,
+            layers,
+            timeout,
+            memory,
+            ephemeral_storage,
+            description,
+            vpc,
+        } = change.settings.clone();
         let vpc = vpc.map(|vpc| {
             // Empty lists, said explicitly, take the function out of its VPC.
             lambda::VpcConfig::builder()
@@ -239,6 +248,10 @@ impl Execute for Writer {
                 .set_ipv6_allowed_for_dual_stack(change.ipv6_dual_stack)
                 .build()
         });
+        let storage = number(ACTION, function, Setting::EphemeralStorage, ephemeral_storage)?;
+        let storage = storage.map(|size| lambda::EphemeralStorage::builder().size(size).build()).transpose();
+        let storage =
+            storage.map_err(|error| AwsError::other(ErrorKind::Invalid, ACTION, function, &error.to_string()))?;
         let call = self
             .inner
             .lambda
@@ -249,6 +262,7 @@ impl Execute for Writer {
             .set_layers(layers)
             .set_timeout(number(ACTION, function, Setting::Timeout, timeout)?)
             .set_memory_size(number(ACTION, function, Setting::Memory, memory)?)
+            .set_ephemeral_storage(storage)
             .set_environment(environment)
             .set_vpc_config(vpc)
             .set_description(description)

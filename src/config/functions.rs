@@ -95,6 +95,7 @@ pub(super) fn read(
             layers: file.layers,
             timeout: limited(file.timeout),
             memory: limited(file.memory),
+            ephemeral_storage: limited(file.ephemeral_storage),
             description: file.description,
             vpc,
         },

@@ -148,6 +148,9 @@ pub(super) struct FunctionFile {
     /// Memory in MB.
     #[schemars(schema_with = "memory_schema")]
     pub memory: Option<i64>,
+    /// The size of `/tmp` in MB.
+    #[schemars(schema_with = "ephemeral_storage_schema")]
+    pub ephemeral_storage: Option<i64>,
     /// Environment variables; `null` deletes one.
     #[schemars(schema_with = "environment_schema")]
     pub environment: Option<BTreeMap<String, Option<String>>>,
@@ -310,6 +313,10 @@ fn timeout_schema(_: &mut SchemaGenerator) -> Schema {
 
 fn memory_schema(_: &mut SchemaGenerator) -> Schema {
     number(128, 32768)
+}
+
+fn ephemeral_storage_schema(_: &mut SchemaGenerator) -> Schema {
+    number(512, 10240)
 }
 
 fn days_schema(_: &mut SchemaGenerator) -> Schema {

@@ -20,6 +20,8 @@ pub struct Settings {
     pub timeout: Option<u32>,
     /// MB.
     pub memory: Option<u32>,
+    /// MB of `/tmp`.
+    pub ephemeral_storage: Option<u32>,
     /// The function's description; empty: none.
     pub description: Option<String>,
     /// Subnets and security groups; both empty: no VPC.
@@ -41,6 +43,8 @@ pub enum Setting {
     Timeout,
     /// `memory`
     Memory,
+    /// `ephemeral_storage`
+    EphemeralStorage,
     /// `description`
     Description,
     /// `vpc.subnets`
@@ -93,13 +97,14 @@ pub enum Provider {
 
 impl Setting {
     /// All of them, in the order of a plan.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Runtime,
         Self::Handler,
         Self::Architecture,
         Self::Layers,
         Self::Timeout,
         Self::Memory,
+        Self::EphemeralStorage,
         Self::Description,
         Self::Subnets,
         Self::SecurityGroups,
@@ -114,6 +119,7 @@ impl Setting {
             Self::Layers => "layers",
             Self::Timeout => "timeout",
             Self::Memory => "memory",
+            Self::EphemeralStorage => "ephemeral_storage",
             Self::Description => "description",
             Self::Subnets => "vpc.subnets",
             Self::SecurityGroups => "vpc.security_groups",
@@ -130,6 +136,7 @@ impl Setting {
         match self {
             Self::Timeout => Some(Range { least: 1, most: 5400, unit: "seconds" }),
             Self::Memory => Some(Range { least: 128, most: 32768, unit: "MB" }),
+            Self::EphemeralStorage => Some(Range { least: 512, most: 10240, unit: "MB" }),
             Self::Runtime
             | Self::Handler
             | Self::Architecture
@@ -149,6 +156,7 @@ impl Setting {
             | Self::Layers
             | Self::Timeout
             | Self::Memory
+            | Self::EphemeralStorage
             | Self::Description
             | Self::Subnets
             | Self::SecurityGroups => Request::Configuration,
@@ -165,6 +173,7 @@ impl Setting {
             | Self::Layers
             | Self::Timeout
             | Self::Memory
+            | Self::EphemeralStorage
             | Self::Description => false,
         }
     }
@@ -173,7 +182,12 @@ impl Setting {
     pub fn is_code(self) -> bool {
         match self {
             Self::Runtime | Self::Handler | Self::Architecture | Self::Layers => true,
-            Self::Timeout | Self::Memory | Self::Description | Self::Subnets | Self::SecurityGroups => false,
+            Self::Timeout
+            | Self::Memory
+            | Self::EphemeralStorage
+            | Self::Description
+            | Self::Subnets
+            | Self::SecurityGroups => false,
         }
     }
 
@@ -186,6 +200,7 @@ impl Setting {
             Self::Layers => Provider::Attribute("layers"),
             Self::Timeout => Provider::Attribute("timeout"),
             Self::Memory => Provider::Attribute("memory_size"),
+            Self::EphemeralStorage => Provider::Block("ephemeral_storage", "size"),
             Self::Description => Provider::Attribute("description"),
             Self::Subnets => Provider::Block("vpc_config", "subnet_ids"),
             Self::SecurityGroups => Provider::Block("vpc_config", "security_group_ids"),
@@ -203,6 +218,7 @@ impl Settings {
             Setting::Layers => self.layers.as_deref().map(SettingValue::List),
             Setting::Timeout => self.timeout.map(SettingValue::Number),
             Setting::Memory => self.memory.map(SettingValue::Number),
+            Setting::EphemeralStorage => self.ephemeral_storage.map(SettingValue::Number),
             Setting::Description => self.description.as_deref().map(SettingValue::Text),
             Setting::Subnets => self.vpc.as_ref().map(|vpc| SettingValue::List(&vpc.subnets)),
             Setting::SecurityGroups => self.vpc.as_ref().map(|vpc| SettingValue::List(&vpc.security_groups)),
@@ -212,7 +228,8 @@ impl Settings {
     /// Those that a request carries. A VPC goes whole: Lambda replaces both lists at once.
     #[must_use]
     pub fn only(&self, carried: impl Fn(Setting) -> bool) -> Self {
-        let Self { runtime, handler, architecture, layers, timeout, memory, description, vpc } = self.clone();
+        let Self { runtime, handler, architecture, layers, timeout, memory, ephemeral_storage, description, vpc } =
+            self.clone();
         Self {
             runtime: runtime.filter(|_| carried(Setting::Runtime)),
             handler: handler.filter(|_| carried(Setting::Handler)),
@@ -220,6 +237,7 @@ impl Settings {
             layers: layers.filter(|_| carried(Setting::Layers)),
             timeout: timeout.filter(|_| carried(Setting::Timeout)),
             memory: memory.filter(|_| carried(Setting::Memory)),
+            ephemeral_storage: ephemeral_storage.filter(|_| carried(Setting::EphemeralStorage)),
             description: description.filter(|_| carried(Setting::Description)),
             vpc: vpc.filter(|_| carried(Setting::Subnets) || carried(Setting::SecurityGroups)),
         }
@@ -242,6 +260,7 @@ mod tests {
             layers: Some(Vec::new()),
             timeout: Some(1),
             memory: Some(128),
+            ephemeral_storage: Some(512),
             description: one(),
             vpc: Some(Vpc::default()),
         };

@@ -121,6 +121,7 @@ pub(crate) fn configuration() -> Configuration {
             layers: Some(Vec::new()),
             timeout: Some(30),
             memory: Some(128),
+            ephemeral_storage: Some(512),
             description: Some(String::new()),
             vpc: Some(Vpc::default()),
         },

@@ -249,6 +249,7 @@ fn function(handle: &str, whole: &Value, partition: &str) -> Value {
         "code": code,
         "runtime": whole["runtime"], "handler": whole["handler"], "architecture": whole["architecture"],
         "layers": whole["layers"], "timeout": whole["timeout"], "memory": whole["memory"],
+        "ephemeral_storage": whole["ephemeral_storage"],
         "environment": or_empty(&whole["environment"]),
         "vpc": lists,
         "description": whole["description"],

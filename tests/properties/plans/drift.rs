@@ -196,6 +196,10 @@ fn configuration_drift(throws: &mut Throws<'_>, deployment: &Deployment, live: &
         wanted.memory.iter().for_each(|_| said.path("memory"));
     }
     if throws.chance(ODDS) {
+        settings.ephemeral_storage = Some(2048);
+        wanted.ephemeral_storage.iter().for_each(|_| said.path("ephemeral_storage"));
+    }
+    if throws.chance(ODDS) {
         settings.description = Some("drifted".to_owned());
         wanted.description.iter().for_each(|_| said.path("description"));
     }

@@ -106,6 +106,7 @@ fn settings(throws: &mut Throws<'_>) -> Settings {
         layers: throws.maybe(20, &[vec!["arn:layer:2".to_owned(), "arn:layer:1".to_owned()], Vec::new()]),
         timeout: throws.maybe(60, &[30, 60]),
         memory: throws.maybe(30, &[128, 256]),
+        ephemeral_storage: throws.maybe(20, &[512, 1024]),
         vpc: throws.maybe(35, &vpcs),
         description: throws.maybe(20, &["rotates".to_owned(), String::new()]),
     }
@@ -261,13 +262,15 @@ pub fn code_hash(code: &Code) -> String {
 
 /// What a manifest says about a function's configuration, set on it.
 pub fn apply_configuration(live: &mut Configuration, wanted: &Deployment) {
-    let Settings { runtime, handler, architecture: _, layers, timeout, memory, description, vpc } = &wanted.settings;
+    let Settings { runtime, handler, architecture: _, layers, timeout, memory, ephemeral_storage, description, vpc } =
+        &wanted.settings;
     let settings = &mut live.settings;
     settings.runtime = runtime.clone().or(settings.runtime.take());
     settings.handler = handler.clone().or(settings.handler.take());
     settings.layers = layers.clone().or(settings.layers.take());
     settings.timeout = timeout.or(settings.timeout);
     settings.memory = memory.or(settings.memory);
+    settings.ephemeral_storage = ephemeral_storage.or(settings.ephemeral_storage);
     settings.description = description.clone().or(settings.description.take());
     settings.vpc = vpc.clone().or(settings.vpc.take());
     if let Ok(variables) = &mut live.environment {
@@ -344,6 +347,7 @@ pub fn configuration(name: &str) -> Configuration {
             layers: Some(Vec::new()),
             timeout: Some(3),
             memory: Some(512),
+            ephemeral_storage: Some(512),
             description: Some("the template's".to_owned()),
             vpc: Some(Vpc::default()),
         },
