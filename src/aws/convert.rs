@@ -160,6 +160,7 @@ fn settings(function: &lambda::FunctionConfiguration) -> Settings {
         timeout: Some(whole(function.timeout)),
         memory: Some(whole(function.memory_size)),
         ephemeral_storage: function.ephemeral_storage.as_ref().and_then(|storage| u32::try_from(storage.size).ok()),
+        tracing: function.tracing_config.as_ref().and_then(|tracing| Some(tracing.mode.as_ref()?.as_str().to_owned())),
         description: Some(function.description.clone().unwrap_or_default()),
         vpc: Some(vpc),
     }

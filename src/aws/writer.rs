@@ -237,6 +237,7 @@ impl Execute for Writer {
             timeout,
             memory,
             ephemeral_storage,
+            tracing,
             description,
             vpc,
         } = change.settings.clone();
@@ -248,6 +249,8 @@ impl Execute for Writer {
                 .set_ipv6_allowed_for_dual_stack(change.ipv6_dual_stack)
                 .build()
         });
+        let tracing = tracing.as_deref().map(lambda::TracingMode::from);
+        let tracing = tracing.map(|mode| lambda::TracingConfig::builder().mode(mode).build());
         let storage = number(ACTION, function, Setting::EphemeralStorage, ephemeral_storage)?;
         let storage = storage.map(|size| lambda::EphemeralStorage::builder().size(size).build()).transpose();
         let storage =
@@ -263,6 +266,7 @@ impl Execute for Writer {
             .set_timeout(number(ACTION, function, Setting::Timeout, timeout)?)
             .set_memory_size(number(ACTION, function, Setting::Memory, memory)?)
             .set_ephemeral_storage(storage)
+            .set_tracing_config(tracing)
             .set_environment(environment)
             .set_vpc_config(vpc)
             .set_description(description)

@@ -96,6 +96,7 @@ pub(super) fn read(
             timeout: limited(file.timeout),
             memory: limited(file.memory),
             ephemeral_storage: limited(file.ephemeral_storage),
+            tracing: file.tracing,
             description: file.description,
             vpc,
         },
@@ -368,6 +369,19 @@ fn check_configuration(scene: &mut Scene<'_>, file: &FunctionFile) {
             match architecture.to_ascii_lowercase().as_str() {
                 "amd64" | "x64" | "x86-64" | "intel" => problem.hint("write `x86_64`"),
                 "aarch64" | "arm" | "graviton" => problem.hint("write `arm64`"),
+                _ => problem,
+            },
+        );
+    }
+    if let Some(tracing) = file.tracing.as_ref().filter(whole)
+        && !["Active", "PassThrough"].contains(&tracing.as_str())
+    {
+        let problem = Diagnostic::error("tracing", format!("`tracing` is `Active` or `PassThrough`, not `{tracing}`"));
+        scene.report(
+            &["tracing"],
+            match tracing.to_ascii_lowercase().replace(['_', '-'], "").as_str() {
+                "active" | "on" | "true" | "enabled" => problem.hint("write `Active`"),
+                "passthrough" | "off" | "false" | "disabled" => problem.hint("write `PassThrough`"),
                 _ => problem,
             },
         );

@@ -151,6 +151,9 @@ pub(super) struct FunctionFile {
     /// The size of `/tmp` in MB.
     #[schemars(schema_with = "ephemeral_storage_schema")]
     pub ephemeral_storage: Option<i64>,
+    /// Whether AWS X-Ray traces each call; `Active` needs a role that may write to X-Ray.
+    #[schemars(schema_with = "tracing_schema")]
+    pub tracing: Option<String>,
     /// Environment variables; `null` deletes one.
     #[schemars(schema_with = "environment_schema")]
     pub environment: Option<BTreeMap<String, Option<String>>>,
@@ -317,6 +320,10 @@ fn memory_schema(_: &mut SchemaGenerator) -> Schema {
 
 fn ephemeral_storage_schema(_: &mut SchemaGenerator) -> Schema {
     number(512, 10240)
+}
+
+fn tracing_schema(_: &mut SchemaGenerator) -> Schema {
+    text("^(Active|PassThrough)$")
 }
 
 fn days_schema(_: &mut SchemaGenerator) -> Schema {

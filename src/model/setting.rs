@@ -22,6 +22,8 @@ pub struct Settings {
     pub memory: Option<u32>,
     /// MB of `/tmp`.
     pub ephemeral_storage: Option<u32>,
+    /// AWS X-Ray: `Active`, or `PassThrough`.
+    pub tracing: Option<String>,
     /// The function's description; empty: none.
     pub description: Option<String>,
     /// Subnets and security groups; both empty: no VPC.
@@ -45,6 +47,8 @@ pub enum Setting {
     Memory,
     /// `ephemeral_storage`
     EphemeralStorage,
+    /// `tracing`
+    Tracing,
     /// `description`
     Description,
     /// `vpc.subnets`
@@ -97,7 +101,7 @@ pub enum Provider {
 
 impl Setting {
     /// All of them, in the order of a plan.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Runtime,
         Self::Handler,
         Self::Architecture,
@@ -105,6 +109,7 @@ impl Setting {
         Self::Timeout,
         Self::Memory,
         Self::EphemeralStorage,
+        Self::Tracing,
         Self::Description,
         Self::Subnets,
         Self::SecurityGroups,
@@ -120,6 +125,7 @@ impl Setting {
             Self::Timeout => "timeout",
             Self::Memory => "memory",
             Self::EphemeralStorage => "ephemeral_storage",
+            Self::Tracing => "tracing",
             Self::Description => "description",
             Self::Subnets => "vpc.subnets",
             Self::SecurityGroups => "vpc.security_groups",
@@ -141,6 +147,7 @@ impl Setting {
             | Self::Handler
             | Self::Architecture
             | Self::Layers
+            | Self::Tracing
             | Self::Description
             | Self::Subnets
             | Self::SecurityGroups => None,
@@ -157,6 +164,7 @@ impl Setting {
             | Self::Timeout
             | Self::Memory
             | Self::EphemeralStorage
+            | Self::Tracing
             | Self::Description
             | Self::Subnets
             | Self::SecurityGroups => Request::Configuration,
@@ -174,6 +182,7 @@ impl Setting {
             | Self::Timeout
             | Self::Memory
             | Self::EphemeralStorage
+            | Self::Tracing
             | Self::Description => false,
         }
     }
@@ -185,6 +194,7 @@ impl Setting {
             Self::Timeout
             | Self::Memory
             | Self::EphemeralStorage
+            | Self::Tracing
             | Self::Description
             | Self::Subnets
             | Self::SecurityGroups => false,
@@ -201,6 +211,7 @@ impl Setting {
             Self::Timeout => Provider::Attribute("timeout"),
             Self::Memory => Provider::Attribute("memory_size"),
             Self::EphemeralStorage => Provider::Block("ephemeral_storage", "size"),
+            Self::Tracing => Provider::Block("tracing_config", "mode"),
             Self::Description => Provider::Attribute("description"),
             Self::Subnets => Provider::Block("vpc_config", "subnet_ids"),
             Self::SecurityGroups => Provider::Block("vpc_config", "security_group_ids"),
@@ -219,6 +230,7 @@ impl Settings {
             Setting::Timeout => self.timeout.map(SettingValue::Number),
             Setting::Memory => self.memory.map(SettingValue::Number),
             Setting::EphemeralStorage => self.ephemeral_storage.map(SettingValue::Number),
+            Setting::Tracing => self.tracing.as_deref().map(SettingValue::Text),
             Setting::Description => self.description.as_deref().map(SettingValue::Text),
             Setting::Subnets => self.vpc.as_ref().map(|vpc| SettingValue::List(&vpc.subnets)),
             Setting::SecurityGroups => self.vpc.as_ref().map(|vpc| SettingValue::List(&vpc.security_groups)),
@@ -228,8 +240,18 @@ impl Settings {
     /// Those that a request carries. A VPC goes whole: Lambda replaces both lists at once.
     #[must_use]
     pub fn only(&self, carried: impl Fn(Setting) -> bool) -> Self {
-        let Self { runtime, handler, architecture, layers, timeout, memory, ephemeral_storage, description, vpc } =
-            self.clone();
+        let Self {
+            runtime,
+            handler,
+            architecture,
+            layers,
+            timeout,
+            memory,
+            ephemeral_storage,
+            tracing,
+            description,
+            vpc,
+        } = self.clone();
         Self {
             runtime: runtime.filter(|_| carried(Setting::Runtime)),
             handler: handler.filter(|_| carried(Setting::Handler)),
@@ -238,6 +260,7 @@ impl Settings {
             timeout: timeout.filter(|_| carried(Setting::Timeout)),
             memory: memory.filter(|_| carried(Setting::Memory)),
             ephemeral_storage: ephemeral_storage.filter(|_| carried(Setting::EphemeralStorage)),
+            tracing: tracing.filter(|_| carried(Setting::Tracing)),
             description: description.filter(|_| carried(Setting::Description)),
             vpc: vpc.filter(|_| carried(Setting::Subnets) || carried(Setting::SecurityGroups)),
         }
@@ -261,6 +284,7 @@ mod tests {
             timeout: Some(1),
             memory: Some(128),
             ephemeral_storage: Some(512),
+            tracing: one(),
             description: one(),
             vpc: Some(Vpc::default()),
         };

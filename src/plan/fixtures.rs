@@ -122,6 +122,7 @@ pub(crate) fn configuration() -> Configuration {
             timeout: Some(30),
             memory: Some(128),
             ephemeral_storage: Some(512),
+            tracing: Some("PassThrough".to_owned()),
             description: Some(String::new()),
             vpc: Some(Vpc::default()),
         },

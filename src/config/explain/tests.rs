@@ -90,7 +90,9 @@ fn what_nobody_wrote_is_a_default_or_not_managed() {
     let f = explain(Kind::Function, "f");
     assert_eq!(value(&f, "name").value, text("f"));
     assert!(matches!(value(&f, "application.id").origin, Origin::Default(_)));
-    assert_eq!(f.unmanaged, ["runtime", "handler", "architecture", "layers", "timeout", "ephemeral_storage"]);
+    let managed_where_stated =
+        ["runtime", "handler", "architecture", "layers", "timeout", "ephemeral_storage", "tracing"];
+    assert_eq!(f.unmanaged, managed_where_stated);
     assert_eq!(value(&f, "description").variables[0].source, VariableSource::Environment);
     let g = explain(Kind::Function, "g");
     let paths: Vec<&str> = g.values.iter().map(|value| value.path.as_str()).collect();

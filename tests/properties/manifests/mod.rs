@@ -54,7 +54,7 @@ fn shown(desired: &Desired, folder: &std::path::Path) -> Value {
                     "version": one.application.version, "parameters": parameters, "shared": one.shared, "code": code,
                     "runtime": settings.runtime, "handler": settings.handler, "architecture": settings.architecture,
                     "layers": settings.layers, "timeout": settings.timeout, "memory": settings.memory,
-                    "ephemeral_storage": settings.ephemeral_storage,
+                    "ephemeral_storage": settings.ephemeral_storage, "tracing": settings.tracing,
                     "environment": environment, "vpc": vpc,
                     "description": settings.description, "labels": function.labels,
                 })

@@ -249,7 +249,7 @@ fn function(handle: &str, whole: &Value, partition: &str) -> Value {
         "code": code,
         "runtime": whole["runtime"], "handler": whole["handler"], "architecture": whole["architecture"],
         "layers": whole["layers"], "timeout": whole["timeout"], "memory": whole["memory"],
-        "ephemeral_storage": whole["ephemeral_storage"],
+        "ephemeral_storage": whole["ephemeral_storage"], "tracing": whole["tracing"],
         "environment": or_empty(&whole["environment"]),
         "vpc": lists,
         "description": whole["description"],

@@ -156,6 +156,7 @@ fn function(throws: &mut Throws<'_>, variables: bool, odds: usize) -> Value {
     field("runtime", &[json!("python3.12"), json!("python3.13")], &[json!("python3.12")]);
     field("timeout", &[json!(30), json!(60)], &[json!("${seconds}")]);
     field("memory", &[json!(128)], &[json!("${seconds}")]);
+    field("tracing", &[json!("Active"), json!("PassThrough")], &[json!("Active")]);
     field("ephemeral_storage", &[json!(512)], &[json!(1024)]);
     field(
         "description",

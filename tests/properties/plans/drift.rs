@@ -200,6 +200,10 @@ fn configuration_drift(throws: &mut Throws<'_>, deployment: &Deployment, live: &
         wanted.ephemeral_storage.iter().for_each(|_| said.path("ephemeral_storage"));
     }
     if throws.chance(ODDS) {
+        settings.tracing = Some("drifted".to_owned());
+        wanted.tracing.iter().for_each(|_| said.path("tracing"));
+    }
+    if throws.chance(ODDS) {
         settings.description = Some("drifted".to_owned());
         wanted.description.iter().for_each(|_| said.path("description"));
     }

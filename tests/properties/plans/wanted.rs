@@ -107,6 +107,7 @@ fn settings(throws: &mut Throws<'_>) -> Settings {
         timeout: throws.maybe(60, &[30, 60]),
         memory: throws.maybe(30, &[128, 256]),
         ephemeral_storage: throws.maybe(20, &[512, 1024]),
+        tracing: throws.maybe(20, &["Active".to_owned(), "PassThrough".to_owned()]),
         vpc: throws.maybe(35, &vpcs),
         description: throws.maybe(20, &["rotates".to_owned(), String::new()]),
     }
@@ -262,8 +263,18 @@ pub fn code_hash(code: &Code) -> String {
 
 /// What a manifest says about a function's configuration, set on it.
 pub fn apply_configuration(live: &mut Configuration, wanted: &Deployment) {
-    let Settings { runtime, handler, architecture: _, layers, timeout, memory, ephemeral_storage, description, vpc } =
-        &wanted.settings;
+    let Settings {
+        runtime,
+        handler,
+        architecture: _,
+        layers,
+        timeout,
+        memory,
+        ephemeral_storage,
+        tracing,
+        description,
+        vpc,
+    } = &wanted.settings;
     let settings = &mut live.settings;
     settings.runtime = runtime.clone().or(settings.runtime.take());
     settings.handler = handler.clone().or(settings.handler.take());
@@ -271,6 +282,7 @@ pub fn apply_configuration(live: &mut Configuration, wanted: &Deployment) {
     settings.timeout = timeout.or(settings.timeout);
     settings.memory = memory.or(settings.memory);
     settings.ephemeral_storage = ephemeral_storage.or(settings.ephemeral_storage);
+    settings.tracing = tracing.clone().or(settings.tracing.take());
     settings.description = description.clone().or(settings.description.take());
     settings.vpc = vpc.clone().or(settings.vpc.take());
     if let Ok(variables) = &mut live.environment {
@@ -348,6 +360,7 @@ pub fn configuration(name: &str) -> Configuration {
             timeout: Some(3),
             memory: Some(512),
             ephemeral_storage: Some(512),
+            tracing: Some("PassThrough".to_owned()),
             description: Some("the template's".to_owned()),
             vpc: Some(Vpc::default()),
         },

@@ -182,6 +182,7 @@ fn wanted_function(throws: &mut Throws<'_>, deployed: &str) -> Value {
     field(40, "timeout", &[json!(30), json!(60)]);
     field(20, "memory", &[json!(128), json!(256)]);
     field(10, "ephemeral_storage", &[json!(512), json!(1024)]);
+    field(10, "tracing", &[json!("Active"), json!("PassThrough")]);
     field(15, "description", &[json!("rotates"), json!("")]);
     field(15, "handler", &[json!("lambda_function.lambda_handler")]);
     field(15, "runtime", &[json!("python3.12"), json!("python3.13")]);
@@ -241,6 +242,7 @@ fn live_function(throws: &mut Throws<'_>, region: &mut Value, name: &str) {
     drift(20, "timeout", json!(77));
     drift(10, "memory", json!(512));
     drift(10, "ephemeral_storage", json!(2048));
+    drift(10, "tracing", json!("Active"));
     drift(10, "description", json!("drifted"));
     drift(10, "runtime", json!("python3.10"));
     drift(10, "architecture", json!("arm64"));
@@ -416,7 +418,17 @@ pub fn digest(region: &str) -> String {
     each(&region["secrets"]["secrets"], Clone::clone);
     each(&region["functions"]["functions"], |one| {
         let settings = &one["latest"]["settings"];
-        let managed = ["timeout", "memory", "ephemeral_storage", "environment", "vpc", "runtime", "architecture", "description"];
+        let managed = [
+            "timeout",
+            "memory",
+            "ephemeral_storage",
+            "tracing",
+            "environment",
+            "vpc",
+            "runtime",
+            "architecture",
+            "description",
+        ];
         let mut shown = json!({ "policy": one["policies"][""]["statements"] });
         for field in managed {
             shown[field] = settings[field].clone();

@@ -124,7 +124,7 @@ pub fn effects_came(planned: &Planned, before: &Seen, after: &Seen) -> Result<()
 fn configured(function: &Value) -> Named {
     let settings = &function["latest"]["settings"];
     let mut paths = Named::new();
-    for field in ["runtime", "handler", "layers", "timeout", "memory", "ephemeral_storage", "description"] {
+    for field in ["runtime", "handler", "layers", "timeout", "memory", "ephemeral_storage", "tracing", "description"] {
         paths.insert(field.to_owned(), settings[field].clone());
     }
     for list in ["subnets", "security_groups"] {
