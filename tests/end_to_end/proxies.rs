@@ -102,3 +102,72 @@ fn credentials_of_the_machine_never_go_through_a_proxy() {
     output(&mut command).exits(0).says("SecretsManagerOne");
     assert_eq!(proxy.asked.try_iter().next(), None);
 }
+
+/// Without it, what gives out credentials would be asked at another kind of endpoint than all services, where a rule asks for FIPS.
+#[test]
+fn sts_is_asked_at_the_kind_of_endpoint_that_is_asked_for() {
+    let world = world();
+    world.write("token", "a.web.token");
+    let keys = format!("aws_access_key_id = {ACCOUNT}\naws_secret_access_key = x\n");
+    let role = format!("role_arn = arn:aws:iam::{ACCOUNT}:role/own\n");
+    let token = format!("web_identity_token_file = {}\n", world.path("token").display());
+    let fips = "use_fips_endpoint = true\n";
+    let with_role = format!("[profile one]\n{role}source_profile = two\n{fips}[profile two]\n{keys}");
+    for (profile, variable, host) in [
+        (format!("[profile one]\n{keys}"), None, "sts.us-east-1.amazonaws.com"),
+        (format!("[profile one]\n{keys}{fips}"), None, "sts-fips.us-east-1.amazonaws.com"),
+        (format!("[profile one]\n{keys}use_dualstack_endpoint = true\n"), None, "sts.us-east-1.api.aws"),
+        (
+            format!("[profile one]\n{keys}{fips}"),
+            Some(("AWS_USE_FIPS_ENDPOINT", "false")),
+            "sts.us-east-1.amazonaws.com",
+        ),
+        (format!("[profile one]\n{keys}"), Some(("AWS_USE_FIPS_ENDPOINT", "TRUE")), "sts-fips.us-east-1.amazonaws.com"),
+        (with_role.clone(), None, "sts-fips.us-east-1.amazonaws.com"),
+        (
+            with_role.replace(fips, "use_fips_endpoint = true\nduration_seconds = 900\n"),
+            None,
+            "sts-fips.us-east-1.amazonaws.com",
+        ),
+        (format!("[profile one]\n{role}{token}{fips}"), None, "sts-fips.us-east-1.amazonaws.com"),
+        (format!("[profile one]\n{role}{token}use_dualstack_endpoint = true\n"), None, "sts.us-east-1.api.aws"),
+    ] {
+        world.write("config", &profile);
+        let proxy = Proxy::start();
+        let mut command = scrubbed(rotator_binary());
+        command.current_dir(world.folder.path()).args(["plan", "--profile", "one"]).env("AWS_REGION", REGION);
+        command.env("AWS_CONFIG_FILE", world.path("config")).env("HTTPS_PROXY", &proxy.url).envs(variable);
+        output(&mut command).exits(1);
+        let first = proxy.asked.try_iter().next();
+        assert_eq!(first, Some(format!("CONNECT {host}:443 HTTP/1.1")), "{profile} {variable:?}");
+    }
+}
+
+/// Without it, a switch with a typing error would be none, and calls would go where a rule forbids them; or a profile's authorities
+/// would be left out behind a proxy that inspects TLS.
+#[test]
+fn what_a_profile_says_of_endpoints_and_authorities_is_read_or_refused() {
+    let world = world();
+    let run = |fields: &str, variables: &[(&str, &str)]| {
+        world.write(
+            "config",
+            &format!("[profile one]\naws_access_key_id = {ACCOUNT}\naws_secret_access_key = x\n{fields}\n"),
+        );
+        let config = world.path("config").display().to_string();
+        let all: Vec<_> = variables.iter().copied().chain([("AWS_CONFIG_FILE", config.as_str())]).collect();
+        world.rotator_with(&all, &["plan", "--profile", "one"])
+    };
+    run("", &[]).exits(0);
+    run("", &[("AWS_USE_FIPS_ENDPOINT", "yes")])
+        .exits(1)
+        .says("`AWS_USE_FIPS_ENDPOINT` is `yes`: it is `true` or `false`");
+    run("use_dualstack_endpoint = on", &[])
+        .exits(1)
+        .says("`use_dualstack_endpoint` of the profile `one` is `on`: it is `true` or `false`");
+    run("ca_bundle = missing.pem", &[]).exits(1).says("cannot read `missing.pem` (`ca_bundle` of the profile `one`)");
+    run("ca_bundle = config", &[]).exits(1).says("`config` (`ca_bundle` of the profile `one`) is no PEM file");
+    // The variable wins, as in AWS's CLI.
+    run("ca_bundle = missing.pem", &[("AWS_CA_BUNDLE", "other.pem")])
+        .exits(1)
+        .says("cannot read `other.pem` (AWS_CA_BUNDLE)");
+}
