@@ -200,7 +200,7 @@ fn with_mfa(profile: &str, device_of: &str) -> Vec<String> {
     vec![
         format!("the profile `{device_of}` names a device for codes (`mfa_serial`), and no code is asked for here"),
         format!(
-            "get a session with a code, and use it instead of the profile: `eval \"$(aws configure export-credentials --profile '{profile}' --format env)\"`, then the same command without `--profile`"
+            "get a session with a code from AWS's CLI, version 2, and use it instead of the profile: `eval \"$(aws configure export-credentials --profile '{profile}' --format env)\"`, then the same command without `--profile`"
         ),
     ]
 }
