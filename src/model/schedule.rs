@@ -143,7 +143,7 @@ fn rate(inner: &str, offset: usize) -> Result<Expression, ScheduleError> {
         return Err(ScheduleError::new(offset, number.len(), "a rate is at least 1").hint(form));
     }
     let unit_at = offset + number.len() + 1;
-    match unit {
+    let expression = match unit {
         "hour" | "hours" if value < MIN_HOURS => {
             Err(ScheduleError::new(offset, inner.len(), "a secret rotates at most every 4 hours")
                 .hint("write `rate(4 hours)` or more"))
@@ -167,7 +167,13 @@ fn rate(inner: &str, offset: usize) -> Result<Expression, ScheduleError> {
                 _ => error.hint(form),
             })
         }
+    }?;
+    if number.starts_with('0') {
+        // Who reads octal numbers would read another rate.
+        let error = ScheduleError::new(offset, number.len(), "the number begins with a 0");
+        return Err(error.hint(format!("write `rate({value} {unit})`")));
     }
+    Ok(expression)
 }
 
 /// The length in hours of the window that AWS gives a schedule without a duration; `None` where the schedule is invalid.

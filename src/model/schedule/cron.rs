@@ -328,6 +328,11 @@ impl<'a> Field<'a> {
             return u8::try_from(index).map(|index| index + first).map_err(|_| self.error("too many names"));
         }
         if !self.text.is_empty() && self.text.bytes().all(|b| b.is_ascii_digit()) {
+            let plain = self.text.trim_start_matches('0');
+            if self.text.len() > 2 && self.text.starts_with('0') && !plain.is_empty() {
+                // Who reads octal numbers would read another one.
+                return Err(self.error("the number begins with a 0").hint(format!("write `{plain}`")));
+            }
             if let Some(value) = self.text.parse::<u8>().ok().filter(|value| (first..=last).contains(value)) {
                 return Ok(value);
             }

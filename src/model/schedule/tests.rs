@@ -56,6 +56,9 @@ fn refuses_with_the_wrong_part() {
     for (text, wrong, reason) in [
         ("rate(3 hours)", "3 hours", "a secret rotates at most every 4 hours"),
         ("rate(0 days)", "0", "a rate is at least 1"),
+        ("rate(010 days)", "010", "the number begins with a 0"),
+        ("rate(03 hours)", "03 hours", "a secret rotates at most every 4 hours"),
+        ("cron(0 010 * * ? *)", "010", "the number begins with a 0"),
         ("rate(-1 days)", "-1", "`rate()` starts with a whole number"),
         ("rate(5 minutes)", "minutes", "a rate is in `hours` or `days`, not `minutes`"),
         ("rate(1001 days)", "1001 days", "a secret rotates at least every 1000 days"),
