@@ -134,7 +134,7 @@ fn everything_means_what_the_format_says() {
         (vec!["subnet-8".into(), "subnet-9".into()], vec!["sg-9".to_owned()])
     );
     let code = deployment.code.as_ref().expect("code");
-    let CodeSource::Path { path, tree, shown } = &code.source else { panic!("a path") };
+    let CodeSource::Path { path, tree, shown, .. } = &code.source else { panic!("a path") };
     assert_eq!(
         (path.as_path(), tree.as_path(), shown.as_str()),
         (folder.path().join("functions/stripe").as_path(), folder.path(), "functions/stripe")

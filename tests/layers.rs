@@ -8,7 +8,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &["model"]),
     ("diagnostic", &["diagnostic"]),
     ("tree", &["tree"]),
-    ("config", &["config", "model", "diagnostic", "tree"]),
+    ("config", &["config", "model", "package", "diagnostic", "tree"]),
     ("plan", &["plan", "model"]),
     ("git", &["git", "config", "tree"]),
     ("package", &["package", "model", "tree"]),

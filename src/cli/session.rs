@@ -12,7 +12,7 @@ use crate::aws::endpoints::Endpoints;
 use crate::aws::{self, ConnectError, Connection, ObserveOptions, ReadWrite};
 use crate::config::{self, Ambient, Loaded, Manifest, Policies, Problems};
 use crate::model::live::LiveStack;
-use crate::model::{CodeSource, Desired, FunctionSource, Live, PROJECT_TAG, PackageSummary, Target};
+use crate::model::{CodeSource, Desired, FunctionSource, Live, PROJECT_TAG, PackageSummary, Selection, Target};
 use crate::package;
 use crate::plan::{self, Plan, Purpose, Scope};
 use crate::render::safe;
@@ -76,8 +76,8 @@ impl Prepared {
 /// A failure that was printed already, with its exit code.
 pub struct Printed(pub u8);
 
-/// What was packaged, by path, or why it couldn't be.
-pub type Packages = Mutex<BTreeMap<PathBuf, Result<(Arc<[u8]>, PackageSummary), String>>>;
+/// What was packaged, by path and by what of it was chosen, or why it couldn't be.
+pub type Packages = Mutex<BTreeMap<(PathBuf, Selection), Result<(Arc<[u8]>, PackageSummary), String>>>;
 
 impl Session {
     /// Loads manifests and starts the sandbox, where one is asked for.
@@ -385,16 +385,17 @@ pub fn build_packages(desired: &mut Desired, packages: &Packages) -> BTreeMap<St
     for (handle, function) in &mut desired.functions {
         let FunctionSource::Deployed(deployment) = &mut function.source else { continue };
         let Some(code) = &mut deployment.code else { continue };
-        let CodeSource::Path { path, tree, .. } = &code.source else { continue };
-        let known = packages.lock().ok().and_then(|packages| packages.get(path).cloned());
+        let CodeSource::Path { path, tree, selection, .. } = &code.source else { continue };
+        let key = (path.clone(), selection.clone());
+        let known = packages.lock().ok().and_then(|packages| packages.get(&key).cloned());
         let built = known.unwrap_or_else(|| {
-            let built = package::build(path, tree).map(|built| (built.bytes.into(), built.summary));
+            let built = package::build(path, tree, selection).map(|built| (built.bytes.into(), built.summary));
             let built = built.map_err(|error| match error.hint() {
                 Some(hint) => format!("{error}; {hint}"),
                 None => error.to_string(),
             });
             if let Ok(mut packages) = packages.lock() {
-                packages.insert(path.clone(), built.clone());
+                packages.insert(key, built.clone());
             }
             built
         });

@@ -8,7 +8,8 @@ use clap::{Args, ValueEnum};
 use crate::config::{self, Ambient, Manifest};
 use crate::diagnostic::Diagnostic;
 use crate::exit;
-use crate::render::{annotations, count};
+use crate::model::PackagePart;
+use crate::render::{self, annotations, count};
 
 use super::filter::Filter;
 use super::session::{Packages, Printed, build_packages, check_targets};
@@ -68,8 +69,13 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
             output::say(&crate::render::policy::unproven(one));
         }
         policy::left_over(manifests, &policies);
-        let unusable = unusable_code(manifests).into_iter();
-        found.extend(unusable.map(|(function, reason)| Diagnostic::error("code", format!("{function}: {reason}"))));
+        let Packaged { unusable, credentials } = packaged(manifests);
+        for (function, parts) in &credentials {
+            output::say(&format!("note: {function}: {}", render::package::holds(parts)));
+        }
+        found.extend(
+            unusable.into_iter().map(|(function, reason)| Diagnostic::error("code", format!("{function}: {reason}"))),
+        );
     }
     let shown = match arguments.format {
         Format::Text => {
@@ -101,12 +107,21 @@ fn root(paths: &Paths) -> PathBuf {
     if first.is_dir() || first.as_os_str().is_empty() { first.join("rotator.yaml") } else { first }
 }
 
-/// The functions whose code can't be packaged, each once for all targets, and why.
-fn unusable_code(manifests: &[Manifest]) -> BTreeMap<String, String> {
+/// What there is to say of functions' packages, each once for all targets.
+#[derive(Default)]
+struct Packaged {
+    /// Why code can't be packaged.
+    unusable: BTreeMap<String, String>,
+    /// The usual names of credentials that a package holds all the same.
+    credentials: BTreeMap<String, Vec<PackagePart>>,
+}
+
+/// Packages the code of all functions.
+fn packaged(manifests: &[Manifest]) -> Packaged {
     // What code there is doesn't depend on the account; the words only fill variables.
     let ambient = Ambient { region: Some("us-east-1".to_owned()), account: Some("123456789012".to_owned()) };
     let packages = Packages::default();
-    let mut unusable = BTreeMap::new();
+    let mut found = Packaged::default();
     for manifest in manifests {
         for index in 0..manifest.targets().len() {
             let Ok(mut desired) = manifest.resolve(index, &ambient) else { continue };
@@ -114,10 +129,14 @@ fn unusable_code(manifests: &[Manifest]) -> BTreeMap<String, String> {
             for (handle, function) in &desired.functions {
                 let code = function.deployment().and_then(|deployment| deployment.code.as_ref());
                 if let Some(reason) = code.and_then(|code| code.unusable.clone()) {
-                    unusable.insert(format!("function.{handle}"), reason);
+                    found.unusable.insert(format!("function.{handle}"), reason);
+                }
+                let package = code.and_then(|code| code.package.as_ref());
+                if let Some(package) = package.filter(|package| !package.credentials.is_empty()) {
+                    found.credentials.insert(format!("function.{handle}"), package.credentials.clone());
                 }
             }
         }
     }
-    unusable
+    found
 }

@@ -1,25 +1,29 @@
 //! A function's code: that it exists, stays inside the manifest's tree, and holds what the handler names.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::document::Document;
-use super::raw::{CodeFile, FunctionFile, S3File};
+use super::raw::{CodeFields, CodeFile, FunctionFile};
 use super::scene::Scene;
-use super::targets;
+use super::{suggest, targets};
 use crate::diagnostic::Diagnostic;
-use crate::model::{Code, CodeSource};
-use crate::tree::{MAX_DEPTH, Stray, Tree, here, is_git_name};
+use crate::model::glob::{self, Glob};
+use crate::model::{Code, CodeSource, Selection, text};
+use crate::package::{self, Listing, PackageError};
+use crate::tree::{MAX_DEPTH, here};
 
 /// The template's own handler, where the manifest states none.
 const DEFAULT_MODULE: &str = "lambda_function";
 
-/// The most files of a folder that are looked at for links; packaging has its own limits.
-const MAX_FILES: usize = 100_000;
+/// The most patterns, or paths, of one function's code.
+const MAX_CHOSEN: usize = 100;
 
-/// Folders that were looked at already: the same code is often used in several targets.
+/// Code that was looked at already: it is often used in several targets.
 #[derive(Default)]
-pub(super) struct Checked(HashMap<PathBuf, Result<(), String>>);
+pub(super) struct Checked(HashMap<(PathBuf, Selection), Result<Arc<Listing>, String>>);
 
 /// Reads and checks a function's code.
 pub(super) fn read(
@@ -29,40 +33,221 @@ pub(super) fn read(
     checked: &mut Checked,
 ) -> Option<Code> {
     let source = match file.code.as_ref()? {
-        CodeFile::S3(object) => s3(scene, object)?,
-        CodeFile::Path(shown) if scene.is_open(shown) => return None,
-        CodeFile::Path(shown) => {
-            let stated_in = scene.merged.child("code").map_or(scene.at.file, |node| node.span.file);
-            let folder = document.sources.folder(stated_in);
-            document.sources.fetch(&folder.join(shown));
-            let path = match targets::inside(&document.tree, &folder, shown) {
-                Ok(path) => path,
-                Err(reason) => {
-                    let problem = Diagnostic::error("code", format!("`{shown}` can't be the code: {reason}"));
-                    scene.report(
-                        &["code"],
-                        problem.hint(
-                            "the path is relative to the file that states it, and stays inside the manifest's folder",
-                        ),
-                    );
-                    return None;
-                }
-            };
-            let tree = here(&document.tree);
-            let check = || Tree::at(&tree).map_err(|error| error.to_string()).and_then(|tree| check_path(&path, &tree));
-            let result = checked.0.entry(path.clone()).or_insert_with(check).clone();
-            if let Err(reason) = result {
-                scene.report(&["code"], Diagnostic::error("code", format!("`{shown}` can't be the code: {reason}")));
-                return None;
+        CodeFile::Path(shown) => path(scene, file, (shown, &["code"]), Selection::default(), document, checked)?,
+        CodeFile::Fields(fields) => match form(scene, fields)? {
+            Form::Path(shown) => {
+                let selection = selection(scene, fields)?;
+                path(scene, file, (shown, &["code", "path"]), selection, document, checked)?
             }
-            check_handler(scene, file, &path, shown);
-            CodeSource::Path { path, tree, shown: shown.clone() }
-        }
+            Form::S3 => s3(scene, fields)?,
+        },
     };
     Some(Code { source, package: None, unusable: None })
 }
 
-fn s3(scene: &mut Scene<'_>, object: &S3File) -> Option<CodeSource> {
+/// Where a map says that code lies.
+enum Form<'a> {
+    Path(&'a str),
+    S3,
+}
+
+/// Which of both a map is: it can't be both.
+fn form<'a>(scene: &mut Scene<'_>, fields: &'a CodeFields) -> Option<Form<'a>> {
+    let of_path = [("exclude", fields.exclude.is_some()), ("include", fields.include.is_some())];
+    let of_s3 = [
+        ("s3_bucket", fields.s3_bucket.is_some()),
+        ("s3_key", fields.s3_key.is_some()),
+        ("s3_object_version", fields.s3_object_version.is_some()),
+        ("sha256", fields.sha256.is_some()),
+    ];
+    let first = |fields: &[(&'static str, bool)]| fields.iter().find(|(_, stated)| *stated).map(|(field, _)| *field);
+    let path = fields.path.as_deref();
+    match (path.map(|_| "path").or_else(|| first(&of_path)), first(&of_s3)) {
+        (Some(here), Some(there)) => {
+            let problem = Diagnostic::error("code", format!("`{here}` and `{there}` can't stand together in `code`"))
+                .because("code lies in the manifest's tree, or in S3")
+                .hint("remove one of both, and what belongs to it");
+            scene.report_key(&["code", here], problem);
+            None
+        }
+        (_, None) if path.is_none() => {
+            if !scene.incomplete {
+                let problem = Diagnostic::error("code", "`code` lacks `path`")
+                    .hint("write the folder beside it, such as `path: functions/vendor`");
+                scene.report(&["code"], problem);
+            }
+            None
+        }
+        (_, None) => path.map(Form::Path),
+        (None, Some(_)) => Some(Form::S3),
+    }
+}
+
+/// What is said of a folder's files, if all of it can be read.
+fn selection(scene: &mut Scene<'_>, fields: &CodeFields) -> Option<Selection> {
+    let before = scene.found.len();
+    let (exclude, include) = (fields.exclude.clone().unwrap_or_default(), fields.include.clone().unwrap_or_default());
+    for (field, list) in [("exclude", &exclude), ("include", &include)] {
+        if list.len() > MAX_CHOSEN {
+            let problem = Diagnostic::error("code", format!("`{field}` has at most {MAX_CHOSEN} entries"));
+            scene.report(&["code", field], problem.hint("name whole folders, or use `*`"));
+            continue;
+        }
+        for (index, text) in list.iter().enumerate() {
+            if scene.is_open(text) {
+                continue;
+            }
+            let wrong = if field == "exclude" { wrong_pattern(text) } else { wrong_path(text) };
+            if let Some((summary, hint)) = wrong {
+                let problem = Diagnostic::error("code", summary).hint(hint);
+                scene.report(&["code", field, &index.to_string()], problem);
+            }
+        }
+    }
+    let open = exclude.iter().chain(&include).any(|text| scene.is_open(text));
+    (scene.found.len() == before && !open).then_some(Selection { exclude, include })
+}
+
+/// What is wrong with a pattern of `exclude`, and what to write.
+fn wrong_pattern(pattern: &str) -> Option<(String, &'static str)> {
+    let hint = "a pattern is relative to the code's folder, with `/` between folders, such as `tests/` or `**/*.md`";
+    let plain = pattern.trim_start_matches("./").trim_end_matches('/');
+    let reason = if plain.is_empty() {
+        return Some(("a pattern of `exclude` is empty".to_owned(), hint));
+    } else {
+        relative(plain).err().or_else(|| Glob::new(plain).err())
+    };
+    reason.map(|reason| (format!("`{}` excludes nothing: {reason}", suggest::brief(pattern)), hint))
+}
+
+/// What is wrong with a path of `include`, and what to write.
+fn wrong_path(path: &str) -> Option<(String, &'static str)> {
+    let shown = suggest::brief(path);
+    let plain = path.trim_start_matches("./").trim_end_matches('/');
+    if package::is_never_packaged(path) {
+        let summary =
+            format!("`{shown}` can't be included: version control's and this tool's own files are never packaged");
+        return Some((summary, "copy what the function needs to another place"));
+    }
+    let hint = "a path is relative to the code's folder, with `/` between folders, such as `conf/.env`";
+    let reason = if plain.is_empty() {
+        return Some(("a path of `include` is empty".to_owned(), hint));
+    } else if plain.contains(['*', '?', '[', '{']) {
+        return Some((format!("`{shown}` can't be included: it is a pattern"), "name each file or folder by its path"));
+    } else {
+        relative(plain).err()
+    };
+    reason.map(|reason| (format!("`{shown}` can't be included: {reason}"), hint))
+}
+
+/// Whether a pattern or path stays in the folder.
+fn relative(path: &str) -> Result<(), String> {
+    glob::check_length(path)?;
+    text::check_readable(path)?;
+    if path.starts_with(['/', '~']) || path.contains('\\') {
+        return Err("it isn't relative to the code's folder".to_owned());
+    }
+    if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err("it holds `..`, `.` or `//`".to_owned());
+    }
+    Ok(())
+}
+
+/// Code in the manifest's tree; `at` is where its path stands.
+fn path(
+    scene: &mut Scene<'_>,
+    file: &FunctionFile,
+    (shown, at): (&str, &[&str]),
+    mut selection: Selection,
+    document: &Document,
+    checked: &mut Checked,
+) -> Option<CodeSource> {
+    if scene.is_open(shown) {
+        return None;
+    }
+    let stated_in = scene.merged.find(at).map_or(scene.at.file, |node| node.span.file);
+    let folder = document.sources.folder(stated_in);
+    document.sources.fetch(&folder.join(shown));
+    let path = match targets::inside(&document.tree, &folder, shown) {
+        Ok(path) => path,
+        Err(reason) => {
+            let problem = Diagnostic::error("code", format!("`{shown}` can't be the code: {reason}"));
+            let hint = "the path is relative to the file that states it, and stays inside the manifest's folder";
+            scene.report(at, problem.hint(hint));
+            return None;
+        }
+    };
+    let tree = here(&document.tree);
+    let result = checked.0.entry((path.clone(), selection.clone()));
+    let result = result.or_insert_with(|| look_at(&path, &tree, &selection).map(Arc::new)).clone();
+    let listing = match result {
+        Ok(listing) => listing,
+        Err(reason) => {
+            scene.report(at, Diagnostic::error("code", format!("`{shown}` can't be the code: {reason}")));
+            return None;
+        }
+    };
+    if path.is_dir() {
+        check_use(scene, &selection, &listing, shown, &path);
+    } else {
+        selection = Selection::default();
+        // Inherited lists are there for the folders among many.
+        let stated = |field: &&str| scene.merged.key_span(&["code", field]).is_some() && scene.is_own(&["code", field]);
+        if let Some(field) = ["exclude", "include"].into_iter().find(stated) {
+            let problem =
+                Diagnostic::error("code", format!("`{field}` chooses files of a folder, and `{shown}` is a file"))
+                    .because("a single file is packaged alone, and an archive is taken as it is")
+                    .hint("remove it, or name the folder");
+            scene.report_key(&["code", field], problem);
+        }
+    }
+    check_handler(scene, file, (&path, &listing), shown, at);
+    Some(CodeSource::Path { path, tree, shown: shown.to_owned(), selection })
+}
+
+/// Patterns and paths that are of no use are spelt wrong, or left over.
+fn check_use(scene: &mut Scene<'_>, selection: &Selection, listing: &Listing, shown: &str, path: &Path) {
+    for &index in &listing.unused_includes {
+        let include = &selection.include[index];
+        let problem = Diagnostic::error("code", format!("`{include}` is not in `{shown}`"));
+        let hint = match near(path, include) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "a path is relative to the code's folder; remove it if the file is gone".to_owned(),
+        };
+        scene.report(&["code", "include", &index.to_string()], problem.hint(hint));
+    }
+    for &index in &listing.unused_excludes {
+        let exclude = &selection.exclude[index];
+        let at = index.to_string();
+        let at = ["code", "exclude", &at];
+        // One for many functions, and one with a `*`, are there for what may be there.
+        if exclude.contains(['*', '?', '[', '{']) || !scene.is_own(&at) {
+            continue;
+        }
+        let problem = Diagnostic::warning("code", format!("`{exclude}` excludes nothing: it is not in `{shown}`"));
+        let hint = match near(path, exclude.trim_end_matches('/')) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "a pattern is relative to the code's folder; `**/` before it looks into all folders, and a pattern with a `*` may match nothing".to_owned(),
+        };
+        scene.report(&at, problem.hint(hint));
+    }
+}
+
+/// How many names of a folder are compared with one that isn't there.
+const MAX_NAMES: usize = 1_000;
+
+/// A path that is there and looks like one that isn't.
+fn near(folder: &Path, wanted: &str) -> Option<String> {
+    let wanted = wanted.trim_start_matches("./");
+    let (parent, name) = wanted.rsplit_once('/').map_or(("", wanted), |(parent, name)| (parent, name));
+    let entries = std::fs::read_dir(folder.join(parent)).ok()?.flatten().take(MAX_NAMES);
+    let names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let near = suggest::nearest(name, names.iter().map(String::as_str))?;
+    text::check_readable(near).ok()?;
+    Some(if parent.is_empty() { near.to_owned() } else { format!("{parent}/{near}") })
+}
+
+fn s3(scene: &mut Scene<'_>, object: &CodeFields) -> Option<CodeSource> {
     let mut member = |field: &str, value: &Option<String>| {
         if value.is_none() && !scene.incomplete {
             let problem = Diagnostic::error("code", format!("`code` lacks `{field}`"))
@@ -97,49 +282,33 @@ fn s3(scene: &mut Scene<'_>, object: &S3File) -> Option<CodeSource> {
     Some(CodeSource::S3 { bucket, key, object_version: object.s3_object_version.clone(), sha256 })
 }
 
-/// A regular file, or a folder whose links stay inside the tree.
-fn check_path(path: &Path, tree: &Tree) -> Result<(), String> {
+/// What is packaged of a folder, or a regular file; else, why it can't be the code.
+fn look_at(path: &Path, tree: &Path, selection: &Selection) -> Result<Listing, String> {
     let metadata = path.metadata().map_err(|error| error.to_string())?;
     if metadata.is_file() {
-        return Ok(());
+        let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+        return Ok(Listing { files: name.into_iter().collect(), ..Listing::default() });
     }
     if !metadata.is_dir() {
         return Err("it is neither a folder nor a regular file".to_owned());
     }
-    let mut folders = vec![(path.to_path_buf(), 1)];
-    let mut files = 0;
-    while let Some((folder, depth)) = folders.pop() {
-        if depth > MAX_DEPTH {
-            return Err(format!("its folders are nested more than {MAX_DEPTH} deep"));
+    let below =
+        |place: &Path| place.strip_prefix(path).map(Path::to_path_buf).unwrap_or_default().display().to_string();
+    package::list(path, tree, selection).map_err(|error| match &error {
+        PackageError::Outside { path, .. } => format!("the link `{}` in it leaves the manifest's folder", below(path)),
+        PackageError::Read { path, error } if error.kind() == ErrorKind::NotFound && path.is_symlink() => {
+            format!("the link `{}` in it leads nowhere", below(path))
         }
-        let entries =
-            std::fs::read_dir(&folder).map_err(|error| format!("`{}` can't be read: {error}", folder.display()))?;
-        for entry in entries.flatten() {
-            files += 1;
-            if files > MAX_FILES {
-                return Err(format!("it holds more than {MAX_FILES} files"));
-            }
-            let Ok(kind) = entry.file_type() else { continue };
-            let name = entry.file_name();
-            // It never goes into a package.
-            if is_git_name(&name) {
-                continue;
-            }
-            if kind.is_symlink() {
-                let shown = entry.path().strip_prefix(path).map(Path::to_path_buf).unwrap_or_default();
-                let what = match tree.reach(&folder, Path::new(&name)) {
-                    Ok(_) => continue,
-                    Err(Stray::Git) => "leads into Git's own folder",
-                    Err(Stray::Outside | Stray::Link) => "leaves the manifest's folder",
-                    Err(_) => "leads nowhere",
-                };
-                return Err(format!("the link `{}` in it {what}", shown.display()));
-            } else if kind.is_dir() {
-                folders.push((entry.path(), depth + 1));
-            }
-        }
-    }
-    if files == 0 { Err("the folder is empty".to_owned()) } else { Ok(()) }
+        PackageError::Read { path, error } => format!("`{}` can't be read: {error}", path.display()),
+        PackageError::Git(path) => format!("the link `{}` in it leads into Git's own folder", below(path)),
+        PackageError::TooDeep => format!("its folders are nested more than {MAX_DEPTH} deep"),
+        PackageError::Cycle(path) => format!("the link `{}` in it leads back to a folder that holds it", below(path)),
+        PackageError::Special(path) => format!("`{}` in it is neither a file nor a folder", below(path)),
+        PackageError::Empty(_) => "the folder is empty".to_owned(),
+        PackageError::LeftOut(_) => "all that it holds is left out of packages; `include` brings one back".to_owned(),
+        PackageError::TooManyFiles => format!("it holds more than {} files", package::MAX_FILES),
+        _ => error.to_string(),
+    })
 }
 
 /// The endings of a handler's file, by language.
@@ -166,9 +335,15 @@ fn candidates(handler: &str, runtime: Option<&str>) -> Vec<String> {
     candidates
 }
 
-fn check_handler(scene: &mut Scene<'_>, file: &FunctionFile, path: &Path, shown: &str) {
+fn check_handler(
+    scene: &mut Scene<'_>,
+    file: &FunctionFile,
+    (path, listing): (&Path, &Listing),
+    shown: &str,
+    code_at: &[&str],
+) {
     let runtime = file.runtime.as_deref();
-    let zipped = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
+    let zipped = path.is_file() && package::is_archive(path);
     // A zip is opened when it is packaged, and a broken handler was reported.
     if zipped
         || endings(runtime).is_empty()
@@ -185,33 +360,27 @@ fn check_handler(scene: &mut Scene<'_>, file: &FunctionFile, path: &Path, shown:
         scene.report(&["handler"], problem);
         return;
     }
-    let holds = |candidate: &String| {
-        if path.is_dir() {
-            path.join(candidate).is_file()
-        } else {
-            path.file_name().is_some_and(|name| name.to_str() == Some(candidate.as_str()))
-        }
-    };
-    if candidates.iter().any(holds) {
+    if candidates.iter().any(|candidate| listing.files.binary_search(candidate).is_ok()) {
         return;
     }
     let wanted = &candidates[0];
     // A layer may bring the handler along.
     let from_layer = file.layers.as_ref().is_some_and(|layers| !layers.is_empty());
+    let handler_at: &[&str] = &["handler"];
     let (at, mut problem) = match file.handler {
         Some(_) if from_layer => (
-            "handler",
+            handler_at,
             Diagnostic::warning(
                 "handler",
                 format!("`{shown}` has no `{wanted}`, which the handler `{handler}` needs, unless a layer brings it"),
             ),
         ),
         Some(_) => (
-            "handler",
+            handler_at,
             Diagnostic::error("handler", format!("`{shown}` has no `{wanted}`, which the handler `{handler}` needs")),
         ),
         None => (
-            "code",
+            code_at,
             Diagnostic::warning(
                 "handler",
                 format!("`{shown}` has no `{wanted}`, which the template's own handler needs"),
@@ -220,25 +389,20 @@ fn check_handler(scene: &mut Scene<'_>, file: &FunctionFile, path: &Path, shown:
         ),
     };
     if file.handler.is_some()
-        && let Some(other) = source_files(path).first()
+        && let Some(other) = source_files(&listing.files).first()
     {
         let module = other.rsplit_once('.').map_or(other.as_str(), |(module, _)| module);
         let function = handler.rsplit_once('.').map_or("handler", |(_, function)| function);
         problem = problem.hint(format!("did you mean `{module}.{function}`?"));
     }
-    scene.report(&[at], problem);
+    scene.report(at, problem);
 }
 
-/// The only source file of a folder, or a file itself: what a handler was probably meant to name.
-fn source_files(path: &Path) -> Vec<String> {
-    let is_source = |name: &str| [".py", ".js", ".mjs", ".cjs"].iter().any(|ending| name.ends_with(ending));
-    let names: Vec<String> = if path.is_dir() {
-        let entries = std::fs::read_dir(path)
-            .map(|entries| entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect());
-        entries.unwrap_or_default()
-    } else {
-        path.file_name().and_then(|name| name.to_str()).map(str::to_owned).into_iter().collect()
+/// The only source file at the top of a folder, or a file itself: what a handler was probably meant to name.
+fn source_files(files: &[String]) -> Vec<&String> {
+    let is_source = |name: &&String| {
+        !name.contains('/') && [".py", ".js", ".mjs", ".cjs"].iter().any(|ending| name.ends_with(ending))
     };
-    let sources: Vec<String> = names.into_iter().filter(|name| is_source(name)).collect();
+    let sources: Vec<&String> = files.iter().filter(is_source).collect();
     if sources.len() == 1 { sources } else { Vec::new() }
 }

@@ -9,6 +9,37 @@ const ALTERNATIVES: [(&str, &str); 2] =
 /// In this map `null` is a value: it deletes the variable on AWS.
 const NULL_IS_A_VALUE: &str = "environment";
 
+/// This field's value is a path, which is short for a map with it, or a map of one of two kinds.
+const CODE: &str = "code";
+
+/// The fields of code in the manifest's tree, and of code in S3.
+const CODE_KINDS: [&[&str]; 2] =
+    [&["path", "exclude", "include"], &["s3_bucket", "s3_key", "s3_object_version", "sha256"]];
+
+/// Inherited code, as a map that another map goes over: without what belongs to the kind that the other isn't.
+fn code_below(below: &Node, over: &Node) -> Option<Node> {
+    let own = over.map()?;
+    let mut map = match &below.value {
+        Value::Map(map) => map.clone(),
+        Value::String(_) => {
+            let path = Entry { key: CODE_KINDS[0][0].to_owned(), at: below.span, node: below.clone() };
+            Map { entries: vec![path], end: below.span.line }
+        }
+        _ => return None,
+    };
+    // A list of files alone says nothing of where the code lies.
+    let is_of = |kind: usize| {
+        let telling = if kind == 0 { &CODE_KINDS[0][..1] } else { CODE_KINDS[1] };
+        telling.iter().any(|field| own.get(field).is_some_and(|entry| !entry.node.is_null()))
+    };
+    for (kind, other) in [(0, 1), (1, 0)] {
+        if is_of(kind) {
+            map.entries.retain(|entry| !CODE_KINDS[other].contains(&entry.key.as_str()));
+        }
+    }
+    Some(Node { span: below.span, origin: below.origin.clone(), value: Value::Map(map) })
+}
+
 /// An entry over its defaults. Both are maps, or the entry's own value stays as it is.
 pub(super) fn merge(base: Option<&Node>, over: &Node) -> Node {
     merge_at(base, over, false)
@@ -32,7 +63,9 @@ fn merge_at(base: Option<&Node>, over: &Node, keeps_null: bool) -> Node {
             continue;
         }
         let below = inherited.and_then(|map| map.get(&entry.key)).map(|entry| &entry.node);
-        let node = merge_at(below.filter(|below| below.map().is_some()), &entry.node, entry.key == NULL_IS_A_VALUE);
+        let code = below.filter(|_| entry.key == CODE).and_then(|below| code_below(below, &entry.node));
+        let below = code.as_ref().or(below).filter(|below| below.map().is_some());
+        let node = merge_at(below, &entry.node, entry.key == NULL_IS_A_VALUE);
         entries.push(Entry { key: entry.key.clone(), at: entry.at, node });
     }
     Node { span: over.span, origin: over.origin.clone(), value: Value::Map(Map { entries, end: own.end }) }

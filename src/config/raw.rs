@@ -193,22 +193,54 @@ pub(super) struct VpcFile {
 /// A function's code.
 #[derive(Debug)]
 pub(super) enum CodeFile {
+    /// A path alone.
     Path(String),
-    S3(S3File),
+    /// Fields: of a path, or of an object in S3.
+    Fields(Box<CodeFields>),
+}
+
+/// All that may stand in a map of code, whichever of both it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CodeFields {
+    pub path: Option<String>,
+    pub exclude: Option<Vec<String>>,
+    pub include: Option<Vec<String>>,
+    pub s3_bucket: Option<String>,
+    pub s3_key: Option<String>,
+    pub s3_object_version: Option<String>,
+    pub sha256: Option<String>,
+}
+
+/// Code in the manifest's tree, with a say in what of a folder is packaged.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "path_code")]
+#[expect(dead_code, reason = "the published form of some of the fields above")]
+struct PathFile {
+    /// A folder, a source file or a .zip, relative to this file.
+    path: Option<String>,
+    /// What of the folder isn't packaged, beside what never is: patterns such as `tests/`, `*.md` or `**/*.md`, relative to the folder.
+    #[schemars(schema_with = "texts_schema")]
+    exclude: Option<Vec<String>>,
+    /// What is packaged although its name is one that is left out, or a pattern of `exclude` matches it: plain paths, relative to the
+    /// folder.
+    #[schemars(schema_with = "texts_schema")]
+    include: Option<Vec<String>>,
 }
 
 /// Code in S3, for packages of more than 50 MB.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename = "s3_code")]
-pub(super) struct S3File {
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "s3_code")]
+#[expect(dead_code, reason = "the published form of some of the fields above")]
+struct S3File {
     /// The bucket, in the function's region.
-    pub s3_bucket: Option<String>,
+    s3_bucket: Option<String>,
     /// The object's key.
-    pub s3_key: Option<String>,
+    s3_key: Option<String>,
     /// The object's version.
-    pub s3_object_version: Option<String>,
+    s3_object_version: Option<String>,
     /// The package's SHA-256 in base64, as Lambda's `CodeSha256`.
-    pub sha256: Option<String>,
+    sha256: Option<String>,
 }
 
 /// A secret whose rotation is managed. The secret itself is never created, changed or read.
@@ -257,7 +289,7 @@ impl<'de> Deserialize<'de> for CodeFile {
             type Value = CodeFile;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a path, or a map with `s3_bucket`, `s3_key` and `sha256`")
+                f.write_str("a path, or a map with `path`, or with `s3_bucket`, `s3_key` and `sha256`")
             }
 
             fn visit_str<E>(self, path: &str) -> Result<CodeFile, E> {
@@ -265,7 +297,8 @@ impl<'de> Deserialize<'de> for CodeFile {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<CodeFile, A::Error> {
-                S3File::deserialize(MapAccessDeserializer::new(map)).map(CodeFile::S3)
+                CodeFields::deserialize(MapAccessDeserializer::new(map))
+                    .map(|fields| CodeFile::Fields(Box::new(fields)))
             }
         }
         deserializer.deserialize_any(PathOrObject)
@@ -278,10 +311,10 @@ impl JsonSchema for CodeFile {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let object = generator.subschema_for::<S3File>();
+        let (folder, object) = (generator.subschema_for::<PathFile>(), generator.subschema_for::<S3File>());
         json_schema!({
             "description": "A path relative to this file, or an object in S3.",
-            "anyOf": [{ "type": "string", "minLength": 1 }, object]
+            "anyOf": [{ "type": "string", "minLength": 1 }, folder, object]
         })
     }
 }

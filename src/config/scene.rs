@@ -74,11 +74,20 @@ impl Scene<'_> {
         if let Some(origin) = origin {
             problem.related.push((self.sources.position(origin), "the variable's value".to_owned()));
         }
-        let own = span.file == self.at.file && (self.at.line..=self.end).contains(&span.line);
-        if !own && !self.key.is_empty() {
+        if !self.holds(span) && !self.key.is_empty() {
             problem.related.push((self.sources.position(self.at), format!("in {} `{}`", self.kind, self.key)));
         }
         self.found.push(problem);
+    }
+
+    /// Whether the value at a path stands in the entry itself, and isn't inherited.
+    pub fn is_own(&self, path: &[&str]) -> bool {
+        self.holds(self.merged.deepest(path).span)
+    }
+
+    /// Whether a place lies in the entry.
+    fn holds(&self, span: Span) -> bool {
+        span.file == self.at.file && (self.at.line..=self.end).contains(&span.line)
     }
 
     /// Whether a text still holds a variable that could not be replaced, which was reported.
@@ -114,7 +123,7 @@ const INSIDE: [(&str, &[&str]); 6] = [
     ("rotation", &["enabled", "automatically_after_days", "schedule_expression", "duration", "rotate_immediately"]),
     ("vpc", &["subnets", "security_groups"]),
     ("application", &["id", "version", "parameters"]),
-    ("code", &["s3_bucket", "s3_key", "s3_object_version", "sha256"]),
+    ("code", &["path", "exclude", "include", "s3_bucket", "s3_key", "s3_object_version", "sha256"]),
     ("match", &["targets", "secrets", "labels"]),
     ("window", &["from", "to", "max_hours", "days"]),
 ];

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::setting::Request;
-use super::{Address, Kind, Place, RotationRules, Sensitive, Setting, Settings, Shared};
+use super::{Address, Kind, PackageSummary, Place, RotationRules, Selection, Sensitive, Setting, Settings, Shared};
 
 /// The whole desired state of one target.
 #[derive(Debug, Clone, Default)]
@@ -172,6 +172,8 @@ pub enum CodeSource {
         tree: PathBuf,
         /// The path as the manifest writes it, for people.
         shown: String,
+        /// What of the folder is packaged.
+        selection: Selection,
     },
     /// An object in S3, for packages of more than 50 MB.
     S3 {
@@ -184,28 +186,6 @@ pub enum CodeSource {
         /// Base64 of the package's SHA-256, as `CodeSha256`: what is compared.
         sha256: String,
     },
-}
-
-/// A package's identity, and its files by path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackageSummary {
-    /// Base64 of the SHA-256 of the zip, as Lambda's `CodeSha256`.
-    pub sha256: String,
-    /// The zip's size in bytes.
-    pub size: u64,
-    /// The files, sorted by path.
-    pub files: Vec<PackagedFile>,
-}
-
-/// One file of a package.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PackagedFile {
-    /// The path inside the package, with `/`.
-    pub path: String,
-    /// Hexadecimal SHA-256 of the content.
-    pub sha256: String,
-    /// Whether its owner may execute it.
-    pub executable: bool,
 }
 
 /// A secret's desired rotation.

@@ -11,6 +11,7 @@ pub mod glob;
 pub mod live;
 pub mod loading;
 pub mod log;
+pub mod package;
 pub mod place;
 pub mod policy;
 pub mod rotation;
@@ -22,11 +23,11 @@ pub mod text;
 
 pub use address::{Address, Kind};
 pub use desired::{
-    Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, PackageSummary, PackagedFile,
-    Rotation, Secret, Target, Vpc,
+    Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, Rotation, Secret, Target, Vpc,
 };
 pub use live::Live;
 pub use log::LogEvent;
+pub use package::{PackagePart, PackageSummary, PackagedFile, PartKind, Selection};
 pub use place::Place;
 pub use rotation::{RotationRules, Schedule};
 pub use setting::{Setting, SettingValue, Settings};

@@ -7,7 +7,9 @@
 //!
 //! This folder knows nothing of AWS clients, plans or manifests. It never writes to the file system.
 
+mod chosen;
 mod read;
+mod rules;
 mod walk;
 mod write;
 
@@ -22,7 +24,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{PackageSummary, PackagedFile};
+use crate::model::{PackagePart, PackageSummary, PackagedFile, PartKind, Selection};
 use crate::tree::{MAX_DEPTH, Stray, Tree};
 
 pub use read::read_files;
@@ -80,6 +82,12 @@ pub enum PackageError {
     /// Nothing to package.
     #[error("`{}` holds no files", .0.display())]
     Empty(PathBuf),
+    /// Nothing to package but what never is.
+    #[error("`{}` holds nothing that is packaged", .0.display())]
+    LeftOut(PathBuf),
+    /// A pattern that can't be read.
+    #[error("`{0}` is no pattern: {1}")]
+    Pattern(String, String),
     /// Folders in folders in folders.
     #[error("folders are nested more than {MAX_DEPTH} deep")]
     TooDeep,
@@ -112,42 +120,90 @@ impl PackageError {
             }
             Self::Name(_) => Some("use UTF-8 names without control characters or backslashes"),
             Self::Cycle(_) | Self::Special(_) => Some("remove it from the folder, or package another folder"),
-            Self::Empty(_) => Some("`__pycache__`, `*.pyc`, `.git` and `.DS_Store` are left out"),
+            Self::LeftOut(_) => Some(
+                "caches, credentials' usual names and their kind are left out, and so is what `exclude` names; `include` brings one back by name",
+            ),
             Self::TooManyFiles | Self::TooDeep | Self::TooLargeUnpacked => {
                 Some("package the function's own files only; put dependencies into a layer")
             }
-            Self::Read { .. } | Self::Zip(_) => None,
+            Self::Empty(_) | Self::Pattern(..) | Self::Read { .. } | Self::Zip(_) => None,
         }
     }
+}
+
+/// What belongs into a folder's package.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The paths of the files, sorted bytewise.
+    pub files: Vec<String>,
+    /// Patterns of `exclude` that match nothing, by position.
+    pub unused_excludes: Vec<usize>,
+    /// Paths of `include` that name nothing, by position.
+    pub unused_includes: Vec<usize>,
+}
+
+/// Lists what [`build`] would package of a folder, reading none of it.
+pub fn list(source: &Path, tree: &Path, selection: &Selection) -> Result<Listing, PackageError> {
+    let chosen = chosen::Chosen::new(selection)?;
+    let (real, tree) = inside(source, tree)?;
+    let folder = walk::folder(source, &real, &tree, &chosen)?;
+    let (unused_excludes, unused_includes) = chosen.unused();
+    if folder.files.is_empty() && unused_includes.is_empty() {
+        return Err(nothing(source, &folder.left_out));
+    }
+    let files = folder.files.into_iter().map(|file| file.path).collect();
+    Ok(Listing { files, unused_excludes, unused_includes })
+}
+
+/// Whether a path of `include` leads to or through what no package holds, whatever the manifest says.
+pub fn is_never_packaged(path: &str) -> bool {
+    let names = chosen::plain(path).split('/');
+    let kinds = names.flat_map(|name| [true, false].map(|is_folder| rules::by_name(name, is_folder)));
+    kinds.flatten().any(|judged| rules::is_never_packaged(judged.kind))
 }
 
 /// Packages `source`: a folder (its files), a single file, or a `.zip` (taken as it is).
 ///
 /// Both `source` and whatever its links lead to must lie inside `tree`, the folder of the manifest.
-pub fn build(source: &Path, tree: &Path) -> Result<Package, PackageError> {
-    let tree = Tree::at(tree).map_err(|error| PackageError::Read { path: tree.to_owned(), error })?;
-    let real = tree.holds(source).map_err(|stray| strayed(stray, source, &tree))?;
+pub fn build(source: &Path, tree: &Path, selection: &Selection) -> Result<Package, PackageError> {
+    let (real, tree) = inside(source, tree)?;
     let kind = fs::metadata(&real).map_err(|error| PackageError::Read { path: source.to_owned(), error })?;
-    let is_zip = source.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
-    if kind.is_file() && is_zip {
+    if kind.is_file() && is_archive(source) {
         return existing_zip(source);
     }
-    let files = if kind.is_dir() {
-        walk::folder(source, &real, &tree)?
+    let (files, left_out, credentials) = if kind.is_dir() {
+        let folder = walk::folder(source, &real, &tree, &chosen::Chosen::new(selection)?)?;
+        if folder.files.is_empty() {
+            return Err(nothing(source, &folder.left_out));
+        }
+        (walk::contents(folder.files)?, folder.left_out, folder.credentials)
     } else if kind.is_file() {
-        vec![walk::single(source)?]
+        (vec![walk::single(source)?], Vec::new(), Vec::new())
     } else {
         return Err(PackageError::Special(source.to_owned()));
     };
-    if files.is_empty() {
-        return Err(PackageError::Empty(source.to_owned()));
-    }
     let bytes = write::zip(&files, MAX_UPLOAD)?;
     let files = files
         .into_iter()
         .map(|file| PackagedFile { sha256: hex(&file.content), path: file.path, executable: file.executable })
         .collect();
-    Ok(Package { summary: summary(&bytes, files), bytes })
+    Ok(Package { summary: PackageSummary { left_out, credentials, ..summary(&bytes, files) }, bytes })
+}
+
+/// Whether code is an archive, which is taken as it is.
+pub fn is_archive(source: &Path) -> bool {
+    source.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"))
+}
+
+/// Code without links, and the tree that it must lie in.
+fn inside(source: &Path, tree: &Path) -> Result<(PathBuf, Tree), PackageError> {
+    let tree = Tree::at(tree).map_err(|error| PackageError::Read { path: tree.to_owned(), error })?;
+    let real = tree.holds(source).map_err(|stray| strayed(stray, source, &tree))?;
+    Ok((real, tree))
+}
+
+fn nothing(source: &Path, left_out: &[PackagePart]) -> PackageError {
+    if left_out.is_empty() { PackageError::Empty(source.to_owned()) } else { PackageError::LeftOut(source.to_owned()) }
 }
 
 /// `CodeSha256` of a zip: base64 of its SHA-256.
@@ -166,11 +222,36 @@ fn existing_zip(source: &Path) -> Result<Package, PackageError> {
     if files.is_empty() {
         return Err(PackageError::Empty(source.to_owned()));
     }
-    Ok(Package { summary: summary(&bytes, files), bytes })
+    let credentials = archived_credentials(&bytes, &files);
+    Ok(Package { summary: PackageSummary { credentials, ..summary(&bytes, files) }, bytes })
+}
+
+/// The usual names of credentials in an archive: it is taken as it is, and what it holds is said.
+fn archived_credentials(zip: &[u8], files: &[PackagedFile]) -> Vec<PackagePart> {
+    let mut parts = walk::Parts::default();
+    let mut archive = read::Archive::new(zip);
+    for file in files {
+        let mut folders: Vec<&str> = file.path.split('/').collect();
+        let name = folders.pop().unwrap_or_default();
+        let of_folder = folders.iter().enumerate().find_map(|(depth, folder)| {
+            let judged = rules::by_name(folder, true)?;
+            (judged.kind == PartKind::Credentials).then(|| (judged, folders[..=depth].join("/"), true))
+        });
+        let mut of_file = || {
+            let judged = rules::by_name(name, false).filter(|judged| judged.kind == PartKind::Credentials);
+            let mut by_content = || rules::is_key(name).then(|| rules::key(name, &archive.content(&file.path)))?;
+            Some((judged.or_else(&mut by_content)?, file.path.clone(), false))
+        };
+        if let Some((judged, path, is_folder)) = of_folder.or_else(&mut of_file) {
+            parts.add(judged, &path, is_folder);
+        }
+    }
+    parts.summed()
 }
 
 fn summary(bytes: &[u8], files: Vec<PackagedFile>) -> PackageSummary {
-    PackageSummary { sha256: code_sha256(bytes), size: bytes.len() as u64, files }
+    let (left_out, credentials) = (Vec::new(), Vec::new());
+    PackageSummary { sha256: code_sha256(bytes), size: bytes.len() as u64, files, left_out, credentials }
 }
 
 /// Why a path can't be packaged.

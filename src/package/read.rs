@@ -5,6 +5,7 @@ use std::io::{Cursor, Read as _};
 use sha2::{Digest as _, Sha256};
 use zip::ZipArchive;
 
+use super::rules::{MAX_JUDGED, UNJUDGED};
 use super::{MAX_FILES, MAX_UNPACKED, PackageError, hex_of, is_sound};
 use crate::model::PackagedFile;
 
@@ -51,6 +52,23 @@ pub(super) fn files(zip: &[u8], mut left: u64) -> Result<Vec<PackagedFile>, Pack
     }
     files.sort();
     Ok(files)
+}
+
+/// A zip that was read whole before, and is asked for single files.
+pub(super) struct Archive<'a>(Option<ZipArchive<Cursor<&'a [u8]>>>);
+
+impl<'a> Archive<'a> {
+    pub fn new(zip: &'a [u8]) -> Self {
+        Self(ZipArchive::new(Cursor::new(zip)).ok())
+    }
+
+    /// The content of a file; [`UNJUDGED`] where it is too large for a file of keys.
+    pub fn content(&mut self, path: &str) -> Vec<u8> {
+        let mut content = Vec::new();
+        let entry = self.0.as_mut().and_then(|archive| archive.by_name(path).ok());
+        let read = entry.and_then(|entry| entry.take(MAX_JUDGED + 1).read_to_end(&mut content).ok());
+        if read.is_none() || content.len() as u64 > MAX_JUDGED { UNJUDGED.to_vec() } else { content }
+    }
 }
 
 /// The reader's own words, which may quote names from the zip.

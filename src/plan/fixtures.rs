@@ -8,8 +8,8 @@ use crate::model::live::{
 };
 use crate::model::{
     Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, Live, PROJECT_TAG, PackageSummary,
-    PackagedFile, Rotation, RotationRules, SAR_APPLICATION_TAG, SAR_VERSION_TAG, Schedule, Secret, Sensitive, Settings,
-    Shared, Target, Vpc,
+    PackagedFile, Rotation, RotationRules, SAR_APPLICATION_TAG, SAR_VERSION_TAG, Schedule, Secret, Selection,
+    Sensitive, Settings, Shared, Target, Vpc,
 };
 
 pub(crate) const ACCOUNT: &str = "111111111111";
@@ -30,11 +30,18 @@ pub(crate) fn deployment() -> Deployment {
         stack: "f".to_owned(),
         shared: false,
         code: Some(Code {
-            source: CodeSource::Path { path: "code".into(), tree: ".".into(), shown: "code".to_owned() },
+            source: CodeSource::Path {
+                path: "code".into(),
+                tree: ".".into(),
+                shown: "code".to_owned(),
+                selection: Selection::default(),
+            },
             package: Some(PackageSummary {
                 sha256: "ours".to_owned(),
                 size: 10,
                 files: vec![file("lambda_function.py", "1")],
+                left_out: Vec::new(),
+                credentials: Vec::new(),
             }),
             unusable: None,
         }),

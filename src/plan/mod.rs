@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::freeze::Freeze;
 use crate::model::live::Unread;
-use crate::model::{Address, Kind, Place, RotationRules};
+use crate::model::{Address, Kind, PackagePart, Place, RotationRules};
 
 pub use attribute::{Attribute, FieldChange};
 pub use diff::{Purpose, Scope, diff};
@@ -550,6 +550,11 @@ pub enum ProblemKind {
         /// Why.
         reason: String,
     },
+    /// A package that is sent holds what has a usual name of credentials.
+    CredentialsInPackage {
+        /// What.
+        parts: Vec<PackagePart>,
+    },
     /// The package lacks the file that the live handler names.
     HandlerFileMissing {
         /// The live handler.
@@ -682,6 +687,16 @@ pub enum NoteKind {
     FreezeLeftOver(Freeze),
     /// A function is, or uses, what belongs to an account that no target names.
     Foreign(foreign::Foreign),
+    /// Parts of a folder of code that aren't in the package that is sent.
+    LeftOut {
+        /// Which.
+        parts: Vec<PackagePart>,
+    },
+    /// Files of live code that can be executed there, and not here; nothing else differs.
+    NotExecutable {
+        /// Their paths.
+        files: Vec<String>,
+    },
 }
 
 /// Whether an address stands for a function or its stack.

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod function_log;
 pub mod lines;
 pub mod markdown;
+pub mod package;
 pub mod plan;
 pub mod plan_json;
 pub mod plan_markdown;

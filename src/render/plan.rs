@@ -10,7 +10,7 @@ use crate::model::{Address, Kind};
 use crate::plan::foreign::Foreign;
 use crate::plan::{Action, Change, Effect, FieldChange, Note, NoteKind, Operation, Plan, Reason, Severity, Shown};
 
-use super::{ADD, BOLD, CHANGE, DESTROY, DIM, WARNING, count, lines, paint, policy, problem, safe, some_of};
+use super::{ADD, BOLD, CHANGE, DESTROY, DIM, WARNING, count, lines, package, paint, policy, problem, safe, some_of};
 
 /// From this length on, a changed value is shown as a diff.
 const LONG: usize = 60;
@@ -533,6 +533,11 @@ pub fn note_words(note: &Note) -> String {
         NoteKind::FreezeHoldsNothing(frozen) => policy::freeze_holds_nothing(frozen),
         NoteKind::FreezeLeftOver(freeze) => policy::freeze_left_over(freeze),
         NoteKind::Foreign(foreign) => foreign_words(foreign),
+        NoteKind::LeftOut { parts } => package::left_out(parts),
+        NoteKind::NotExecutable { files } => {
+            let (files, it) = (some_of(files.iter().map(String::as_str), 5), if files.len() == 1 { "it" } else { "them" });
+            format!("can be executed on AWS and not here, which alone replaces no code: {files}; `chmod +x` keeps {it} so")
+        }
         NoteKind::UnscopedPermission { .. } => {
             "the stack's own statement lets Secrets Manager invoke it for any account, not only this one".to_owned()
         }

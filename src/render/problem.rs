@@ -239,6 +239,11 @@ pub fn words(problem: &Problem, region: &str) -> Words {
             .because("Lambda changes a function's architecture only together with its code")
             .hint("state `code:` too"),
         ProblemKind::CodeUnusable { reason } => Words::new(safe(reason)),
+        ProblemKind::CredentialsInPackage { parts } => {
+            Words::new(super::package::holds(parts))
+                .because("whoever may call `lambda:GetFunction` reads all of a package")
+                .hint("keep the values in a secret that the function reads, and take the file out of the archive or of `include`")
+        }
         ProblemKind::HandlerFileMissing { handler } => {
             Words::new(format!("the code lacks the file of the handler `{}`", safe(handler)))
                 .hint("add the file, or state `handler:`")

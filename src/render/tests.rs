@@ -10,7 +10,7 @@ use crate::aws::{AwsError, ErrorKind};
 use crate::model::freeze::{Freeze, Period};
 use crate::model::live::{Asked, Unread};
 use crate::model::policy::AtMost;
-use crate::model::{Address, Kind, Place, RotationRules, Schedule};
+use crate::model::{Address, Kind, PackagePart, PartKind, Place, RotationRules, Schedule};
 use crate::plan::foreign::{Foreign, ForeignKind};
 use crate::plan::freeze::Frozen;
 use crate::plan::limits::{Exceeded, Limited};
@@ -310,7 +310,12 @@ fn problems(t: Texts) -> Vec<Problem> {
     let unknown = ProblemKind::OwnerUnknown { function: t.of("theirs"), unread: t.unread()[0].clone() };
     let throttled =
         ProblemKind::FunctionThrottled { function: t.of("arn:aws:lambda:eu-west-1:111111111111:function:f") };
-    kinds.into_iter().chain(broken).chain([unknown, throttled]).enumerate().map(one).collect()
+    let credentials = ProblemKind::CredentialsInPackage { parts: vec![part(t, PartKind::Credentials, ".env", 1)] };
+    kinds.into_iter().chain(broken).chain([unknown, throttled, credentials]).enumerate().map(one).collect()
+}
+
+fn part(t: Texts, kind: PartKind, name: &str, count: usize) -> PackagePart {
+    PackagePart { kind, name: t.of(name), count }
 }
 
 fn place(t: Texts, text: Option<&str>) -> Place {
@@ -403,6 +408,21 @@ fn notes(t: Texts) -> Vec<Note> {
             account: Some(t.of("666666666666")),
         }),
         NoteKind::Foreign(Foreign { kind: ForeignKind::Bucket, name: t.of("packages"), account: None }),
+        NoteKind::LeftOut {
+            parts: vec![
+                part(t, PartKind::Credentials, "conf/.env", 1),
+                part(t, PartKind::Credentials, "*.pem", 2),
+                part(t, PartKind::VersionControl, ".git/", 1),
+                part(t, PartKind::VirtualEnvironment, ".venv/", 1),
+                part(t, PartKind::Installer, "*.dist-info/RECORD", 3),
+                part(t, PartKind::Cache, "__pycache__/", 12),
+                part(t, PartKind::Editor, ".idea/", 1),
+            ],
+        },
+        NoteKind::LeftOut {
+            parts: vec![part(t, PartKind::Excluded, "tests/", 1), part(t, PartKind::State, ".rotator/", 1)],
+        },
+        NoteKind::NotExecutable { files: vec![t.of("bin/pg_tool")] },
     ];
     let one = |(index, kind)| Note { address: (index % 4 != 0).then(|| t.address(Kind::Secret, "s")), kind };
     kinds.into_iter().enumerate().map(one).collect()

@@ -7,6 +7,7 @@ mod failures;
 mod fleet;
 mod freeze;
 mod guide;
+mod packages;
 mod peers;
 mod permissions;
 mod policy;

@@ -18,6 +18,9 @@ pub fn beside(folder: &Path) {
     for name in ["stripe", "signing_key"] {
         write(&format!("functions/{name}/lambda_function.py"), code);
     }
+    for name in ["lambda_function.py", "tests/test_vendor.py", "conf/.env.prod"] {
+        write(&format!("functions/vendor/{name}"), code);
+    }
     write("services/empty.yaml", "secrets: {}\n");
     write("prod-eu.json", "{\"days\": 30}\n");
 }

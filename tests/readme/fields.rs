@@ -53,7 +53,7 @@ fn cell(text: &str) -> String {
 fn values(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
         return match name {
-            "code" => "a path, or [`s3_code`](#s3_code)".to_owned(),
+            "code" => "a path, [`path_code`](#path_code), or [`s3_code`](#s3_code)".to_owned(),
             "at_most" => "a number, or a percentage in quotes".to_owned(),
             name => format!("[`{name}`](#{name})"),
         };
@@ -239,7 +239,7 @@ fn around(name: &str, inner: Value) -> Value {
     let with = |field: &str, value: Value| json!({ "version": 1, "project": "p", field: value });
     match name {
         "manifest" => inner,
-        "s3_code" => with("functions", json!({ "f": { "code": inner } })),
+        "path_code" | "s3_code" => with("functions", json!({ "f": { "code": inner } })),
         "vpc" => with("functions", json!({ "f": { "vpc": inner } })),
         "freeze" => with("freeze", json!([inner])),
         "exemption" => with("policy", json!([{ "name": "x", "max_age_days": 90, "exempt": [inner] }])),
@@ -258,6 +258,9 @@ fn what_is_said_to_be_required_is() {
     let page = std::fs::read_to_string(repository().join("schema/README.md")).expect("the page of manifests");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("rotator.yaml");
+    let code = folder.path().join("functions/stripe");
+    std::fs::create_dir_all(&code).expect("a folder");
+    std::fs::write(code.join("lambda_function.py"), "def lambda_handler(event, context): pass\n").expect("written");
     let is_valid = |manifest: &Value| {
         std::fs::write(&path, manifest.to_string()).expect("written");
         config::load(std::slice::from_ref(&path)).is_ok()

@@ -188,6 +188,25 @@ fn code_is_compared_file_by_file() {
     assert!(matches!(&broken[0].finding, Finding::CodeUnknown { before: false, .. }), "{broken:?}");
 }
 
+/// Without it, a reviewer wouldn't see that a pull request brings a `.env` into a package, or takes files out of it.
+#[test]
+fn what_of_a_folder_is_packaged_is_compared() {
+    let differences = changed(|after| {
+        let CodeSource::Path { selection, .. } = &mut deployment(after).code.as_mut().expect("code").source else {
+            panic!("it is a path");
+        };
+        selection.exclude = vec!["tests/".to_owned()];
+        selection.include = vec![".env".to_owned()];
+    });
+    assert_eq!(
+        words(&differences),
+        [
+            r#"function f: code.exclude Absent -> List(["tests/"]) []"#,
+            r#"function f: code.include Absent -> List([".env"]) []"#
+        ]
+    );
+}
+
 /// Without it, what a plan refuses, and what deploys a new stack, would look like a change of a name.
 #[test]
 fn names_of_functions_and_stacks() {

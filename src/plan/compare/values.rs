@@ -131,7 +131,14 @@ fn deployed<'a>(values: &mut Values<'a>, deployment: &'a Deployment) {
     values.text("shared", deployment.shared);
     match deployment.code.as_ref().map(|code| &code.source) {
         None => {}
-        Some(CodeSource::Path { shown, .. }) => values.text("code", shown),
+        Some(CodeSource::Path { shown, selection, .. }) => {
+            values.text("code", shown);
+            for (field, list) in [("exclude", &selection.exclude), ("include", &selection.include)] {
+                if !list.is_empty() {
+                    values.list(format!("code.{field}"), list);
+                }
+            }
+        }
         Some(CodeSource::S3 { bucket, key, object_version, sha256 }) => {
             let version = object_version.as_ref().map(|version| format!("?versionId={version}")).unwrap_or_default();
             values.text("code", format!("s3://{bucket}/{key}{version}"));

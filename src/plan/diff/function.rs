@@ -6,12 +6,13 @@ use crate::model::live::{ApplicationVersion, Configuration, LiveFunction, LiveSt
 use crate::model::loading::loads_code;
 use crate::model::setting::Request;
 use crate::model::{
-    Address, Code, CodeSource, Deployment, Function, FunctionSource, Kind, PERMISSION_STATEMENT, PROJECT_TAG,
-    PackagedFile, SAR_VERSION_TAG, SHARED_TAG, Sensitive, Setting, Vpc, arn, templates,
+    Address, Deployment, Function, FunctionSource, Kind, PERMISSION_STATEMENT, PROJECT_TAG, SAR_VERSION_TAG,
+    SHARED_TAG, Sensitive, Setting, Vpc, arn, templates,
 };
 use crate::plan::parameters::{self, Parameters};
 use crate::plan::{Action, Attribute, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity, Shown};
 
+use super::code::{code_fields, same_code};
 use super::{Differ, FunctionOutcome};
 
 /// Lambda's architecture where nobody says one.
@@ -158,6 +159,7 @@ impl Differ<'_> {
             let mut fields = code_fields(code, None);
             fields.extend(architecture_field(deployment, None));
             follow(self, Action::UpdateCode, fields);
+            self.sent(address, &function.name, code);
             self.handler(address, function, deployment, None);
         } else if other_architecture.is_some() {
             self.problem(address, &function.name, Severity::Error, ProblemKind::ArchitectureNeedsCode);
@@ -203,6 +205,9 @@ impl Differ<'_> {
                 fields.extend(architecture);
                 let change = self.follow(address, function, outcome, Action::UpdateCode, Reason::Differs, fields);
                 self.effect(change, Effect::ReplacesCode);
+                self.sent(address, &function.name, code);
+            } else {
+                self.lost_bits(address, code, configuration);
             }
             self.handler(address, function, deployment, Some(configuration));
         } else if architecture_field(deployment, Some(configuration)).is_some() {
@@ -622,28 +627,6 @@ pub fn permits(statements: &[Statement], account: &str) -> bool {
     })
 }
 
-/// Whether live code is the manifest's: the same package, or other bytes with the same files.
-pub fn same_code(code: &Code, configuration: &Configuration) -> bool {
-    match (&code.source, &code.package) {
-        (CodeSource::S3 { sha256, .. }, _) => *sha256 == configuration.code_sha256,
-        (CodeSource::Path { .. }, Some(package)) => {
-            package.sha256 == configuration.code_sha256
-                || configuration.code_files.as_ref().is_some_and(|files| same_files(&package.files, files))
-        }
-        (CodeSource::Path { .. }, None) => false,
-    }
-}
-
-/// Whether two packages hold the same files. Modes count only where Lambda executes the file itself.
-fn same_files(ours: &[PackagedFile], live: &[PackagedFile]) -> bool {
-    ours.len() == live.len()
-        && ours.iter().zip(live).all(|(one, other)| {
-            one.path == other.path
-                && one.sha256 == other.sha256
-                && (one.path != "bootstrap" || one.executable == other.executable)
-        })
-}
-
 /// Whether a function's package lacks the file that its Python handler names. A layer may hold that file, so that nothing
 /// is known where the manifest states some.
 pub fn lacks_handler(deployment: &Deployment, handler: &str, runtime: Option<&str>) -> bool {
@@ -709,44 +692,6 @@ fn environment_fields(deployment: &Deployment, live: Option<&Configuration>) -> 
             FieldChange::new(Attribute::Variable(name.clone()), shown(live.get(name)), shown(wanted.as_ref()))
         })
         .collect()
-}
-
-fn code_fields(code: &Code, live: Option<&Configuration>) -> Vec<FieldChange> {
-    let before = live.map(|live| live.code_sha256.clone());
-    let after = match (&code.source, &code.package) {
-        (CodeSource::S3 { sha256, .. }, _) => Some(sha256.clone()),
-        (CodeSource::Path { .. }, package) => package.as_ref().map(|package| package.sha256.clone()),
-    };
-    let (before, after) = (Shown::option(before.as_ref()), after.map_or(Shown::Unknown, Shown::Text));
-    // For another architecture, the same code is uploaded again.
-    let mut fields = Vec::new();
-    if before != after {
-        fields.push(FieldChange::new(Attribute::CodeHash, before, after));
-    }
-    let source = match &code.source {
-        CodeSource::Path { shown, .. } => shown.clone(),
-        CodeSource::S3 { bucket, key, .. } => format!("s3://{bucket}/{key}"),
-    };
-    if live.is_none() {
-        fields.insert(0, FieldChange::new(Attribute::CodeSource, Shown::Absent, Shown::Text(source)));
-    }
-    let Some(package) = &code.package else { return fields };
-    let digest = |files: &[PackagedFile]| -> BTreeMap<String, String> {
-        files.iter().map(|file| (file.path.clone(), file.sha256.chars().take(12).collect())).collect()
-    };
-    let Some(live_files) = live.and_then(|live| live.code_files.as_ref()) else { return fields };
-    let (before, after) = (digest(live_files), digest(&package.files));
-    let mut paths: Vec<&String> = before.keys().chain(after.keys()).collect();
-    paths.sort_unstable();
-    paths.dedup();
-    for path in paths.into_iter().filter(|path| before.get(*path) != after.get(*path)) {
-        fields.push(FieldChange::new(
-            Attribute::CodeFile(path.clone()),
-            Shown::option(before.get(path)),
-            Shown::option(after.get(path)),
-        ));
-    }
-    fields
 }
 
 fn permission_fields(account: &str, present: Option<&Statement>) -> Vec<FieldChange> {

@@ -1,5 +1,6 @@
 //! The pure differ: a desired state and a live one in, a plan out.
 
+mod code;
 mod destroy;
 pub(crate) mod function;
 mod orphans;
@@ -7,9 +8,8 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-pub use function::{
-    architecture_field, configuration_fields, lacks_handler, permits, runs_other_code, same_code, stack_tags,
-};
+pub use code::same_code;
+pub use function::{architecture_field, configuration_fields, lacks_handler, permits, runs_other_code, stack_tags};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -69,6 +69,8 @@ pub fn fields(data: &[u8]) {
                 "environment": {text.clone(): text}, "vpc": {"subnets": [text], "security_groups": [text]}, "timeout": text,
             },
             "h": {"code": {"s3_bucket": text, "s3_key": text, "sha256": text}},
+            "i": {"code": {"path": text, "exclude": [text], "include": [text]}},
+            "j": {"code": {"path": ".", "exclude": [text], "include": [text]}},
             text.clone(): {},
         },
         "secrets": {

@@ -8,7 +8,7 @@ use rotator::model::live::{
 use rotator::model::{
     Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, Live, PERMISSION_STATEMENT,
     PROJECT_TAG, PackageSummary, PackagedFile, Rotation, RotationRules, SAR_APPLICATION_TAG, SAR_VERSION_TAG,
-    SHARED_TAG, Schedule, Secret, Sensitive, Settings, Shared, Target, Vpc,
+    SHARED_TAG, Schedule, Secret, Selection, Sensitive, Settings, Shared, Target, Vpc,
 };
 
 use crate::cases::{Dice, Throws};
@@ -78,7 +78,13 @@ pub fn version(application: &str, version: &str) -> ApplicationVersion {
 
 fn package(name: &str) -> PackageSummary {
     let file = PackagedFile { path: "lambda_function.py".into(), sha256: format!("text of {name}"), executable: false };
-    PackageSummary { sha256: format!("code of {name}"), size: 100, files: vec![file] }
+    PackageSummary {
+        sha256: format!("code of {name}"),
+        size: 100,
+        files: vec![file],
+        left_out: Vec::new(),
+        credentials: Vec::new(),
+    }
 }
 
 fn code(throws: &mut Throws<'_>, handle: &str) -> Option<Code> {
@@ -87,7 +93,12 @@ fn code(throws: &mut Throws<'_>, handle: &str) -> Option<Code> {
         let sha256 = format!("object of {handle}");
         CodeSource::S3 { bucket: "packages".into(), key: "f.zip".into(), object_version: None, sha256 }
     } else {
-        CodeSource::Path { path: handle.into(), tree: ".".into(), shown: handle.to_owned() }
+        CodeSource::Path {
+            path: handle.into(),
+            tree: ".".into(),
+            shown: handle.to_owned(),
+            selection: Selection::default(),
+        }
     };
     let package = (!in_s3).then(|| package(handle));
     (!none).then_some(Code { source, package, unusable: None })

@@ -86,8 +86,8 @@ fn packages(wanted: &mut Desired) -> Result<BTreeMap<String, Arc<[u8]>>, String>
     for (handle, function) in &mut wanted.functions {
         let FunctionSource::Deployed(deployment) = &mut function.source else { continue };
         let Some(code) = &mut deployment.code else { continue };
-        let CodeSource::Path { path, tree, .. } = &code.source else { continue };
-        let built = package::build(path, tree).map_err(|error| error.to_string())?;
+        let CodeSource::Path { path, tree, selection, .. } = &code.source else { continue };
+        let built = package::build(path, tree, selection).map_err(|error| error.to_string())?;
         code.package = Some(built.summary);
         packages.insert(handle.clone(), built.bytes.into());
     }

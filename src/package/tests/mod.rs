@@ -8,6 +8,8 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::*;
 
+mod choice;
+
 fn tree(files: &[(&str, &str)]) -> TempDir {
     let tree = tempfile::tempdir().expect("a temporary folder");
     for (path, content) in files {
@@ -19,7 +21,28 @@ fn tree(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn package(tree: &TempDir, source: &str) -> Result<Package, PackageError> {
-    build(&tree.path().join(source), tree.path())
+    chosen(tree, source, &[], &[])
+}
+
+fn chosen(tree: &TempDir, source: &str, exclude: &[&str], include: &[&str]) -> Result<Package, PackageError> {
+    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let selection = Selection { exclude: owned(exclude), include: owned(include) };
+    let source = tree.path().join(source);
+    let built = build(&source, tree.path(), &selection)?;
+    if source.is_dir() {
+        // What a manifest is checked by is what is packaged.
+        assert_eq!(list(&source, tree.path(), &selection)?.files, paths(&built));
+    }
+    Ok(built)
+}
+
+fn paths(built: &Package) -> Vec<&str> {
+    built.summary.files.iter().map(|file| file.path.as_str()).collect()
+}
+
+/// What was left out, as `kind name count`.
+fn left_out(built: &Package) -> Vec<String> {
+    built.summary.left_out.iter().map(|part| format!("{:?} {} {}", part.kind, part.name, part.count)).collect()
 }
 
 #[cfg(unix)]
@@ -47,8 +70,7 @@ fn a_fixed_tree_has_fixed_bytes() {
     chmod(&tree.path().join("f/bootstrap"), 0o700);
     chmod(&tree.path().join("f/lib.py"), 0o600);
     let built = package(&tree, "f").expect("a package");
-    let paths: Vec<&str> = built.summary.files.iter().map(|file| file.path.as_str()).collect();
-    assert_eq!(paths, [".env.example", "bootstrap", "lambda_function.py", "lib.py", "lib/ä.py"]);
+    assert_eq!(paths(&built), [".env.example", "bootstrap", "lambda_function.py", "lib.py", "lib/ä.py"]);
     assert_eq!(built.summary.sha256, "r7UUt8ORVKvPthZxi8rcWXarRMkKgLfcG5UFJMG/WAI=");
     assert_eq!(built.summary.size, built.bytes.len() as u64);
     // What is read back is what was put in, so that live code compares with local code.
@@ -96,7 +118,8 @@ fn links_stay_inside_the_tree() {
 
     symlink("..", tree.path().join("f/loop")).expect("a link");
     assert!(matches!(package(&tree, "f"), Err(PackageError::Cycle(_))));
-    assert!(matches!(build(outside.path(), tree.path()), Err(PackageError::Outside { .. })));
+    let all = Selection::default();
+    assert!(matches!(build(outside.path(), tree.path(), &all), Err(PackageError::Outside { .. })));
 }
 
 /// Without it, a pipe would make the program wait for ever, and a socket would fail with words that explain nothing.
@@ -116,7 +139,11 @@ fn special_files_and_unreadable_names_are_refused() {
 #[test]
 fn nothing_to_package_is_an_error() {
     let tree = tree(&[("f/__pycache__/a.pyc", "a")]);
+    assert!(matches!(package(&tree, "f"), Err(PackageError::LeftOut(_))));
+    fs::remove_dir_all(tree.path().join("f/__pycache__")).expect("removed");
     assert!(matches!(package(&tree, "f"), Err(PackageError::Empty(_))));
+    let tree = self::tree(&[("f/a.py", "a")]);
+    assert!(matches!(chosen(&tree, "f", &["*"], &[]), Err(PackageError::LeftOut(_))));
 }
 
 /// Without it, a function of 60 MB of text, which Lambda takes, would be refused; or one of 60 MB of noise sent in vain.
