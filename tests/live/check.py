@@ -19,6 +19,7 @@ from pathlib import Path
 import boto3
 import botocore.credentials
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from course import Course, Failed
 from facts import Found
 from recorder import SERVICES, Recorder
@@ -89,9 +90,13 @@ def way(asked):
     return Recorder(asked.region, credentials.get_frozen_credentials, endpoints)
 
 
-def check_account(world, account):
+def check_account(world, recorder, account):
     try:
         actual = world.client("sts").get_caller_identity()["Account"]
+    except ResponseParserError:
+        # The recorder hands on no words of its own in AWS's form, where nothing answers it.
+        where = f"{recorder.endpoints['sts']} ({recorder.unreached})" if recorder.unreached else recorder.endpoints["sts"]
+        raise Refused(f"what answers at {where} isn't AWS, or nothing does: nothing was done") from None
     except (ClientError, BotoCoreError) as error:
         raise Refused(f"AWS doesn't say which account this is: {words_of(error)}") from None
     if actual != account:
@@ -218,7 +223,7 @@ def main(given):
     with contextlib.ExitStack() as stack:
         stack.callback(recorder.stop)
         try:
-            check_account(world, asked.account)
+            check_account(world, recorder, asked.account)
             if asked.clean:
                 return LEFT if remove(world) else ENDED_WELL
             check_empty(world)

@@ -116,6 +116,7 @@ class Recorder:
         self.models = Models()
         self.recording = Recording()
         self.seen = []
+        self.unreached = None
         self.keys = {by: f"LIVE{secrets.token_hex(16).upper()}" for by in ("rotator", "script")}
         self.lock = threading.Lock()
         self.upstream = botocore.httpsession.URLLib3Session(
@@ -172,7 +173,8 @@ class Recorder:
             answer = self.upstream.send(request.prepare())
             content = answer.content
         except Exception as error:  # noqa: BLE001  (whatever it is, the caller must hear of it, and its class alone is safe to say)
-            return reply(handler, 502, [("content-type", "text/plain")], f"{type(error).__name__}\n".encode())
+            self.unreached = type(error).__name__
+            return reply(handler, 502, [("content-type", "text/plain")], f"{self.unreached}\n".encode())
         self.keep(by, service, operation, answer.status_code, dict(answer.headers), content)
         passed = [(name, value) for name, value in answer.headers.items() if name.lower() not in OWN_HEADERS]
         return reply(handler, answer.status_code, passed, content)

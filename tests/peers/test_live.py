@@ -161,6 +161,14 @@ def test_another_account_and_a_prefix_that_is_taken_are_refused(start, tmp_path)
     assert left(sandbox, "live-mine") == ["live-mine/key"]
 
 
+def test_an_address_where_nothing_answers_is_said(start, tmp_path):
+    """Without it, a wrong address would end in a page of the script's own code."""
+    sandbox = start("--time-scale", "0")
+    sandbox.faults({"operation": "GetCallerIdentity", "answer": {"status": 502, "body": "<html>no</html>"}})
+    said = Check(sandbox, tmp_path, "live-nothing").ends(2)
+    assert "isn't AWS, or nothing does" in said and "Traceback" not in said
+
+
 def test_a_failure_is_cleaned_up_and_what_is_left_is_named(start, tmp_path):
     """Without it, a run that failed would leave things that cost money, and nobody would know which."""
     sandbox = start("--time-scale", "0")
