@@ -395,6 +395,37 @@ mod tests {
         assert!(stale.iter().any(|one| one.kind == StaleKind::Problem(ProblemKind::PruningRefused)), "{stale:?}");
     }
 
+    /// Without it, stacks that can't be listed any more would count as deleted.
+    #[test]
+    fn stacks_that_cannot_be_listed_are_not_done() {
+        let prune =
+            |live: &Live| diff(&desired(), live, Scope { purpose: Purpose::Converge { prune: true }, partial: false });
+        let mut live = crate::plan::fixtures::orphaned();
+        live.orphan_secrets = Ok(Vec::new());
+        live.orphan_stacks[0].rotating = Some(Vec::new());
+        let saved = prune(&live);
+        assert!(matches!(saved.changes[..], [Change { action: Action::DeleteStack { .. }, .. }]), "{saved:?}");
+        live.orphan_stacks.clear();
+        assert_eq!(confirm(&saved, &prune(&live)).expect("it is gone").done, 1);
+        let message = "try later".to_owned();
+        live.stacks_unread =
+            Some(crate::model::live::Unread::Failed { call: None, code: None, message, request_id: None });
+        let stale = confirm(&saved, &prune(&live)).expect_err("nobody knows");
+        assert_eq!(stale[0].kind, StaleKind::Problem(ProblemKind::PruningRefused));
+    }
+
+    /// Without it, what is left of a plan would wait for the wrong changes, or for none: a secret could rotate before its
+    /// function has its code.
+    #[test]
+    fn what_is_left_waits_for_the_same_changes() {
+        let whole = plan(&desired(), &empty_live());
+        let after = |plan: &Plan| plan.changes.iter().map(|change| change.after.clone()).collect::<Vec<_>>();
+        assert_eq!(after(&whole), [vec![], vec![0], vec![1], vec![2], vec![0, 1, 2, 3]]);
+        let rest = restrict(&whole, &BTreeSet::from([1, 3, 4]));
+        assert_eq!(after(&rest), [vec![], vec![], vec![0, 1]]);
+        assert_eq!(rest.changes[2].action, whole.changes[4].action);
+    }
+
     /// Without it, an apply that was killed between the two halves of a replacement could not go on.
     #[test]
     fn a_replacement_goes_on_after_its_first_half() {

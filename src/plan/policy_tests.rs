@@ -1,5 +1,8 @@
 //! Rules against small built states: one function `f`, one secret `s` that rotates every 30 days in a window of a day.
 
+#[path = "policy_beside_tests.rs"]
+mod beside;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;

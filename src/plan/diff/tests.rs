@@ -1,5 +1,7 @@
 //! The differ on small built states.
 
+mod refused;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
