@@ -57,6 +57,16 @@ pub struct State {
     pub change_sets: Vec<ApplicationChangeSet>,
     /// Those of `RotateSecret`.
     pub tokens: Vec<String>,
+    /// What happens to a secret while a rotation's request is refused, given the request's token.
+    pub meanwhile: Option<fn(&mut LiveSecret, &str)>,
+    /// So many edits of functions are done, and refused all the same: the answer to the first try was lost.
+    pub lost_answers: u32,
+    /// Edits of functions are taken, and fail afterwards.
+    pub edits_fail: bool,
+    /// The hash of the code that an upload leaves, where it isn't the manifest's.
+    pub uploaded: Option<String>,
+    /// Where a stack's deletion ends, where it isn't gone.
+    pub deletion_end: Option<String>,
     /// The stacks that somebody has changed since, by ARN.
     pub moved_stacks: BTreeMap<String, LiveStack>,
 }
@@ -204,7 +214,8 @@ impl Execute for Fake {
 
     async fn delete_stack(&self, stack: &str) -> Answer<Done> {
         let mut state = self.call("delete_stack", stack)?;
-        let gone = VecDeque::from(["DELETE_IN_PROGRESS".to_owned(), "DELETE_COMPLETE".to_owned()]);
+        let end = state.deletion_end.clone().unwrap_or_else(|| "DELETE_COMPLETE".to_owned());
+        let gone = VecDeque::from(["DELETE_IN_PROGRESS".to_owned(), end]);
         state.stacks.insert(stack.to_owned(), gone);
         Ok(done("delete-stack"))
     }
@@ -234,12 +245,17 @@ impl Execute for Fake {
         }
         state.revision += 1;
         state.sent.push(change.clone());
+        let ended = if state.edits_fail { "Failed" } else { "Successful" };
         if let Some(live) = state.functions.get_mut(function) {
-            live.last_update_status = "Successful".to_owned();
+            live.last_update_status = ended.to_owned();
             live.settings.timeout = change.settings.timeout.or(live.settings.timeout);
             if let Some(environment) = &change.environment {
                 live.environment = Ok(environment.clone());
             }
+        }
+        if let Some(left) = state.lost_answers.checked_sub(1) {
+            state.lost_answers = left;
+            return Err(refused(ErrorKind::Precondition, "update_configuration"));
         }
         Ok(Updated { revision_id: None, request_id: Some("request-configuration".to_owned()) })
     }
@@ -252,8 +268,9 @@ impl Execute for Fake {
         _revision_id: Option<&str>,
     ) -> Answer<Updated> {
         let mut state = self.call("update_code", function)?;
+        let uploaded = state.uploaded.clone().unwrap_or_else(|| "ours".to_owned());
         if let Some(live) = state.functions.get_mut(function) {
-            live.code_sha256 = "ours".to_owned();
+            live.code_sha256 = uploaded;
         }
         Ok(Updated { revision_id: None, request_id: Some("request-code".to_owned()) })
     }
@@ -303,7 +320,18 @@ impl Execute for Fake {
         _rotate_immediately: bool,
     ) -> Answer<RotateAnswer> {
         self.state().tokens.push(token.to_owned());
-        let mut state = self.call("rotate_secret", secret)?;
+        let answer = self.call("rotate_secret", secret);
+        let mut state = match answer {
+            Ok(state) => state,
+            Err(error) => {
+                let mut state = self.state();
+                let meanwhile = state.meanwhile.take();
+                if let (Some(meanwhile), Some(live)) = (meanwhile, state.secrets.get_mut(secret)) {
+                    meanwhile(live, token);
+                }
+                return Err(error);
+            }
+        };
         if let Some(live) = state.secrets.get_mut(secret) {
             live.rotation_enabled = Some(true);
             live.function_arn = function_arn.map(str::to_owned);

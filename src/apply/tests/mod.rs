@@ -2,6 +2,7 @@
 
 mod changes;
 mod fake;
+mod refused;
 mod times;
 
 use std::collections::{BTreeMap, VecDeque};
