@@ -475,6 +475,35 @@ fn outputs_may_hold_json_escapes() {
     );
 }
 
+/// Without it, an output of Terraform that is called like what is built in would take its place: functions and secrets would be
+/// looked for in another region.
+#[test]
+fn outputs_never_replace_what_is_built_in() {
+    let manifest = |vars_from: &str| {
+        format!(
+            "version: 1\nproject: p\ntargets:\n  dev: {{region: eu-west-1, vars_from: {vars_from}}}\nfunctions:\n  f: {{existing: \"f-${{region}}-${{sg}}\"}}\n"
+        )
+    };
+    let outputs = r#"{"region": {"sensitive": false, "type": "string", "value": "us-east-1"}, "odd name": {"sensitive": false, "type": "string", "value": "x"}, "sg": {"sensitive": false, "type": "string", "value": "sg-1"}}"#;
+    let folder = written(&[("rotator.yaml", &manifest("out.json")), ("out.json", outputs)]);
+    let desired =
+        loaded(&folder).manifests.pop().expect("one manifest").resolve(0, &Ambient::default()).expect("resolved");
+    assert_eq!(desired.functions["f"].name, "f-eu-west-1-sg-1");
+    // In a file that people write, it is a mistake.
+    let plain = written(&[("rotator.yaml", &manifest("vars.yaml")), ("vars.yaml", "region: us-east-1\nsg: sg-1\n")]);
+    assert!(refused(&plain).contains("`region` in `"), "{}", refused(&plain));
+    // And so is what holds no variables at all, or isn't a file's name.
+    for (text, path) in [("- region\n", "vars.yaml"), ("text\n", "vars.yaml")] {
+        let said = refused(&written(&[("rotator.yaml", &manifest(path)), (path, text)]));
+        assert!(said.contains("vars-from:") && said.contains("must hold a map, not"), "{said}");
+    }
+    let said = refused(&written(&[("rotator.yaml", &manifest("{sg: sg-1}"))]));
+    assert!(said.contains("`vars_from` must be a path, not"), "{said}");
+    // Git's own folder, where a pipeline keeps its token, is never read.
+    let said = refused(&written(&[("rotator.yaml", &manifest(".git/config")), (".git/config", "sg: sg-1\n")]));
+    assert!(said.contains("`.git/config` can't be used"), "{said}");
+}
+
 /// Without it, files written on Windows would be refused, or shown with their line ends.
 #[test]
 fn windows_line_ends() {

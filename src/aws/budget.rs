@@ -144,6 +144,25 @@ mod tests {
         assert_eq!(Counted::by_name("POST", "https://cloudformation.eu-west-1.amazonaws.com/", None), None);
     }
 
+    /// Without it, no request would be counted at all, and each call wait for AWS to throttle it.
+    #[test]
+    fn requests_are_counted_as_they_are_sent() {
+        let request = |method: &str, uri: &str, target: Option<&'static str>| {
+            let mut request = HttpRequest::empty();
+            request.set_method(method).expect("a method");
+            request.set_uri(uri.to_owned()).expect("a URI");
+            if let Some(target) = target {
+                request.headers_mut().insert("x-amz-target", target);
+            }
+            Counted::of(&request)
+        };
+        let secrets = "https://secretsmanager.eu-west-1.amazonaws.com/";
+        assert_eq!(request("POST", secrets, Some("secretsmanager.RotateSecret")), Some(Counted::Rotation));
+        assert_eq!(request("POST", secrets, Some("secretsmanager.ListSecrets")), None);
+        let function = format!("https://lambda.eu-west-1.amazonaws.com{FUNCTIONS}f");
+        assert_eq!(request("GET", &function, None), Some(Counted::Function));
+    }
+
     /// Without it, two targets in one account and region would each spend the whole quota.
     #[test]
     fn targets_in_one_place_share_its_budget() {

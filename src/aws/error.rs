@@ -578,6 +578,8 @@ mod tests {
         assert!(!hints("OptInRequired").contains("allow"));
         assert!(hints("AccessDeniedException").contains("allow `lambda:GetPolicy` on `x`"));
         assert!(hints("Throttling").contains("--parallelism"));
+        let expired = hints("ExpiredTokenException");
+        assert!(expired.contains("new credentials") && expired.contains("aws sso login"), "{expired}");
     }
 
     /// Without it, a proxy's own page would be reported as a failure inside AWS.

@@ -276,6 +276,7 @@ mod tests {
     #[test]
     fn patterns_match_as_iam_does() {
         assert!(matches("*", "") && matches("a*c?e", "abbcde") && matches("**", "x"));
+        assert!(matches("a*bc", "abxbc") && matches("*:f*:live", "x:f:f:live") && !matches("a*bc", "abxbd"));
         assert!(!matches("a?", "a") && !matches("abc", "abcd") && !matches("", "a"));
         assert!(!matches(&"*a".repeat(5_000), &"b".repeat(50_000)));
     }

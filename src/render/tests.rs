@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::DESTROY;
 use super::plan::{Detail, Mode, plan as plan_text};
 use super::report::{left_out, report};
 use crate::apply::{Failure, LeftBehind, NotFinished, Outcome, Report};
@@ -563,6 +564,32 @@ fn plain(text: &str) -> String {
 #[test]
 fn a_plan_with_everything() {
     insta::assert_snapshot!("plan", plain(&plan_text(&whole_plan(Texts(false)), Mode::Plan, Detail::Grouped)));
+}
+
+/// Without it a compact plan would list what an apply leaves out as if it were done; or a deletion look like any other change.
+#[test]
+fn what_is_left_out_or_ends_stands_out() {
+    let mut plan = Plan { changes: secret_changes(Texts(false)), ..Plan::default() };
+    let said = |plan: &Plan| plain(&plan_text(plan, Mode::Plan, Detail::Compact));
+    for change in &mut plan.changes {
+        change.blocked = false;
+    }
+    assert!(!said(&plan).contains("left out of an apply)"), "{}", said(&plan));
+    for change in &mut plan.changes {
+        change.blocked = true;
+    }
+    assert!(said(&plan).contains(" (left out of an apply)"), "{}", said(&plan));
+    for change in &mut plan.changes {
+        change.blocked = false;
+    }
+    for (effect, red) in [(Effect::Deletes, true), (Effect::StopsRotation, true), (Effect::RotatesNow, false)] {
+        for change in &mut plan.changes {
+            change.effects = BTreeSet::from([effect]);
+        }
+        let text = plan_text(&plan, Mode::Plan, Detail::Compact);
+        let line = text.lines().find(|line| plain(line).starts_with("  ! ")).expect("the effect's line");
+        assert_eq!(line.contains(&DESTROY.bold().render().to_string()), red, "{line:?}");
+    }
 }
 
 /// Without it the last thing that people read of an apply could change unseen.

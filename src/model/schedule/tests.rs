@@ -50,6 +50,17 @@ fn accepts_what_the_guide_shows() {
     }
 }
 
+/// Without it, windows on the last day and on the one before it, in whichever month, could open too soon after each other.
+#[test]
+fn the_last_day_may_follow_a_listed_one() {
+    for (days, are_neighbours) in
+        [("27,L", true), ("30,L", true), ("1,L", true), ("1,28", true), ("26,L", false), ("1,27", false)]
+    {
+        let text = format!("cron(0 0,22 {days} * ? *)");
+        assert_eq!(check_window(&expression(&text), None).is_err(), are_neighbours, "{text}");
+    }
+}
+
 /// Without it, AWS would be the one to refuse a schedule, in the middle of an apply; or the caret would mislead.
 #[test]
 fn refuses_with_the_wrong_part() {

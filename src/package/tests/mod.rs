@@ -182,6 +182,18 @@ fn foreign_zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().expect("a zip").into_inner()
 }
 
+/// Without it, a zip that lists its folders, as most tools write them, would never count as the same code as the files.
+#[test]
+fn folders_in_a_zip_are_no_files() {
+    let plain = read_files(&foreign_zip(&[("lib/a.py", b"a")])).expect("readable");
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    zip.add_directory("lib", SimpleFileOptions::default()).expect("a folder");
+    zip.start_file("lib/a.py", SimpleFileOptions::default()).expect("an entry");
+    zip.write_all(b"a").expect("content");
+    let listed = zip.finish().expect("a zip").into_inner();
+    assert_eq!(read_files(&listed).expect("readable"), plain);
+}
+
 /// Without it, a zip downloaded from a function, which anyone with access could have put there, could exhaust this machine or
 /// print control characters to a terminal.
 #[test]
