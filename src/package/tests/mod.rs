@@ -194,6 +194,20 @@ fn folders_in_a_zip_are_no_files() {
     assert_eq!(read_files(&listed).expect("readable"), plain);
 }
 
+/// Without it, a folder with more than Lambda takes would be read into memory as a whole, and refused only then, or by AWS.
+#[test]
+fn a_folder_is_left_at_the_first_file_too_many() {
+    let large = tree(&[("f/a.py", "a")]);
+    let sparse = fs::File::create(large.path().join("f/data.bin")).expect("a file");
+    sparse.set_len(MAX_UNPACKED + 1).expect("a length");
+    assert!(matches!(package(&large, "f"), Err(PackageError::TooLargeUnpacked)));
+    let many = tree(&[("f/a.py", "a")]);
+    for index in 0..MAX_FILES {
+        fs::write(many.path().join(format!("f/{index}")), "").expect("a file");
+    }
+    assert!(matches!(package(&many, "f"), Err(PackageError::TooManyFiles)));
+}
+
 /// Without it, a zip downloaded from a function, which anyone with access could have put there, could exhaust this machine or
 /// print control characters to a terminal.
 #[test]
