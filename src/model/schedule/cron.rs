@@ -328,9 +328,9 @@ impl<'a> Field<'a> {
             return u8::try_from(index).map(|index| index + first).map_err(|_| self.error("too many names"));
         }
         if !self.text.is_empty() && self.text.bytes().all(|b| b.is_ascii_digit()) {
-            let plain = self.text.trim_start_matches('0');
-            if self.text.len() > 2 && self.text.starts_with('0') && !plain.is_empty() {
+            if self.text.len() > 2 && self.text.starts_with('0') {
                 // Who reads octal numbers would read another one.
+                let plain = Some(self.text.trim_start_matches('0')).filter(|plain| !plain.is_empty()).unwrap_or("0");
                 return Err(self.error("the number begins with a 0").hint(format!("write `{plain}`")));
             }
             if let Some(value) = self.text.parse::<u8>().ok().filter(|value| (first..=last).contains(value)) {

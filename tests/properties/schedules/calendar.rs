@@ -18,7 +18,9 @@ fn number(text: &str, least: u32, most: u32, names: &[&str]) -> Option<u32> {
         return Some(least + u32::try_from(index).ok()?);
     }
     let digits = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
-    text.parse().ok().filter(|value| digits && (least..=most).contains(value))
+    // A third digit before it makes it a number that two readers take for two.
+    let plain = text.len() < 3 || !text.starts_with('0');
+    text.parse().ok().filter(|value| digits && plain && (least..=most).contains(value))
 }
 
 /// All values of one part: `*`, `a`, `a-b`, and each with `/step`; `None` where it isn't one.
@@ -141,7 +143,7 @@ pub fn openings(expression: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Opt
 pub fn rate(expression: &str) -> Option<(u32, bool)> {
     let inner = expression.strip_prefix("rate(")?.strip_suffix(')')?;
     let (count, unit) = inner.split_once(' ')?;
-    let count = number(count, 1, u32::MAX, &[])?;
+    let count = number(count, 1, u32::MAX, &[]).filter(|_| !count.starts_with('0'))?;
     match unit {
         "hour" | "hours" => (4..=24_000).contains(&count).then_some((count, true)),
         "day" | "days" => (1..=1000).contains(&count).then(|| (count * 24, false)),

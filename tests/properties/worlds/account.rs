@@ -234,8 +234,10 @@ fn live_function(throws: &mut Throws<'_>, region: &mut Value, name: &str) {
     }
     let Some(function) = region["functions"]["functions"].get_mut(name) else { return };
     let settings = &mut function["latest"]["settings"];
+    // Many are as they were left: else hardly a world would be without drift.
+    let drifts = throws.chance(60);
     let mut drift = |percent, field: &str, value: Value| {
-        if throws.chance(percent) {
+        if throws.chance(percent) && drifts {
             settings[field] = value;
         }
     };
