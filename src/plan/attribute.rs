@@ -8,8 +8,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{Setting, SettingValue};
 
-use super::Shown;
-
 /// What changes. Written as a path, such as `timeout`, `environment.API_URL`, `rotation.rules`; ordered by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Attribute {
@@ -170,6 +168,35 @@ impl FieldChange {
     /// A change of one attribute.
     pub fn new(attribute: impl Into<Attribute>, before: Shown, after: Shown) -> Self {
         Self { attribute: attribute.into(), before, after }
+    }
+}
+
+/// A value as a plan may show it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    /// There is none.
+    Absent,
+    /// A text.
+    Text(String),
+    /// A list.
+    List(Vec<String>),
+    /// A value that is never shown.
+    Sensitive,
+    /// A value that AWS will decide.
+    Unknown,
+}
+
+impl Shown {
+    /// A text.
+    #[expect(clippy::needless_pass_by_value, reason = "numbers, texts and references to them all stand here")]
+    pub fn text(value: impl ToString) -> Self {
+        Self::Text(value.to_string())
+    }
+
+    /// A text, or its absence.
+    pub fn option(value: Option<impl ToString>) -> Self {
+        value.map_or(Self::Absent, Self::text)
     }
 }
 

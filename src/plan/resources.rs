@@ -392,7 +392,7 @@ fn insert_into(attributes: &mut Attributes, map: &str, name: &str, value: Value)
 
 /// Whether a stack's change carries the function's VPC.
 fn carries_vpc(change: &Change) -> bool {
-    change.fields.iter().any(super::diff::function::is_vpc_parameter)
+    change.fields.iter().any(super::diff::stack::is_vpc_parameter)
 }
 
 fn function_attributes(live: &Configuration, name: &str) -> Attributes {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Differ;
 use crate::model::live::Configuration;
-use crate::model::{Address, Code, CodeSource, PackagedFile};
+use crate::model::{Address, Code, CodeSource, Deployment, PackagedFile};
 use crate::plan::{Attribute, FieldChange, NoteKind, ProblemKind, Severity, Shown};
 
 impl Differ<'_> {
@@ -100,6 +100,25 @@ pub(super) fn code_fields(code: &Code, live: Option<&Configuration>) -> Vec<Fiel
         ));
     }
     fields
+}
+
+/// The end of the ARN of AWS's generic application, whose own code fails every rotation.
+pub(super) const GENERIC_APPLICATION: &str = ":applications/SecretsManagerRotationTemplate";
+
+/// Whether a function's package lacks the file that its Python handler names. A layer may hold that file, so that nothing
+/// is known where the manifest states some.
+pub fn lacks_handler(deployment: &Deployment, handler: &str, runtime: Option<&str>) -> bool {
+    let package = deployment.code.as_ref().and_then(|code| code.package.as_ref());
+    let (Some(package), None) = (package, &deployment.settings.layers) else { return false };
+    // The generic application's function is written in Python, whatever version of it.
+    let generic = deployment.application.id.ends_with(GENERIC_APPLICATION);
+    if !runtime.map_or(generic, |runtime| runtime.starts_with("python")) {
+        return false;
+    }
+    let Some((module, _)) = handler.rsplit_once('.') else { return false };
+    let module = module.replace('.', "/");
+    let candidates = [format!("{module}.py"), format!("{module}/__init__.py"), format!("{module}.so")];
+    !package.files.iter().any(|file| candidates.contains(&file.path))
 }
 
 #[cfg(test)]

@@ -1,15 +1,20 @@
 //! The pure differ: a desired state and a live one in, a plan out.
 
 mod code;
+mod configuration;
 mod destroy;
-pub(crate) mod function;
+mod function;
 mod orphans;
+mod permission;
 mod secret;
+pub(crate) mod stack;
 #[cfg(test)]
 mod tests;
 
-pub use code::same_code;
-pub use function::{architecture_field, configuration_fields, lacks_handler, permits, runs_other_code, stack_tags};
+pub use code::{lacks_handler, same_code};
+pub use configuration::{architecture_field, configuration_fields, runs_other_code};
+pub use permission::permits;
+pub use stack::stack_tags;
 
 use std::collections::{BTreeMap, BTreeSet};
 

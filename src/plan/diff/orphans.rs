@@ -7,7 +7,8 @@ use crate::model::{Address, FunctionSource, Kind, PROJECT_TAG, SAR_STACK_PREFIXE
 use crate::plan::{Action, Attribute, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity, Shown};
 
 use super::Differ;
-use super::function::{is_broken, is_dead, same_function};
+use super::function::same_function;
+use super::stack::{is_broken, is_dead};
 
 impl Differ<'_> {
     pub(super) fn orphans(&mut self, prune: bool) {

@@ -1,0 +1,356 @@
+//! What a plan foresees that would go wrong, what refuses it whole, and what is worth knowing.
+
+use std::borrow::Cow;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::model::freeze::Freeze;
+use crate::model::live::Unread;
+use crate::model::{Address, PackagePart, Place, RotationRules};
+
+use super::{foreign, freeze, limits, policy};
+
+/// How bad a foreseen problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// What it concerns, and what depends on that, is left out of an apply.
+    Error,
+    /// It is said.
+    Warning,
+}
+
+/// Something that would go wrong, foreseen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What it concerns.
+    pub address: Address,
+    /// The name on AWS.
+    pub name: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is.
+    pub kind: ProblemKind,
+}
+
+impl Problem {
+    /// What refuses the whole plan for it; `None` where only what it concerns is left out.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self.kind {
+            _ if self.severity != Severity::Error => None,
+            ProblemKind::Policy { .. } => Some(Refusal::Policy),
+            ProblemKind::LimitExceeded(_) => Some(Refusal::Limit),
+            ProblemKind::Frozen(_) => Some(Refusal::Freeze),
+            _ => None,
+        }
+    }
+}
+
+/// What refuses a whole plan, so that nothing of it is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// A rule of a policy.
+    Policy,
+    /// A limit of the manifest.
+    Limit,
+    /// A freeze.
+    Freeze,
+}
+
+impl Refusal {
+    /// The published name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Limit => "limit",
+            Self::Freeze => "freeze",
+        }
+    }
+}
+
+/// The problems that a plan foresees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub enum ProblemKind {
+    /// Secrets Manager doesn't know the secret.
+    SecretMissing,
+    /// The secret has no `AWSCURRENT` version: there is nothing to rotate.
+    NoValue,
+    /// The secret is scheduled for deletion.
+    ScheduledForDeletion,
+    /// The secret is a replica: it rotates in its primary region.
+    Replica {
+        /// The primary's region.
+        primary: String,
+    },
+    /// AWS's own service owns the secret: its rotation takes a schedule, and no function.
+    OwnedByService {
+        /// The service.
+        service: String,
+    },
+    /// The manifest names no function, and AWS doesn't manage the secret's rotation either.
+    NoFunction,
+    /// A rotation is in progress, or failed and is stuck.
+    UnfinishedRotation {
+        /// The version that holds `AWSPENDING`.
+        version: String,
+    },
+    /// A customer's key encrypts the secret, and the function's role was given no right to it.
+    KeyWithoutParameter {
+        /// The key.
+        key: String,
+    },
+    /// The template's own code fails every rotation.
+    TemplateCode,
+    /// AWS doesn't show the function's environment, so that it can't be changed without losing it.
+    UnreadableEnvironment {
+        /// AWS's error code.
+        code: String,
+    },
+    /// Secrets Manager may invoke the function for any account.
+    UnscopedPermission {
+        /// The statement's id.
+        statement: String,
+        /// Whether the function is deployed here, so that a scoped statement follows where this one goes.
+        deployed: bool,
+    },
+    /// A statement keeps Secrets Manager out.
+    InvocationDenied {
+        /// The statement's id.
+        statement: String,
+    },
+    /// Nothing lets Secrets Manager invoke an existing function, and that function's policy isn't ours.
+    NotPermitted,
+    /// Lambda doesn't know an existing function.
+    FunctionMissing,
+    /// No invocation of the function may run: its reserved concurrency is 0.
+    FunctionThrottled {
+        /// The function's ARN.
+        function: String,
+    },
+    /// The function is in the state `Failed`.
+    FunctionFailed {
+        /// AWS's words.
+        reason: Option<String>,
+    },
+    /// A function with this name is there, and no stack of this application holds it.
+    NameTaken,
+    /// The stack's function has another name, and a new name would replace it.
+    NamedOtherwise {
+        /// The name that it has.
+        live: String,
+    },
+    /// The stack, or the function, belongs to another project.
+    OtherProject {
+        /// That project.
+        project: String,
+    },
+    /// A function's tags can't be read, so that whose it is isn't known.
+    OwnerUnknown {
+        /// The function.
+        function: String,
+        /// Why.
+        unread: Unread,
+    },
+    /// The stack is being changed by other hands.
+    StackBusy {
+        /// Its status.
+        status: String,
+    },
+    /// The stack is in a status that only a person can end.
+    StackBroken {
+        /// Its status.
+        status: String,
+        /// The stack's name.
+        stack: String,
+        /// The first failed resource's reason.
+        reason: Option<String>,
+        /// Whether it has our tag.
+        ours: bool,
+    },
+    /// The Serverless Application Repository doesn't know the application, or the version.
+    ApplicationMissing {
+        /// The application's ARN.
+        application: String,
+        /// The version.
+        version: Option<String>,
+    },
+    /// The application's version declares no such parameter.
+    UnknownParameter {
+        /// As the manifest writes it.
+        parameter: String,
+        /// The version that was read.
+        version: String,
+        /// What it declares.
+        declared: Vec<String>,
+    },
+    /// A parameter without a default has no value.
+    MissingParameter {
+        /// The parameter.
+        parameter: String,
+        /// Whether its value is there and can't be read back.
+        no_echo: bool,
+    },
+    /// A value that the application doesn't allow.
+    ParameterNotAllowed {
+        /// The parameter.
+        parameter: String,
+        /// What it allows.
+        allowed: Vec<String>,
+    },
+    /// A new architecture needs code that the manifest doesn't give.
+    ArchitectureNeedsCode,
+    /// The code can't be packaged.
+    CodeUnusable {
+        /// Why.
+        reason: String,
+    },
+    /// A package that is sent holds what has a usual name of credentials.
+    CredentialsInPackage {
+        /// What.
+        parts: Vec<PackagePart>,
+    },
+    /// The package lacks the file that the live handler names.
+    HandlerFileMissing {
+        /// The live handler.
+        handler: String,
+    },
+    /// A stack can't be deleted while secrets of others rotate with its function.
+    StillUsed {
+        /// The secrets, by name.
+        secrets: Vec<String>,
+    },
+    /// Whether the function of a stack is still used can't be known.
+    UseUnknown,
+    /// A stack can't be deleted while a function of the manifest, used as `existing`, is the one that it holds.
+    StillNamed {
+        /// That function's address.
+        address: Address,
+    },
+    /// Pruning was asked for, and what the project owns can't be listed.
+    PruningRefused,
+    /// The application declares no parameter for the function's name, which AWS would then make up.
+    NameNotTaken,
+    /// What it needs is blocked.
+    BlockedBy {
+        /// The address of what is blocked.
+        address: Address,
+    },
+    /// A rule of a policy is broken, or its exemption is over. Nothing of the plan is applied.
+    Policy {
+        /// The rule.
+        rule: String,
+        /// What of it, and where.
+        at: Place,
+        /// Where the entry stands that breaks it.
+        declared: Option<Place>,
+        /// How.
+        breach: policy::Breach,
+    },
+    /// The plan goes beyond a limit of the manifest. Nothing of it is applied, unless limits are overridden.
+    LimitExceeded(limits::Exceeded),
+    /// A freeze is in force, and holds something of the plan back. Nothing of it is applied, unless the freeze is overridden.
+    Frozen(freeze::Frozen),
+    /// It could not be read.
+    Unread {
+        /// What: `stack`, `configuration`, `policy`, `application`, `secret`.
+        what: Cow<'static, str>,
+        /// Why.
+        unread: Unread,
+    },
+}
+
+/// Something worth knowing that is no change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// What it concerns; `None`: the whole target.
+    pub address: Option<Address>,
+    /// What it is.
+    pub kind: NoteKind,
+}
+
+/// The notes of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub enum NoteKind {
+    /// A secret that the project owns and no handle names.
+    OrphanSecret {
+        /// The function that rotates it.
+        function: String,
+    },
+    /// A stack that the project owns and no handle names.
+    OrphanStack {
+        /// Secrets that rotate with its function.
+        rotating: Option<usize>,
+    },
+    /// Secrets could not be listed.
+    OrphansNotChecked {
+        /// Why; `None`: not asked for.
+        unread: Option<Unread>,
+    },
+    /// The manifest doesn't say what the secret's rotation should be.
+    NotManaged {
+        /// What it is.
+        live: Option<RotationRules>,
+        /// Whether it is on.
+        on: bool,
+    },
+    /// The rotation of a secret that keeps a reference to our function is off.
+    KeepsReference,
+    /// Secrets of other manifests rotate with a shared function.
+    SharedWith {
+        /// How many.
+        secrets: usize,
+    },
+    /// A newer version of the application is there.
+    NewerVersion {
+        /// The live one, or the pinned one.
+        version: String,
+        /// The newest.
+        newest: String,
+    },
+    /// The live secret's rotation belongs to another function, and stays.
+    NotOurs {
+        /// That function.
+        function: String,
+    },
+    /// A stack that a filtered removal leaves alone, since secrets that aren't selected may need its function.
+    StackStays,
+    /// The function's stack lets Secrets Manager invoke it for any account.
+    UnscopedPermission {
+        /// The statement's id.
+        statement: String,
+    },
+    /// Secrets that needn't follow a rule.
+    Exempted {
+        /// Which, as patterns.
+        secrets: Vec<String>,
+        /// Why.
+        reason: String,
+        /// The last day.
+        until: NaiveDate,
+        /// Where it says so.
+        at: Place,
+    },
+    /// The plan goes beyond a limit, and is applied all the same.
+    LimitOverridden(limits::Exceeded),
+    /// A freeze is in force, and what it holds back is applied all the same.
+    FreezeOverridden(freeze::Frozen),
+    /// A freeze is in force, and nothing of the plan is held back by it.
+    FreezeHoldsNothing(freeze::Frozen),
+    /// A freeze ended long ago.
+    FreezeLeftOver(Freeze),
+    /// A function is, or uses, what belongs to an account that no target names.
+    Foreign(foreign::Foreign),
+    /// Parts of a folder of code that aren't in the package that is sent.
+    LeftOut {
+        /// Which.
+        parts: Vec<PackagePart>,
+    },
+    /// Files of live code that can be executed there, and not here; nothing else differs.
+    NotExecutable {
+        /// Their paths.
+        files: Vec<String>,
+    },
+}
