@@ -164,7 +164,7 @@ def test_another_account_and_a_prefix_that_is_taken_are_refused(start, tmp_path)
 def test_an_address_where_nothing_answers_is_said(start, tmp_path):
     """Without it, a wrong address would end in a page of the script's own code."""
     sandbox = start("--time-scale", "0")
-    sandbox.faults({"operation": "GetCallerIdentity", "answer": {"status": 502, "body": "<html>no</html>"}})
+    sandbox.faults({"operation": "GetCallerIdentity", "answer": {"status": 502, "body": "bad gateway"}})
     said = Check(sandbox, tmp_path, "live-nothing").ends(2)
     assert "isn't AWS, or nothing does" in said and "Traceback" not in said
 
