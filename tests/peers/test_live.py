@@ -124,6 +124,8 @@ def test_the_whole_course_keeps_no_value_and_leaves_nothing(start, tmp_path):
         BASELINE.write_text(text)
     differences = shapes.differences(recorded, json.loads(BASELINE.read_text()))
     told = "ROTATOR_LIVE_BASELINE=write cargo test --test end_to_end peers::live"
+    # Whether a look falls into an edit, which gives reasons for its state, is a matter of the machine's speed.
+    differences = [one for one in differences if not one[2].endswith(("StatusReason", "StateReason", "ReasonCode"))]
     assert differences == [], f"not as in tests/live/sandbox.json; where that is meant: {told}\n{differences}"
 
 
