@@ -4,7 +4,7 @@ use crate::model::live::{Configuration, LiveFunction, Reading, Statement};
 use crate::model::{
     Address, Deployment, Function, FunctionSource, Kind, PERMISSION_STATEMENT, PROJECT_TAG, SHARED_TAG, arn,
 };
-use crate::plan::parameters::{self};
+use crate::plan::parameters;
 use crate::plan::{Action, Attribute, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity};
 
 use super::code::{GENERIC_APPLICATION, code_fields, lacks_handler, same_code};
@@ -13,8 +13,17 @@ use super::permission::{is_of_stack, permission_fields};
 use super::stack::{StackOutcome, is_vpc_parameter};
 use super::{Differ, FunctionOutcome};
 
-/// Lambda's architecture where nobody says one.
+/// Lambda's architecture where none is stated.
 const DEFAULT_ARCHITECTURE: &str = "x86_64";
+
+/// A function that is deployed, on both sides of the comparison.
+#[derive(Clone, Copy)]
+pub(super) struct Compared<'a> {
+    pub address: &'a Address,
+    pub function: &'a Function,
+    pub deployment: &'a Deployment,
+    pub live: &'a LiveFunction,
+}
 
 impl Differ<'_> {
     pub(super) fn function(&mut self, handle: &str, function: &Function) {
@@ -28,7 +37,9 @@ impl Differ<'_> {
         let errors = self.plan.problems.len();
         match &function.source {
             FunctionSource::Existing { .. } => self.existing(&address, function, live, &mut outcome),
-            FunctionSource::Deployed(deployment) => self.deployed(&address, function, deployment, live, &mut outcome),
+            FunctionSource::Deployed(deployment) => {
+                self.deployed(Compared { address: &address, function, deployment, live }, &mut outcome);
+            }
         }
         outcome.blocked |= self.plan.problems[errors..].iter().any(|problem| problem.severity == Severity::Error);
         for &change in &outcome.changes {
@@ -81,30 +92,24 @@ impl Differ<'_> {
         }
     }
 
-    fn deployed(
-        &mut self,
-        address: &Address,
-        function: &Function,
-        deployment: &Deployment,
-        live: &LiveFunction,
-        outcome: &mut FunctionOutcome,
-    ) {
+    fn deployed(&mut self, compared: Compared<'_>, outcome: &mut FunctionOutcome) {
+        let Compared { address, function, deployment, live } = compared;
         if let Some(reason) = deployment.code.as_ref().and_then(|code| code.unusable.clone()) {
             self.problem(address, &function.name, Severity::Error, ProblemKind::CodeUnusable { reason });
             outcome.blocked = true;
             return;
         }
-        match self.stack(address, function, deployment, live, outcome) {
+        match self.stack(compared, outcome) {
             StackOutcome::Blocked => outcome.blocked = true,
             StackOutcome::Deploy(stack) => {
                 outcome.changes.push(stack);
-                self.first_deployment(address, function, deployment, live, outcome);
+                self.first_deployment(compared, outcome);
             }
             StackOutcome::Stands(stack) => {
                 outcome.changes.extend(stack);
                 match &live.configuration {
                     Reading::Found(configuration) => {
-                        self.standing(address, function, deployment, configuration, live, outcome);
+                        self.standing(compared, configuration, outcome);
                     }
                     // The stack's comparison has spoken of an absent function already.
                     Reading::Absent => {}
@@ -121,21 +126,15 @@ impl Differ<'_> {
     }
 
     /// All that follows a first deployment: configuration, code, permission.
-    fn first_deployment(
-        &mut self,
-        address: &Address,
-        function: &Function,
-        deployment: &Deployment,
-        live: &LiveFunction,
-        outcome: &mut FunctionOutcome,
-    ) {
+    fn first_deployment(&mut self, compared: Compared<'_>, outcome: &mut FunctionOutcome) {
+        let Compared { address, function, deployment, live } = compared;
         let stack_vpc = live.application.found().is_some_and(parameters::declares_vpc);
         let fields = configuration_fields(deployment, None, stack_vpc);
         // What the application's own code runs on is known only once it is there; only that default is certain.
         let other_architecture =
             deployment.settings.architecture.as_ref().filter(|wanted| *wanted != DEFAULT_ARCHITECTURE);
         let mut follow = |differ: &mut Self, action: Action, fields: Vec<FieldChange>| {
-            differ.follow(address, function, outcome, action, Reason::Deployed, fields)
+            differ.follow(compared, outcome, action, Reason::Deployed, fields)
         };
         if !fields.is_empty() {
             follow(self, Action::UpdateConfiguration, fields);
@@ -145,7 +144,7 @@ impl Differ<'_> {
             fields.extend(architecture_field(deployment, None));
             follow(self, Action::UpdateCode, fields);
             self.sent(address, &function.name, code);
-            self.handler(address, function, deployment, None);
+            self.handler(compared, None);
         } else if other_architecture.is_some() {
             self.problem(address, &function.name, Severity::Error, ProblemKind::ArchitectureNeedsCode);
         } else if deployment.application.id.ends_with(GENERIC_APPLICATION) {
@@ -157,15 +156,8 @@ impl Differ<'_> {
     }
 
     /// A function that is there: configuration, code and permission, each compared.
-    fn standing(
-        &mut self,
-        address: &Address,
-        function: &Function,
-        deployment: &Deployment,
-        configuration: &Configuration,
-        live: &LiveFunction,
-        outcome: &mut FunctionOutcome,
-    ) {
+    fn standing(&mut self, compared: Compared<'_>, configuration: &Configuration, outcome: &mut FunctionOutcome) {
+        let Compared { address, function, deployment, live } = compared;
         self.state(address, configuration, outcome);
         let stack_change = outcome.changes.last().copied();
         if let (Err(code), false) = (&configuration.environment, deployment.environment.is_empty()) {
@@ -178,7 +170,7 @@ impl Differ<'_> {
         let fields = configuration_fields(deployment, Some(configuration), stack_carries_vpc);
         if !fields.is_empty() {
             let other_code = fields.iter().any(runs_other_code);
-            let change = self.follow(address, function, outcome, Action::UpdateConfiguration, Reason::Differs, fields);
+            let change = self.follow(compared, outcome, Action::UpdateConfiguration, Reason::Differs, fields);
             if other_code {
                 self.effect(change, Effect::ReplacesCode);
             }
@@ -188,13 +180,13 @@ impl Differ<'_> {
             if !same_code(code, configuration) || architecture.is_some() {
                 let mut fields = code_fields(code, Some(configuration));
                 fields.extend(architecture);
-                let change = self.follow(address, function, outcome, Action::UpdateCode, Reason::Differs, fields);
+                let change = self.follow(compared, outcome, Action::UpdateCode, Reason::Differs, fields);
                 self.effect(change, Effect::ReplacesCode);
                 self.sent(address, &function.name, code);
             } else {
                 self.lost_bits(address, code, configuration);
             }
-            self.handler(address, function, deployment, Some(configuration));
+            self.handler(compared, Some(configuration));
         } else if architecture_field(deployment, Some(configuration)).is_some() {
             self.problem(address, &function.name, Severity::Error, ProblemKind::ArchitectureNeedsCode);
         }
@@ -217,7 +209,7 @@ impl Differ<'_> {
                     let fields = permission_fields(&self.live.account, present);
                     let action = Action::AddPermission { replace: present.is_some() };
                     let reason = if present.is_some() { Reason::Differs } else { Reason::Missing };
-                    let change = self.follow(address, function, outcome, action, reason, fields);
+                    let change = self.follow(compared, outcome, action, reason, fields);
                     self.effect(change, Effect::OpensPermission);
                     // The statement with our id is replaced, so that it denies nothing any more.
                     denials.retain(|denial| denial.sid != PERMISSION_STATEMENT);
@@ -230,14 +222,13 @@ impl Differ<'_> {
     /// A change of a function, after the function's last one: a function takes one edit at a time.
     fn follow(
         &mut self,
-        address: &Address,
-        function: &Function,
+        compared: Compared<'_>,
         outcome: &mut FunctionOutcome,
         action: Action,
         reason: Reason,
         fields: Vec<FieldChange>,
     ) -> usize {
-        let change = self.change(address.clone(), &function.name, action, reason, fields);
+        let change = self.change(compared.address.clone(), &compared.function.name, action, reason, fields);
         self.plan.changes[change].after.extend(outcome.changes.last());
         outcome.changes.push(change);
         change
@@ -257,13 +248,8 @@ impl Differ<'_> {
     }
 
     /// The handler, stated or live, must find its file in the package.
-    fn handler(
-        &mut self,
-        address: &Address,
-        function: &Function,
-        deployment: &Deployment,
-        live: Option<&Configuration>,
-    ) {
+    fn handler(&mut self, compared: Compared<'_>, live: Option<&Configuration>) {
+        let Compared { address, function, deployment, .. } = compared;
         let (wanted, live) = (&deployment.settings, live.map(|live| &live.settings));
         let handler = wanted.handler.as_ref().or_else(|| live?.handler.as_ref());
         let runtime = wanted.runtime.as_deref().or_else(|| live?.runtime.as_deref());

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::live::{ApplicationVersion, LiveFunction, LiveStack, Reading};
-use crate::model::{Address, Deployment, Function, PROJECT_TAG, SAR_VERSION_TAG, SHARED_TAG, Sensitive, templates};
+use crate::model::live::{ApplicationVersion, LiveStack, Reading};
+use crate::model::{Address, Deployment, PROJECT_TAG, SAR_VERSION_TAG, SHARED_TAG, Sensitive, templates};
 use crate::plan::parameters::{self, Parameters};
 use crate::plan::{Action, Attribute, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity, Shown};
 
+use super::function::Compared;
 use super::{Differ, FunctionOutcome};
 
 /// What a stack's comparison says about the rest of the function.
@@ -20,14 +21,8 @@ pub(super) enum StackOutcome {
 }
 
 impl Differ<'_> {
-    pub(super) fn stack(
-        &mut self,
-        address: &Address,
-        function: &Function,
-        deployment: &Deployment,
-        live: &LiveFunction,
-        outcome: &mut FunctionOutcome,
-    ) -> StackOutcome {
+    pub(super) fn stack(&mut self, compared: Compared<'_>, outcome: &mut FunctionOutcome) -> StackOutcome {
+        let Compared { address, function, deployment, live } = compared;
         let unread = |differ: &mut Self, what: &'static str, unread: &crate::model::live::Unread| {
             let kind = ProblemKind::Unread { what: what.into(), unread: unread.clone() };
             differ.problem(address, &function.name, Severity::Error, kind);
@@ -69,8 +64,8 @@ impl Differ<'_> {
         outcome.kms_key = version.parameters.contains_key(parameters::KMS_KEY).then(|| key.unwrap_or_default());
         self.newer_version(address, version);
         match standing {
-            None => self.deploy(address, function, deployment, live, (version, &parameters), None),
-            Some(stack) => self.compare_stack(address, function, deployment, live, version, &parameters, stack),
+            None => self.deploy(compared, version, &parameters, None),
+            Some(stack) => self.compare_stack(compared, version, &parameters, stack),
         }
     }
 
@@ -84,19 +79,18 @@ impl Differ<'_> {
     /// A stack that isn't there, or that must go first (`replaces`, by ARN, and why).
     fn deploy(
         &mut self,
-        address: &Address,
-        function: &Function,
-        deployment: &Deployment,
-        live: &LiveFunction,
-        (version, parameters): (&ApplicationVersion, &Parameters),
+        compared: Compared<'_>,
+        version: &ApplicationVersion,
+        parameters: &Parameters,
         replaces: Option<(&LiveStack, &Reason)>,
     ) -> StackOutcome {
+        let Compared { address, function, deployment, live } = compared;
         // A function of this name that goes with the stack in the way makes room; any other stands in the way itself.
         let goes = replaces.and_then(|(stack, _)| stack.function.as_ref()) == Some(&function.name);
         if let Reading::Unread(unread) = &live.configuration
             && !goes
         {
-            // Nobody knows whether there is one: what can't be read isn't absent.
+            // It may be there: what can't be read isn't absent.
             let kind = ProblemKind::Unread { what: "configuration".into(), unread: unread.clone() };
             self.problem(address, &function.name, Severity::Error, kind);
             return StackOutcome::Blocked;
@@ -138,17 +132,14 @@ impl Differ<'_> {
         StackOutcome::Deploy(change)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one side or part of the comparison")]
     fn compare_stack(
         &mut self,
-        address: &Address,
-        function: &Function,
-        deployment: &Deployment,
-        live: &LiveFunction,
+        compared: Compared<'_>,
         version: &ApplicationVersion,
         parameters: &Parameters,
         stack: &LiveStack,
     ) -> StackOutcome {
+        let Compared { address, function, deployment, live } = compared;
         let ours = stack.tags.contains_key(PROJECT_TAG);
         if stack.is_busy() {
             let kind = ProblemKind::StackBusy { status: stack.status.clone() };
@@ -157,7 +148,7 @@ impl Differ<'_> {
         }
         if is_dead(&stack.status) && ours {
             let reason = Reason::FailedStack { status: stack.status.clone() };
-            return self.deploy(address, function, deployment, live, (version, parameters), Some((stack, &reason)));
+            return self.deploy(compared, version, parameters, Some((stack, &reason)));
         }
         if is_dead(&stack.status) || is_broken(&stack.status) {
             let kind = ProblemKind::StackBroken {
@@ -181,7 +172,7 @@ impl Differ<'_> {
         if live.configuration == Reading::Absent {
             if ours {
                 let replaced = Some((stack, &Reason::FunctionGone));
-                return self.deploy(address, function, deployment, live, (version, parameters), replaced);
+                return self.deploy(compared, version, parameters, replaced);
             }
             self.problem(address, &function.name, Severity::Error, ProblemKind::FunctionMissing);
             return StackOutcome::Blocked;
@@ -192,18 +183,17 @@ impl Differ<'_> {
         let vpc_is_live = live.configuration.found().is_some_and(|live| live.settings.vpc == *wanted);
         let mut parameters = parameters.clone();
         parameters.fields.retain(|field| !(vpc_is_live && is_vpc_parameter(field)));
-        StackOutcome::Stands(self.update_stack(address, function, deployment, version, &parameters, stack))
+        StackOutcome::Stands(self.update_stack(compared, version, &parameters, stack))
     }
 
     fn update_stack(
         &mut self,
-        address: &Address,
-        function: &Function,
-        deployment: &Deployment,
+        compared: Compared<'_>,
         version: &ApplicationVersion,
         parameters: &Parameters,
         stack: &LiveStack,
     ) -> Option<usize> {
+        let Compared { address, function, deployment, .. } = compared;
         let tags = tag_fields(&self.desired.project, deployment.shared, &stack.tags);
         let live_version = stack.tags.get(SAR_VERSION_TAG);
         let mut fields = Vec::new();

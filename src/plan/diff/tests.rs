@@ -608,16 +608,17 @@ fn what_is_let_go_is_not_touched() {
     assert!(matches!(errors(&diff(&desired, &broken, CONVERGE))[0], ProblemKind::StackBroken { ours: true, .. }));
 }
 
+/// A function that the manifest uses and doesn't deploy.
+fn existing(name: &str) -> Function {
+    let source = FunctionSource::Existing { reference: name.to_owned() };
+    Function { name: name.to_owned(), source, labels: BTreeMap::new() }
+}
+
 /// Without it pruning would delete the function that the manifest's own secrets are to rotate with.
 #[test]
 fn an_orphaned_stack_whose_function_is_used_stays() {
     let mut desired = desired();
-    let existing = Function {
-        name: "old".to_owned(),
-        source: FunctionSource::Existing { reference: "old".to_owned() },
-        labels: BTreeMap::new(),
-    };
-    desired.functions.insert("kept".to_owned(), existing);
+    desired.functions.insert("kept".to_owned(), existing("old"));
     let mut live = orphaned();
     live.orphan_stacks[0].rotating = Some(Vec::new());
     let plan = diff(&desired, &live, PRUNE);

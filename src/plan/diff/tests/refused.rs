@@ -99,12 +99,7 @@ fn a_busy_stack_is_not_let_go_of() {
 #[test]
 fn a_removal_deletes_a_stack_that_an_entry_names() {
     let mut desired = desired();
-    let existing = Function {
-        name: "old".to_owned(),
-        source: FunctionSource::Existing { reference: "old".to_owned() },
-        labels: BTreeMap::new(),
-    };
-    desired.functions.insert("kept".to_owned(), existing);
+    desired.functions.insert("kept".to_owned(), existing("old"));
     let plan = diff(&desired, &orphaned(), DESTROY);
     assert_eq!(errors(&plan), []);
     let deleted = plan.runnable().filter(|change| change.name == "serverlessrepo-old").count();
