@@ -31,7 +31,7 @@ use super::reader::Reader;
 use super::writer::Writer;
 use crate::env;
 use crate::model::arn::{Arn, is_account_id};
-use crate::model::{Target, session};
+use crate::model::{Sensitive, Target, session};
 
 /// The name in the user agent and of role sessions, by which the tool is found in an audit trail.
 const NAME: &str = "rotator";
@@ -358,7 +358,8 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
     let config = match role {
         None => base,
         Some(arn) => {
-            let role = Role { arn, external_id: target.external_id.as_ref(), session_name: &session_name };
+            let external_id = target.external_id.as_ref().map(Sensitive::expose);
+            let role = Role { arn, external_id, session_name: &session_name };
             let provider = role.credentials(&impatient(&base), &region).await;
             base.into_builder().credentials_provider(provider).build()
         }

@@ -234,40 +234,33 @@ impl Reader {
 
     pub(super) async fn policy_state(&self, name: &str) -> Result<PolicyState, AwsError> {
         const ACTION: &str = "lambda:GetPolicy";
-        let answer = match self.inner.lambda.get_policy().function_name(name).send().await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = failed(ACTION, name)(error);
-                return if error.kind == ErrorKind::NotFound { Ok(PolicyState::default()) } else { Err(error) };
-            }
-        };
-        self.policy_of(ACTION, name, answer.policy(), answer.revision_id())
+        let answer = self.inner.lambda.get_policy().function_name(name).send().await.map_err(failed(ACTION, name));
+        self.policy_of(ACTION, name, answer.map(|answer| (answer.policy, answer.revision_id)))
     }
 
     /// A function's policy as a whole. Whether `GetPolicy` shows what was written so isn't known.
     pub(super) async fn resource_policy(&self, arn: &str) -> Result<PolicyState, AwsError> {
         const ACTION: &str = "lambda:GetResourcePolicy";
-        let answer = match self.inner.lambda.get_resource_policy().resource_arn(arn).send().await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = failed(ACTION, arn)(error);
-                return if error.kind == ErrorKind::NotFound { Ok(PolicyState::default()) } else { Err(error) };
-            }
-        };
-        self.policy_of(ACTION, arn, answer.policy(), answer.revision_id())
+        let answer =
+            self.inner.lambda.get_resource_policy().resource_arn(arn).send().await.map_err(failed(ACTION, arn));
+        self.policy_of(ACTION, arn, answer.map(|answer| (answer.policy, answer.revision_id)))
     }
 
+    /// What an answer with a policy, and its revision, says; none is a policy without statements.
     fn policy_of(
         &self,
         action: &'static str,
         function: &str,
-        policy: Option<&str>,
-        revision: Option<&str>,
+        answer: Result<(Option<String>, Option<String>), AwsError>,
     ) -> Result<PolicyState, AwsError> {
-        given(action, function, &[("policy", policy)])?;
-        let statements = super::policy::parse(policy.unwrap_or_default(), &self.inner.account)
+        let (policy, revision_id) = match answer {
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(PolicyState::default()),
+            answer => answer?,
+        };
+        given(action, function, &[("policy", policy.as_deref())])?;
+        let statements = super::policy::parse(&policy.unwrap_or_default(), &self.inner.account)
             .map_err(|message| AwsError::other(ErrorKind::Other, action, function, &message))?;
-        Ok(PolicyState { statements, revision_id: revision.map(str::to_owned) })
+        Ok(PolicyState { statements, revision_id })
     }
 
     /// A version of an application (`GetApplication`), by default the newest. [`ApplicationVersion::newest`] isn't filled in.

@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_config::profile::{self, Profile, ProfileFileCredentialsProvider, ProfileSet};
 use aws_config::provider_config::ProviderConfig;
-use aws_config::sts::AssumeRoleProvider;
-use aws_config::{Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_types::os_shim_internal::{Env, Fs};
 
 use super::SettingError;
+use super::roles::Role;
 
 /// How long AWS lets a role's session last, in seconds (STS, `DurationSeconds`).
 const SECONDS: std::ops::RangeInclusive<u64> = 900..=43_200;
@@ -132,13 +132,9 @@ impl Profiles {
         };
         let mut provider = SharedCredentialsProvider::new(self.base(&chain.base, provider_config));
         for step in &chain.steps {
-            let mut builder = AssumeRoleProvider::builder(step.role)
-                .session_name(step.session_name.unwrap_or(session_name))
-                .region(Region::new(region.to_owned()))
-                .configure(config);
-            if let Some(id) = step.external_id {
-                builder = builder.external_id(id);
-            }
+            let session_name = step.session_name.unwrap_or(session_name);
+            let role = Role { arn: step.role, external_id: step.external_id, session_name };
+            let mut builder = role.asked(config, region);
             if let Some(duration) = step.duration()? {
                 builder = builder.session_length(duration);
             }

@@ -1,20 +1,20 @@
 //! Becoming a role: by its region's STS, and where that one doesn't know the caller, by that of the partition's main region.
 
-use aws_config::sts::AssumeRoleProvider;
+use aws_config::sts::{AssumeRoleProvider, AssumeRoleProviderBuilder};
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
 use crate::aws::error::refuses_region;
-use crate::model::{Sensitive, arn};
+use crate::model::arn;
 
 /// A role of a target.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Role<'a> {
     /// Its ARN.
     pub arn: &'a str,
     /// What its trust asks for.
-    pub external_id: Option<&'a Sensitive>,
+    pub external_id: Option<&'a str>,
     /// The session's name.
     pub session_name: &'a str,
 }
@@ -31,14 +31,19 @@ impl Role<'_> {
     }
 
     async fn credentials_in(&self, config: &SdkConfig, region: &str) -> AssumeRoleProvider {
-        let mut builder = AssumeRoleProvider::builder(self.arn)
+        self.asked(config, region).build().await
+    }
+
+    /// What the STS of a region is asked for.
+    pub fn asked(&self, config: &SdkConfig, region: &str) -> AssumeRoleProviderBuilder {
+        let builder = AssumeRoleProvider::builder(self.arn)
             .session_name(self.session_name)
             .region(Region::new(region.to_owned()))
             .configure(config);
-        if let Some(id) = self.external_id {
-            builder = builder.external_id(id.expose());
+        match self.external_id {
+            Some(id) => builder.external_id(id),
+            None => builder,
         }
-        builder.build().await
     }
 }
 
