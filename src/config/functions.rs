@@ -359,32 +359,19 @@ fn check_configuration(scene: &mut Scene<'_>, file: &FunctionFile) {
     }
     let incomplete = scene.incomplete;
     let whole = |text: &&String| !(incomplete && text.contains("${"));
-    if let Some(architecture) = file.architecture.as_ref().filter(whole)
-        && !["x86_64", "arm64"].contains(&architecture.as_str())
-    {
-        let problem =
-            Diagnostic::error("architecture", format!("`architecture` is `x86_64` or `arm64`, not `{architecture}`"));
-        scene.report(
-            &["architecture"],
-            match architecture.to_ascii_lowercase().as_str() {
-                "amd64" | "x64" | "x86-64" | "intel" => problem.hint("write `x86_64`"),
-                "aarch64" | "arm" | "graviton" => problem.hint("write `arm64`"),
-                _ => problem,
-            },
+    if let Some(architecture) = file.architecture.as_ref().filter(whole) {
+        let intel = &["amd64", "x64", "x86-64", "intel"][..];
+        check_word(
+            scene,
+            "architecture",
+            architecture,
+            [("x86_64", intel), ("arm64", &["aarch64", "arm", "graviton"])],
         );
     }
-    if let Some(tracing) = file.tracing.as_ref().filter(whole)
-        && !["Active", "PassThrough"].contains(&tracing.as_str())
-    {
-        let problem = Diagnostic::error("tracing", format!("`tracing` is `Active` or `PassThrough`, not `{tracing}`"));
-        scene.report(
-            &["tracing"],
-            match tracing.to_ascii_lowercase().replace(['_', '-'], "").as_str() {
-                "active" | "on" | "true" | "enabled" => problem.hint("write `Active`"),
-                "passthrough" | "off" | "false" | "disabled" => problem.hint("write `PassThrough`"),
-                _ => problem,
-            },
-        );
+    if let Some(tracing) = file.tracing.as_ref().filter(whole) {
+        let off = &["passthrough", "pass_through", "pass-through", "off", "false", "disabled"][..];
+        let on = &["active", "on", "true", "enabled"][..];
+        check_word(scene, "tracing", tracing, [("Active", on), ("PassThrough", off)]);
     }
     if let Some(runtime) = file.runtime.as_ref().filter(whole) {
         check_runtime(scene, runtime);
@@ -415,6 +402,24 @@ fn check_configuration(scene: &mut Scene<'_>, file: &FunctionFile) {
             scene.report(&["layers", &index.to_string()], problem);
         }
     }
+}
+
+/// A field that takes one of two words, each with what people write instead.
+fn check_word(scene: &mut Scene<'_>, field: &'static str, text: &str, words: [(&str, &[&str]); 2]) {
+    let [(one, _), (other, _)] = words;
+    if text == one || text == other {
+        return;
+    }
+    let problem = Diagnostic::error(field, format!("`{field}` is `{one}` or `{other}`, not `{text}`"));
+    let lower = text.to_ascii_lowercase();
+    let meant = words.iter().find(|(_, instead)| instead.contains(&lower.as_str()));
+    scene.report(
+        &[field],
+        match meant {
+            Some((word, _)) => problem.hint(format!("write `{word}`")),
+            None => problem,
+        },
+    );
 }
 
 fn check_range(scene: &mut Scene<'_>, setting: Setting) {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 use super::freeze::FreezeFile;
 use super::limits::LimitsFile;
 use super::rules::RuleFile;
+use crate::model::Setting;
 
 /// A manifest of rotator: which AWS Secrets Manager secrets rotate, when, and with which function.
 ///
@@ -334,6 +335,12 @@ fn number(least: i64, most: i64) -> Schema {
     ] })
 }
 
+/// The numbers that a setting takes.
+fn range(setting: Setting) -> Schema {
+    let (least, most) = setting.range().map_or((i64::MIN, i64::MAX), |range| (range.least.into(), range.most.into()));
+    number(least, most)
+}
+
 /// A text of a certain form, or one that holds a variable.
 fn text(pattern: &str) -> Schema {
     json_schema!({ "anyOf": [
@@ -344,15 +351,15 @@ fn text(pattern: &str) -> Schema {
 }
 
 fn timeout_schema(_: &mut SchemaGenerator) -> Schema {
-    number(1, 5400)
+    range(Setting::Timeout)
 }
 
 fn memory_schema(_: &mut SchemaGenerator) -> Schema {
-    number(128, 32768)
+    range(Setting::Memory)
 }
 
 fn ephemeral_storage_schema(_: &mut SchemaGenerator) -> Schema {
-    number(512, 10240)
+    range(Setting::EphemeralStorage)
 }
 
 fn tracing_schema(_: &mut SchemaGenerator) -> Schema {
