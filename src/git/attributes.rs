@@ -29,7 +29,7 @@ pub fn attributes_of(
     scratch: &Path,
     stop: &Stop,
 ) -> Result<Attributes, RevisionError> {
-    if !files.iter().any(|file| has_rules(top, file)) {
+    if !have_rules(top, files) {
         return Ok(Attributes::default());
     }
     let failed = |error: io::Error| RevisionError::new(format!("cannot look at `.gitattributes`: {error}"));
@@ -50,9 +50,15 @@ pub fn attributes_of(
     Ok(sorted(&answer))
 }
 
-/// Whether a file's folder, or one above it, has a `.gitattributes`.
-fn has_rules(top: &Path, file: &Path) -> bool {
-    file.ancestors().skip(1).any(|folder| top.join(folder).join(".gitattributes").symlink_metadata().is_ok())
+/// Whether some file's folder, or one above it, has a `.gitattributes`. Each folder is looked at once.
+fn have_rules(top: &Path, files: &BTreeSet<PathBuf>) -> bool {
+    let has_rules = |folder: &&Path| top.join(folder).join(".gitattributes").symlink_metadata().is_ok();
+    folders_of(files).iter().any(has_rules)
+}
+
+/// The folders of some files, and those above them.
+pub fn folders_of(files: &BTreeSet<PathBuf>) -> BTreeSet<&Path> {
+    files.iter().flat_map(|file| file.ancestors().skip(1)).collect()
 }
 
 /// A repository without anything in it.

@@ -24,13 +24,15 @@ mod snapshot;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-pub use attributes::{Attributes, attributes_of};
+pub use attributes::{Attributes, attributes_of, folders_of};
 pub use names::Ambiguous;
 pub use process::Stop;
 pub use snapshot::Snapshot;
 
 use objects::Id;
 use process::{ask, git, os_string};
+
+use crate::tree::here;
 
 /// Why a revision can't be read, with what to do.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ pub struct RevisionError {
     pub summary: String,
     /// What to do.
     pub hints: Vec<String>,
-    /// Whether nothing is wrong but that the end was asked for: whoever did has said why.
+    /// Whether nothing is wrong but that the end was asked for, which was said there.
     pub is_stopped: bool,
 }
 
@@ -164,8 +166,7 @@ fn object(answer: Vec<u8>) -> Option<String> {
 
 /// The nearest folder above a path that is there.
 fn existing_folder(path: &Path) -> PathBuf {
-    let folder = path.ancestors().find(|above| above.is_dir());
-    folder.filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+    here(path.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("")))
 }
 
 /// A path without `.` and `..`; `None` where it leads above its root.

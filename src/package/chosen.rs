@@ -1,6 +1,6 @@
 //! What a manifest says of the files in a folder of code: patterns to leave out, paths to bring back.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
 use super::PackageError;
 use crate::model::Selection;
@@ -16,12 +16,12 @@ struct Exclude {
     pattern: String,
     glob: Glob,
     folders_only: bool,
-    used: RefCell<bool>,
+    used: Cell<bool>,
 }
 
 struct Include {
     path: String,
-    used: RefCell<bool>,
+    used: Cell<bool>,
 }
 
 impl Chosen {
@@ -29,10 +29,10 @@ impl Chosen {
         let exclude = selection.exclude.iter().map(|pattern| {
             let glob = Glob::new(plain(pattern)).map_err(|reason| PackageError::Pattern(pattern.clone(), reason))?;
             let folders_only = pattern.ends_with('/');
-            Ok(Exclude { pattern: pattern.clone(), glob, folders_only, used: RefCell::default() })
+            Ok(Exclude { pattern: pattern.clone(), glob, folders_only, used: Cell::default() })
         });
         let include =
-            selection.include.iter().map(|path| Include { path: plain(path).to_owned(), used: RefCell::default() });
+            selection.include.iter().map(|path| Include { path: plain(path).to_owned(), used: Cell::default() });
         Ok(Self { exclude: exclude.collect::<Result<_, PackageError>>()?, include: include.collect() })
     }
 
@@ -41,7 +41,7 @@ impl Chosen {
         let mut first = None;
         for exclude in &self.exclude {
             if (is_folder || !exclude.folders_only) && exclude.glob.is_match(path) {
-                exclude.used.replace(true);
+                exclude.used.set(true);
                 first = first.or(Some(exclude.pattern.as_str()));
             }
         }
@@ -52,9 +52,7 @@ impl Chosen {
     pub fn includes(&self, path: &str) -> bool {
         let mut named = self.include.iter().filter(|include| include.path == path).peekable();
         let is_named = named.peek().is_some();
-        named.for_each(|include| {
-            include.used.replace(true);
-        });
+        named.for_each(|include| include.used.set(true));
         is_named
     }
 
@@ -70,8 +68,8 @@ impl Chosen {
             used.enumerate().filter(|(_, used)| !used).map(|(at, _)| at).collect()
         };
         (
-            places(&mut self.exclude.iter().map(|exclude| *exclude.used.borrow())),
-            places(&mut self.include.iter().map(|include| *include.used.borrow())),
+            places(&mut self.exclude.iter().map(|exclude| exclude.used.get())),
+            places(&mut self.include.iter().map(|include| include.used.get())),
         )
     }
 }

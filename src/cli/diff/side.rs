@@ -9,8 +9,9 @@ use crate::cli::output;
 use crate::cli::session::{Packages, Printed, build_packages};
 use crate::config::{self, Ambient, Fetch as _, Loaded, Manifest, Problems};
 use crate::exit;
-use crate::git::{Attributes, Commit, Repository, RevisionError, Snapshot, Stop, attributes_of};
+use crate::git::{Attributes, Commit, Repository, RevisionError, Snapshot, Stop, attributes_of, folders_of};
 use crate::model::{CodeSource, Desired, FunctionSource};
+use crate::tree::here;
 
 /// One side: where its manifests are read, and what was read.
 pub(super) struct Side {
@@ -109,7 +110,7 @@ impl Side {
     /// Files that couldn't be brought out of the revision.
     pub fn check(&self) -> Result<(), Printed> {
         if self.stop.is_asked() {
-            // Whoever asked has said why.
+            // Why was said where the end was asked for.
             return Err(Printed(exit::INTERRUPTED));
         }
         match self.snapshot.as_ref().and_then(|snapshot| snapshot.failure()) {
@@ -212,8 +213,7 @@ impl Side {
         };
         files.retain(|file| file.file_name().is_some_and(|name| name != ".gitattributes"));
         if let Some(snapshot) = &self.snapshot {
-            let folders: BTreeSet<&Path> = files.iter().flat_map(|file| file.ancestors().skip(1)).collect();
-            for folder in folders {
+            for folder in folders_of(&files) {
                 let rules = folder.join(".gitattributes");
                 // Git follows no link of this name.
                 if snapshot.is_file(&rules) {
@@ -248,7 +248,7 @@ impl Side {
 
 /// A file's path without links in its folder.
 fn real(path: &Path) -> PathBuf {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let folder = here(path.parent().unwrap_or(Path::new("")));
+    let folder = folder.canonicalize().unwrap_or(folder);
     path.file_name().map_or_else(|| folder.clone(), |name| folder.join(name))
 }
