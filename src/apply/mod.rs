@@ -239,7 +239,7 @@ pub enum Failure {
         /// The statement that denies it; `None`: none permits it.
         denied_by: Option<String>,
     },
-    /// Somebody wrote the function's policy as a whole, and it doesn't let Secrets Manager in.
+    /// The function's policy was written as a whole, and it doesn't let Secrets Manager in.
     WrittenWhole {
         /// The function, by ARN.
         function: String,

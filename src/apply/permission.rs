@@ -57,7 +57,7 @@ impl<E: Execute> Context<'_, E> {
     }
 
     /// What a policy that was written as a whole makes of a statement that can't be added, or doesn't show; `None`: there is no such
-    /// policy, or nobody knows. It isn't written anew: what stands in it is its author's.
+    /// policy, or it can't be read. It isn't written anew: what stands in it is its author's.
     async fn written_whole(&self, name: &str, refused: Option<&AwsError>) -> Option<Result<Outcome, Failure>> {
         let function = self.executor.get_configuration(name).await.ok()?.configuration.arn;
         let shown = self.executor.get_policy(name).await.ok()?.statements;

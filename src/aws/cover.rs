@@ -360,7 +360,7 @@ mod tests {
         text.bytes().map(write).collect()
     }
 
-    /// What somebody may do to a value on its way back, by name.
+    /// What may be done to a value on its way back, by name.
     const DRESSES: [(&str, Dress); 16] = [
         ("as JSON", |text| serde_json::Value::from(text).to_string()),
         ("as JSON in ASCII", |text| {

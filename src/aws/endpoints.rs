@@ -18,7 +18,7 @@ use crate::env;
 pub struct Endpoint {
     /// Its address.
     pub url: String,
-    /// Whether somebody stated it; else it is AWS's own, of the region and of its kind (FIPS, dual-stack).
+    /// Whether it was stated; else it is AWS's own, of the region and of its kind (FIPS, dual-stack).
     pub is_stated: bool,
 }
 
@@ -68,7 +68,7 @@ pub fn is_endpoint(text: &str) -> bool {
     fault(text).is_none()
 }
 
-/// What somebody stated for a service, as the SDK's clients look for it.
+/// What was stated for a service, as the SDK's clients look for it.
 fn stated(config: &SdkConfig, id: &str) -> Option<String> {
     let for_all = || config.endpoint_url().map(str::to_owned);
     if config.get_origin("endpoint_url").is_client_config() {
@@ -146,10 +146,10 @@ fn fault(text: &str) -> Option<Fault> {
     (!is_sound).then_some(Fault::NoUrl)
 }
 
-/// How often percent signs are undone: whoever writes more of them within each other hides something.
+/// How often percent signs are undone: more of them within each other hide something.
 const ROUNDS: usize = 16;
 
-/// Whether somebody is named before a host: by the sign itself, by one that looks like it, or by either behind percent signs.
+/// Whether a user is named before a host: by the sign itself, by one that looks like it, or by either behind percent signs.
 fn names_a_user(text: &str) -> bool {
     let mut bytes = text.as_bytes().to_vec();
     for _ in 0..ROUNDS {
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(fault(&format!("http://host/%{}40", "25".repeat(20))), Some(Fault::User));
     }
 
-    /// Without it, what is no endpoint would fail deep in the HTTP client, or send calls where nobody meant them to go.
+    /// Without it, what is no endpoint would fail deep in the HTTP client, or send calls to a place that wasn't meant.
     #[test]
     fn endpoints_are_told_from_what_is_none() {
         for text in [

@@ -119,7 +119,7 @@ pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
     code
 }
 
-/// A folder that nobody else can look into: code that isn't public may be written there.
+/// A folder that no other user can look into: code that isn't public may be written there.
 fn scratch() -> std::io::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix("rotator-");

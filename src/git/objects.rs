@@ -175,7 +175,7 @@ impl Objects {
 
 impl Drop for Objects {
     fn drop(&mut self) {
-        // Without input it ends by itself; with an answer that nobody reads, it wouldn't.
+        // Without input it ends by itself; with an answer that isn't read, it wouldn't.
         self.requests = None;
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = child.kill();

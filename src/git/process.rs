@@ -1,4 +1,4 @@
-//! Git as it may run in a repository that nobody vouches for, and an end to it from outside.
+//! Git as it may run in a repository that isn't trusted, and an end to it from outside.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write as _};
@@ -108,7 +108,7 @@ pub(super) fn ask(stop: &Stop, command: &mut Command) -> Result<Result<Vec<u8>, 
         let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
         (child.stdout.take(), child.stderr.take())
     };
-    // Beside the answer: a process waits where nobody reads what it says.
+    // Beside the answer: a process waits until what it says is read.
     let complaint = std::thread::spawn(move || stderr.map(|stream| all(stream, MAX_COMPLAINT)).unwrap_or_default());
     let answer = stdout.map(|stream| all(stream, MAX_ANSWER)).unwrap_or_default();
     let complaint = complaint.join().unwrap_or_default();

@@ -268,7 +268,7 @@ impl State {
         }
         match lexical(&behind) {
             Some(behind) if links > 0 => self.fetch(&behind, links - 1),
-            // Whoever reads it refuses it, as it refuses one that leads round in a circle.
+            // Its reader refuses it, as it does one that leads round in a circle.
             Some(_) => Ok(()),
             None => {
                 self.outward.insert(place.to_path_buf());

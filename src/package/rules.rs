@@ -439,7 +439,7 @@ pub(super) fn scripts<'a>(folder: &Path, names: impl Iterator<Item = &'a str>) -
 
 /// The first bytes of a regular file.
 fn start_of(place: &Path, most: u64) -> Option<Vec<u8>> {
-    // Before it is opened: opening a pipe would wait for somebody to write into it.
+    // Before it is opened: opening a pipe would wait for a writer.
     fs::metadata(place).ok().filter(fs::Metadata::is_file)?;
     let mut content = Vec::new();
     fs::File::open(place).ok()?.take(most).read_to_end(&mut content).ok()?;

@@ -307,7 +307,7 @@ impl Parts {
 }
 
 fn is_regular(place: &Path, metadata: &Metadata) -> Result<(), PackageError> {
-    // Before it is opened: opening a pipe would wait for somebody to write into it.
+    // Before it is opened: opening a pipe would wait for a writer.
     if metadata.is_file() { Ok(()) } else { Err(PackageError::Special(place.to_owned())) }
 }
 

@@ -227,7 +227,7 @@ fn functions_and_targets_are_asked_too() {
     assert_eq!(world.breaches(&account), []);
 }
 
-/// Without it, a function that somebody made elsewhere, with whatever code, would meet the rule that asks for reviewed code.
+/// Without it, a function that was made elsewhere, with whatever code, would meet the rule that asks for reviewed code.
 #[test]
 fn an_existing_function_has_no_code_of_the_manifest() {
     let mut world = World::new();

@@ -36,7 +36,7 @@ pub enum PersistError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// A link stands on the way to it, below the working folder or a repository's: whoever committed it would say where is written.
+    /// A link stands on the way to it, below the working folder or a repository's: its author would say where is written.
     #[error("the sandbox's state file `{path}` isn't used through the link `{link}`")]
     Link {
         /// The file.
@@ -181,7 +181,7 @@ fn refuse_links(path: &Path) -> std::io::Result<Option<PathBuf>> {
     Ok(on_the_way.into_iter().chain([lock.as_path()]).find(is_link).map(Path::to_path_buf))
 }
 
-/// Looked at before it is opened: opening a pipe would wait for somebody, and some devices do something.
+/// Looked at before it is opened: opening a pipe would wait for a writer, and some devices do something.
 fn refuse_special(path: &Path) -> Result<(), PersistError> {
     match path.symlink_metadata() {
         Ok(found) if !found.is_file() => Err(PersistError::Special(path.to_owned())),

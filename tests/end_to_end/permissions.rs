@@ -114,7 +114,7 @@ fn what_a_stack_needs_is_listed() {
     assert!(unknown.is_empty(), "the third table lists what no handler asks for: {unknown:?}");
 }
 
-/// Without it, an action could stand in the tables of which nobody knows why, or a reader be told that it was seen where it wasn't.
+/// Without it, an action could stand in the tables for an unknown reason, or a reader be told that it was seen where it wasn't.
 #[test]
 fn how_each_action_is_known_is_said() {
     let (all, handled, known) = (Listed::read().all(), handled(), known());

@@ -296,7 +296,7 @@ secrets:
         .says("prod-eu/secret.prod/rogue (rotator.yaml:7:3): rotation is off, and the rule `all` wants it on");
 }
 
-/// A function that somebody made without rotator, which Secrets Manager may invoke.
+/// A function that was made without rotator, which Secrets Manager may invoke.
 fn made_elsewhere(world: &World, name: &str) {
     let zip = zip_of(&[("lambda_function.py", "def lambda_handler(event, context): pass\n")]);
     std::fs::write(world.path("elsewhere.zip"), zip).expect("a zip");
@@ -357,7 +357,7 @@ fn other_code_is_forbidden_whatever_brings_it() {
         .keeps_silent_about("666666666666");
 }
 
-/// Without it, whoever writes a project's name into `renamed_from` would get its functions past a rule against takeovers.
+/// Without it, a manifest with another project's name in `renamed_from` would get that one's functions past a rule against takeovers.
 #[test]
 fn another_projects_stack_is_taken_over_only_where_that_is_allowed() {
     let world = world(&["prod/a"]);

@@ -1,4 +1,4 @@
-//! `rotator diff` on repositories that somebody made to hurt: deep, endless, slow, ambiguous, with code that a checkout changes.
+//! `rotator diff` on repositories that were made to hurt: deep, endless, slow, ambiguous, with code that a checkout changes.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -88,7 +88,7 @@ fn deep_and_endless_revisions_end_soon() {
     }
 }
 
-/// A repository whose configuration is a pipe that nobody writes into: Git waits for ever.
+/// A repository whose configuration is a pipe without a writer: Git waits for ever.
 fn hanging() -> Repository {
     let repository = Repository::new();
     let pipe = repository.path().join(".git/pipe");
@@ -187,7 +187,7 @@ fn code_that_a_checkout_changes_is_said() {
     repository.rotator(&diff).exits(0).says("No difference").keeps_silent_about(".gitattributes: ");
 }
 
-/// Without it, a tag that somebody named like a branch would have another commit reviewed than the one that is merged.
+/// Without it, a tag that is named like a branch would have another commit reviewed than the one that is merged.
 #[test]
 fn a_name_that_means_two_commits_is_said() {
     let repository = Repository::new();

@@ -53,7 +53,7 @@ fn assumed(world: &World) -> usize {
     world.calls().iter().filter(|call| call.as_str() == "sts AssumeRole").count()
 }
 
-/// Without it, nobody could reach a region from an account that hasn't enabled it, though the role's own account has.
+/// Without it, a region couldn't be reached from an account that hasn't enabled it, though the role's own account has.
 #[test]
 fn a_role_is_asked_for_in_the_main_region_where_its_own_does_not_know_the_caller() {
     for code in ["InvalidClientTokenId", "UnrecognizedClientException", "RegionDisabledException"] {

@@ -42,7 +42,7 @@ fn count(world: &World, action: &str) -> usize {
     world.tool_calls().iter().filter(|call| *call == action).count()
 }
 
-/// Somebody takes all permissions of the function away.
+/// All permissions of the function are taken away.
 fn remove_permissions(world: &World) {
     let policy = world.aws(&["lambda", "get-policy", "--function-name", FUNCTION]);
     let policy: Value = serde_json::from_str(policy["Policy"].as_str().expect("a text")).expect("JSON");
@@ -114,7 +114,7 @@ fn a_permission_is_looked_for_after_it_was_added() {
     assert!(policy.to_string().contains("SecretsManagerAccess"), "{policy}");
 }
 
-/// Without it somebody whose functions' policies are written as a whole would be told to run a command that changes nothing.
+/// Without it people whose functions' policies are written as a whole would be told to run a command that changes nothing.
 #[test]
 fn a_policy_that_was_written_as_a_whole_comes_with_the_statement_to_add() {
     let world = world("");

@@ -69,7 +69,7 @@ fn pipes_and_devices_are_never_opened() {
     validate(root, &[]);
 }
 
-/// Without it, a link could bring files of the machine into a plan, or into a function that somebody else can read.
+/// Without it, a link could bring files of the machine into a plan, or into a function that others can read.
 #[test]
 fn links_lead_nowhere_outside() {
     let outside = tempfile::tempdir().expect("a temporary folder");
@@ -116,7 +116,7 @@ fn links_lead_nowhere_outside() {
 }
 
 /// Without it, a committed link could show Git's own folder, where pipelines keep the token of their checkout, in an error's
-/// excerpt, or send it into a function that somebody else can read.
+/// excerpt, or send it into a function that others can read.
 #[test]
 fn no_link_leads_into_gits_own_folder() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -66,7 +66,7 @@ fn every_page_is_one_link_away_from_the_readme() {
     }
 }
 
-/// Without it, the first page would grow again until nobody reads it.
+/// Without it, the first page would grow again until it isn't read.
 #[test]
 fn the_readme_stays_short() {
     let lines = Page::read(Path::new("README.md")).text.lines().count();

@@ -8,7 +8,7 @@ type Meanwhile = fn(&mut LiveSecret, &str);
 
 const DESTROY: Scope = Scope { purpose: Purpose::Destroy, partial: false };
 
-/// Without it, a refusal would be reported as applied because somebody else has rotated the secret meanwhile; or a rotation
+/// Without it, a refusal would be reported as applied because the secret was rotated by others meanwhile; or a rotation
 /// whose answer was lost as refused.
 #[tokio::test(start_paused = true)]
 async fn a_refused_rotation_is_ours_by_its_token_alone() {
@@ -68,7 +68,7 @@ async fn only_a_secret_that_is_not_found_is_gone() {
     }
 }
 
-/// Without it, a removal would end the rotation of a secret that somebody has given another function since the plan.
+/// Without it, a removal would end the rotation of a secret that was given another function since the plan.
 #[tokio::test(start_paused = true)]
 async fn a_removal_spares_what_has_moved_on() {
     for (function, cancels) in [(arn("f"), 1), (arn("theirs"), 0)] {

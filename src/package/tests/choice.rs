@@ -327,7 +327,7 @@ fn a_link_to_credentials_is_as_private_as_they_are() {
     );
     let built = chosen(&tree, "f", &[], &["settings.txt"]).expect("a package");
     assert_eq!(paths(&built), ["a.py", "b.py", "dep/__init__.py", "settings.txt"]);
-    // A virtual environment's own links leave the tree, and nobody packages them.
+    // A virtual environment's own links leave the tree, and aren't packaged.
     symlink("/usr/bin/env", tree.path().join("f/lost")).expect("a link");
     assert!(matches!(package(&tree, "f"), Err(PackageError::Outside { .. })));
     assert!(chosen(&tree, "f", &["lost"], &[]).is_ok());

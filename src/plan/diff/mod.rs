@@ -82,7 +82,7 @@ struct FunctionOutcome {
     not_permitted: bool,
     /// The statements that keep Secrets Manager out, whatever others say.
     denials: Vec<Statement>,
-    /// Whether Lambda runs it for nobody.
+    /// Whether Lambda doesn't run it: its reserved concurrency is 0.
     throttled: bool,
 }
 
