@@ -100,6 +100,28 @@ pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 /// The user's folder: for [`XDG_CACHE_HOME`]'s default, and for the shared configuration files.
 pub const HOME: &str = "HOME";
 
+/// A file that takes the place of the built-in table of Lambda's runtimes, `src/config/lambda-runtimes.json`, whose form it has: for
+/// runtimes and dates that AWS published since the release.
+pub const ROTATOR_LAMBDA_RUNTIMES: &str = "ROTATOR_LAMBDA_RUNTIMES";
+
+/// Stands for `--target`, one of it.
+pub const ROTATOR_TARGET: &str = "ROTATOR_TARGET";
+
+/// Stands for `--policy`, one of it.
+pub const ROTATOR_POLICY: &str = "ROTATOR_POLICY";
+
+/// Stands for `--parallelism`.
+pub const ROTATOR_PARALLELISM: &str = "ROTATOR_PARALLELISM";
+
+/// Stands for `--max-rotations` of `apply`.
+pub const ROTATOR_MAX_ROTATIONS: &str = "ROTATOR_MAX_ROTATIONS";
+
+/// Stands for `--rotation-timeout` of `apply`.
+pub const ROTATOR_ROTATION_TIMEOUT: &str = "ROTATOR_ROTATION_TIMEOUT";
+
+/// Stands for `--require-verified` of `apply`, unless it says `false`, `no`, `off` or `0`.
+pub const ROTATOR_REQUIRE_VERIFIED: &str = "ROTATOR_REQUIRE_VERIFIED";
+
 /// A variable's value; `None` where it is unset, empty, or not UTF-8.
 pub fn read(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -158,6 +158,18 @@ pub fn sneaks_into_git(path: &Path) -> bool {
     }
 }
 
+/// Whether a path that a person named leads out of its checkout by a link that the checkout holds: a pull request can so have any file
+/// of the machine read and quoted. A checkout is the outermost folder around it that is the working one, or that Git's own folder
+/// lies in. What lies in none is the person's own.
+pub fn leaves_checkout(path: &Path) -> bool {
+    let Ok(path) = std::path::absolute(path) else { return false };
+    let working = std::env::current_dir().ok();
+    let is_ours = |folder: &Path| working.as_deref() == Some(folder) || folder.join(".git").symlink_metadata().is_ok();
+    let Some(top) = path.ancestors().skip(1).filter(|folder| is_ours(folder)).last() else { return false };
+    let (Ok(tree), Ok(below)) = (Tree::at(top), path.strip_prefix(top)) else { return false };
+    matches!(tree.reach(tree.real(), below), Err(Stray::Outside | Stray::Link))
+}
+
 /// Whether a name is Git's own folder, on some file system: `.git` in any case, and what Git itself refuses to write because
 /// Windows or macOS take it for that.
 pub fn is_git_name(name: &OsStr) -> bool {
@@ -292,6 +304,45 @@ mod tests {
         }
         for name in ["config.yaml", "folder/config"] {
             assert!(sneaks_into_git(&root.join(name)), "{name}");
+        }
+    }
+
+    /// Without it, a link in a pull request in the place of a policy could show any file of the pipeline's machine.
+    #[test]
+    #[cfg(unix)]
+    fn links_that_leave_a_checkout_are_told_from_others() {
+        use std::os::unix::fs::symlink;
+        let place = tempfile::tempdir().expect("a folder");
+        let (repo, out) = (place.path().join("repo"), place.path().join("out"));
+        for folder in [repo.join(".git"), repo.join("sub"), out.clone()] {
+            std::fs::create_dir_all(folder).expect("a folder");
+        }
+        for file in [repo.join("p.yaml"), out.join("creds")] {
+            std::fs::write(file, "version: 1").expect("a file");
+        }
+        for (to, from) in [
+            ("../out/creds", "away.yaml"),
+            ("../out", "folder"),
+            ("p.yaml", "here.yaml"),
+            ("../p.yaml", "sub/up.yaml"),
+            ("nowhere", "lost.yaml"),
+        ] {
+            symlink(to, repo.join(from)).expect("a link");
+        }
+        symlink("creds", out.join("mine.yaml")).expect("a link");
+        symlink(&repo, place.path().join("other")).expect("a link");
+        for (path, leaves) in [
+            ("repo/away.yaml", true),
+            ("repo/folder/creds", true),
+            ("repo/here.yaml", false),
+            ("repo/sub/up.yaml", false),
+            ("repo/lost.yaml", false),
+            ("repo/none.yaml", false),
+            ("out/mine.yaml", false),
+            ("out/creds", false),
+            ("other/p.yaml", false),
+        ] {
+            assert_eq!(leaves_checkout(&place.path().join(path)), leaves, "{path}");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Each folder of `tests/manifests` holds a `rotator.yaml` and `expected.txt`; `paths.txt` names other roots to load.
 //! `ROTATOR_REGENERATE=1 cargo test --test config` writes `expected.txt` anew: read the difference before committing it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -29,7 +30,7 @@ fn shown(result: Result<Vec<Diagnostic>, config::Problems>) -> String {
     format!("{}\n", text.trim_end())
 }
 
-/// Without it, a message could get worse, point elsewhere, or be lost, and nobody would see it in review.
+/// Without it, a message could get worse, point elsewhere, or be lost, unseen in review.
 #[test]
 fn every_mistake_has_its_text() {
     let regenerate = std::env::var_os("ROTATOR_REGENERATE").is_some();
@@ -191,7 +192,7 @@ fn the_environment_fills_what_is_not_stated() {
             .starts_with("arn:aws-cn:serverlessrepo:cn-north-1:")
     );
     assert_eq!((desired.target.region.as_deref(), desired.target.account), (Some("cn-north-1"), None));
-    let problems = manifest.resolve(0, &Ambient::default()).expect_err("nobody knows the region");
+    let problems = manifest.resolve(0, &Ambient::default()).expect_err("the region isn't known");
     assert!(problems.0.iter().any(|problem| problem.check == "unknown-place"), "{problems:?}");
     assert!(manifest.resolve(7, &ambient).is_err(), "there is one target only");
 }
@@ -228,7 +229,7 @@ fn what_was_let_go_is_right_for_its_region_or_is_refused() {
     assert!(refused.0[0].summary.contains("has changed"), "{refused:?}");
 }
 
-/// Without it, a fleet with more warnings than anybody reads would be read to its half: what comes after would look as if it had been
+/// Without it, a fleet with very many warnings would be read to its half: what comes after would look as if it had been
 /// taken out, and would stop rotating.
 #[test]
 fn warnings_end_no_reading() {
@@ -320,7 +321,7 @@ fn a_fleet_is_read_in_one_pass() {
     // As many problems are no slower to find than none.
     let wrong = written(&[("rotator.yaml", &text.replace("labels:", "lables:").replace("function: f", "function: g"))]);
     let said = refused(&wrong);
-    // Nobody reads more, and a pipeline's log has an end.
+    // More wouldn't be read, and a pipeline's log has an end.
     assert_eq!(said.lines().count(), 1_001);
     assert!(said.lines().last().is_some_and(|last| last.contains("more problems aren't listed")), "{said}");
     let one_line = format!(
@@ -421,6 +422,31 @@ fn the_schema_is_the_format() {
     }
 }
 
+/// Without it, a new field could be left out of the manifest that shows everything, and of all that is tried with it.
+#[test]
+fn everything_shows_every_field() {
+    fn keys(value: &serde_json::Value, found: &mut BTreeSet<String>) {
+        match value {
+            serde_json::Value::Object(map) => {
+                found.extend(map.keys().cloned());
+                map.values().for_each(|inner| keys(inner, found));
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|inner| keys(inner, found)),
+            _ => {}
+        }
+    }
+    let shown: serde_json::Value = serde_yaml::from_str(include_str!("everything.yaml")).expect("YAML");
+    let mut written = BTreeSet::new();
+    keys(&shown, &mut written);
+    let schema: serde_json::Value = serde_json::from_str(&config::json_schema()).expect("JSON");
+    let definitions = schema["definitions"].as_object().expect("definitions");
+    let fields = definitions.iter().filter_map(|(of, one)| Some((of, one["properties"].as_object()?)));
+    let named = fields.flat_map(|(of, fields)| fields.keys().map(move |field| (of, field)));
+    let missing: Vec<String> =
+        named.filter(|(_, field)| !written.contains(*field)).map(|(of, field)| format!("{field} of {of}")).collect();
+    assert!(missing.is_empty(), "write an example of each into tests/everything.yaml: {missing:?}");
+}
+
 /// Without it, the security team's editor would complain about right policies or pass wrong ones, or its file would mean less
 /// than a manifest's own rules.
 #[test]
@@ -436,7 +462,7 @@ fn policies_are_the_rules_of_manifests() {
     let file = config::policies(&[folder.path().join("team.yaml"), folder.path().join("./team.yaml")]).expect("valid");
     assert_eq!(file.files.len(), 1, "a file that is named twice holds once");
     let manifest = loaded(&everything()).manifests.pop().expect("one manifest");
-    let of = |rules: &[rotator::model::policy::Rule]| -> Vec<String> {
+    let of = |rules: &[rotator::model::rule::Rule]| -> Vec<String> {
         rules.iter().map(|rule| format!("{} {:?} {:?}", rule.name, rule.scope, rule.exempt.len())).collect()
     };
     assert_eq!(of(&file.files[0].rules), of(manifest.policy()));
@@ -451,7 +477,8 @@ fn the_documented_policy_is_valid() {
     let section = page.split("## Limits and policy").nth(1).expect("the section");
     let blocks: Vec<&str> = section.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     let manifest = format!("version: 1\nproject: p\n{}", blocks[0]);
-    let folder = written(&[("rotator.yaml", &manifest), ("security.yaml", blocks[1])]);
+    let policy = blocks.iter().find(|block| block.contains("\npolicy:\n")).expect("a policy");
+    let folder = written(&[("rotator.yaml", &manifest), ("security.yaml", policy)]);
     assert!(loaded(&folder).manifests[0].limits().changed.is_some());
     let file = config::policies(&[folder.path().join("security.yaml")]).expect("valid").files.pop().expect("one file");
     assert_eq!(file.rules.len(), 2);
@@ -517,8 +544,77 @@ fn windows_line_ends() {
     );
 }
 
+/// Without it, what `validate` takes could be refused in a rehearsal, or the other way round: the sandbox shares no code with the
+/// checks, so that both state the same facts of AWS.
+#[test]
+fn the_checks_and_the_sandbox_state_the_same_facts() {
+    use rotator::config::{facts, runtimes};
+    use rotator::model::Setting;
+    use rotator::sandbox::model::{self, Kind};
+    use rotator::sandbox::services::Service;
+    use rotator::sandbox::{lambda, operations, secretsmanager};
+
+    let set = |names: &[&'static str]| names.iter().copied().collect::<BTreeSet<_>>();
+    assert_eq!(set(&facts::RESERVED), set(&lambda::RESERVED_VARIABLES), "names that Lambda keeps for itself");
+    assert_eq!(facts::MAX_ENVIRONMENT_BYTES, lambda::MAX_ENVIRONMENT_BYTES);
+
+    let members = operations::input(Service::Lambda, "UpdateFunctionConfiguration").expect("it is served");
+    let kind = |name: &str| members.iter().find(|member| member.name == name).expect("a member").kind;
+    let range = |kind: Kind| match kind {
+        Kind::Number(least, most) => (least, most),
+        Kind::Structure([size]) => match size.kind {
+            Kind::Number(least, most) => (least, most),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    let ranges = [
+        (Setting::Timeout, "Timeout"),
+        (Setting::Memory, "MemorySize"),
+        (Setting::EphemeralStorage, "EphemeralStorage"),
+    ];
+    for (setting, member) in ranges {
+        let ours = setting.range().expect("a range");
+        assert_eq!((i64::from(ours.least), i64::from(ours.most)), range(kind(member)), "{member}");
+    }
+
+    // A runtime that no function can be made with any more is known to the table, and not taken by the sandbox.
+    let table = runtimes::known();
+    let today = table.as_of.expect("the built-in table has a day");
+    let usable = |runtime: &runtimes::Runtime| runtime.create_block.is_none_or(|day| day > today);
+    let usable: BTreeSet<&str> =
+        table.by_name.iter().filter(|(_, runtime)| usable(runtime)).map(|(name, _)| name.as_str()).collect();
+    let differing: Vec<_> = usable.symmetric_difference(&set(&lambda::RUNTIMES)).copied().collect();
+    assert_eq!(differing, ["dotnet9"], "container images alone have .NET 9");
+
+    // Names: each printable character in the middle, each length at the limits.
+    let characters = (' '..='~').map(|c| format!("a{c}b"));
+    let lengths = [0, 1, 64, 65, 512, 513].map(|length| "a".repeat(length));
+    let accepts = |service, operation, member: &str, name: &str| {
+        let members = operations::input(service, operation).expect("it is served");
+        let member = members.iter().find(|known| known.name == member).expect("a member");
+        let request = serde_json::json!({ member.name: name }).as_object().cloned().expect("an object");
+        model::check(service, std::slice::from_ref(member), &request).is_ok()
+    };
+    let mut apart = BTreeSet::new();
+    for name in characters.chain(lengths) {
+        let function = accepts(Service::Lambda, "CreateFunction", "FunctionName", &name) && name.len() <= 64;
+        // `a:b` names a version for Lambda, which no new function has.
+        if facts::function_name(&name).is_ok() != (function && !name.contains(':')) {
+            apart.insert(format!("function {name}"));
+        }
+        let secret = accepts(Service::SecretsManager, "CreateSecret", "Name", &name)
+            && secretsmanager::check_name(&name).is_ok();
+        if facts::secret_name(&name).is_ok() != secret {
+            apart.insert(format!("secret {name}"));
+        }
+    }
+    // AWS's own services give their secrets such names.
+    assert_eq!(apart.into_iter().collect::<Vec<_>>(), ["secret a!b"]);
+}
+
 proptest::proptest! {
-    /// Without it, a manifest that is broken in a way that nobody thought of could stop the program, or point outside the file.
+    /// Without it, a manifest that is broken in an unforeseen way could stop the program, or point outside the file.
     #[test]
     fn broken_manifests_are_refused_and_nothing_more(edits in proptest::collection::vec((0_usize..4000, 0_usize..12, "[ \\n:{}\\[\\]\"'&*<!|>#${}a0é-]{0,6}"), 1..5)) {
         let mut text: Vec<char> = include_str!("everything.yaml").chars().collect();

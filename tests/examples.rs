@@ -1,4 +1,4 @@
-//! Every example is valid: for a JSON Schema validator that nobody here wrote, and for the tool.
+//! Every example is valid: for a foreign JSON Schema validator, and for the tool.
 
 use std::path::{Path, PathBuf};
 

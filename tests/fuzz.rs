@@ -110,9 +110,9 @@ targets! {
     names
     /// Without it, a pattern or an address could stop the program, or select something else than it says.
     patterns
-    /// Without it, an edited plan could stop whoever looks at it, or lie to their terminal.
+    /// Without it, an edited plan could stop the command that shows it, or lie to the terminal.
     plan_files
-    /// Without it, whoever may write a function's policy could stop every plan.
+    /// Without it, anyone who may write a function's policy could stop every plan.
     function_policies
     /// Without it, a broken package could stop the program, or mean one thing here and another there.
     zips

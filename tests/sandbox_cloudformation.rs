@@ -401,7 +401,7 @@ async fn a_network_that_does_not_exist_fails_the_stack() {
 async fn an_update_changes_only_what_the_template_changes() {
     let world = world().await;
     world.deploy(&generic(Some("1.1.500"), &[])).await;
-    assert!(world.functions.get_policy().function_name("rotate").send().await.is_err(), "1.1.500 permits nobody");
+    assert!(world.functions.get_policy().function_name("rotate").send().await.is_err(), "1.1.500 permits no one");
     let uploaded = world.upload("rotate").await;
     world
         .functions
@@ -729,7 +729,7 @@ async fn a_stack_keeps_its_template() {
     let stack = world.settled().await;
     assert_eq!(stack.stack_status, Some(StackStatus::UpdateComplete));
     assert_eq!(parameters(&stack)["excludeCharacters"], "xyz");
-    assert_eq!(tags(&stack)["team"], "a", "tags that nobody speaks of stay");
+    assert_eq!(tags(&stack)["team"], "a", "tags that aren't named stay");
 
     let update = || {
         let update = world.stacks.update_stack().stack_name("serverlessrepo-rotation").use_previous_template(true);

@@ -107,7 +107,8 @@ async fn errors_read_as_on_aws() {
     let sandbox = start().await;
     let not_found = "Secrets Manager can't find the specified secret.";
     for operation in ["DescribeSecret", "GetSecretValue", "RotateSecret", "CancelRotateSecret"] {
-        fails(&sandbox, operation, json!({"SecretId": "nobody"}), "ResourceNotFoundException", not_found).await;
+        let nobody = json!({"SecretId": "nobody", "ClientRequestToken": TOKEN});
+        fails(&sandbox, operation, nobody, "ResourceNotFoundException", not_found).await;
     }
     ok(&sandbox, "CreateSecret", json!({"Name": "empty"})).await;
     let described = describe(&sandbox, "empty").await;
@@ -133,7 +134,8 @@ async fn errors_read_as_on_aws() {
     ok(&sandbox, "DeleteSecret", json!({"SecretId": "empty"})).await;
     let deleted = "You can't perform this operation on the secret because it was marked for deletion.";
     for operation in ["RotateSecret", "GetSecretValue"] {
-        fails(&sandbox, operation, json!({"SecretId": "empty"}), "InvalidRequestException", deleted).await;
+        let empty = json!({"SecretId": "empty", "ClientRequestToken": TOKEN});
+        fails(&sandbox, operation, empty, "InvalidRequestException", deleted).await;
     }
     let (code, _) = call(&sandbox, "DescribeSecret", &json!({"SecretId": 7})).await.expect_err("a number is no id");
     assert_eq!(code, "SerializationException");
@@ -169,7 +171,7 @@ async fn rotation_rules_are_checked() {
     assert!(described["RotationEnabled"].is_null(), "{described}");
 }
 
-/// Without it, whoever waits for a rotation by its version would wait for ever, or too short.
+/// Without it, a program that waits for a rotation by its version would wait for ever, or too short.
 #[tokio::test]
 async fn a_rotation_answers_at_once_and_ends_with_its_labels() {
     let sandbox = start().await;
@@ -337,7 +339,7 @@ async fn strangers_are_refused() {
     assert_eq!(send(&sandbox, "GET", "/_sandbox/code/guess", &[], "").await.0, 404);
 }
 
-/// Without it, work would be lost between two runs, time would pass while nobody is there, or two runs would overwrite
+/// Without it, work would be lost between two runs, time would pass while no sandbox runs, or two runs would overwrite
 /// each other.
 #[tokio::test]
 async fn state_survives_and_belongs_to_one_process() {
@@ -378,7 +380,7 @@ async fn changes_are_saved_while_it_runs() {
     tokio::time::timeout(Duration::from_mins(1), saved).await.expect("the file holds the secret");
 }
 
-/// Without it, whoever assumes a role in another account would go on working in their own.
+/// Without it, a caller with a role in another account would go on working in its own.
 #[tokio::test]
 async fn an_assumed_role_works_in_its_account() {
     use aws_sdk_sts::config::{BehaviorVersion, Credentials, Region};
@@ -407,7 +409,7 @@ async fn an_assumed_role_works_in_its_account() {
     assert_eq!((status, &answer["__type"]), (400, &json!("ExpiredTokenException")));
 }
 
-/// Without it, tests of failures could pass without any failure, and the log could show what it mustn't.
+/// Without it, tests of failures could pass without any failure, and the log could show what is private.
 #[tokio::test]
 async fn faults_are_answered_and_logged() {
     let sandbox = start().await;

@@ -7,19 +7,19 @@ use crate::aws::execute::{Answer, ApplicationChangeSet, ChangeSetIds, ChangeSetV
 use crate::aws::{AwsError, ErrorKind};
 use crate::model::live::{LiveStack, STACK_IN_REVIEW};
 use crate::model::{PROJECT_TAG, SAR_STACK_PREFIXES, SHARED_TAG};
-use crate::plan::diff::stack_tags;
 use crate::plan::parameters::parameters;
+use crate::plan::planner::stack_tags;
 use crate::plan::{Action, Step};
 
 use super::spread::NOT_YET;
-use super::stack::{goes_on, unknown};
+use super::status::{goes_on, unknown};
 use super::wait::Wait;
 use super::{Context, Failure, LeftBehind, moved};
 
 /// How long a change set that won't run may resist its deletion.
 const DISCARD_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The resource whose removal or replacement nobody may meet unannounced.
+/// The resource that is never removed or replaced without a word in the plan.
 const FUNCTION: &str = "AWS::Lambda::Function";
 
 /// The mode of a change set that sets resources back to their template: an uploaded function's code, too. It is never asked for.

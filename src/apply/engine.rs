@@ -1,43 +1,17 @@
 //! The walk over the graph of steps.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::PoisonError;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::sync::watch;
 
 use crate::aws::execute::Execute;
 use crate::plan::{Step, StepKind};
 
+use super::interrupt::Interrupt;
+use super::waves::Wavefront;
 use super::{Context, Event, Failure, Outcome, Report};
-
-/// Tells a running apply to begin nothing new.
-#[derive(Debug, Clone)]
-pub struct Interrupt(watch::Receiver<bool>);
-
-impl Interrupt {
-    /// An interrupt and the sender that pulls it by sending `true`.
-    pub fn new() -> (watch::Sender<bool>, Self) {
-        let (sender, receiver) = watch::channel(false);
-        (sender, Self(receiver))
-    }
-
-    /// Whether it was pulled.
-    pub fn is_pulled(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    /// Ends when it is pulled, and never where nobody can pull it any more.
-    pub async fn pulled(&self) {
-        let mut receiver = self.0.clone();
-        if receiver.wait_for(|pulled| *pulled).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-/// How many stacks are changed at a time: `CloudFormation`'s and the repository's quotas aren't published.
-const STACKS: usize = 8;
 
 /// What waits and what may begin.
 struct Graph<'a> {
@@ -71,14 +45,14 @@ impl Ready {
     }
 
     /// The next step to begin beside those that run; stacks first, since they take the longest.
-    fn next(&mut self, running: &Running, limit: usize) -> Option<usize> {
+    fn next(&mut self, running: &Running, limit: usize, stacks: usize) -> Option<usize> {
         if let Some(watch) = self.watches.pop_front() {
             return Some(watch);
         }
         if running.all >= limit {
             return None;
         }
-        let stack = if running.stacks < STACKS { self.stacks.pop_front() } else { None };
+        let stack = if running.stacks < stacks { self.stacks.pop_front() } else { None };
         stack.or_else(|| self.rest.pop_front())
     }
 }
@@ -162,24 +136,32 @@ impl<'a> Graph<'a> {
 /// Carries the steps out. Each ends in exactly one outcome.
 pub async fn run<E: Execute>(context: &Context<'_, E>, steps: Vec<Step>, interrupt: &Interrupt) -> Report {
     let mut graph = Graph::new(&steps);
-    let limit = context.options.parallelism.max(1);
+    let (limit, stacks) = (context.options.parallelism.max(1), context.options.stacks.max(1));
     let mut tasks = FuturesUnordered::new();
     let mut running = Running::default();
+    let mut waves = Wavefront::of(context.options.waves.as_ref(), &mut graph.ready.rest);
     loop {
         if interrupt.is_pulled() {
             // A rotation that was accepted is under way whatever is done here: its watch looks once, and says how it does.
             graph.ready.stacks.clear();
             graph.ready.rest.clear();
+            waves.clear();
         }
-        while let Some(index) = graph.ready.next(&running, limit) {
+        while let Some(index) = graph.ready.next(&running, limit, stacks) {
             let step = &graph.steps[index];
             running.begin(step.kind);
             graph.begun[index] = true;
             context.observer.event(&Event::Started { step: index });
             tasks.push(async move { (index, attempt(context, index, step, interrupt).await) });
         }
-        let Some((index, outcome)) = tasks.next().await else { break };
+        let Some((index, outcome)) = tasks.next().await else {
+            if waves.next(&mut graph.ready.rest, context.observer, interrupt).await {
+                continue;
+            }
+            break;
+        };
         running.end(steps[index].kind);
+        waves.note(&outcome);
         let without_credentials =
             matches!(&outcome, Outcome::Failed(Failure::Aws(error)) if error.kind.is_of_credentials());
         let mut ended = graph.end(index, outcome);
@@ -195,18 +177,20 @@ pub async fn run<E: Execute>(context: &Context<'_, E>, steps: Vec<Step>, interru
     let outcomes =
         graph.outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::NotAttempted { because: None })).collect();
     drop(tasks);
-    Report { outcomes, steps, interrupted: interrupt.is_pulled() }
+    let moved = context.moved.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Report { outcomes, steps, interrupted: interrupt.is_pulled(), moved, stopped: waves.stopped(), again: None }
 }
 
 async fn attempt<E: Execute>(context: &Context<'_, E>, index: usize, step: &Step, interrupt: &Interrupt) -> Outcome {
     let result: Result<Outcome, Failure> = match step.kind {
-        StepKind::Stack => context.stack(index, step).await,
-        StepKind::Configuration => context.configuration(index, step).await,
-        StepKind::Code => context.code(index, step).await,
+        StepKind::Stack => context.stack(index, step, interrupt).await,
+        StepKind::Configuration => context.configuration(index, step, interrupt).await,
+        StepKind::Code => context.code(index, step, interrupt).await,
         StepKind::Permission => context.permission(index, step).await,
         StepKind::Rotation => context.rotation(index, step, interrupt).await,
         StepKind::Watch | StepKind::WatchTest => context.watch(index, step, interrupt).await,
         StepKind::Disable => context.disable(step).await,
+        StepKind::Repair => context.repair(step).await,
         StepKind::DeleteStack => context.delete(index, step).await,
     };
     result.unwrap_or_else(Outcome::Failed)

@@ -6,14 +6,15 @@ use crate::aws::ErrorKind;
 use crate::aws::execute::{CodeUpload, ConfigurationChange, Execute};
 use crate::model::live::Configuration;
 use crate::model::{Code, CodeSource, Deployment, Setting};
-use crate::plan::diff::{architecture_field, configuration_fields, lacks_handler, same_code};
+use crate::plan::planner::{architecture_field, configuration_fields, lacks_handler, same_code};
 use crate::plan::{Action, Attribute, FieldChange, Step};
 
-use super::stack::unknown;
+use super::interrupt::Interrupt;
+use super::status::unknown;
 use super::wait::Wait;
 use super::{Context, EDITS, Failure, Outcome, moved};
 
-/// A function that takes an edit, and the revision that makes the edit conditional on nobody else's having come first.
+/// A function that takes an edit, and the revision that makes the edit fail where another came first.
 pub type Editable = (Configuration, Option<String>);
 
 /// States in which a function takes an edit. An inactive one wakes up with its next invocation; a deactivated one, which lives on a
@@ -101,7 +102,12 @@ impl<E: Execute> Context<'_, E> {
         }
     }
 
-    pub(super) async fn configuration(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
+    pub(super) async fn configuration(
+        &self,
+        index: usize,
+        step: &Step,
+        interrupt: &Interrupt,
+    ) -> Result<Outcome, Failure> {
         let deployment = self.deployment(step)?;
         let mut refused = None;
         for _ in 0..EDITS {
@@ -115,6 +121,9 @@ impl<E: Execute> Context<'_, E> {
             }
             let then = self.planned_for(step);
             moved::refuse(then.map_or_else(Vec::new, |then| moved::configuration(deployment, then, &live)))?;
+            if !self.before_other_code(index, step, &live, interrupt).await? {
+                return Ok(Outcome::NotAttempted { because: None });
+            }
             let change = configuration_change(deployment, &live, &fields);
             let edit = async || self.executor.update_configuration(&step.name, &change, revision.as_deref()).await;
             match self.once_spread(index, &step.name, edit).await {
@@ -134,7 +143,7 @@ impl<E: Execute> Context<'_, E> {
         Err(Failure::KeepsChanging { function: step.name.clone(), last: refused.map(Box::new) })
     }
 
-    pub(super) async fn code(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
+    pub(super) async fn code(&self, index: usize, step: &Step, interrupt: &Interrupt) -> Result<Outcome, Failure> {
         let deployment = self.deployment(step)?;
         let code = deployment.code.as_ref().ok_or(Failure::Internal("the function has no code"))?;
         let mut refused = None;
@@ -154,6 +163,9 @@ impl<E: Execute> Context<'_, E> {
                 return Err(Failure::HandlerFileMissing { handler: handler.clone() });
             }
             let upload = self.upload(step, code)?;
+            if !self.until_idle(index, &live, interrupt).await? {
+                return Ok(Outcome::NotAttempted { because: None });
+            }
             let edit =
                 async || self.executor.update_code(&step.name, upload.clone(), architecture, revision.as_deref()).await;
             match self.once_spread(index, &step.name, edit).await {

@@ -7,30 +7,42 @@
 //! This folder knows steps and the trait [`Execute`]; it knows nothing of YAML, of the SDK, or of terminals.
 
 mod change_set;
+mod ends;
 mod engine;
 mod function;
+mod idle;
+mod interrupt;
 mod moved;
 mod permission;
+mod repair;
 mod rotation;
 mod spread;
 mod stack;
+mod status;
 #[cfg(test)]
 mod tests;
 mod wait;
+mod waves;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::aws::AwsError;
-use crate::model::{Desired, Live};
+use crate::model::trouble::Trouble;
+use crate::model::{Address, Desired, Live};
+use crate::plan::verdict::{Tries, Unproved};
 use crate::plan::{Change, FieldChange, Plan, Step};
 
 use function::Editable;
 
-pub use engine::{Interrupt, run};
+pub use ends::{Logs, Sent};
+pub use engine::run;
+pub use interrupt::Interrupt;
+pub use waves::{Size, Waves};
 
 /// How often an edit is tried against others who edit the same function.
 const EDITS: usize = 5;
@@ -41,10 +53,18 @@ pub struct Options {
     /// How many steps may talk to AWS at once. Steps that only watch a rotation don't count. 32 spend the quota of 50 rotations a second
     /// where a secret's two calls take up to 0.6 s together.
     pub parallelism: usize,
+    /// How many stacks are changed at a time: `CloudFormation`'s and the repository's quotas aren't published.
+    pub stacks: usize,
     /// Whether rotations are watched to their end.
     pub wait: bool,
     /// How long a rotation is watched.
     pub rotation_timeout: Duration,
+    /// Whether a function's code is replaced only once no rotation with it is under way, or as long as it may run twice.
+    pub wait_before_code: bool,
+    /// Whether rotations are still tried, where that is known: AWS doesn't say.
+    pub outlook: Option<Outlook>,
+    /// Where rotations go in waves: how.
+    pub waves: Option<Waves>,
     /// How long a stack's creation or update may take.
     pub stack_timeout: Duration,
     /// How long a stack's deletion may take: network interfaces of a VPC function can live on for more than an hour.
@@ -63,8 +83,12 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             parallelism: 32,
+            stacks: 8,
             wait: true,
             rotation_timeout: Duration::from_mins(10),
+            wait_before_code: true,
+            outlook: None,
+            waves: None,
             stack_timeout: Duration::from_hours(1),
             deletion_timeout: Duration::from_hours(2),
             function_timeout: Duration::from_mins(10),
@@ -72,6 +96,29 @@ impl Default for Options {
             spreading_timeout: Duration::from_mins(2),
             ec2_timeout: Duration::from_mins(10),
         }
+    }
+}
+
+/// Says whether a rotation is still tried, by its secret's ARN and its version.
+#[derive(Clone)]
+pub struct Outlook(Arc<GoesOn>);
+
+type GoesOn = dyn Fn(String, String) -> BoxFuture<'static, bool> + Send + Sync;
+
+impl Outlook {
+    /// From whoever knows it.
+    pub fn new(goes_on: impl Fn(String, String) -> BoxFuture<'static, bool> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(goes_on))
+    }
+
+    async fn goes_on(&self, secret_arn: &str, version: &str) -> bool {
+        (self.0)(secret_arn.to_owned(), version.to_owned()).await
+    }
+}
+
+impl std::fmt::Debug for Outlook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Outlook(…)")
     }
 }
 
@@ -85,18 +132,26 @@ pub struct Context<'a, E> {
     pub live: &'a Live,
     /// The plan.
     pub plan: &'a Plan,
+    /// What is carried out beside it, in the same account and region: other targets may ask something of the same functions.
+    pub beside: &'a [(&'a Plan, &'a Live)],
     /// The zips to upload, by function handle.
     pub packages: &'a BTreeMap<String, Arc<[u8]>>,
     /// How it runs.
     pub options: &'a Options,
     /// Who hears of events.
     pub observer: &'a dyn Observer,
-    /// The versions that rotations make, by change.
-    pub versions: Mutex<BTreeMap<usize, String>>,
+    /// The requests for rotations and tests that were sent, by change.
+    pub sent: Mutex<BTreeMap<usize, Sent>>,
+    /// What functions have logged about them.
+    pub logs: Logs,
+    /// The next rotations that tests have moved, by step.
+    pub moved: Mutex<BTreeMap<usize, Moved>>,
     /// The functions that a step has just changed, by name, as it left them.
     pub left: Mutex<BTreeMap<String, Editable>>,
     /// Since when the functions, and the permissions, are there that a step has made, by the function's name.
     pub made: Mutex<BTreeMap<String, Instant>>,
+    /// The functions, by ARN, whose rotations were waited for before their code changes.
+    pub waited: Mutex<BTreeSet<String>>,
 }
 
 impl<E> Context<'_, E> {
@@ -119,6 +174,29 @@ pub enum Event {
         step: usize,
         /// What AWS says at the moment.
         status: String,
+    },
+    /// A try of a rotation has failed, and another one may follow.
+    TryFailed {
+        /// The watching step's index.
+        step: usize,
+        /// Which step of the function failed, and where.
+        trouble: Box<Trouble>,
+        /// How many invocations have failed so far.
+        failed: usize,
+    },
+    /// A wave is over, and the next one begins after a pause.
+    Paused {
+        /// The index of the first step of the next wave.
+        step: usize,
+        /// How long the pause is.
+        pause: Duration,
+    },
+    /// A step goes on in spite of something that people should know.
+    Warned {
+        /// Its index.
+        step: usize,
+        /// What.
+        text: String,
     },
     /// A step is over, or is never attempted.
     Ended {
@@ -147,6 +225,10 @@ pub enum Outcome {
     Unchanged,
     /// Secrets Manager accepted a rotation that hasn't ended.
     NotFinished(NotFinished),
+    /// The function's test ended, and it failed.
+    TestFailed(TestFailed),
+    /// The function's test was accepted, and nothing says how it ended.
+    Unverified(Unverified),
     /// It failed.
     Failed(Failure),
     /// What it depends on failed, or the apply was interrupted before.
@@ -165,10 +247,83 @@ pub struct NotFinished {
     pub function: Option<String>,
     /// Where the function logs.
     pub log_group: Option<String>,
-    /// How long it was watched; `None` where nobody asked to wait.
+    /// How long it was watched; `None` where waiting wasn't asked for.
     pub waited: Option<Duration>,
     /// Whether the wait ended because of an interrupt.
     pub interrupted: bool,
+    /// What its tries did, as the function's log says; or why that isn't known.
+    pub tries: Result<Tries, Unknown>,
+    /// Whether AWS may still try it again by itself, as far as is known.
+    pub goes_on: bool,
+    /// Whether a try was asked for, and the function wasn't invoked since, as far as its log tells.
+    pub silent: bool,
+}
+
+/// A test whose function failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestFailed {
+    /// The request's token, by which the log may name it.
+    pub version: String,
+    /// The function's name.
+    pub function: String,
+    /// Where the function logs.
+    pub log_group: String,
+    /// What it says.
+    pub trouble: Box<Trouble>,
+    /// What this apply changed of the function before; `None` where it changed nothing.
+    pub replaced: Option<Box<Replaced>>,
+}
+
+/// What was changed of a function before its test failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The function's handle.
+    pub handle: String,
+    /// Its address.
+    pub address: Address,
+    /// The hash of the code that it had, as `CodeSha256`; `None` where its code is the same.
+    pub code: Option<String>,
+    /// Where its code lies, as far as it is a path. Filled in by whoever knows files.
+    pub path: Option<String>,
+    /// The commit that has the code that it had. Filled in by whoever knows Git.
+    pub commit: Option<String>,
+}
+
+/// A date that AWS has moved though nobody asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// What it was, in seconds since 1970 (UTC).
+    pub before: i64,
+    /// What it is.
+    pub after: i64,
+}
+
+/// A test whose end isn't known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unverified {
+    /// The request's token, by which the log may name it.
+    pub version: String,
+    /// The function's name, where one tests the secret.
+    pub function: Option<String>,
+    /// Where the function logs, where that is known.
+    pub log_group: Option<String>,
+    /// Why nothing says it.
+    pub why: Unknown,
+}
+
+/// Why it isn't known how a rotation, or a test, did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unknown {
+    /// The log doesn't say it.
+    Unproved(Unproved),
+    /// The log, or where it is, can't be read.
+    Unread(Box<AwsError>),
+    /// The function belongs to another account or region, and so does its log.
+    Elsewhere,
+    /// Nobody waited for it.
+    NotWaited,
+    /// Its own owner tests it: no function of the account's does.
+    NoFunction,
 }
 
 /// Why a step failed.
@@ -275,6 +430,13 @@ pub enum Failure {
         /// The version that holds `AWSPENDING`.
         version: String,
     },
+    /// The version that was to be repaired isn't pending any more, or another one has become current meanwhile.
+    NotPending {
+        /// The version.
+        version: String,
+        /// The version that holds `AWSPENDING` now.
+        now: Option<String>,
+    },
     /// A secret still rotates with the function of a stack that was to be deleted.
     StillUsed {
         /// The secret's name.
@@ -348,6 +510,12 @@ pub struct Report {
     pub outcomes: Vec<Outcome>,
     /// Whether it was interrupted.
     pub interrupted: bool,
+    /// The next rotations that tests have moved, by step.
+    pub moved: BTreeMap<usize, Moved>,
+    /// How many rotations didn't end well in time, where no wave was begun after them for that.
+    pub stopped: Option<usize>,
+    /// The command that goes on, where that isn't the same one once more. Filled in where it is known.
+    pub again: Option<String>,
 }
 
 impl Report {
@@ -356,8 +524,23 @@ impl Report {
         self.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_)))
     }
 
-    /// Whether a rotation that was waited for hasn't ended.
+    /// Whether a rotation that was waited for hasn't ended, and may go on.
+    pub fn has_unfinished_rotation(&self) -> bool {
+        let goes_on = |rest: &NotFinished| rest.waited.is_some() && rest.goes_on;
+        self.outcomes.iter().any(|outcome| matches!(outcome, Outcome::NotFinished(rest) if goes_on(rest)))
+    }
+
+    /// Whether a rotation that was waited for hasn't ended, or a test has failed.
     pub fn has_unfinished(&self) -> bool {
-        self.outcomes.iter().any(|outcome| matches!(outcome, Outcome::NotFinished(rest) if rest.waited.is_some()))
+        self.outcomes.iter().any(|outcome| match outcome {
+            Outcome::NotFinished(rest) => rest.waited.is_some(),
+            Outcome::TestFailed(_) => true,
+            _ => false,
+        })
+    }
+
+    /// How many tests ended in a way that nothing tells.
+    pub fn unverified(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Unverified(_))).count()
     }
 }

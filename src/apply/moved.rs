@@ -1,6 +1,6 @@
-//! What somebody has changed between the plan and a step. Such a step isn't done: nobody has seen what it would overwrite.
+//! What others changed between the plan and a step. Such a step isn't done: the plan didn't show what it would overwrite.
 //!
-//! Each answer lists attributes as they were when the plan was made (`before`), and as they are now (`after`). What is by now as the
+//! Each answer lists attributes as they were when the plan was made (`before`), and as they are now (`after`). What already is as the
 //! manifest wants it has not moved.
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::Failure;
 use crate::model::live::{Configuration, LiveSecret, LiveStack, NO_ECHO_MASK, Statement};
 use crate::model::{Deployment, PERMISSION_STATEMENT, SAR_VERSION_TAG, Sensitive, Setting};
-use crate::plan::diff::configuration_fields;
+use crate::plan::planner::configuration_fields;
 use crate::plan::{Attribute, FieldChange, Shown};
 
 /// Refuses a step where something has moved.
@@ -120,8 +120,8 @@ mod tests {
     use super::*;
     use crate::plan::fixtures::{self, desired, wanted};
 
-    /// Without it, an apply would set 45 back to 60 for a plan that showed "30 to 60"; or refuse what is as wanted by now, and what
-    /// nobody manages.
+    /// Without it, an apply would set 45 back to 60 for a plan that showed "30 to 60"; or refuse what is already as wanted, and what
+    /// isn't managed.
     #[test]
     fn only_what_would_be_overwritten_has_moved() {
         let mut desired = desired();

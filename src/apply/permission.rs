@@ -10,7 +10,7 @@ use crate::aws::{AwsError, ErrorKind};
 use crate::model::live::Statement;
 use crate::model::{PERMISSION_STATEMENT, arn};
 use crate::plan::Step;
-use crate::plan::diff::permits;
+use crate::plan::planner::{Access, access, account_of, permits};
 
 /// How long a new statement is looked for before it is added once more: another write at the same time may have taken it away.
 const LOST: Duration = Duration::from_secs(2);
@@ -126,34 +126,32 @@ impl<E: Execute> Context<'_, E> {
     }
 
     /// Why Secrets Manager may not invoke a function for a secret, where the function's policy says so. `None`: a permission stands,
-    /// and may be spreading; or nobody knows.
+    /// and may be spreading; or it isn't known.
     pub(super) async fn never_permitted(&self, function: &str, secret: &str) -> Option<Failure> {
         let statements = self.executor.get_policy(function).await.ok()?.statements;
-        let account = self.live.account.as_str();
-        let for_account = |one: &Statement| one.source_account.as_deref().is_none_or(|source| source == account);
-        let for_secret = |one: &Statement| one.source_arn.as_deref().is_none_or(|source| names(source, secret));
-        let concerns = |one: &&Statement| !one.other_conditions && for_account(one) && for_secret(one);
-        let denial = statements.iter().filter(|one| one.denies).find(concerns);
-        let may_permit = |one: &Statement| one.other_conditions || (one.allows && concerns(&one));
-        if denial.is_none() && (statements.iter().any(may_permit) || self.is_new(arn::function_name(function))) {
-            return None;
-        }
+        let account = account_of(secret, &self.live.account);
+        let denial = match access(&statements, secret, &account) {
+            Access::Open | Access::Unclear => return None,
+            Access::Denied(denial) => Some(denial),
+            Access::Closed if self.is_new(arn::function_name(function)) => return None,
+            Access::Closed => None,
+        };
         if statements.is_empty() && self.is_gone(function).await {
             return Some(Failure::FunctionMissing { function: function.to_owned() });
         }
         if denial.is_none()
             && let Ok(whole) = self.executor.get_resource_policy(function).await
         {
-            if whole.statements.iter().any(may_permit) {
+            if matches!(access(&whole.statements, secret, &account), Access::Open | Access::Unclear) {
                 return None;
             }
             if whole.statements.iter().any(|one| !statements.contains(one)) {
-                let (function, account) = (function.to_owned(), account.to_owned());
+                let function = function.to_owned();
                 return Some(Failure::WrittenWhole { function, account, refused: None });
             }
         }
         let denied_by = denial.map(|denial| denial.sid.clone());
-        Some(Failure::NotPermitted { function: function.to_owned(), account: account.to_owned(), denied_by })
+        Some(Failure::NotPermitted { function: function.to_owned(), account, denied_by })
     }
 
     async fn is_gone(&self, function: &str) -> bool {
@@ -164,9 +162,4 @@ impl<E: Execute> Context<'_, E> {
 /// The statement of our id.
 fn ours(statements: &[Statement]) -> Option<Statement> {
     statements.iter().find(|statement| statement.sid == PERMISSION_STATEMENT).cloned()
-}
-
-/// Whether a condition on the source may mean a secret. Patterns are AWS's to read: they count as meaning it.
-fn names(source: &str, secret: &str) -> bool {
-    source == secret || source.contains(['*', '?'])
 }

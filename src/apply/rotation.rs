@@ -10,15 +10,10 @@ use crate::model::live::{LiveSecret, Reading};
 use crate::model::{Kind, arn};
 use crate::plan::{Action, Change, FieldChange, Reason, RotateSecret, Step};
 
-use super::engine::Interrupt;
+use super::ends::{Sent, Watched, YOUNG, goes_on};
+use super::interrupt::Interrupt;
 use super::wait::Wait;
-use super::{Context, Failure, NotFinished, Outcome, moved};
-
-/// How long a test's version may be invisible before its absence means that it is over.
-const UNSEEN: Duration = Duration::from_secs(3);
-
-/// How young a rotation may be that is waited for before another one: one that is older has failed, as a rule, and is stuck.
-const YOUNG: Duration = Duration::from_mins(5);
+use super::{Context, Failure, Outcome, moved};
 
 /// What came of asking for a rotation.
 enum Asked {
@@ -26,14 +21,6 @@ enum Asked {
     Accepted(Outcome),
     /// Another one hasn't ended; and how long ago anything of the secret changed.
     Unfinished(AwsError, Option<Duration>),
-}
-
-/// Pauses before another try; `false` where the time is up, or somebody interrupts.
-async fn goes_on(wait: &mut Wait, interrupt: &Interrupt) -> bool {
-    tokio::select! {
-        () = interrupt.pulled() => false,
-        goes_on = wait.pause() => goes_on,
-    }
 }
 
 impl<E: Execute> Context<'_, E> {
@@ -60,7 +47,16 @@ impl<E: Execute> Context<'_, E> {
             let Some(state) = self.look(&request.secret_arn).await? else {
                 return Err(Failure::SecretMissing);
             };
-            if is_done(request, &state.secret) {
+            if let Some(token) = &request.token {
+                if state.secret.has_ended(token) {
+                    return Ok(Outcome::Unchanged);
+                }
+                // Asked for before, by this run.
+                if state.secret.unfinished_rotation() == Some(token) {
+                    self.note_sent(step, self.began_before(&state, token));
+                    return Ok(Outcome::Applied { requests: Vec::new() });
+                }
+            } else if !self.only_tests(step) && is_done(request, &state.secret) {
                 return Ok(Outcome::Unchanged);
             }
             moved::refuse(self.moved(step, &state.secret, request.rotate_immediately))?;
@@ -83,6 +79,23 @@ impl<E: Execute> Context<'_, E> {
         }
     }
 
+    /// Whether a step changes nothing of a secret, and only has its function tested.
+    fn only_tests(&self, step: &Step) -> bool {
+        self.change(step).is_some_and(|change| matches!(change.action, Action::TestFunction(_)))
+    }
+
+    /// What is tested, so that another upload is another test: the function's code and revision. Nothing where no test is all that is
+    /// asked for, or neither can be read: then the secret's state alone tells requests apart.
+    async fn tested(&self, step: &Step, state: &SecretState) -> String {
+        let Some(function) = state.secret.function_arn.as_ref().filter(|_| self.only_tests(step)) else {
+            return String::new();
+        };
+        let found = self.executor.get_configuration(function).await.ok();
+        found.map_or_else(String::new, |found| {
+            format!("{} {}", found.configuration.code_sha256, found.revision_id.unwrap_or_default())
+        })
+    }
+
     /// Asks for a rotation of a secret that has none under way, as far as is known.
     async fn rotate(
         &self,
@@ -92,10 +105,18 @@ impl<E: Execute> Context<'_, E> {
         interrupt: &Interrupt,
     ) -> Result<Asked, Failure> {
         let request = self.request(step)?;
-        let token = token(state, request);
+        let token = match &request.token {
+            Some(token) => token.clone(),
+            None => token(state, request, &self.tested(step, state).await),
+        };
+        let function = request.function_arn.as_ref().or(state.secret.function_arn.as_ref()).cloned();
+        // What changes the schedule moves the next rotation as it should.
+        let next = state.next_rotation.filter(|_| self.only_tests(step));
+        let sent = |version: String, at: i64| Sent { version, at, next, function: function.clone() };
         let mut wait = Wait::new(self.options.permission_timeout);
         let mut refused = false;
         loop {
+            let at = self.executor.now();
             let answer = self
                 .executor
                 .rotate_secret(
@@ -108,18 +129,18 @@ impl<E: Execute> Context<'_, E> {
                 .await;
             match answer {
                 Ok(answer) => {
-                    self.note_version(step, answer.version_id);
+                    self.note_sent(step, sent(answer.version_id, at));
                     return Ok(Asked::Accepted(Outcome::Applied { requests: answer.request_id.into_iter().collect() }));
                 }
                 // A request whose answer was lost is known by its token while its rotation runs; afterwards, by the version that it made.
                 Err(error) if matches!(error.kind, ErrorKind::Invalid | ErrorKind::Unfinished) => {
                     let now = self.look(&request.secret_arn).await.ok().flatten();
                     let is_ours = |now: &LiveSecret| {
-                        let versions = [now.pending_version.as_ref(), now.current_version.as_ref()];
-                        versions.contains(&Some(&token)) && is_done(request, now)
+                        let is_there = now.pending_version.as_ref() == Some(&token) || now.has_ended(&token);
+                        is_there && is_done(request, now)
                     };
                     if now.as_ref().is_some_and(|now| is_ours(&now.secret)) {
-                        self.note_version(step, token);
+                        self.note_sent(step, sent(token, at));
                         return Ok(Asked::Accepted(Outcome::Applied { requests: Vec::new() }));
                     }
                     if error.kind == ErrorKind::Unfinished {
@@ -129,8 +150,7 @@ impl<E: Execute> Context<'_, E> {
                 }
                 // A new permission takes a while to spread; where none stands, there is nothing to wait for.
                 Err(error) if error.kind == ErrorKind::CannotInvoke => {
-                    let function = request.function_arn.as_ref().or(state.secret.function_arn.as_ref());
-                    if let Some(function) = function.filter(|_| !refused)
+                    if let Some(function) = function.as_ref().filter(|_| !refused)
                         && let Some(failure) = self.never_permitted(function, &request.secret_arn).await
                     {
                         return Err(failure);
@@ -146,64 +166,24 @@ impl<E: Execute> Context<'_, E> {
         }
     }
 
-    /// Keeps the version that a rotation makes, for whoever watches it.
-    fn note_version(&self, step: &Step, version: String) {
-        if let (Some(change), Ok(mut versions)) = (step.change, self.versions.lock()) {
-            versions.insert(change, version);
-        }
-    }
-
     pub(super) async fn watch(&self, index: usize, step: &Step, interrupt: &Interrupt) -> Result<Outcome, Failure> {
+        if step.change.is_none() {
+            return self.watch_unfinished(index, step, interrupt).await;
+        }
+        // Where nothing was sent, the rotation's step found nothing to do.
+        let Some(sent) = self.sent(step) else { return Ok(Outcome::Unchanged) };
+        if let Ok(repair) = self.repaired(step) {
+            return self.watch_rotation(index, &repair.secret_arn, Watched::retried(sent), interrupt).await;
+        }
         let request = self.request(step)?;
-        let version = match (step.change, self.versions.lock()) {
-            (Some(change), Ok(versions)) => versions.get(&change).cloned(),
-            _ => None,
-        };
-        // Without a version, the rotation's step found nothing to do.
-        let Some(version) = version else { return Ok(Outcome::Unchanged) };
         if !self.options.wait {
-            return Ok(Outcome::NotFinished(self.not_finished(request, version, None, false)));
+            return Ok(Outcome::NotFinished(self.not_finished(sent, None, None, false)));
         }
-        let mut wait = Wait::new(self.options.rotation_timeout);
-        let mut seen = false;
-        loop {
-            let stages = self.executor.rotation_progress(&request.secret_arn, &version).await?.stages;
-            let pending = stages.iter().any(|stage| stage == "AWSPENDING");
-            // Where another rotation has followed already, the version that is watched is the previous one.
-            let current = stages.iter().any(|stage| stage == "AWSCURRENT" || stage == "AWSPREVIOUS");
-            seen |= pending;
-            let tested = !request.rotate_immediately && !pending && (seen || wait.elapsed() >= UNSEEN);
-            if current || tested {
-                return Ok(Outcome::Applied { requests: Vec::new() });
-            }
-            let status = if pending { "AWSPENDING" } else { "accepted" };
-            self.waits(index, "the rotation", status);
-            let interrupted = tokio::select! {
-                () = interrupt.pulled() => true,
-                goes_on = wait.pause() => {
-                    if goes_on { continue; }
-                    false
-                }
-            };
-            let rest = self.not_finished(request, version, Some(wait.elapsed()), interrupted);
-            return Ok(Outcome::NotFinished(rest));
+        if request.rotate_immediately {
+            self.watch_rotation(index, &request.secret_arn, Watched::asked(sent), interrupt).await
+        } else {
+            self.watch_test(index, step, &request.secret_arn, sent, interrupt).await
         }
-    }
-
-    fn not_finished(
-        &self,
-        request: &RotateSecret,
-        version: String,
-        waited: Option<Duration>,
-        interrupted: bool,
-    ) -> NotFinished {
-        let function = request.function_arn.as_deref().map(|arn| arn::function_name(arn).to_owned());
-        let stated = function.as_ref().and_then(|name| {
-            let configurations = self.live.functions.values().filter_map(|live| live.configuration.found());
-            configurations.filter(|live| live.name == *name).find_map(|live| live.log_group.clone())
-        });
-        let log_group = stated.or_else(|| function.as_ref().map(|name| format!("/aws/lambda/{name}")));
-        NotFinished { version, function, log_group, waited, interrupted }
     }
 
     pub(super) async fn disable(&self, step: &Step) -> Result<Outcome, Failure> {
@@ -230,7 +210,7 @@ impl<E> Context<'_, E> {
         then.map_or_else(Vec::new, |then| moved::secret(then, now, rotates_now))
     }
 
-    /// Whether a secret that is switched off for its function's sake rotates with another one by now, or is another secret
+    /// Whether a secret that is switched off for its function's sake now rotates with another one, or is another secret
     /// of that name. What the manifest itself wants off is off with whatever function.
     fn has_moved_on(&self, step: &Step, change: &Change, now: &LiveSecret) -> bool {
         let then = match step.address.kind {
@@ -259,9 +239,9 @@ impl<E> Context<'_, E> {
 ///
 /// No write to Secrets Manager is conditional, so that two applies that look at the same moment both write. With one token for both,
 /// which becomes the id of the version, they start one rotation; and a state that changes afterwards leads to another token.
-fn token(state: &SecretState, request: &RotateSecret) -> String {
+fn token(state: &SecretState, request: &RotateSecret, tested: &str) -> String {
     let mut digest = Sha256::new();
-    digest.update(format!("{} {request:?}", state.revision));
+    digest.update(format!("{} {request:?}{tested}", state.revision));
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest.finalize()[..16]);
     uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()

@@ -9,11 +9,13 @@ use crate::model::{Kind, SHARED_TAG, arn};
 use crate::plan::{Action, Change, Reason, Step};
 
 use super::change_set::overtaken;
+use super::interrupt::Interrupt;
+use super::status::{is_known, unknown};
 use super::wait::Wait;
 use super::{Context, Failure, Outcome, moved};
 
 impl<E: Execute> Context<'_, E> {
-    pub(super) async fn stack(&self, index: usize, step: &Step) -> Result<Outcome, Failure> {
+    pub(super) async fn stack(&self, index: usize, step: &Step, interrupt: &Interrupt) -> Result<Outcome, Failure> {
         let change = self.change(step).ok_or(Failure::Internal("a stack's step has no change"))?;
         let mut requests = Vec::new();
         let ids = match &change.action {
@@ -26,6 +28,12 @@ impl<E: Execute> Context<'_, E> {
             }
             Action::UpdateStack { application, version, stack, id } => {
                 self.refuse_moved_stack(step, id).await?;
+                let live = self.live.functions.get(&step.address.handle);
+                if let Some(function) = live.and_then(|live| live.configuration.found())
+                    && !self.before_other_code(index, step, function, interrupt).await?
+                {
+                    return Ok(Outcome::NotAttempted { because: None });
+                }
                 let wanted = (application.as_str(), version.as_str(), stack.as_str());
                 self.application_change_set(index, step, wanted, false, &mut requests).await?
             }
@@ -73,7 +81,7 @@ impl<E: Execute> Context<'_, E> {
             _ => return Err(Failure::StackMissing { stack: id.to_owned() }),
         };
         let mut moved = self.live_stack(step).map_or_else(Vec::new, |then| moved::stack(then, &now));
-        // What is by now as it shall be was another apply of the same.
+        // Another apply has done the same already.
         let planned = self.change(step).map_or(&[][..], |change| &change.fields);
         moved.retain(|field| {
             !planned.iter().any(|wanted| wanted.attribute == field.attribute && wanted.after == field.after)
@@ -161,7 +169,7 @@ impl<E: Execute> Context<'_, E> {
         stacks.any(|stack| stack.id == id && stack.tags.get(SHARED_TAG).is_some_and(|shared| shared == "true"))
     }
 
-    /// Whether a function exists: whoever refers to one that doesn't can't lose it.
+    /// Whether a function exists: a reference to one that doesn't can't break.
     async fn is_there(&self, function: &str) -> Result<bool, Failure> {
         match self.executor.get_configuration(function).await {
             Ok(_) => Ok(true),
@@ -178,7 +186,7 @@ impl<E: Execute> Context<'_, E> {
         let function = arn::unqualified_function_arn(function);
         let secrets = match self.executor.rotating_with(function).await {
             Ok(secrets) => secrets,
-            // Whoever may not list relies on the plan, whose reader could.
+            // Where the writer may not list, the plan counts: its reader could.
             Err(error) if error.kind == ErrorKind::Denied => return Ok(()),
             Err(error) => return Err(error.into()),
         };
@@ -221,21 +229,6 @@ impl<E: Execute> Context<'_, E> {
         }
         Err(Failure::TimedOut { what: what.to_owned(), after: wait.elapsed(), status: status.to_owned() })
     }
-}
-
-/// Whether a status says that AWS still works on something. AWS adds states; these endings say what they mean.
-pub(super) fn goes_on(status: &str) -> bool {
-    status.ends_with("_IN_PROGRESS") || status.ends_with("_PENDING")
-}
-
-/// Whether a stack's status says whether it has ended, and how.
-fn is_known(status: &str) -> bool {
-    goes_on(status) || status.ends_with("_COMPLETE") || status.ends_with("_FAILED")
-}
-
-/// To wait for the end of what nobody understands would be to wait until the time is up.
-pub(super) fn unknown(what: &str, state: &str) -> Failure {
-    Failure::UnknownState { what: what.to_owned(), state: state.to_owned() }
 }
 
 /// Whether a stack has ended otherwise than it should.

@@ -15,12 +15,18 @@ pub struct Wait {
     began: Instant,
     limit: Duration,
     pause: Duration,
+    longest: Duration,
 }
 
 impl Wait {
     /// A wait of at most `limit`.
     pub fn new(limit: Duration) -> Self {
-        Self { began: Instant::now(), limit, pause: FIRST }
+        Self { began: Instant::now(), limit, pause: FIRST, longest: LONGEST }
+    }
+
+    /// The same with pauses that don't grow as long.
+    pub fn at_most(self, longest: Duration) -> Self {
+        Self { longest, ..self }
     }
 
     /// How long it has lasted.
@@ -37,7 +43,7 @@ impl Wait {
         // Between 75 % and 125 %, so that hundreds of waits don't ask in step.
         let jittered = self.pause.mul_f64(0.75 + fastrand::f64() / 2.0);
         tokio::time::sleep(jittered.min(left)).await;
-        self.pause = self.pause.mul_f64(1.5).min(LONGEST);
+        self.pause = self.pause.mul_f64(1.5).min(self.longest);
         true
     }
 }

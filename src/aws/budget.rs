@@ -46,6 +46,7 @@ pub(super) struct Budget {
     functions: DefaultDirectRateLimiter,
     policies: DefaultDirectRateLimiter,
     control: DefaultDirectRateLimiter,
+    events: DefaultDirectRateLimiter,
 }
 
 impl Default for Budget {
@@ -56,6 +57,7 @@ impl Default for Budget {
             functions: limiter(100),
             policies: limiter(15),
             control: limiter(15),
+            events: limiter(2),
         }
     }
 }
@@ -76,6 +78,7 @@ impl Budget {
             Counted::Function => &self.functions,
             Counted::Policy => &self.policies,
             Counted::Control => &self.control,
+            Counted::Event => &self.events,
         };
         limiter.until_ready().await;
     }
@@ -94,6 +97,8 @@ pub(super) enum Counted {
     Policy,
     /// Another call of Lambda's control plane.
     Control,
+    /// `LookupEvents`.
+    Event,
 }
 
 impl Counted {
@@ -106,6 +111,7 @@ impl Counted {
         match target {
             Some("secretsmanager.RotateSecret" | "secretsmanager.CancelRotateSecret") => Some(Self::Rotation),
             Some("secretsmanager.DescribeSecret") => Some(Self::Secret),
+            Some(target) if target.ends_with(".LookupEvents") => Some(Self::Event),
             Some(_) => None,
             None => {
                 let path = uri.split('?').next().unwrap_or(uri);
@@ -141,6 +147,8 @@ mod tests {
         assert_eq!(secrets("CancelRotateSecret"), Some(Counted::Rotation));
         assert_eq!(secrets("DescribeSecret"), Some(Counted::Secret));
         assert_eq!(secrets("ListSecrets"), None);
+        let events = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
+        assert_eq!(Counted::by_name("POST", "/", Some(events)), Some(Counted::Event));
         assert_eq!(Counted::by_name("POST", "https://cloudformation.eu-west-1.amazonaws.com/", None), None);
     }
 

@@ -1,86 +1,41 @@
 //! Getting to one target: credentials, region, role, and the proof that it is the right account.
 
+pub mod endpoints;
 mod error;
 mod profile;
 mod roles;
+mod sdk;
+mod settings;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::SdkConfig;
 use aws_config::meta::region::ProvideRegion as _;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
-use aws_config::provider_config::ProviderConfig;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_sts::config::retry::{RetryPartition, TokenBucket};
-use aws_smithy_async::rt::sleep::default_async_sleep;
-use aws_smithy_async::time::SystemTimeSource;
+use aws_config::profile::ProfileFileRegionProvider;
 
+use endpoints::Endpoints;
 use error::with_mfa;
 pub use error::{ConnectError, SettingError};
 use profile::Profiles;
-use roles::{OptIn, Role, main_region};
+use roles::Role;
+pub use sdk::SANDBOX_ACCOUNT;
+use sdk::{aws_config, impatient, sandbox_config};
+pub use settings::{SandboxEndpoint, Settings};
 
-use super::budget::Budgets;
-use super::endpoints::{self, Endpoints};
-use super::error::{AwsError, ErrorKind, clean, failed};
+use super::NAME;
+use super::classify::failed;
+use super::clients::Clients;
+use super::error::AwsError;
 use super::http::{CaBundle, Http, SharedHttp};
+use super::kind::{ASSUME_ROLE, ErrorKind};
 use super::reader::Reader;
+use super::served::Served;
+use super::text::clean;
 use super::writer::Writer;
 use crate::env;
 use crate::model::arn::{Arn, is_account_id};
 use crate::model::{Sensitive, Target, session};
-
-/// The name in the user agent and of role sessions, by which the tool is found in an audit trail.
-const NAME: &str = "rotator";
-
-/// The sandbox's account where nothing says another.
-const SANDBOX_ACCOUNT: &str = "123456789012";
-
-/// How often one call is tried, where `AWS_MAX_ATTEMPTS` doesn't say.
-const ATTEMPTS: u32 = 8;
-
-/// How long an answer may take to begin. All of the services answer within some seconds; what takes longer, they do after it.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long one attempt may take altogether: credentials, connection, request and answer.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// The same as [`READ_TIMEOUT`] for STS, whose calls come before all others: somebody waits for them.
-const STS_READ_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// How to reach AWS, from the command line.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// `--region`: where the target states none.
-    pub region: Option<String>,
-    /// `--profile`: wins over credentials in the environment, as in AWS's CLI.
-    pub profile: Option<String>,
-    /// `--endpoint-url`: for every service.
-    pub endpoint_url: Option<String>,
-    /// `--parallelism`: how many calls at a time, at most, to the services with high quotas.
-    pub parallelism: Option<usize>,
-    /// What each account and region allows, shared by all connections of a run.
-    pub budgets: Arc<Budgets>,
-    /// `--sandbox`: nothing of the machine's configuration, credentials or proxies is used.
-    pub sandbox: Option<SandboxEndpoint>,
-}
-
-/// Where a sandbox listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SandboxEndpoint {
-    /// Such as `http://127.0.0.1:4570`.
-    pub url: String,
-    /// The account, where the target states none: twelve digits.
-    pub account: Option<String>,
-    /// The region, where neither the target nor `--region` states one.
-    pub region: String,
-}
 
 /// Marks a connection that can only read.
 #[derive(Debug, Clone, Copy)]
@@ -90,33 +45,12 @@ pub enum ReadOnly {}
 #[derive(Debug, Clone, Copy)]
 pub enum ReadWrite {}
 
-/// One target, reached: whose account it is has been checked. What it can do is in its type: whoever plans holds a
+/// One target, reached: whose account it is has been checked. What it can do is in its type: a plan is made with a
 /// [`ReadOnly`] one, which makes no [`Writer`].
 #[derive(Debug, Clone)]
 pub struct Connection<Power = ReadOnly> {
-    inner: Arc<Inner>,
+    inner: Arc<Clients>,
     power: PhantomData<Power>,
-}
-
-/// What a reader and a writer share.
-#[derive(Debug)]
-pub(super) struct Inner {
-    pub account: String,
-    pub region: String,
-    pub partition: String,
-    pub caller_arn: String,
-    pub parallelism: Option<usize>,
-    /// An address that packages may be downloaded from besides `https` ones.
-    pub origin: Option<String>,
-    pub http: Arc<Http>,
-    pub cloudformation: aws_sdk_cloudformation::Client,
-    pub logs: aws_sdk_cloudwatchlogs::Client,
-    pub lambda: aws_sdk_lambda::Client,
-    pub secrets: aws_sdk_secretsmanager::Client,
-    /// For `RotateSecret` and `CancelRotateSecret`, whose quota is a hundredth of the other's: where that one is spent, by whomever,
-    /// looking goes on at full speed.
-    pub rotations: aws_sdk_secretsmanager::Client,
-    pub repository: aws_sdk_serverlessrepo::Client,
 }
 
 impl<Power> Connection<Power> {
@@ -138,6 +72,11 @@ impl<Power> Connection<Power> {
     /// Who the credentials belong to, after the role.
     pub fn caller_arn(&self) -> &str {
         &self.inner.caller_arn
+    }
+
+    /// The sandbox that answers in AWS's place, where one does.
+    pub fn served(&self) -> Option<Served> {
+        self.inner.http.sandbox().map(Served::at)
     }
 
     /// Reads the target.
@@ -199,6 +138,14 @@ pub async fn ambient_region(settings: &Settings) -> Option<String> {
     profile.build().region().await.map(|region| region.to_string())
 }
 
+/// What chose a profile that is needed: keys in the environment win over one that the environment names.
+fn profile_stated_by(settings: &Settings, variable: impl Fn(&str) -> Option<String>) -> Option<&'static str> {
+    if settings.profile.is_some() {
+        return Some("`--profile`");
+    }
+    (variable(env::AWS_PROFILE).is_some() && variable(env::AWS_ACCESS_KEY_ID).is_none()).then_some("`AWS_PROFILE`")
+}
+
 fn region_of(settings: &Settings, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     settings
         .region
@@ -208,16 +155,22 @@ fn region_of(settings: &Settings, variable: impl Fn(&str) -> Option<String>) -> 
         .or_else(|| variable(env::AWS_DEFAULT_REGION))
 }
 
-async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Result<Inner, ConnectError> {
-    let region = match &target.region {
-        Some(region) => region.clone(),
-        None => ambient_region(settings).await.ok_or_else(|| no_region(settings))?,
-    };
+async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Result<Clients, ConnectError> {
     let profiles = match &settings.sandbox {
         Some(_) => None,
         None => Profiles::load(settings.profile.as_deref()).await,
     };
     let profiles = profiles.as_ref();
+    // Before the region, which may come from it.
+    if let (Some(profiles), Some(stated_by)) = (profiles, profile_stated_by(settings, env::read))
+        && let Some(missing) = profiles.missing(stated_by)
+    {
+        return Err(missing);
+    }
+    let region = match &target.region {
+        Some(region) => region.clone(),
+        None => ambient_region(settings).await.ok_or_else(|| no_region(settings))?,
+    };
     let http = Arc::new(match &settings.sandbox {
         Some(_) => Http::for_sandbox()?,
         None => Http::for_aws(ca_bundle(profiles).as_ref())?,
@@ -246,7 +199,7 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
         let caller_arn = caller.to_string();
         return Err(ConnectError::WrongAccount { stated: stated.clone(), actual: caller.account, caller: caller_arn });
     }
-    // A rehearsal's sandbox has no quotas, and nobody else's calls to make room for.
+    // A rehearsal's sandbox has no quotas, and no other callers.
     if settings.sandbox.is_none() {
         http.keep_within(settings.budgets.of(&caller.account, &region));
     }
@@ -254,34 +207,8 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
         Some(sandbox) => Some(sandbox.url.clone()),
         None => endpoints.get("lambda").filter(|lambda| lambda.is_stated).map(|lambda| lambda.url.clone()),
     };
-    let secrets = || {
-        let config =
-            aws_sdk_secretsmanager::config::Builder::from(&config).retry_partition(partition_of_retries()).build();
-        aws_sdk_secretsmanager::Client::from_conf(config)
-    };
-    Ok(Inner {
-        caller_arn: caller.to_string(),
-        account: caller.account,
-        partition: caller.partition,
-        region,
-        parallelism: settings.parallelism,
-        origin,
-        http,
-        cloudformation: aws_sdk_cloudformation::Client::from_conf(
-            aws_sdk_cloudformation::config::Builder::from(&config).retry_partition(partition_of_retries()).build(),
-        ),
-        logs: aws_sdk_cloudwatchlogs::Client::from_conf(
-            aws_sdk_cloudwatchlogs::config::Builder::from(&config).retry_partition(partition_of_retries()).build(),
-        ),
-        lambda: aws_sdk_lambda::Client::from_conf(
-            aws_sdk_lambda::config::Builder::from(&config).retry_partition(partition_of_retries()).build(),
-        ),
-        secrets: secrets(),
-        rotations: secrets(),
-        repository: aws_sdk_serverlessrepo::Client::from_conf(
-            aws_sdk_serverlessrepo::config::Builder::from(&config).retry_partition(partition_of_retries()).build(),
-        ),
-    })
+    let clients = Clients::new(&config, http, caller, region);
+    Ok(Clients { parallelism: settings.parallelism, origin, ..clients })
 }
 
 /// The authorities that are trusted instead of the system's: as in AWS's CLI, the variable wins over the profile.
@@ -307,15 +234,9 @@ fn session_name(settings: &Settings, target: &Target) -> Result<String, SettingE
     Ok(name)
 }
 
-/// Whether a profile's credentials are used: keys of the environment win over a profile that `--profile` doesn't ask for.
-fn uses_profile(settings: &Settings) -> bool {
-    let has_keys = || [env::AWS_ACCESS_KEY_ID, env::AWS_SECRET_ACCESS_KEY].iter().all(|name| env::read(name).is_some());
-    settings.sandbox.is_none() && (settings.profile.is_some() || !has_keys())
-}
-
 /// What there is to say before anything is asked of AWS, each with its hints.
 pub async fn warnings(settings: &Settings) -> Vec<(String, Vec<String>)> {
-    if !uses_profile(settings) {
+    if !settings.uses_profile() {
         return Vec::new();
     }
     let profiles = Profiles::load(settings.profile.as_deref()).await;
@@ -329,48 +250,12 @@ pub async fn warnings(settings: &Settings) -> Vec<(String, Vec<String>)> {
 
 /// A refusal that a code may be missing from says so.
 fn explain(error: AwsError, settings: &Settings, profiles: Option<&Profiles>) -> ConnectError {
-    let is_refused = error.action == super::error::ASSUME_ROLE && error.kind == ErrorKind::Denied;
-    let profiles = profiles.filter(|_| is_refused && uses_profile(settings));
+    let is_refused = error.action == ASSUME_ROLE && error.kind == ErrorKind::Denied;
+    let profiles = profiles.filter(|_| is_refused && settings.uses_profile());
     match profiles.and_then(|profiles| Some((profiles.name().to_owned(), profiles.with_mfa()?.to_owned()))) {
         Some((profile, device_of)) => ConnectError::Mfa { error, profile, device_of },
         None => error.into(),
     }
-}
-
-/// Whether a switch is one: the SDK would leave out what it can't read, and go to another endpoint than was meant.
-fn check_switches(profiles: Option<&Profiles>) -> Result<(), SettingError> {
-    let switches = [
-        (env::AWS_USE_FIPS_ENDPOINT, "use_fips_endpoint"),
-        (env::AWS_USE_DUALSTACK_ENDPOINT, "use_dualstack_endpoint"),
-    ];
-    for (variable, field) in switches {
-        let of_profile = || {
-            let profiles = profiles?;
-            Some((format!("`{field}` of the profile `{}`", profiles.name()), profiles.get(field)?.to_owned()))
-        };
-        let stated = env::read(variable).map(|value| (format!("`{variable}`"), value)).or_else(of_profile);
-        if let Some((setting, value)) = stated
-            && !["true", "false"].iter().any(|word| value.eq_ignore_ascii_case(word))
-        {
-            return Err(SettingError::new(&setting, &value, "it is `true` or `false`"));
-        }
-    }
-    Ok(())
-}
-
-/// Each service of each connection adapts its rate alone: quotas hold per account, region and service. What bounds retries is
-/// the number of attempts; the SDK's shared bucket would make large runs fail that AWS merely slows down.
-fn partition_of_retries() -> RetryPartition {
-    RetryPartition::custom(NAME).token_bucket(TokenBucket::unlimited()).build()
-}
-
-/// For STS: a person waits for the first calls, and where there is no network, many attempts only delay saying so.
-fn impatient(config: &SdkConfig) -> SdkConfig {
-    // An attempt may also run a process that asks somebody for credentials: only the request itself is short.
-    let timeouts = config.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
-    let timeouts = timeouts.read_timeout(STS_READ_TIMEOUT).build();
-    let retries = RetryConfig::standard().with_max_attempts(3);
-    config.to_builder().retry_config(retries).timeout_config(timeouts).build()
 }
 
 /// Who the credentials belong to: the first call, and the only one before the account is checked.
@@ -391,129 +276,18 @@ async fn identity(config: &SdkConfig) -> Result<Arn, AwsError> {
 /// A role that can't be assumed is named: the SDK's error doesn't say which it was.
 fn name_role(mut error: AwsError, role: Option<&str>) -> AwsError {
     match role {
-        Some(role) if error.action == super::error::ASSUME_ROLE => role.clone_into(&mut error.resource),
-        // Without an answer, nobody can tell which of the two calls it was.
+        Some(role) if error.action == ASSUME_ROLE => role.clone_into(&mut error.resource),
+        // Without an answer, it isn't known which of the two calls failed.
         Some(role) if error.kind == ErrorKind::Transport => {
-            error.message =
-                format!("{} ({} on `{}` comes first)", error.message, super::error::ASSUME_ROLE, clean(role));
+            error.message = format!("{} ({} on `{}` comes first)", error.message, ASSUME_ROLE, clean(role));
         }
         _ => {}
     }
     error
 }
 
-/// The configuration that AWS's CLI would use: environment, profiles, IAM Identity Center, processes, web identities,
-/// containers, instances.
-async fn aws_config(
-    settings: &Settings,
-    profiles: Option<&Profiles>,
-    region: &str,
-    http: SharedHttp,
-    session_name: &str,
-) -> Result<SdkConfig, SettingError> {
-    check_switches(profiles)?;
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http.clone())
-        .no_credentials()
-        .region(Region::new(region.to_owned()))
-        .retry_config(retries(env::read(env::AWS_MAX_ATTEMPTS)))
-        .timeout_config(timeouts(Duration::from_secs(5)));
-    if let Ok(name) = AppName::new(NAME) {
-        loader = loader.app_name(name);
-    }
-    if let Some(url) = &settings.endpoint_url {
-        loader = loader.endpoint_url(url);
-    }
-    if let Some(profile) = &settings.profile {
-        loader = loader.profile_name(profile);
-    }
-    let config = loader.load().await;
-    let way = Way { settings, profiles, config: &impatient(&config), http, session_name };
-    let here = way.credentials(region).await?;
-    let main = match main_region(region) {
-        Some(main) => Some(way.credentials(main).await?),
-        None => None,
-    };
-    let provider = SharedCredentialsProvider::new(OptIn { here, main });
-    Ok(config.into_builder().credentials_provider(provider).build())
-}
-
-/// What the way to the first credentials depends on, besides the region whose STS is asked.
-struct Way<'a> {
-    settings: &'a Settings,
-    profiles: Option<&'a Profiles>,
-    config: &'a SdkConfig,
-    http: SharedHttp,
-    session_name: &'a str,
-}
-
-impl Way<'_> {
-    async fn credentials(&self, region: &str) -> Result<SharedCredentialsProvider, SettingError> {
-        let of_region = Region::new(region.to_owned());
-        // Whatever the SDK's loader would hand on: else STS and the others would be asked at other endpoints than all services.
-        let mut provider_config = ProviderConfig::without_region()
-            .with_http_client(self.http.clone())
-            .with_region(Some(of_region.clone()))
-            .with_use_fips(self.config.use_fips())
-            .with_use_dual_stack(self.config.use_dual_stack());
-        if let Some(retries) = self.config.retry_config() {
-            provider_config = provider_config.with_retry_config(retries.clone());
-        }
-        if let Some(timeouts) = self.config.timeout_config() {
-            provider_config = provider_config.with_timeout_config(timeouts.clone());
-        }
-        if let Some(profiles) = self.profiles.filter(|_| uses_profile(self.settings)) {
-            let provider = profiles.with_durations(&provider_config, self.config, region, self.session_name).await?;
-            if let Some(provider) = provider {
-                return Ok(provider);
-            }
-        }
-        if let Some(profile) = &self.settings.profile {
-            // The SDK's chain asks the environment first even then; AWS's CLI lets a profile that is asked for win.
-            let provider = ProfileFileCredentialsProvider::builder().configure(&provider_config).profile_name(profile);
-            return Ok(SharedCredentialsProvider::new(provider.build()));
-        }
-        let chain = DefaultCredentialsChain::builder().configure(provider_config).region(of_region);
-        Ok(SharedCredentialsProvider::new(chain.build().await))
-    }
-}
-
-/// A configuration from nothing but these arguments: neither the environment nor a file is read.
-fn sandbox_config(sandbox: &SandboxEndpoint, target: &Target, region: &str, http: SharedHttp) -> SdkConfig {
-    // The sandbox takes the account from the key, as it takes the region from the signature.
-    let account = target.account.as_deref().or(sandbox.account.as_deref()).unwrap_or(SANDBOX_ACCOUNT);
-    let credentials = Credentials::new(account, "sandbox", None, None, "sandbox");
-    let mut config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(http)
-        .region(Region::new(region.to_owned()))
-        .endpoint_url(&sandbox.url)
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .time_source(SystemTimeSource::new())
-        .retry_config(retries(None))
-        .timeout_config(timeouts(Duration::from_secs(2)));
-    config.set_sleep_impl(default_async_sleep());
-    config.set_app_name(AppName::new(NAME).ok());
-    config.build()
-}
-
-fn retries(attempts: Option<String>) -> RetryConfig {
-    let attempts = attempts.and_then(|text| text.parse().ok()).filter(|count| (1..=50).contains(count));
-    RetryConfig::adaptive().with_max_attempts(attempts.unwrap_or(ATTEMPTS))
-}
-
-fn timeouts(connect: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(connect)
-        .read_timeout(READ_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .build()
-}
-
 #[cfg(test)]
 mod tests {
-    use aws_credential_types::provider::ProvideCredentials as _;
-
     use super::*;
 
     fn sandbox() -> SandboxEndpoint {
@@ -537,35 +311,5 @@ mod tests {
         assert_eq!(region_of(&settings, both).as_deref(), Some("eu-north-1"));
         let settings = Settings { region: Some("eu-west-3".into()), ..settings };
         assert_eq!(region_of(&settings, both).as_deref(), Some("eu-west-3"));
-    }
-
-    /// Without it, a rehearsal in the sandbox could carry real credentials to it, or miss the account that the manifest states.
-    #[tokio::test]
-    async fn the_sandbox_sees_made_up_credentials_only() {
-        let http = || SharedHttp(Arc::new(Http::for_sandbox().expect("a client")));
-        let key = async |target: &Target, sandbox: &SandboxEndpoint| {
-            let config = sandbox_config(sandbox, target, "eu-north-1", http());
-            assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));
-            assert!(
-                config.service_config().is_none(),
-                "nothing of the environment may reach a service's configuration"
-            );
-            let provider = config.credentials_provider().expect("credentials");
-            provider.provide_credentials().await.expect("credentials").access_key_id().to_owned()
-        };
-        let stated = Target { account: Some("111111111111".into()), ..Target::default() };
-        let configured = SandboxEndpoint { account: Some("222222222222".into()), ..sandbox() };
-        assert_eq!(key(&stated, &configured).await, "111111111111");
-        assert_eq!(key(&Target::default(), &configured).await, "222222222222");
-        assert_eq!(key(&Target::default(), &sandbox()).await, SANDBOX_ACCOUNT);
-    }
-
-    /// Without it, a typing error in a variable would switch retries off, or make a run last for hours.
-    #[test]
-    fn attempts_are_bounded() {
-        for (text, attempts) in [("3", 3), ("0", ATTEMPTS), ("51", ATTEMPTS), ("-1", ATTEMPTS), ("many", ATTEMPTS)] {
-            assert_eq!(retries(Some(text.to_owned())).max_attempts(), attempts, "{text}");
-        }
-        assert_eq!(retries(None).max_attempts(), ATTEMPTS);
     }
 }

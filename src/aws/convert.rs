@@ -1,6 +1,6 @@
 //! From the SDK's types to the model's: canonical on the way, so that equal things compare equal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use aws_sdk_cloudformation::types as cloudformation;
@@ -8,13 +8,16 @@ use aws_sdk_lambda::types as lambda;
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types as secrets;
 use aws_sdk_serverlessrepo::types as repository;
+use aws_smithy_types::DateTime;
 
+use super::clock::CLOCK;
 use super::cover;
-use super::error::{clean, words};
-use crate::model::arn::{Arn, unqualified_function_arn};
+use super::text::{clean, words};
+use crate::model::arn::{Arn, default_log_group, unqualified_function_arn};
 use crate::model::live::{
     ApplicationVersion, Configuration, ListedSecret, LiveSecret, LiveStack, NO_ECHO_MASK, ParameterDefinition, Unread,
 };
+use crate::model::record::SecretRecord;
 use crate::model::{RotationRules, SAR_APPLICATION_TAG, Schedule, Sensitive, Settings, Vpc, templates};
 
 /// The alias of the key that AWS itself manages for Secrets Manager.
@@ -33,29 +36,33 @@ pub(super) fn rotation_rules(rules: Option<&secrets::RotationRulesType>) -> Opti
 }
 
 pub(super) fn secret(secret: &DescribeSecretOutput, region: &str) -> LiveSecret {
-    let version_with = |stage: &str| {
-        let versions = secret.version_ids_to_stages.iter().flatten();
-        let mut holders: Vec<&String> =
-            versions.filter(|(_, stages)| stages.iter().any(|one| one == stage)).map(|(version, _)| version).collect();
-        holders.sort();
-        holders.first().map(|version| (*version).clone())
-    };
+    let stages = secret.version_ids_to_stages.as_ref();
     let is_aws_key = |key: &str| key == AWS_KEY_ALIAS || key.ends_with(&format!(":{AWS_KEY_ALIAS}"));
     LiveSecret {
         arn: secret.arn.clone().unwrap_or_default(),
         name: secret.name.clone().unwrap_or_default(),
         rotation_enabled: secret.rotation_enabled,
-        function_arn: secret.rotation_lambda_arn.clone().filter(|arn| !arn.is_empty()),
+        function_arn: stated(secret.rotation_lambda_arn.clone()),
         function_project: None,
         function_shared: false,
         function_unread: None,
+        attached: None,
         rules: rotation_rules(secret.rotation_rules.as_ref()),
         kms_key: secret.kms_key_id.clone().filter(|key| !key.is_empty() && !is_aws_key(key)),
         deleted: secret.deleted_date.is_some(),
-        replica_of: secret.primary_region.clone().filter(|primary| !primary.is_empty() && primary != region),
-        owning_service: secret.owning_service.clone().filter(|service| !service.is_empty()),
-        current_version: version_with("AWSCURRENT"),
-        pending_version: version_with("AWSPENDING"),
+        replica_of: primary_of(secret.primary_region.clone(), region),
+        owning_service: stated(secret.owning_service.clone()),
+        current_version: version_with(stages, "AWSCURRENT"),
+        pending_version: version_with(stages, "AWSPENDING"),
+        previous_version: version_with(stages, "AWSPREVIOUS"),
+        partner_type: stated(secret.r#type.clone()),
+        last_accessed: secret.last_accessed_date.as_ref().map(DateTime::secs),
+        rotates_within: secret.next_rotation_date.as_ref().map(|next| next.secs() - CLOCK.now() / 1000),
+        unchanged_for: secret
+            .last_rotated_date
+            .or(secret.created_date)
+            .map(|since| (CLOCK.now() / 1000 - since.secs()).max(0)),
+        last_rotated: secret.last_rotated_date.as_ref().map(DateTime::secs),
     }
 }
 
@@ -63,12 +70,75 @@ pub(super) fn listed_secret(entry: secrets::SecretListEntry, region: &str) -> Li
     ListedSecret {
         rules: rotation_rules(entry.rotation_rules.as_ref()),
         is_on: entry.rotation_enabled == Some(true),
-        function_arn: entry.rotation_lambda_arn.filter(|arn| !arn.is_empty()).map(Arc::from),
-        owning_service: entry.owning_service.filter(|service| !service.is_empty()),
-        replica_of: entry.primary_region.filter(|primary| !primary.is_empty() && primary != region),
+        function_arn: stated(entry.rotation_lambda_arn).map(Arc::from),
+        owning_service: stated(entry.owning_service),
+        replica_of: primary_of(entry.primary_region, region),
         name: entry.name.unwrap_or_default(),
         arn: entry.arn.unwrap_or_default(),
     }
+}
+
+/// What the list says of how a secret's rotation does.
+pub(super) fn listed_record(entry: secrets::SecretListEntry, region: &str) -> SecretRecord {
+    let seconds = |time: Option<&DateTime>| time.map(DateTime::secs);
+    let stages = entry.secret_versions_to_stages.as_ref();
+    SecretRecord {
+        rotation_enabled: entry.rotation_enabled,
+        rules: rotation_rules(entry.rotation_rules.as_ref()),
+        deletion: seconds(entry.deleted_date()),
+        created: seconds(entry.created_date()),
+        last_rotated: seconds(entry.last_rotated_date()),
+        next_rotation: seconds(entry.next_rotation_date()),
+        last_accessed: seconds(entry.last_accessed_date()),
+        current_version: version_with(stages, "AWSCURRENT"),
+        pending_version: version_with(stages, "AWSPENDING"),
+        replica_of: primary_of(entry.primary_region, region),
+        function_arn: stated(entry.rotation_lambda_arn).map(Arc::from),
+        owning_service: stated(entry.owning_service),
+        partner_type: stated(entry.r#type),
+        name: entry.name.unwrap_or_default(),
+        arn: entry.arn.unwrap_or_default(),
+    }
+}
+
+/// What a description says of how a secret's rotation does.
+pub(super) fn record(secret: DescribeSecretOutput, region: &str) -> SecretRecord {
+    let seconds = |time: Option<&DateTime>| time.map(DateTime::secs);
+    let stages = secret.version_ids_to_stages.as_ref();
+    SecretRecord {
+        rotation_enabled: secret.rotation_enabled,
+        rules: rotation_rules(secret.rotation_rules.as_ref()),
+        deletion: seconds(secret.deleted_date()),
+        created: seconds(secret.created_date()),
+        last_rotated: seconds(secret.last_rotated_date()),
+        next_rotation: seconds(secret.next_rotation_date()),
+        last_accessed: seconds(secret.last_accessed_date()),
+        current_version: version_with(stages, "AWSCURRENT"),
+        pending_version: version_with(stages, "AWSPENDING"),
+        replica_of: primary_of(secret.primary_region, region),
+        function_arn: stated(secret.rotation_lambda_arn).map(Arc::from),
+        owning_service: stated(secret.owning_service),
+        partner_type: stated(secret.r#type),
+        name: secret.name.unwrap_or_default(),
+        arn: secret.arn.unwrap_or_default(),
+    }
+}
+
+/// The version that holds a staging label. AWS puts a label on one version at most; of several, the first by name.
+fn version_with(stages: Option<&HashMap<String, Vec<String>>>, stage: &str) -> Option<String> {
+    let versions = stages.into_iter().flatten();
+    let holders = versions.filter(|(_, stages)| stages.iter().any(|one| one == stage)).map(|(version, _)| version);
+    holders.min().cloned()
+}
+
+/// A text, where there is one.
+fn stated(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// The primary's region, where a secret is a replica.
+fn primary_of(primary: Option<String>, region: &str) -> Option<String> {
+    stated(primary).filter(|primary| primary != region)
 }
 
 /// A stack, with the function that it made where an output names it.
@@ -119,7 +189,7 @@ pub(super) fn configuration(
     let state = function.state.as_ref().map_or("Active", lambda::State::as_str);
     let update = function.last_update_status.as_ref().map_or("Successful", lambda::LastUpdateStatus::as_str);
     let reason = function.state_reason.as_deref().or(function.last_update_status_reason.as_deref());
-    let default_group = format!("/aws/lambda/{name}");
+    let default_group = default_log_group(&name);
     let environment = environment(function.environment.as_ref());
     if let Ok(variables) = &environment {
         // Before any of AWS's words about this function is taken.
@@ -143,8 +213,15 @@ pub(super) fn configuration(
             .filter(|group| *group != default_group),
         role: function.role.clone().filter(|role| !role.is_empty()),
         reserved_concurrency: None,
+        last_modified: function.last_modified.as_deref().and_then(moment),
         name,
     }
+}
+
+/// A moment as Lambda writes it, in milliseconds since 1970: `2026-11-29T15:04:05.678+0000`.
+fn moment(text: &str) -> Option<i64> {
+    let at = chrono::DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z").ok()?;
+    Some(at.timestamp_millis())
 }
 
 fn settings(function: &lambda::FunctionConfiguration) -> Settings {

@@ -3,7 +3,7 @@
 //! A service may repeat what it was sent: Lambda quotes the variables that it refuses, `CloudFormation` the parameters, a function's
 //! log whatever its author prints. So every private value that this program meets is noted here, and covered in every message from
 //! outside before it becomes a part of an error, a plan or a report. One place for the whole process: a message that knew only
-//! some of the values would leak the others, and nobody who adds a call can forget to pass them on.
+//! some of the values would leak the others, and a new call can't forget to pass them on.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -22,6 +22,9 @@ const COVER: &str = "(sensitive)";
 /// it is covered where its name stands before it, as in `{STAGE=prod}`.
 const SHORTEST: usize = 8;
 
+/// The fewest bytes of a long value's beginning or end that are covered where the rest of it is missing: messages are cut.
+const SHORTEST_PIECE: usize = 12;
+
 /// What is known, for the whole process.
 static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
 
@@ -33,6 +36,8 @@ struct Known {
     named: HashMap<String, BTreeSet<String>>,
     /// The long values, without regard to case, by how they begin.
     starts: HashMap<[u8; SHORTEST], BTreeMap<Vec<u8>, Part>>,
+    /// The same by how their last bytes begin, [`SHORTEST_PIECE`] of them.
+    ends: HashMap<[u8; SHORTEST], BTreeMap<Vec<u8>, Part>>,
     /// Says for most places of a text, and at once, that none of them begins there.
     sieve: Sieve,
     /// Names that everybody sees: a value that is a part of one is no secret, and covering it would make messages unreadable.
@@ -140,10 +145,11 @@ impl Known {
             return;
         }
         for (part, of) in parts(value) {
-            if let Some(start) = part.first_chunk() {
-                self.sieve.add(*start);
-                let noted = self.starts.entry(*start).or_default().entry(part);
-                noted.or_insert(Part { count: 0, of }).count += 1;
+            for (all, key) in [(&mut self.starts, part.first_chunk()), (&mut self.ends, start_of_end(&part))] {
+                let Some(key) = key else { continue };
+                self.sieve.add(*key);
+                let noted = all.entry(*key).or_default().entry(part.clone());
+                noted.or_insert(Part { count: 0, of: of.clone() }).count += 1;
             }
         }
     }
@@ -153,12 +159,13 @@ impl Known {
             return;
         }
         for part in parts(value).keys() {
-            let Some(start) = part.first_chunk() else { continue };
-            let Some(same) = self.starts.get_mut(start) else { continue };
-            if let Some(noted) = same.get_mut(part) {
-                noted.count -= 1;
+            for (all, key) in [(&mut self.starts, part.first_chunk()), (&mut self.ends, start_of_end(part))] {
+                let Some(same) = key.and_then(|key| all.get_mut(key)) else { continue };
+                if let Some(noted) = same.get_mut(part) {
+                    noted.count -= 1;
+                }
+                same.retain(|_, noted| noted.count > 0);
             }
-            same.retain(|_, noted| noted.count > 0);
         }
     }
 
@@ -193,8 +200,9 @@ impl Known {
         let mut ranges = Vec::new();
         let same = reading.folded();
         for at in 0..same.bytes.len() {
-            if let Some(end) = self.value_at(&same.bytes, at) {
-                let (start, end) = whole(text, same.place(at, end));
+            let found = self.value_at(&same.bytes, at).map(|end| (at, end)).or_else(|| self.piece_at(&same.bytes, at));
+            if let Some((start, end)) = found {
+                let (start, end) = whole(text, same.place(start, end));
                 // As it stands, or as it is read: what is public in either is no secret.
                 if !self.is_public(&folded(&text.as_bytes()[start..end])) {
                     ranges.push((start, end));
@@ -224,6 +232,35 @@ impl Known {
         (!self.is_public(&noted.of)).then(|| at + longest.len())
     }
 
+    /// Where the beginning of a long value stands whose rest is missing, or its end, which has its last bytes here: as a word of the text,
+    /// or an address of another host would be half covered.
+    fn piece_at(&self, text: &[u8], at: usize) -> Option<(usize, usize)> {
+        let key = text[at..].first_chunk().filter(|start| self.sieve.may_have(**start))?;
+        // What is cut stands by itself, or before an ellipsis: what goes on is another address, name or path.
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() && byte != reading::GAP;
+        let goes_on = |byte: u8| is_letter(byte) || b"*:/-_+=%&?#@~".contains(&byte);
+        let ends_at =
+            |end: usize| text[end..].starts_with("…".as_bytes()) || !text.get(end).copied().is_some_and(goes_on);
+        let before = |start: usize| start.checked_sub(1).map(|place| text[place]);
+        let is_cut = |part: &[u8], noted: &Part, (start, end): (usize, usize)| {
+            (SHORTEST_PIECE..part.len()).contains(&(end - start)) && ends_at(end) && !self.is_public(&noted.of)
+        };
+        let begun = self.starts.get(key).into_iter().flatten().filter_map(|(part, noted)| {
+            let same = text[at..].iter().zip(part).take_while(|(one, other)| one == other).count();
+            Some((at, at + same)).filter(|range| !before(at).is_some_and(is_letter) && is_cut(part, noted, *range))
+        });
+        let ended = self.ends.get(key).into_iter().flatten().filter_map(|(part, noted)| {
+            let end = at + SHORTEST_PIECE;
+            if !part.ends_with(text.get(at..end)?) {
+                return None;
+            }
+            let same = text[..end].iter().rev().zip(part.iter().rev()).take_while(|(one, other)| one == other).count();
+            let is_begun = before(end - same).is_some_and(goes_on) && !text[..end - same].ends_with("…".as_bytes());
+            Some((end - same, end)).filter(|range| !is_begun && is_cut(part, noted, *range))
+        });
+        begun.chain(ended).max_by_key(|(start, end)| end - start)
+    }
+
     /// Whether it is a part of a name that everybody sees.
     fn is_public(&self, part: &[u8]) -> bool {
         self.public.iter().any(|name| name.windows(part.len().max(1)).any(|window| window == part))
@@ -244,6 +281,12 @@ impl Known {
         let start = text.len() - behind.len();
         Some((start, start + value.len()))
     }
+}
+
+/// How the last bytes of a value begin that has more than these.
+fn start_of_end(part: &[u8]) -> Option<&[u8; SHORTEST]> {
+    let at = part.len().checked_sub(SHORTEST_PIECE).filter(|at| *at > 0)?;
+    part[at..].first_chunk()
 }
 
 /// A range of a text, with the whole of each character that it touches.
@@ -418,7 +461,7 @@ mod tests {
         values
     }
 
-    /// Without it, a value would come out as soon as anybody encodes it, as most programs do with what they send or log.
+    /// Without it, a value would come out as soon as it is encoded, as most programs do with what they send or log.
     #[test]
     fn values_are_found_in_another_dress_and_in_two() {
         let mut tried = 0;
@@ -448,6 +491,51 @@ mod tests {
             }
         }
         assert!(tried > 5_000, "{tried}");
+    }
+
+    /// Without it, a value that a service cuts to fit its message, or that a program shows as numbers, would come out.
+    #[test]
+    fn values_are_found_cut_and_as_numbers() {
+        let value = "hunter2-Very/Secret+Val=ue";
+        let known = known(&[("KEY", value)]);
+        let wide: Vec<u8> = value.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = value.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let hex = |bytes: &[u8], between: &str| {
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(between)
+        };
+        let base64 = STANDARD.encode(value);
+        let groups: Vec<&str> =
+            base64.as_bytes().chunks(8).map(|group| std::str::from_utf8(group).expect("ASCII")).collect();
+        let four_deep = (0..4).fold(value.to_owned(), |text, _| STANDARD.encode(text));
+        for said in [
+            format!("0x{}", hex(value.as_bytes(), ", 0x")),
+            format!("0X{}", hex(value.as_bytes(), ",0X")),
+            hex(value.as_bytes(), ","),
+            hex(value.as_bytes(), "_"),
+            hex(value.as_bytes(), "  "),
+            hex(&wide, ""),
+            hex(&big, " "),
+            STANDARD.encode(&wide),
+            groups.join(" "),
+            four_deep,
+            value[..20].to_owned(),
+            value[..12].to_owned(),
+            value[14..].to_owned(),
+            value[6..].to_uppercase(),
+            STANDARD.encode(&value[..15]),
+        ] {
+            let shown = known.cover(&format!("bad <<<{said}>>> end")).into_owned();
+            assert!(shown.contains(COVER) && shown.len() < 60, "{said} -> {shown}");
+            let shown = known.cover(&format!("a bad value {said} at the end")).into_owned();
+            assert!(shown.contains(COVER) && shown.len() < 70, "{said} -> {shown}");
+        }
+        // What only begins or ends like it, and goes on otherwise, is something else.
+        assert_eq!(known.cover("hunter2-Very/S… …Secret+Val=ue"), "(sensitive)… …(sensitive)");
+        for said in
+            ["hunter2-Very/Other", "hunter2-Very/*", "xxSecret+Val=ue", "*/Secret+Val=ue", "hunter2-Ver", "t+Val=ue"]
+        {
+            assert_eq!(known.cover(said), said);
+        }
     }
 
     /// Without it, what a manifest has in base64 would be shown by the function that decodes it.

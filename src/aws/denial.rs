@@ -1,13 +1,13 @@
 //! What AWS names when it refuses: the action, the resource, and the kind of policy, taken out of its words.
 //!
-//! The words come from services, from resource handlers of `CloudFormation`, and from whoever named what they quote. Only what has the
+//! The words come from services, from resource handlers of `CloudFormation`, and hold names that others chose. Only what has the
 //! form of an action or of a resource is taken, and it is only ever shown.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::error::LONGEST_MESSAGE;
+use super::text::LONGEST_MESSAGE;
 use crate::model::arn::Arn;
 
 /// The buckets that the Serverless Application Repository keeps applications' packages in, as the beginnings of their names and the

@@ -2,15 +2,15 @@
 //!
 //! Beside the writes stand the looks that a writer needs between them, made with the writer's own credentials.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::AwsError;
-use super::reader::FunctionState;
-use crate::model::live::{LiveSecret, LiveStack, Statement};
-use crate::model::{RotationRules, Sensitive, Settings};
+use crate::model::live::{Configuration, LiveSecret, LiveStack, Statement};
+use crate::model::{LogEvent, RotationRules, Sensitive, Settings};
 
 /// The result of a call.
 pub type Answer<T> = Result<T, AwsError>;
@@ -20,6 +20,33 @@ pub type Answer<T> = Result<T, AwsError>;
 pub struct Done {
     /// AWS's request id.
     pub request_id: Option<String>,
+}
+
+/// A function as `GetFunction` shows it.
+#[derive(Clone)]
+pub struct FunctionState {
+    /// Its configuration and tags; its files are not read.
+    pub configuration: Configuration,
+    /// Makes a write fail where another came first.
+    pub revision_id: Option<String>,
+    /// Where its package can be downloaded for some minutes. As good as a credential: never shown.
+    pub(super) code_location: Option<String>,
+}
+
+impl FunctionState {
+    /// A function whose package can't be downloaded.
+    pub fn new(configuration: Configuration, revision_id: Option<String>) -> Self {
+        Self { configuration, revision_id, code_location: None }
+    }
+}
+
+impl fmt::Debug for FunctionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FunctionState")
+            .field("configuration", &self.configuration)
+            .field("revision_id", &self.revision_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An application to deploy, or to bring to another version or other parameters.
@@ -173,11 +200,15 @@ pub struct PolicyState {
 pub struct SecretState {
     /// The secret.
     pub secret: LiveSecret,
-    /// Another one after each change that anybody makes to the secret. Secrets Manager has none of its own, and no write is conditional
+    /// Another one after each change of the secret, by any hand. Secrets Manager has none of its own, and no write is conditional
     /// on it: it is made of when the secret changed last, and of its versions' labels.
     pub revision: String,
     /// How long ago anything of the secret changed; `None` where that isn't known.
     pub age: Option<Duration>,
+    /// By when it rotates next, at the latest, in seconds since 1970 (UTC).
+    pub next_rotation: Option<i64>,
+    /// The staging labels of each version that has any.
+    pub versions: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// `RotateSecret` accepted: the rotation itself goes on by itself.
@@ -201,6 +232,8 @@ pub struct RotationProgress {
     pub pending_version: Option<String>,
     /// When the last rotation succeeded: seconds since 1970, UTC.
     pub last_rotated: Option<i64>,
+    /// By when the secret rotates next, at the latest, in seconds since 1970 (UTC).
+    pub next_rotation: Option<i64>,
 }
 
 /// What can be done to a target. `function`: a name or an ARN; `stack`: a real name or an ARN; `secret`: a name or an ARN.
@@ -302,11 +335,27 @@ pub trait Execute: Send + Sync {
     /// Switches rotation off (`CancelRotateSecret`).
     fn cancel_rotate_secret(&self, secret: &str) -> impl Future<Output = Answer<Done>> + Send;
 
+    /// Moves a staging label (`UpdateSecretVersionStage`) to a version, from a version, or both. No value is read or written.
+    fn move_label(
+        &self,
+        secret: &str,
+        label: &str,
+        to: Option<&str>,
+        from: Option<&str>,
+    ) -> impl Future<Output = Answer<Done>> + Send;
+
     /// A secret as it is now (`DescribeSecret`), never its value.
     fn describe_secret(&self, secret: &str) -> impl Future<Output = Answer<SecretState>> + Send;
 
     /// The ARNs of the secrets that rotate with a function (`ListSecrets`), as far as the list has caught up: it may lag by minutes.
     fn rotating_with(&self, function_arn: &str) -> impl Future<Output = Answer<Vec<String>>> + Send;
+
+    /// The time by AWS's clock, to about a second, in milliseconds since 1970 (UTC).
+    fn now(&self) -> i64;
+
+    /// What was logged in a log group since a moment of AWS's clock (`FilterLogEvents`), oldest first. A group that isn't there has
+    /// nothing.
+    fn log(&self, group: &str, since: i64) -> impl Future<Output = Answer<Vec<LogEvent>>> + Send;
 
     /// How the rotation does that makes this version (`DescribeSecret`).
     fn rotation_progress(&self, secret: &str, version: &str) -> impl Future<Output = Answer<RotationProgress>> + Send;

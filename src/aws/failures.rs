@@ -2,8 +2,10 @@
 
 use aws_sdk_cloudformation::types::{EventFilter, HookFailureMode, HookStatus, OperationEvent, StackEvent};
 
-use super::error::{AwsError, failed, words};
+use super::classify::failed;
+use super::error::AwsError;
 use super::reader::Reader;
+use super::text::words;
 
 /// How many pages of events are read, 100 events each.
 const EVENT_PAGES: usize = 20;
@@ -214,7 +216,7 @@ mod tests {
         assert_eq!(first_of(&events).as_deref(), Some(expected));
     }
 
-    /// Without it, "The following hook(s)/validation failed" would be all that anybody reads of a refused change set.
+    /// Without it, "The following hook(s)/validation failed" would be all that people read of a refused change set.
     #[test]
     fn what_refused_a_change_set_is_told_by_resource() {
         let said = |event: OperationEventBuilder| {

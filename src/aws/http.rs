@@ -23,12 +23,20 @@ use trust::trust_store;
 pub use trust::{CaBundle, CaBundleError};
 
 use super::budget::{Budget, Counted};
+use super::clock::CLOCK;
 use super::cover;
 use crate::env;
 
 /// What is taken of a package: Lambda's limit for unpacked code is 250 MB.
 const PACKAGE: Bounds =
     Bounds { largest: 300 * 1024 * 1024, longest: Duration::from_mins(5), longest_pause: Duration::from_secs(30) };
+
+/// What a sandbox's answers carry, and what is asked of the sandbox itself.
+const SANDBOX: &str = "x-rotator-sandbox";
+
+/// What is taken of what a sandbox says of itself.
+const CONTROL: Bounds =
+    Bounds { largest: 16 * 1024 * 1024, longest: Duration::from_secs(20), longest_pause: Duration::from_secs(10) };
 
 /// To connect, and to wait for the next part of an answer.
 type Timeouts = (Option<Duration>, Option<Duration>);
@@ -44,6 +52,8 @@ pub(super) struct Http {
     connectors: Mutex<HashMap<Timeouts, SharedHttpConnector>>,
     /// Known once the account is; until then, and in a rehearsal, nothing waits.
     budget: OnceLock<Arc<Budget>>,
+    /// Where the sandbox is that answered, such as `http://127.0.0.1:4570`.
+    sandbox: Arc<OnceLock<String>>,
 }
 
 impl Http {
@@ -59,10 +69,11 @@ impl Http {
             is_proxied: is_proxied(),
             connectors: Mutex::default(),
             budget: OnceLock::new(),
+            sandbox: Arc::default(),
         })
     }
 
-    /// A client for the sandbox: no proxy ever, and trust in nobody, since it speaks plain HTTP on loopback.
+    /// A client for the sandbox: never a proxy, and no trusted authorities, since it speaks plain HTTP on loopback.
     pub(super) fn for_sandbox() -> Result<Self, CaBundleError> {
         let tls = TlsContext::builder().with_trust_store(TrustStore::empty()).build()?;
         Ok(Self {
@@ -71,6 +82,7 @@ impl Http {
             is_proxied: false,
             connectors: Mutex::default(),
             budget: OnceLock::new(),
+            sandbox: Arc::default(),
         })
     }
 
@@ -88,7 +100,8 @@ impl Http {
                 tls: self.tls.clone(),
                 proxy: self.proxy.clone(),
             };
-            SharedHttpConnector::new(Noting(SharedHttpConnector::new(ways)))
+            let connector = SharedHttpConnector::new(ways);
+            SharedHttpConnector::new(Noting { connector, sandbox: Arc::clone(&self.sandbox) })
         };
         connectors.entry(key).or_insert_with(build).clone()
     }
@@ -97,6 +110,33 @@ impl Http {
     pub(super) fn keep_within(&self, budget: Arc<Budget>) {
         // A connection reaches one account and region, and asks once.
         let _ = self.budget.set(budget);
+    }
+
+    /// Where the sandbox is that answered; `None`: nothing that answered so far is one.
+    pub(super) fn sandbox(&self) -> Option<&str> {
+        self.sandbox.get().map(String::as_str)
+    }
+
+    /// Asks a sandbox something about itself: the status, and the answer.
+    pub(super) async fn control(&self, url: &str, body: Option<String>) -> Result<(u16, Vec<u8>), String> {
+        let settings = HttpConnectorSettings::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .read_timeout(Duration::from_secs(15))
+            .build();
+        let words = |error: &dyn std::error::Error| error.to_string();
+        let mut request = HttpRequest::get(url).map_err(|error| words(&error))?;
+        request.headers_mut().insert(SANDBOX, "1");
+        if let Some(body) = body {
+            request.set_method("POST").map_err(|error| words(&error))?;
+            request.headers_mut().insert("content-type", "application/json");
+            request.headers_mut().insert("content-length", body.len().to_string());
+            *request.body_mut() = body.into();
+        }
+        let answer = tokio::time::timeout(CONTROL.longest, self.connector(&settings).call(request)).await;
+        let response = answer.map_err(|_| "it doesn't answer".to_owned())?.map_err(|error| words(&error))?;
+        let status = response.status().as_u16();
+        let body = answer::read(response.into_body(), CONTROL).await.map_err(|error| words(&error))?;
+        Ok((status, body))
     }
 
     /// Downloads a package from an address that AWS gave; `None` for whatever goes wrong, since it only serves to show more.
@@ -178,9 +218,13 @@ fn is_proxied() -> bool {
     is_set(env::HTTP_PROXY) || is_set(env::ALL_PROXY)
 }
 
-/// A connector that notes the tokens that leave the machine: whoever answers may repeat them in an error's words.
+/// A connector that notes the tokens that leave the machine: an answer may repeat them in an error's words. And it notes what time it is
+/// there, and whether it is a sandbox that answers.
 #[derive(Debug)]
-struct Noting(SharedHttpConnector);
+struct Noting {
+    connector: SharedHttpConnector,
+    sandbox: Arc<OnceLock<String>>,
+}
 
 impl HttpConnector for Noting {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
@@ -193,7 +237,20 @@ impl HttpConnector for Noting {
                 cover::note(&name, &value);
             }
         }
-        self.0.call(request)
+        let origin = origin(request.uri());
+        let answer = self.connector.call(request);
+        let sandbox = Arc::clone(&self.sandbox);
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await?;
+            if let Some(origin) = origin.filter(|_| answer.headers().contains_key(SANDBOX)) {
+                // The first one's: a connection reaches one.
+                let _ = sandbox.set(origin);
+            }
+            if let Some(date) = answer.headers().get("date") {
+                CLOCK.note(date);
+            }
+            Ok(answer)
+        })
     }
 }
 
@@ -236,6 +293,13 @@ impl HttpConnector for Paced {
     }
 }
 
+/// The scheme and authority of a URL.
+fn origin(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next().filter(|authority| !authority.contains('@'))?;
+    Some(format!("{scheme}://{authority}"))
+}
+
 fn is_allowed(url: &str, origin: Option<&str>) -> bool {
     let at_origin =
         |origin: &str| url.strip_prefix(origin.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'));
@@ -246,7 +310,7 @@ fn is_allowed(url: &str, origin: Option<&str>) -> bool {
 mod tests {
     use super::*;
 
-    /// Without it, whoever can edit a function could make this program fetch any address, such as the instance's credentials.
+    /// Without it, people who can edit a function could make this program fetch any address, such as the instance's credentials.
     #[test]
     fn downloads_come_from_https_or_the_given_origin() {
         let sandbox = Some("http://127.0.0.1:4570/");

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::error::{AwsError, ErrorKind};
+use super::error::AwsError;
+use super::kind::ErrorKind;
 
 /// How many pages in a row may hold nothing: AWS filters after it has cut its pages.
 const EMPTY: usize = 100;

@@ -1,63 +1,40 @@
 //! Single readings. Nothing here changes anything on AWS; a whole target is read by [`Reader::observe`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_smithy_types::DateTime;
 
-use super::connect::Inner;
+use super::classify::failed;
+use super::clients::Clients;
+use super::clock::CLOCK;
 use super::convert;
 use super::cover::cover;
-use super::error::{AwsError, ErrorKind, failed, words};
-use super::execute::{PolicyState, SecretState};
+use super::error::AwsError;
+use super::execute::{FunctionState, PolicyState, SecretState};
+use super::kind::ErrorKind;
 use super::pages::Pages;
+use super::text::words;
 use crate::model::LogEvent;
 use crate::model::arn::function_name;
 use crate::model::live::{ApplicationVersion, Configuration, LiveSecret, LiveStack, Statement, Unread};
+use crate::model::record::SecretRecord;
 
 /// How many pages of a log are read: `FilterLogEvents` may answer with empty pages while it searches.
 const LOG_PAGES: usize = 50;
 
+/// How many functions' logs are read at a time: `FilterLogEvents` lets few calls through.
+pub const LOGS: usize = 4;
+
 /// How many events of a log are kept, the newest.
 const LOG_EVENTS: usize = 5_000;
-
-/// How many pages of a secret's versions are read, 100 versions each: AWS keeps about that many without a staging label.
-const VERSION_PAGES: usize = 5;
 
 /// Reads one target.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    pub(super) inner: Arc<Inner>,
-}
-
-/// A function as `GetFunction` shows it.
-#[derive(Clone)]
-pub struct FunctionState {
-    /// Its configuration and tags; its files are not read.
-    pub configuration: Configuration,
-    /// Makes a write conditional on nobody else's having come first.
-    pub revision_id: Option<String>,
-    /// Where its package can be downloaded for some minutes. As good as a credential: never shown.
-    pub(super) code_location: Option<String>,
-}
-
-impl FunctionState {
-    /// A function whose package can't be downloaded.
-    pub fn new(configuration: Configuration, revision_id: Option<String>) -> Self {
-        Self { configuration, revision_id, code_location: None }
-    }
-}
-
-impl fmt::Debug for FunctionState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FunctionState")
-            .field("configuration", &self.configuration)
-            .field("revision_id", &self.revision_id)
-            .finish_non_exhaustive()
-    }
+    pub(super) inner: Arc<Clients>,
 }
 
 /// A secret with its history, for people; times are seconds since 1970 in UTC.
@@ -78,7 +55,7 @@ pub struct SecretDetails {
 }
 
 impl Reader {
-    pub(super) fn new(inner: Arc<Inner>) -> Self {
+    pub(super) fn new(inner: Arc<Clients>) -> Self {
         Self { inner }
     }
 
@@ -92,9 +69,14 @@ impl Reader {
         &self.inner.region
     }
 
+    /// Now by AWS's clock, in seconds since 1970: what is past or ahead is so by the clock that set the dates.
+    pub fn now(&self) -> i64 {
+        CLOCK.now().div_euclid(1000)
+    }
+
     /// The ARN of a function of this target.
     pub fn function_arn(&self, name: &str) -> String {
-        let Inner { partition, region, account, .. } = &*self.inner;
+        let Clients { partition, region, account, .. } = &*self.inner;
         format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
     }
 
@@ -110,6 +92,11 @@ impl Reader {
             created: seconds(answer.created_date()),
             versions: answer.version_ids_to_stages.unwrap_or_default().into_iter().collect(),
         })
+    }
+
+    /// A secret (`DescribeSecret`) with what says how its rotation does. AWS counts it as current.
+    pub async fn record(&self, name: &str) -> Result<SecretRecord, AwsError> {
+        self.sdk_secret(name).await.map(|answer| convert::record(answer, &self.inner.region))
     }
 
     async fn sdk_secret(&self, name: &str) -> Result<DescribeSecretOutput, AwsError> {
@@ -130,16 +117,18 @@ impl Reader {
         let answer = self.sdk_secret(name).await?;
         let changed = answer.last_changed_date().map(|date| (date.secs(), date.subsec_nanos()));
         // In an order of its own: the map's is another one in each process.
-        let versions: BTreeMap<&String, BTreeSet<&String>> = answer
+        let versions: BTreeMap<String, BTreeSet<String>> = answer
             .version_ids_to_stages()
             .into_iter()
             .flatten()
-            .map(|(id, stages)| (id, stages.iter().collect()))
+            .map(|(id, stages)| (id.clone(), stages.iter().cloned().collect()))
             .collect();
         Ok(SecretState {
             revision: format!("{changed:?} {versions:?}"),
             secret: convert::secret(&answer, &self.inner.region),
             age: answer.last_changed_date().and_then(|date| age(date, SystemTime::now())),
+            next_rotation: answer.next_rotation_date().map(DateTime::secs),
+            versions,
         })
     }
 
@@ -258,7 +247,7 @@ impl Reader {
             answer => answer?,
         };
         given(action, function, &[("policy", policy.as_deref())])?;
-        let statements = super::policy::parse(&policy.unwrap_or_default(), &self.inner.account)
+        let statements = super::permission::parse(&policy.unwrap_or_default(), &self.inner.account)
             .map_err(|message| AwsError::other(ErrorKind::Other, action, function, &message))?;
         Ok(PolicyState { statements, revision_id })
     }
@@ -274,27 +263,17 @@ impl Reader {
         }
     }
 
-    /// When a version of a secret was made (`ListSecretVersionIds`), in milliseconds since 1970 by AWS's clock. A rotation's version is
-    /// made when the rotation begins. `None` where the secret hasn't that version.
-    pub async fn version_created(&self, secret: &str, version: &str) -> Result<Option<i64>, AwsError> {
-        let call = self.inner.secrets.list_secret_version_ids().secret_id(secret).max_results(100);
-        let mut pages = call.into_paginator().send();
-        for _ in 0..VERSION_PAGES {
-            let Some(page) = pages.next().await else { break };
-            let page = page.map_err(failed("secretsmanager:ListSecretVersionIds", secret))?;
-            if let Some(found) = page.versions().iter().find(|entry| entry.version_id() == Some(version)) {
-                return Ok(found.created_date().and_then(|date| date.to_millis().ok()));
-            }
-        }
-        Ok(None)
-    }
-
     /// The events of a log group since a moment (`FilterLogEvents`), oldest first. Of more than 5,000 the newest, as far as 50 pages
     /// lead: AWS gives them in the order of time. A group that doesn't exist has none: Lambda makes it with a function's first words.
     ///
     /// What a function logs is its author's; it may hold anything, and is for people who asked for it. Of the values that this program
     /// knows to be private, none is in it.
     pub async fn log(&self, group: &str, since: i64) -> Result<Vec<LogEvent>, AwsError> {
+        Ok(self.log_if_there(group, since).await?.unwrap_or_default())
+    }
+
+    /// As [`Reader::log`]; `None` where there is no such group.
+    pub(super) async fn log_if_there(&self, group: &str, since: i64) -> Result<Option<Vec<LogEvent>>, AwsError> {
         let call = self.inner.logs.filter_log_events().log_group_name(group).start_time(since);
         let mut pages = call.into_paginator().send();
         let mut events = Vec::new();
@@ -302,7 +281,7 @@ impl Reader {
             let Some(page) = pages.next().await else { break };
             let page = match page.map_err(failed("logs:FilterLogEvents", group)) {
                 Ok(page) => page,
-                Err(error) if error.kind == ErrorKind::NotFound => break,
+                Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error),
             };
             events.extend(page.events.unwrap_or_default().into_iter().map(|event| LogEvent {
@@ -316,7 +295,7 @@ impl Reader {
         }
         // Streams are searched side by side; a sort that keeps equal times in order keeps each stream in order.
         events.sort_by_key(|event| event.at);
-        Ok(events)
+        Ok(Some(events))
     }
 
     /// The package of a function, through the address that `GetFunction` gave. `None` for whatever goes wrong.
@@ -347,7 +326,7 @@ pub(super) fn given(action: &'static str, resource: &str, members: &[(&str, Opti
 
 /// Why Lambda left a function's tags out of an answer that holds all the rest: it asks for `lambda:ListTags` beside `lambda:GetFunction`.
 fn tags_unread(error: &aws_sdk_lambda::types::TagsError, function: &str) -> Unread {
-    let kind = super::error::kind_of("lambda:ListTags", error.error_code(), error.message());
+    let kind = super::kind::kind_of("lambda:ListTags", error.error_code(), error.message());
     AwsError {
         code: Some(words(error.error_code())).filter(|code| !code.is_empty()),
         ..AwsError::other(kind, "lambda:ListTags", function, error.message())

@@ -12,17 +12,21 @@ use aws_sdk_lambda::types as lambda;
 use aws_sdk_secretsmanager::types as secrets;
 use aws_sdk_serverlessrepo::types as repository;
 
-use super::connect::Inner;
-use super::error::{AwsError, ErrorKind, failed, words};
+use super::classify::failed;
+use super::clients::Clients;
+use super::clock::CLOCK;
+use super::error::AwsError;
 use super::execute::{
     Answer, ApplicationChangeSet, ChangeSetIds, ChangeSetView, CodeUpload, ConfigurationChange, Done, Execute,
-    PolicyState, ResourceChange, RotateAnswer, RotationProgress, SecretState, StackStatus, Updated,
+    FunctionState, PolicyState, ResourceChange, RotateAnswer, RotationProgress, SecretState, StackStatus, Updated,
 };
+use super::kind::ErrorKind;
 use super::pages::Pages;
-use super::reader::{FunctionState, Reader};
+use super::reader::Reader;
+use super::text::words;
 use crate::model::arn::unqualified_function_arn;
 use crate::model::live::{ListedSecret, LiveStack};
-use crate::model::{RotationRules, Schedule, Setting, Settings};
+use crate::model::{LogEvent, RotationRules, Schedule, Setting, Settings};
 
 /// Who invokes rotation functions.
 const PRINCIPAL: &str = "secretsmanager.amazonaws.com";
@@ -53,12 +57,12 @@ fn upload_timeouts(bytes: usize) -> TimeoutConfig {
 /// Writes to one target. Only a connection that was made for writing gives one out.
 #[derive(Debug, Clone)]
 pub struct Writer {
-    inner: Arc<Inner>,
+    inner: Arc<Clients>,
     reader: Reader,
 }
 
 impl Writer {
-    pub(super) fn new(inner: Arc<Inner>) -> Self {
+    pub(super) fn new(inner: Arc<Clients>) -> Self {
         Self { reader: Reader::new(Arc::clone(&inner)), inner }
     }
 
@@ -79,7 +83,7 @@ fn done(answer: &impl RequestId) -> Done {
 
 /// What a change of nothing but tags acknowledges: what the stack's template was allowed already, since it runs again as it is.
 ///
-/// More would stay on the stack as a change that nobody asked for, and that other tools then show. `CAPABILITY_AUTO_EXPAND`,
+/// More would stay on the stack as a change that wasn't asked for, and that other tools then show. `CAPABILITY_AUTO_EXPAND`,
 /// which a stack may not report, doesn't apply to change sets (API reference, `CreateChangeSet`, `Capabilities`).
 fn capabilities(stack: &LiveStack) -> Vec<cloudformation::Capability> {
     if stack.capabilities.is_empty() {
@@ -375,6 +379,19 @@ impl Execute for Writer {
         answer.map(|answer| done(&answer)).map_err(failed("secretsmanager:CancelRotateSecret", secret))
     }
 
+    async fn move_label(&self, secret: &str, label: &str, to: Option<&str>, from: Option<&str>) -> Answer<Done> {
+        let call = self
+            .inner
+            .secrets
+            .update_secret_version_stage()
+            .secret_id(secret)
+            .version_stage(label)
+            .set_move_to_version_id(to.map(str::to_owned))
+            .set_remove_from_version_id(from.map(str::to_owned));
+        let answer = call.send().await;
+        answer.map(|answer| done(&answer)).map_err(failed("secretsmanager:UpdateSecretVersionStage", secret))
+    }
+
     async fn describe_secret(&self, secret: &str) -> Answer<SecretState> {
         self.reader.secret_state(secret).await
     }
@@ -387,6 +404,14 @@ impl Execute for Writer {
         Ok(listed.into_iter().filter(rotates).map(|secret| secret.arn).collect())
     }
 
+    fn now(&self) -> i64 {
+        CLOCK.now()
+    }
+
+    async fn log(&self, group: &str, since: i64) -> Answer<Vec<LogEvent>> {
+        self.reader.log(group, since).await
+    }
+
     async fn rotation_progress(&self, secret: &str, version: &str) -> Answer<RotationProgress> {
         let mut details = self.reader.secret(secret).await?;
         Ok(RotationProgress {
@@ -394,6 +419,7 @@ impl Execute for Writer {
             current_version: details.secret.current_version,
             pending_version: details.secret.pending_version,
             last_rotated: details.last_rotated,
+            next_rotation: details.next_rotation,
         })
     }
 }

@@ -27,7 +27,7 @@ fn report(panic: &PanicHookInfo<'_>) {
             .to_owned(),
         "if it was changing something on AWS, `rotator plan` says what is left to do".to_owned(),
     ];
-    output::fail(&summary, &hints);
+    output::error_line(&summary, &hints);
 }
 
 #[cfg(test)]

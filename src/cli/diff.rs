@@ -13,14 +13,17 @@ use similar::DiffOp;
 use crate::config::{Ambient, Manifest};
 use crate::exit;
 use crate::git::{Ambiguous, Attributes, Commit, Repository, RevisionError, Stop};
-use crate::plan::compare::{Own, compare, group, guards};
-use crate::render::compare::{self as render, ChangedFile, ComparedManifest, Comparison, Conversion, Presence};
+use crate::plan::diff::{Own, compare, group, guards};
+use crate::render::diff::{self as render, ChangedFile, ComparedManifest, Comparison, Conversion, Presence};
 use crate::render::lines as render_lines;
 use crate::render::{WARNING, count, paint, safe};
 
+use super::failure::Failure;
 use super::filter::Filter;
-use super::session::{Printed, check_targets};
-use super::{Global, output};
+use super::offline::placeholders;
+use super::options::{Global, whole};
+use super::output;
+use super::view::View;
 use side::Side;
 
 /// Says what a change of the manifests means after expansion: without AWS, without credentials, and without running anything
@@ -48,7 +51,7 @@ pub struct Arguments {
     #[arg(long)]
     detailed_exitcode: bool,
     /// Give up after so many seconds: a revision may hold more than anybody waits for
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = |text: &str| whole::<u64>(text, 1..=86_400))]
     time_limit: u64,
 }
 
@@ -66,14 +69,18 @@ enum Format {
 /// After how long it is said that a comparison takes long, and when it ends.
 const LONG: Duration = Duration::from_secs(10);
 
+impl Arguments {
+    /// Who reads.
+    pub fn view(&self) -> View {
+        if self.format == Format::Json { View::Document } else { View::Text }
+    }
+}
+
 /// Runs it.
-pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
+pub async fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
     // Before there is anything that a signal could leave behind.
     let mut stops = output::Stops::listen();
-    let folder = match scratch() {
-        Ok(folder) => folder,
-        Err(error) => return output::fail(&format!("cannot make a temporary folder: {error}"), &[]),
-    };
+    let folder = scratch().map_err(|error| Failure::new(format!("cannot make a temporary folder: {error}")))?;
     let stop = Stop::default();
     let mut compared = {
         let (global, arguments, stop) = (global.clone(), arguments.clone(), stop.clone());
@@ -85,27 +92,19 @@ pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
     let mut late = std::pin::pin!(tokio::time::sleep(limit));
     let mut long = std::pin::pin!(tokio::time::sleep(LONG));
     let mut is_long = false;
-    let code = loop {
+    let ended = loop {
         tokio::select! {
             result = &mut compared => {
-                remove(folder).await;
-                return match result {
-                    Ok(Ok(code) | Err(Printed(code))) => code,
-                    Err(error) => output::fail(&format!("the comparison ended early: {error}"), &[]),
-                };
+                if let Err(left) = remove(folder, &mut stops, late.as_mut()).await {
+                    return Ok(left);
+                }
+                return result.map_err(|error| Failure::new(format!("the comparison ended early: {error}")))?;
             }
             _ = stops.next() => {
                 output::say("interrupted; nothing was changed");
-                break exit::INTERRUPTED;
+                break Ok(exit::INTERRUPTED);
             }
-            () = &mut late => {
-                let time = count(usize::try_from(limit.as_secs()).unwrap_or(usize::MAX), "second");
-                let summary = format!("the comparison takes more than {time}, and was given up");
-                break output::fail(&summary, &[
-                    "compare fewer manifests, or a part: `rotator diff REV PATH`, `--target WHAT`".to_owned(),
-                    format!("wait longer: `--time-limit {}`", (arguments.time_limit * 5).min(86_400)),
-                ]);
-            }
+            () = &mut late => break Err(given_up(limit)),
             () = &mut long, if !is_long && limit > LONG => {
                 is_long = true;
                 output::say(&format!("reading the manifests; this is given up after {} seconds", limit.as_secs()));
@@ -115,8 +114,18 @@ pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
     stop.ask();
     // Nothing may be written any more while the folder is removed; but what hangs can't keep it.
     let _ = tokio::time::timeout(Duration::from_secs(2), compared).await;
-    remove(folder).await;
-    code
+    // Its time is over.
+    if let Err(left) = remove(folder, &mut stops, std::future::ready(())).await {
+        return Ok(left);
+    }
+    ended
+}
+
+fn given_up(limit: Duration) -> Failure {
+    let time = count(usize::try_from(limit.as_secs()).unwrap_or(usize::MAX), "second");
+    Failure::new(format!("the comparison takes more than {time}, and was given up"))
+        .hint("compare fewer manifests, or a part: `rotator diff REV PATH`, `--target WHAT`")
+        .hint(format!("wait longer: `--time-limit {}`", limit.as_secs().saturating_mul(5).min(86_400)))
 }
 
 /// A folder that no other user can look into: code that isn't public may be written there.
@@ -128,28 +137,60 @@ fn scratch() -> std::io::Result<tempfile::TempDir> {
     builder.tempdir()
 }
 
-/// Removes the folder with all that is in it, even while something is still being written.
-async fn remove(folder: tempfile::TempDir) {
+/// How long the folder may still take to go once an end was asked for, or its time is over.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Removes the folder with all that is in it, even while something is still being written. That takes long where it holds much;
+/// meanwhile signals are heard, and the time is looked at. The error is the exit code of who didn't wait for it.
+async fn remove(
+    folder: tempfile::TempDir,
+    stops: &mut output::Stops,
+    late: impl Future<Output = ()>,
+) -> Result<(), u8> {
     let path = folder.keep();
-    for _ in 0..40 {
-        match std::fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut removal = {
+        let path = path.clone();
+        tokio::task::spawn_blocking(move || removed(&path))
+    };
+    let left = || output::say(&format!("the temporary folder {} can't be removed", output::path(&path)));
+    let is_asked = tokio::select! {
+        done = &mut removal => {
+            if !done.unwrap_or(false) {
+                left();
             }
-            _ => return,
+            return Ok(());
+        }
+        _ = stops.next() => true,
+        () = late => false,
+    };
+    if is_asked {
+        output::say("interrupted; removing the temporary folder");
+    }
+    if !tokio::time::timeout(GRACE, removal).await.is_ok_and(|done| done.unwrap_or(false)) {
+        left();
+    }
+    if is_asked { Err(exit::INTERRUPTED) } else { Ok(()) }
+}
+
+fn removed(path: &Path) -> bool {
+    for _ in 0..40 {
+        match std::fs::remove_dir_all(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => std::thread::sleep(Duration::from_millis(50)),
+            _ => return true,
         }
     }
-    output::say(&format!("the temporary folder {} can't be removed", output::path(&path)));
+    false
 }
 
-impl From<RevisionError> for Printed {
+impl From<RevisionError> for Failure {
     fn from(error: RevisionError) -> Self {
-        Self(if error.is_stopped { exit::INTERRUPTED } else { output::fail(&error.summary, &error.hints) })
+        // Why it was stopped was said where that was asked for.
+        if error.is_stopped { Self::said(exit::INTERRUPTED) } else { Self::new(error.summary).hints(error.hints) }
     }
 }
 
-fn diff(global: &Global, arguments: &Arguments, scratch: &Path, stop: &Stop) -> Result<u8, Printed> {
-    let filter = Filter::new(&global.target).map_err(|(summary, hints)| Printed(output::fail(&summary, &hints)))?;
+fn diff(global: &Global, arguments: &Arguments, scratch: &Path, stop: &Stop) -> Result<u8, Failure> {
+    let filter = Filter::new(&global.target)?;
     let mut paths: Vec<PathBuf> = arguments.paths.iter().chain(&arguments.more).cloned().collect();
     if paths.is_empty() {
         paths.push(PathBuf::from("rotator.yaml"));
@@ -175,14 +216,15 @@ fn diff(global: &Global, arguments: &Arguments, scratch: &Path, stop: &Stop) -> 
     let (before, after) = (before?, after?);
     let (before, after) = match (before.load(), after.load()) {
         (Ok(before), Ok(after)) => (before, after),
-        (Err(Printed(code)), _) | (_, Err(Printed(code))) => return Err(Printed(code)),
+        (Err(one), Err(other)) => return Err(one.and(other)),
+        (Err(failure), _) | (_, Err(failure)) => return Err(failure),
     };
     if before.manifests.is_empty() && after.manifests.is_empty() {
         let shown: Vec<String> = places.values().map(|path| format!("`{}`", output::path(path))).collect();
         let summary = format!("there is no manifest at {} on either side", shown.join(", "));
-        return Err(Printed(output::fail(&summary, &["name the manifest, or a folder with a `rotator.yaml`".into()])));
+        return Err(Failure::new(summary).hint("name the manifest, or a folder with a `rotator.yaml`"));
     }
-    check_targets(&filter, before.manifests.iter().chain(&after.manifests).map(|(_, manifest)| manifest))?;
+    filter.check_targets(before.manifests.iter().chain(&after.manifests).map(|(_, manifest)| manifest))?;
     let mut comparison = comparison(global, &filter, &before, &after)?;
     let said = |Ambiguous { name, taken, others }| render::Ambiguous { name, taken, others };
     comparison.ambiguous = range.ambiguous.into_iter().map(said).collect();
@@ -191,7 +233,7 @@ fn diff(global: &Global, arguments: &Arguments, scratch: &Path, stop: &Stop) -> 
         Format::Markdown => render::markdown(&comparison),
         Format::Json => render::json(&comparison),
     };
-    let shown = output::data(&text);
+    let shown = output::data(&text)?;
     for place in &before.submodules() | &after.submodules() {
         output::say(&format!(
             "note: {} is a submodule: its files aren't in this repository's revisions, and weren't compared",
@@ -249,11 +291,8 @@ fn say_ambiguous(ambiguous: &Ambiguous) {
     output::say(&text);
 }
 
-fn comparison(global: &Global, filter: &Filter, before: &Side, after: &Side) -> Result<Comparison, Printed> {
-    let mut ambient = Ambient::placeholders();
-    if global.region.is_some() {
-        ambient.region.clone_from(&global.region);
-    }
+fn comparison(global: &Global, filter: &Filter, before: &Side, after: &Side) -> Result<Comparison, Failure> {
+    let ambient = placeholders(global);
     let mut manifests = Vec::new();
     let mut placeholders = false;
     let mut matched = BTreeSet::new();
@@ -278,7 +317,7 @@ fn comparison(global: &Global, filter: &Filter, before: &Side, after: &Side) -> 
         manifests.push(ComparedManifest { path, project, presence, guards, groups });
     }
     if let Some(missing) = filter.resources().find(|text| !matched.contains(*text)) {
-        return Err(Printed(output::fail(&format!("`--target {missing}` matches nothing on either side"), &[])));
+        return Err(Failure::new(format!("`--target {missing}` matches nothing on either side")));
     }
     let named = |ambient: Ambient| ambient.region.zip(ambient.account);
     Ok(Comparison {
@@ -315,8 +354,12 @@ type Sided<'a> = Option<&'a (PathBuf, Manifest)>;
 
 /// The rules, limits and freezes that a manifest itself has, whatever is selected of it.
 fn own_guards(side: Sided<'_>) -> Own<'_> {
-    let of =
-        |manifest| Own { rules: Manifest::policy(manifest), limits: manifest.limits(), freezes: manifest.freezes() };
+    let of = |manifest| Own {
+        rules: Manifest::policy(manifest),
+        limits: manifest.limits(),
+        freezes: manifest.freezes(),
+        acknowledged: manifest.acknowledged(),
+    };
     side.map_or(Own::NONE, |(_, manifest)| of(manifest))
 }
 
@@ -358,7 +401,25 @@ fn changed_lines(old: &str, new: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::changed_lines;
+    use super::*;
+
+    /// Without it, signals and the time limit would wait until a folder of very many files is gone.
+    #[tokio::test]
+    async fn a_folder_goes_while_others_go_on() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let folder = scratch().expect("a folder");
+        let path = folder.path().to_owned();
+        for number in 0..200 {
+            std::fs::write(path.join(number.to_string()), "x").expect("a file");
+        }
+        let goes_on = Arc::new(AtomicBool::new(false));
+        let other = Arc::clone(&goes_on);
+        // It runs as soon as what removes the folder lets anything else run.
+        tokio::spawn(async move { other.store(true, Ordering::Relaxed) });
+        let ended = remove(folder, &mut output::Stops::listen(), std::future::pending()).await;
+        assert_eq!((ended, path.exists(), goes_on.load(Ordering::Relaxed)), (Ok(()), false, true));
+    }
 
     /// Without it, one edited line would count as two.
     #[test]

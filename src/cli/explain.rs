@@ -5,23 +5,17 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::{self, Ambient, Manifest};
-use crate::exit;
-use crate::model::{Desired, Kind, address};
+use crate::config::Manifest;
+use crate::model::near::{SUGGESTIONS, did_you_mean, near};
+use crate::model::{Address, Desired, Kind, address};
 use crate::render::explain as render;
 
-use super::filter::Filter;
-use super::session::{Printed, check_targets};
-use super::{Global, output};
-
-/// How many near addresses are suggested.
-const SUGGESTIONS: usize = 3;
-
-/// The longest word that anything is near to, in bytes: a distance costs time and memory of one word times the other.
-const LONGEST: usize = 256;
-
-/// How many known addresses are measured.
-const MEASURED: usize = 5_000;
+use super::failure::Failure;
+use super::filter::{target_names, the_targets};
+use super::offline::Offline;
+use super::options::Global;
+use super::output;
+use super::view::View;
 
 /// Shows where each effective value of a function or secret came from.
 #[derive(Debug, Args)]
@@ -50,40 +44,26 @@ enum Format {
     Json,
 }
 
-/// Runs it.
-pub fn run(global: &Global, arguments: &Arguments) -> u8 {
-    match explain(global, arguments) {
-        Ok(code) | Err(Printed(code)) => code,
+impl Arguments {
+    /// Who reads.
+    pub fn view(&self) -> View {
+        if self.format == Format::Json { View::Document } else { View::Text }
     }
 }
 
-fn explain(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
-    let refused = |(summary, hints): (String, Vec<String>)| Printed(output::fail(&summary, &hints));
-    let wanted = Wanted::read(&arguments.address).map_err(refused)?;
-    let filter = Filter::new(&global.target).map_err(refused)?;
-    let problems = |problems: config::Problems| {
-        output::diagnostics(&problems.0);
-        Printed(exit::ERROR)
-    };
-    let manifests = config::load(&arguments.paths).map_err(problems)?.manifests;
-    check_targets(&filter, &manifests)?;
-    wanted.check_target(&manifests)?;
-    // Offline: what only AWS's environment knows has a placeholder, and is said to be one.
-    let mut ambient = Ambient::placeholders();
-    if global.region.is_some() {
-        ambient.region.clone_from(&global.region);
-    }
+/// Runs it. What only AWS's environment knows has a placeholder, and is said to be one.
+pub fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
+    let wanted = Wanted::read(&arguments.address)?;
+    let offline = Offline::open(global, &arguments.paths)?;
+    wanted.check_target(&offline.manifests)?;
     let (mut explanations, mut known) = (Vec::new(), BTreeSet::new());
-    for manifest in &manifests {
-        for (index, target) in manifest.targets().iter().enumerate() {
-            let meant = wanted.target.as_ref().is_none_or(|name| target.name.as_ref() == Some(name));
-            if !meant || !filter.selects(target) {
-                continue;
-            }
-            let desired = manifest.resolve(index, &ambient).map_err(problems)?;
-            for (kind, handle) in wanted.find(&desired, &mut known) {
-                explanations.extend(manifest.explain(index, &ambient, kind, &handle).map_err(problems)?);
-            }
+    for (manifest, index) in offline.selected() {
+        let target = &manifest.targets()[index];
+        if wanted.target.is_some() && wanted.target != target.name {
+            continue;
+        }
+        for (kind, handle) in wanted.find(&offline.resolve(manifest, index)?, &mut known) {
+            explanations.extend(manifest.explain(index, &offline.ambient, kind, &handle)?);
         }
     }
     let entries: BTreeSet<String> =
@@ -92,15 +72,14 @@ fn explain(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
         0 => return Err(wanted.unknown(&known)),
         1 => {}
         _ => {
-            let hints = entries.iter().map(|entry| format!("write `{entry}`")).collect::<Vec<_>>();
             let summary = format!("`{}` means more than one entry", arguments.address);
-            return Err(Printed(output::fail(&summary, &hints)));
+            return Err(Failure::new(summary).hints(entries.iter().map(|entry| format!("write `{entry}`"))));
         }
     }
-    Ok(output::data(&match arguments.format {
+    output::data(&match arguments.format {
         Format::Text => render::text(&explanations),
         Format::Json => render::json(&explanations),
-    }))
+    })
 }
 
 /// An address as it was asked for. Public for the fuzz targets.
@@ -115,45 +94,33 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Reads an address. The error says what is wrong, and the hints what to write.
-    pub fn read(text: &str) -> Result<Self, (String, Vec<String>)> {
-        let kind_of = |text: &str| {
-            [Kind::Secret, Kind::Function].into_iter().find_map(|kind| {
-                let handle = text.strip_prefix(kind.word())?.strip_prefix('.')?;
-                (!handle.is_empty()).then(|| (kind, handle.to_owned()))
-            })
-        };
+    /// Reads an address.
+    pub fn read(text: &str) -> Result<Self, Failure> {
+        let refused = |summary| Failure::new(summary).hint("name one secret or function, as `secret.payments/api-key`");
         if text.len() > address::MAX_LENGTH {
-            let hints = ["name one secret or function, as `secret.payments/api-key`".to_owned()];
-            let summary = format!("an address has at most {} bytes, not {}", address::MAX_LENGTH, text.len());
-            return Err((summary, hints.to_vec()));
+            return Err(refused(format!("an address has at most {} bytes, not {}", address::MAX_LENGTH, text.len())));
         }
         if text.contains(['*', '?']) {
-            let hints = ["name one secret or function, as `secret.payments/api-key`".to_owned()];
-            return Err((format!("`{text}` is a pattern, and one entry is explained"), hints.to_vec()));
+            return Err(refused(format!("`{text}` is a pattern, and one entry is explained")));
         }
-        let within = text.split_once('/').and_then(|(target, rest)| Some((target, kind_of(rest)?)));
-        let (target, kind, handle) = match (kind_of(text), within) {
-            (Some((kind, handle)), _) => (None, Some(kind), handle),
-            (None, Some((target, (kind, handle)))) => (Some(target.to_owned()), Some(kind), handle),
-            (None, None) => (None, None, text.to_owned()),
+        let (target, kind, handle) = match Address::of_entry(text) {
+            Some(address) => (address.target, Some(address.kind), address.handle),
+            None => (None, None, text.to_owned()),
         };
         Ok(Self { text: text.to_owned(), target, kind, handle })
     }
 
-    fn check_target(&self, manifests: &[Manifest]) -> Result<(), Printed> {
+    fn check_target(&self, manifests: &[Manifest]) -> Result<(), Failure> {
         let Some(target) = &self.target else { return Ok(()) };
-        let known: BTreeSet<&str> =
-            manifests.iter().flat_map(Manifest::targets).filter_map(|target| target.name.as_deref()).collect();
+        let known = target_names(manifests);
         if known.contains(target.as_str()) {
             return Ok(());
         }
         let hint = match near(target, known.iter().copied()).first() {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => "the manifest has no `targets:`".to_owned(),
-            None => format!("the targets are {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+            Some(near) => did_you_mean(&[near]),
+            None => the_targets(&known),
         };
-        Err(Printed(output::fail(&format!("there is no target `{target}`"), &[hint])))
+        Err(Failure::new(format!("there is no target `{target}`")).hint(hint))
     }
 
     /// The entries that are meant, a handle before a name on AWS; `known` gets all that could have been.
@@ -175,48 +142,24 @@ impl Wanted {
         if by_handle.is_empty() { by_name } else { by_handle }
     }
 
-    fn unknown(&self, known: &BTreeSet<String>) -> Printed {
-        let wanted = match self.kind {
-            Some(kind) => format!("{}.{}", kind.word(), self.handle),
-            None => self.handle.clone(),
-        };
-        let near = near(&wanted, known.iter().map(String::as_str));
-        let hint = if near.is_empty() {
+    /// Says what there is of a similar name, of whatever kind.
+    fn unknown(&self, known: &BTreeSet<String>) -> Failure {
+        let handles = || known.iter().filter_map(|entry| Some((entry.as_str(), entry.split_once('.')?.1)));
+        let meant = near(&self.handle, handles().map(|(_, handle)| handle));
+        let mut entries: Vec<&str> = meant
+            .iter()
+            .flat_map(|meant| handles().filter(move |(_, handle)| handle == meant))
+            .map(|(entry, _)| entry)
+            .collect();
+        entries.dedup();
+        entries.truncate(SUGGESTIONS);
+        let hint = if entries.is_empty() {
             "handles and AWS's names both do: `secret.payments/api-key`, `function.stripe`".to_owned()
         } else {
-            format!("did you mean {}?", near.iter().map(|near| format!("`{near}`")).collect::<Vec<_>>().join(" or "))
+            did_you_mean(&entries)
         };
-        Printed(output::fail(&format!("`{}` is no secret or function of the manifest", self.text), &[hint]))
+        Failure::new(format!("`{}` is no secret or function of the manifest", self.text)).hint(hint)
     }
-}
-
-/// The known words that were probably meant, the nearest first.
-fn near<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    fn bare(text: &str) -> &str {
-        text.split_once('.').map_or(text, |(_, rest)| rest)
-    }
-    if word.len() > LONGEST {
-        return Vec::new();
-    }
-    let length = word.chars().count();
-    let allowed = length / 4 + 1;
-    // Two words differ at least by their lengths; the kind before the dot may be left out.
-    let comparable = |candidate: &&str| {
-        candidate.len() <= LONGEST
-            && [*candidate, bare(candidate)].iter().any(|one| one.chars().count().abs_diff(length) <= allowed)
-    };
-    let mut near: Vec<(usize, &str)> = known
-        .take(MEASURED)
-        .filter(comparable)
-        .map(|candidate| {
-            let whole = strsim::damerau_levenshtein(word, candidate);
-            (whole.min(strsim::damerau_levenshtein(word, bare(candidate))), candidate)
-        })
-        .filter(|(distance, _)| *distance <= allowed)
-        .collect();
-    near.sort_unstable();
-    near.truncate(SUGGESTIONS);
-    near.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
 #[cfg(test)]
@@ -237,14 +180,16 @@ mod tests {
         assert!(Wanted::read("secret.*").is_err());
     }
 
+    /// Without it, whoever slips, leaves out the kind or takes the wrong one would have to look through the manifest.
     #[test]
     fn near_addresses_are_found_with_and_without_their_kind() {
-        let known = ["secret.payments/api-key", "function.stripe", "secret.mail"];
-        assert_eq!(near("secret.payments/apikey", known.into_iter()), ["secret.payments/api-key"]);
-        assert_eq!(near("strip", known.into_iter()), ["function.stripe"]);
-        assert!(near("something/else", known.into_iter()).is_empty());
-        let long = "a".repeat(100_000);
-        assert!(near(&long, [long.as_str()].into_iter().cycle().take(10_000)).is_empty(), "it is not even measured");
-        assert!(Wanted::read(&long).is_err());
+        let known: BTreeSet<String> =
+            ["secret.payments/api-key", "function.stripe", "secret.mail"].map(str::to_owned).into();
+        let hints = |text: &str| Wanted::read(text).expect("an address").unknown(&known).hints;
+        assert_eq!(hints("secret.payments/apikey"), ["did you mean `secret.payments/api-key`?"]);
+        assert_eq!(hints("strip"), ["did you mean `function.stripe`?"]);
+        assert_eq!(hints("secret.stripe"), ["did you mean `function.stripe`?"]);
+        assert!(hints("something/else")[0].starts_with("handles and AWS's names"));
+        assert!(Wanted::read(&"a".repeat(100_000)).is_err());
     }
 }

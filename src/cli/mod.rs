@@ -2,31 +2,56 @@
 
 mod apply;
 mod bug;
+mod converge;
+mod destroy;
 mod diff;
 mod explain;
+mod failure;
 mod filter;
+mod lines;
 mod logs;
+mod offline;
+mod old_code;
+mod options;
 mod output;
+mod packages;
+mod perform;
+mod permissions;
 mod plan;
+mod plan_file;
 mod policy;
+mod prepared;
 mod progress;
+mod reasons;
 mod rehearsal;
+mod repair;
+mod rotate;
+mod rules;
+mod runtimes;
 mod sandbox;
+mod sandbox_secret;
 mod saved;
 mod schedule;
 mod session;
 mod shell;
 mod show;
+mod stand_ins;
+mod start;
+mod status;
+mod targets;
+mod task;
 mod validate;
-
-use std::path::PathBuf;
+mod view;
 
 pub use explain::Wanted;
+pub use failure::{Cause, Failure};
 pub use filter::Filter;
-pub use saved::{Saved, SavedPlan, Unusable};
+pub use plan_file::{Saved, SavedPlan, Unusable};
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use options::{Global, Schema};
+use view::View;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -37,10 +62,17 @@ const STYLES: Styles = Styles::styled()
 /// Keeps the rotation of AWS Secrets Manager secrets in Git.
 #[derive(Debug, Parser)]
 #[command(name = "rotator", version, styles = STYLES, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Examples:
-  rotator plan                                  what differs between ./rotator.yaml and AWS
-  rotator apply --sandbox examples/quickstart   rehearse without an AWS account
+#[command(after_help = "First steps:
+  rotator apply --sandbox examples/quickstart   rotate a secret on an AWS that lives in this program
+  rotator validate                              check the rotator.yaml that you wrote
+  rotator permissions                           the rights that it needs
+  rotator plan                                  what differs between it and AWS
+  rotator apply                                 make AWS so, after a question
+  rotator status                                whether everything rotates
+
+Examples:
   rotator plan --target prod-eu payments/       one target of the manifest in payments/
+  rotator plan --target 'secret.payments/*'     the secrets with such names
 
 Exit codes: 0 done; 1 error; 2 changes pending (with --detailed-exitcode);
   3 a saved plan no longer holds; 4 applied, but a rotation hasn't finished;
@@ -51,73 +83,6 @@ pub struct Cli {
     global: Global,
     #[command(subcommand)]
     command: Command,
-}
-
-/// Options that every command takes.
-#[derive(Debug, Clone, Args)]
-pub struct Global {
-    /// Use the AWS that lives in this program instead of the real one; its state lives in FILE
-    #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true,
-          default_missing_value = ".rotator/sandbox.json", help_heading = "Global options")]
-    sandbox: Option<PathBuf>,
-    /// Only this: a target's name or pattern, an address (`secret.payments/api-key`), or a label (`label:owner=me`); repeatable
-    #[arg(long, global = true, value_name = "WHAT", help_heading = "Global options")]
-    target: Vec<String>,
-    /// The region, where the manifest's targets don't say one
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
-    region: Option<String>,
-    /// The profile of AWS's configuration files
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
-    profile: Option<String>,
-    /// Send all calls there instead of to AWS
-    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
-    endpoint_url: Option<String>,
-    /// How many calls or steps may be under way at once
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000),
-          help_heading = "Global options")]
-    parallelism: Option<u16>,
-    /// A file of rules that plans are held to, beside the manifests' own `policy:`; repeatable
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
-    policy: Vec<PathBuf>,
-    /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
-    color: Color,
-    /// Say less: no progress
-    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
-    quiet: bool,
-    /// Say more: every step, and AWS's request ids
-    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
-    verbose: u8,
-}
-
-/// When to use colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Color {
-    Auto,
-    Always,
-    Never,
-}
-
-/// How plans are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people at a terminal
-    Text,
-    /// For programs: the shape of Terraform's plan representation
-    Json,
-    /// For a comment on a pull request
-    Markdown,
-}
-
-/// A published format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Schema {
-    /// Manifests
-    Manifest,
-    /// Files of `--policy`
-    Policy,
-    /// What `plan --format json` and `show --format json` print
-    Plan,
 }
 
 #[derive(Debug, Subcommand)]
@@ -133,12 +98,23 @@ enum Command {
     /// Plan, ask, and converge
     Apply(apply::Arguments),
     /// Plan and apply the removal of what the manifests own
-    Destroy(apply::DestroyArguments),
+    Destroy(destroy::Arguments),
+    /// Give secrets new values now, and watch each rotation to its end
+    Rotate(rotate::Arguments),
+    /// Say which rotations are stuck, and end them
+    Repair(repair::Arguments),
+    /// Read AWS, and say how rotation does: what is failing, stuck, overdue or off
+    Status(status::Arguments),
+    Logs(logs::Arguments),
     /// Print a saved plan
     Show(show::Arguments),
     /// Print the coming rotation windows of each secret, offline
     Schedule(schedule::Arguments),
-    /// Print a JSON Schema: of manifests, of policies, or of plans in JSON
+    /// Print the targets of the manifests, offline
+    Targets(targets::Arguments),
+    /// Print the least rights that the manifests need, offline
+    Permissions(permissions::Arguments),
+    /// Print a JSON Schema: of manifests, policies, plans, statuses or permissions
     Schema {
         /// Of what
         #[arg(value_name = "WHAT", default_value = "manifest")]
@@ -153,33 +129,66 @@ enum Command {
     Sandbox(sandbox::Command),
 }
 
-/// Manifests to read.
-#[derive(Debug, Clone, Args)]
-struct Paths {
-    /// Root manifests, or folders that hold a `rotator.yaml` [default: ./rotator.yaml]
-    #[arg(value_name = "PATH")]
-    paths: Vec<PathBuf>,
-}
-
 /// Parses the program's arguments and runs the command. The answer is the exit code.
 pub fn main() -> u8 {
     bug::end_at_panics();
     leave_no_core();
     allow_connections();
-    let cli = match Cli::try_parse() {
+    let parsed = start::prepared(Cli::command()).try_get_matches();
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => return output::usage(&error),
+        Err(error) => return output::usage(error),
     };
     output::colors(cli.global.color);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return output::fail(&format!("cannot start threads: {error}"), &[]),
+        Err(error) => return View::Text.failed(&Failure::new(format!("cannot start threads: {error}"))),
     };
-    let is_changing = matches!(cli.command, Command::Apply(_) | Command::Destroy(_));
-    let code = output::ended(runtime.block_on(run(cli)), is_changing);
+    let is_changing = cli.command.is_changing();
+    let view = cli.command.view();
+    if let Err(failure) = runtimes::choose() {
+        return view.failed(&failure);
+    }
+    let code = runtime.block_on(run(cli, view)).unwrap_or_else(|failure| view.failed(&failure));
+    let code = output::ended(code, is_changing);
     // Nothing that matters is left in the background; a task that hangs must not hold up the exit.
     runtime.shutdown_background();
     code
+}
+
+impl Command {
+    /// Whether it may change AWS.
+    fn is_changing(&self) -> bool {
+        match self {
+            Self::Apply(_) | Self::Destroy(_) | Self::Rotate(_) => true,
+            Self::Repair(arguments) => arguments.is_changing(),
+            _ => false,
+        }
+    }
+
+    /// Who reads what it says.
+    fn view(&self) -> View {
+        match self {
+            Self::Apply(arguments) => arguments.view(),
+            Self::Destroy(arguments) => arguments.view(),
+            Self::Rotate(arguments) => arguments.view(),
+            Self::Repair(arguments) => arguments.view(),
+            Self::Plan(arguments) => arguments.view(),
+            Self::Show(arguments) => arguments.view(),
+            Self::Diff(arguments) => arguments.view(),
+            Self::Explain(arguments) => arguments.view(),
+            Self::Status(arguments) => arguments.view(),
+            Self::Logs(arguments) => arguments.view(),
+            Self::Permissions(arguments) => arguments.view(),
+            Self::Targets(arguments) => arguments.view(),
+            Self::Validate(_)
+            | Self::Schedule(_)
+            | Self::Schema { .. }
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::Sandbox(_) => View::Text,
+        }
+    }
 }
 
 /// A crash leaves no image of the memory behind, with credentials and environment values in it: pipelines keep the files that they
@@ -214,22 +223,50 @@ fn allow_connections() {}
 #[cfg(unix)]
 const MOST_FILES: u64 = 4096;
 
-async fn run(cli: Cli) -> u8 {
+async fn run(cli: Cli, view: View) -> Result<u8, Failure> {
     let global = cli.global;
     match cli.command {
         Command::Validate(arguments) => validate::run(&global, &arguments),
-        Command::Plan(arguments) => plan::run(&global, &arguments).await,
+        Command::Plan(arguments) => plan::run(&global, &arguments, view).await,
         Command::Diff(arguments) => diff::run(&global, &arguments).await,
         Command::Explain(arguments) => explain::run(&global, &arguments),
-        Command::Apply(arguments) => apply::run(&global, &arguments).await,
-        Command::Destroy(arguments) => apply::destroy(&global, &arguments).await,
+        Command::Apply(arguments) => apply::run(&global, &arguments, view).await,
+        Command::Destroy(arguments) => destroy::run(&global, &arguments, view).await,
+        Command::Rotate(arguments) => rotate::run(&global, &arguments, view).await,
+        Command::Repair(arguments) => repair::run(&global, &arguments, view).await,
         Command::Schedule(arguments) => schedule::run(&global, &arguments),
         Command::Show(arguments) => show::run(&global, &arguments),
+        Command::Status(arguments) => status::run(&global, &arguments).await,
+        Command::Logs(arguments) => logs::run(&global, &arguments).await,
+        Command::Permissions(arguments) => permissions::run(&global, &arguments),
+        Command::Targets(arguments) => targets::run(&global, &arguments),
         Command::Schema { what: Schema::Manifest } => output::data(&crate::config::json_schema()),
         Command::Schema { what: Schema::Policy } => output::data(&crate::config::policy_schema()),
         Command::Schema { what: Schema::Plan } => output::data(&crate::render::plan_json::plan_schema()),
-        Command::Completions(arguments) => shell::completions(&arguments),
-        Command::Man(arguments) => shell::man(&arguments),
+        Command::Schema { what: Schema::Status } => output::data(&crate::render::status_data::status_schema()),
+        Command::Schema { what: Schema::Permissions } => {
+            output::data(&crate::render::permissions::permissions_schema())
+        }
+        Command::Completions(arguments) => shell::completions(&arguments, Cli::command()),
+        Command::Man(arguments) => shell::man(&arguments, Cli::command()),
         Command::Sandbox(command) => sandbox::run(&global, command).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without it, a command could be left out of the help, or lose its words there.
+    #[test]
+    fn every_command_is_in_the_help() {
+        let help = start::prepared(Cli::command()).render_help().to_string();
+        for one in Cli::command().get_subcommands() {
+            let about = one.get_about().expect("words").to_string();
+            let line = help.lines().find(|line| line.starts_with(&format!("  {} ", one.get_name())));
+            assert!(line.is_some_and(|line| line.ends_with(&about)), "{}: {line:?}", one.get_name());
+        }
+        assert!(help.contains("Usage: rotator [OPTIONS] <COMMAND>") && help.contains("First steps:"), "{help}");
+        assert!(!help.contains("Others:"), "each has its group");
     }
 }

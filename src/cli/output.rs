@@ -8,13 +8,15 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::ColorChoice;
+use clap::builder::StyledStr;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::render::runner::without_commands;
 use crate::render::{ERROR, WARNING, count, paint, safe};
 use crate::{env, exit};
 
-use super::Color;
+use super::failure::{Cause, Failure};
+use super::options::Color;
 
 /// Decides on colours for the whole run.
 pub fn colors(choice: Color) {
@@ -29,47 +31,68 @@ pub fn colors(choice: Color) {
 /// Whether something couldn't be written, for another reason than a reader that went away.
 static LOST: AtomicBool = AtomicBool::new(false);
 
+/// Whether data was printed.
+static SHOWN: AtomicBool = AtomicBool::new(false);
+
 /// Whether a reader went away before all was written.
 static UNREAD: AtomicBool = AtomicBool::new(false);
 
-/// Prints data. A reader that went away, such as `head`, is no error by itself.
-pub fn data(text: &str) -> u8 {
-    printed(written(anstream::stdout().lock(), text))
+/// Prints data. A reader that went away, such as `head`, is no error by itself. The answer is the exit code of good data.
+pub fn data(text: &str) -> Result<u8, Failure> {
+    printed(shown(text))
 }
 
 /// Prints data of which every character is meant as it is: a runner's own commands, scripts for a shell.
-pub fn verbatim(text: &str) -> u8 {
+pub fn verbatim(text: &str) -> Result<u8, Failure> {
+    SHOWN.store(true, Ordering::Relaxed);
     printed(written_as_it_is(anstream::stdout().lock(), text))
 }
 
-/// The exit code of data that was printed, or not.
-fn printed(result: std::io::Result<()>) -> u8 {
+/// Prints data while something goes on that doesn't end for it: where it can't be written, that is said at once.
+pub fn follow(text: &str) {
+    if let Err(failure) = data(text) {
+        failed(&failure);
+    }
+}
+
+/// Whether data was printed.
+pub fn has_shown() -> bool {
+    SHOWN.load(Ordering::Relaxed)
+}
+
+fn shown(text: &str) -> std::io::Result<()> {
+    SHOWN.store(true, Ordering::Relaxed);
+    written(anstream::stdout().lock(), text)
+}
+
+/// How it ended that data was printed, or not.
+fn printed(result: std::io::Result<()>) -> Result<u8, Failure> {
     match result {
-        Ok(()) => exit::OK,
+        Ok(()) => Ok(exit::OK),
         Err(error) => {
             let is_known = LOST.load(Ordering::Relaxed);
             if note_failure(&error) {
-                return exit::OK;
+                return Ok(exit::OK);
             }
             // Of many lines, the first says it for all.
-            if is_known { exit::ERROR } else { fail(&cannot_write(&error), &[]) }
+            Err(if is_known { Failure::said(exit::ERROR) } else { Failure::new(cannot_write(&error)) })
         }
     }
 }
 
 /// Prints data that must have been seen before anything is changed.
-pub fn show(text: &str) -> Result<(), super::session::Printed> {
-    written(anstream::stdout().lock(), text).map_err(|error| {
+pub fn show(text: &str) -> Result<(), Failure> {
+    shown(text).map_err(|error| {
         note_failure(&error);
-        super::session::Printed(fail(&format!("{}; nothing was changed", cannot_write(&error)), &[]))
+        Failure::new(format!("{}; nothing was changed", cannot_write(&error)))
     })
 }
 
 /// Prints how something ended. Where that can't be written, it goes to where errors go: what was done must not stay unknown.
 pub fn report(text: &str) {
-    if let Err(error) = written(anstream::stdout().lock(), text) {
+    if let Err(error) = shown(text) {
         note_failure(&error);
-        fail(&format!("the report can't be written where it should go: {error}; this is it"), &[]);
+        error_line(&format!("the report can't be written where it should go: {error}; this is it"), &[]);
         noted(written(anstream::stderr().lock(), text));
     }
 }
@@ -125,7 +148,8 @@ pub fn say(text: &str) {
 }
 
 /// Prints what the reader of the command line has to say: help, the version, or wrong usage.
-pub fn usage(error: &clap::Error) -> u8 {
+pub fn usage(mut error: clap::Error) -> u8 {
+    escape(&mut error);
     // `--help` and `--version` are no errors; wrong usage exits as Terraform's does.
     let code = if error.use_stderr() { exit::ERROR } else { exit::OK };
     // Clap repeats words of the command line, which a pipeline may have filled in.
@@ -139,10 +163,46 @@ pub fn usage(error: &clap::Error) -> u8 {
     ended(code, false)
 }
 
-/// Prints an error with its hints. The answer is the exit code.
-pub fn fail(summary: &str, hints: &[String]) -> u8 {
+/// Makes what clap repeats of the command line harmless, each word by itself: what clap says around it has colours of its own.
+fn escape(error: &mut clap::Error) {
+    use clap::error::ContextValue;
+    let repeated: Vec<_> = error.context().map(|(kind, value)| (kind, value.clone())).collect();
+    for (kind, value) in repeated {
+        let value = match value {
+            ContextValue::String(text) => ContextValue::String(safe(&text).into_owned()),
+            ContextValue::Strings(texts) => {
+                ContextValue::Strings(texts.iter().map(|text| safe(text).into_owned()).collect())
+            }
+            ContextValue::StyledStrs(texts) => ContextValue::StyledStrs(texts.into_iter().map(escaped).collect()),
+            _ => continue,
+        };
+        error.insert(kind, value);
+    }
+}
+
+/// A hint, which clap has styled already: it loses its colours where it holds something harmful.
+fn escaped(text: StyledStr) -> StyledStr {
+    match safe(&text.to_string()) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(clean) => clean.into(),
+    }
+}
+
+/// Prints where errors go why something failed, for people: what it comes from first.
+pub fn failed(failure: &Failure) {
+    match &failure.cause {
+        Cause::None | Cause::RefusedBy(_) | Cause::Stale(_) => {}
+        Cause::Files(problems) => diagnostics(problems),
+        Cause::Several(failures) => failures.iter().for_each(failed),
+    }
+    if !failure.summary.is_empty() {
+        error_line(&failure.summary, &failure.hints);
+    }
+}
+
+/// Prints an error that doesn't end the command, with its hints.
+pub fn error_line(summary: &str, hints: &[String]) {
     told(&paint(ERROR, "error:"), summary, hints);
-    exit::ERROR
 }
 
 /// Prints a warning with its hints.
@@ -298,4 +358,31 @@ fn ignores_hangup() -> bool {
 fn ignored_signals(status: &str) -> Option<u64> {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
     u64::from_str_radix(mask.trim(), 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, Command};
+
+    use super::*;
+
+    /// Without it, a word of the command line that a pipeline filled in could turn what is said of it, or hide in it.
+    #[test]
+    fn wrong_usage_repeats_words_escaped() {
+        let format = || Arg::new("format").long("format").value_parser(["text"]);
+        // Where something may stand, a hint says how an unknown option would.
+        let command = || Command::new("x").arg(format()).arg(Arg::new("path").value_parser(["here"]));
+        let word = "a\u{202e}b\u{200b}c\u{1b}[8m\n::d";
+        for line in [vec!["x", "--format", word], vec!["x", word], vec!["x", &format!("--{word}")]] {
+            let mut error = command().try_get_matches_from(&line).expect_err("wrong usage");
+            assert!(error.to_string().contains('\u{202e}'), "{line:?}");
+            escape(&mut error);
+            let text = error.render().ansi().to_string();
+            assert!(
+                !text.contains(['\u{202e}', '\u{200b}']) && !text.contains("\u{1b}[8m") && !text.contains("\n::d"),
+                "{text:?}"
+            );
+            assert!(text.contains("\\u{202e}"), "{text:?}");
+        }
+    }
 }

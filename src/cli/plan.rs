@@ -9,11 +9,17 @@ use crate::plan::Purpose;
 use crate::render::plan::Mode;
 use crate::render::plan_json::Planned;
 
+use super::failure::Failure;
+use super::options::{Format, Global, Paths};
+use super::plan_file::{self, Saved};
 use super::policy::Released;
-use super::saved::{self, Saved};
-use super::session::{Prepared, Printed, Session};
+use super::prepared::Prepared;
+use super::rehearsal::USUAL_STATE;
+use super::rules::{Emergency, Override};
+use super::session::Session;
 use super::show::{detail, formatted};
-use super::{Format, Global, Paths, output, policy};
+use super::view::View;
+use super::{output, policy};
 
 /// Reads AWS, and prints what `apply` would do.
 #[derive(Debug, Args)]
@@ -43,29 +49,35 @@ pub struct Arguments {
     /// Plan to end orphans too: what the project owns on AWS and no handle names
     #[arg(long)]
     prune: bool,
+    /// Have AWS test each function whose code or configuration changes, as `verify: true` does
+    #[arg(long, conflicts_with = "destroy")]
+    verify: bool,
     #[command(flatten)]
-    limits: policy::Override,
+    limits: Override,
     #[command(flatten)]
-    emergency: policy::Emergency,
+    emergency: Emergency,
+}
+
+impl Arguments {
+    /// Who reads.
+    pub fn view(&self) -> View {
+        self.format.view()
+    }
 }
 
 /// Runs it.
-pub async fn run(global: &Global, arguments: &Arguments) -> u8 {
-    match plan(global, arguments).await {
-        Ok(code) | Err(Printed(code)) => code,
-    }
-}
-
-async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
+pub async fn run(global: &Global, arguments: &Arguments, view: View) -> Result<u8, Failure> {
     let purpose = if arguments.destroy { Purpose::Destroy } else { Purpose::Converge { prune: arguments.prune } };
     let mode = if arguments.destroy { Mode::Destroy } else { Mode::Plan };
     if let Some(file) = &arguments.out {
-        saved::check_destination(file)?;
+        plan_file::check_destination(file)?;
     }
-    let session = Session::open(global, &arguments.paths.paths, &global.target).await?;
+    let session = Session::open(global, &arguments.paths.paths, &global.target).await?.verifying(arguments.verify);
     refuse_partial_pruning(&session, arguments.prune)?;
     let (mut prepared, failed) = session.prepare(purpose).await;
     policy::judge(&session, &mut prepared, purpose, &Released::by(arguments.limits, arguments.emergency));
+    // Before what could be read, as whoever sees that must know that it isn't all.
+    let failed = failed.map(|failure| view.failed(&failure));
     // Only programs are told of what doesn't change: of a large fleet, that is most of the memory.
     let told = |one: &Prepared| if arguments.format == Format::Json { one.resources() } else { Vec::new() };
     let resources: Vec<_> = prepared.iter().map(told).collect();
@@ -76,12 +88,9 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     let shown = if is_shown {
         let text = formatted(arguments.format, &plans, mode, detail(global, arguments.compact));
         let cut = failed.is_some() && arguments.format == Format::Markdown;
-        match output::data(&if cut { format!("{NOT_WHOLE}{text}") } else { text }) {
-            exit::OK => Ok(()),
-            code => Err(Printed(code)),
-        }
+        output::data(&if cut { format!("{NOT_WHOLE}{text}") } else { text })
     } else {
-        Ok(())
+        Ok(exit::OK)
     };
     session.notices();
     // A plan that lacks a target isn't the plan that was asked for.
@@ -96,16 +105,19 @@ async fn plan(global: &Global, arguments: &Arguments) -> Result<u8, Printed> {
     session.close().await?;
     let refused = prepared.iter().any(|one| one.plan.is_refused());
     let ended = |code| if refused { worse(code, exit::FORBIDDEN) } else { code };
-    if let Err(Printed(code)) = shown.and(failed.map_or(Ok(()), Err)).and(saved) {
-        return Err(Printed(ended(code)));
+    shown.and(saved).map_err(|failure| Failure { code: ended(failure.code), ..failure })?;
+    if let Some(code) = failed {
+        return Ok(ended(code));
     }
     if let Some(file) = &arguments.out {
-        output::say(&format!(
-            "Saved the plan to: {}\nTo do exactly this:\n  rotator apply{} {}",
-            output::path(file),
-            same_world(global),
-            output::path(file)
-        ));
+        let shown = output::path(file);
+        // What is refused can't be applied.
+        let then = if refused {
+            "It would be refused as it stands, for what is said above.".to_owned()
+        } else {
+            format!("To do exactly this:\n  rotator apply{} {shown}", same_world(global))
+        };
+        output::say(&format!("Saved the plan to: {shown}\n{then}"));
     }
     let has_errors = prepared.iter().any(|one| one.plan.has_errors());
     let pending = arguments.detailed_exitcode && prepared.iter().any(|one| !one.plan.is_empty());
@@ -121,7 +133,7 @@ const NOT_WHOLE: &str =
 fn same_world(global: &Global) -> String {
     let mut options = Vec::new();
     if let Some(file) = &global.sandbox {
-        let usual = file.as_os_str() == ".rotator/sandbox.json";
+        let usual = file.as_os_str() == USUAL_STATE;
         options.push(if usual { " --sandbox".to_owned() } else { format!(" --sandbox={}", output::path(file)) });
     }
     options.extend(global.policy.iter().map(|file| format!(" --policy {}", output::path(file))));
@@ -132,10 +144,10 @@ fn same_world(global: &Global) -> String {
 }
 
 /// Pruning looks at everything that a project owns; with a filter, what is left out would look like an orphan.
-pub fn refuse_partial_pruning(session: &Session, prune: bool) -> Result<(), Printed> {
+pub fn refuse_partial_pruning(session: &Session, prune: bool) -> Result<(), Failure> {
     if prune && session.is_partial() {
-        let hints = ["plan the whole target, without filters by address or label".to_owned()];
-        return Err(Printed(output::fail("`--prune` doesn't go together with a filter", &hints)));
+        return Err(Failure::new("`--prune` doesn't go together with a filter")
+            .hint("plan the whole target, without filters by address or label"));
     }
     Ok(())
 }

@@ -1,43 +1,24 @@
-//! What `--policy`, the manifests' `policy:` and their `limits:` do to commands.
+//! What `--policy`, the manifests' `policy:` and their `limits:` do to plans.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
 
-use chrono::{NaiveDate, Utc};
-use clap::Args;
-
-use crate::config::{self, Ambient, Manifest, Policies};
-use crate::diagnostic::Diagnostic;
-use crate::exit;
+use crate::config::Ambient;
 use crate::model::freeze::{Freeze, Period};
-use crate::model::policy::{Demand, Rule};
+use crate::plan::acknowledge;
 use crate::plan::foreign;
 use crate::plan::freeze::{self, Frozen};
-use crate::plan::limits::Exceeded;
-use crate::plan::policy::{self, Elsewhere, Facts, Unproven, Why};
-use crate::plan::{NoteKind, Plan, Problem, Purpose, Refusal, limits};
-use crate::render::policy as words;
-use crate::render::{count, events};
+use crate::plan::judge::{self, Elsewhere, Facts};
+use crate::plan::limits::{Exceeded, Tally};
+use crate::plan::{self, NoteKind, Plan, ProblemKind, Purpose, Refusal, limits};
+use crate::render::count;
+use crate::render::rules as words;
 
-use super::filter::Filter;
+use super::failure::Failure;
 use super::output;
-use super::session::{Prepared, Printed, Session};
-
-/// Whether limits hold.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct Override {
-    /// Go beyond the manifests' `limits:`, and say so; nothing overrides a `policy:`
-    #[arg(long)]
-    pub override_limits: bool,
-}
-
-/// Whether freezes hold.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct Emergency {
-    /// Go on in spite of a `freeze:`, and say so; a policy may forbid it (`overrides-freeze`)
-    #[arg(long)]
-    pub override_freeze: bool,
-}
+use super::prepared::Prepared;
+use super::rules::{Emergency, Override, freezes, rules, today};
+use super::runtimes;
+use super::session::Session;
 
 /// What is released of the brakes.
 #[derive(Debug, Clone, Default)]
@@ -69,63 +50,79 @@ pub fn overridden_freezes<'p>(plans: impl IntoIterator<Item = &'p Plan>) -> impl
     })
 }
 
-/// The freezes that hold for a manifest: its own, and those of all files of `--policy`.
-pub fn freezes<'a>(manifest: &'a Manifest, policies: &'a Policies) -> impl Iterator<Item = &'a Freeze> {
-    manifest.freezes().iter().chain(policies.files.iter().flat_map(|file| &file.freezes))
-}
-
-/// Reads the files of `--policy`, and prints what is wrong with them.
-pub fn load(paths: &[PathBuf]) -> Result<Policies, Printed> {
-    let policies = config::policies(paths).map_err(|problems| {
-        output::diagnostics(&problems.0);
-        Printed(exit::ERROR)
-    })?;
-    output::diagnostics(&policies.warnings);
-    Ok(policies)
-}
-
-/// The rules that hold for a manifest: its own, and those of all files.
-pub fn rules<'a>(manifest: &'a Manifest, policies: &'a Policies) -> impl Iterator<Item = &'a Rule> {
-    manifest.policy().iter().chain(policies.files.iter().flat_map(|file| &file.rules))
-}
-
-/// Whether a rule for a target asks about secrets that no manifest names: all of them, or those that rotate with a function
-/// whose change it forbids, or of which it asks something.
-pub fn asks_live(manifest: &Manifest, policies: &Policies, target: Option<&str>) -> bool {
-    let asks = |demand: &Demand| matches!(demand, Demand::Forbid(_) | Demand::Functions(..));
-    let of_functions =
-        |rule: &Rule| rule.scope.secrets.is_some() && rule.requirements.iter().any(|one| asks(&one.demand));
-    rules(manifest, policies)
-        .any(|rule| rule.scope.has_target(target) && (rule.covers_live.is_some() || of_functions(rule)))
-}
-
-fn today() -> NaiveDate {
-    Utc::now().date_naive()
-}
-
 /// Judges plans by all freezes, rules and limits, and writes into them what that says.
 pub fn judge(session: &Session, prepared: &mut [Prepared], purpose: Purpose, released: &Released) {
     let places: Vec<(String, String)> =
         prepared.iter().map(|one| (one.plan.account.clone(), one.plan.region.clone())).collect();
     let judging = judging(session, prepared);
-    let stated = session.manifests().iter().flat_map(Manifest::targets).filter_map(|target| target.account.clone());
-    let accounts: BTreeSet<String> = stated.chain(places.iter().map(|(account, _)| account.clone())).collect();
+    if prepared.iter().any(|one| one.plan.functions > 0) {
+        runtimes::say_if_old(today());
+    }
+    let mut met: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let looked_at = prepared.iter().filter(|one| !(one.whole().functions.is_empty() && one.whole().secrets.is_empty()));
+    let mut known: BTreeSet<String> = looked_at.map(|one| one.plan.account.clone()).collect();
+    known.extend(places.first().into_iter().flat_map(|(_, region)| accounts(session, region)));
     for (index, one) in prepared.iter_mut().enumerate() {
         let others = judging.iter().enumerate().filter(|(other, _)| *other != index && places[*other] == places[index]);
         let elsewhere: Vec<&Elsewhere<'_>> = others.map(|(_, there)| there).collect();
         let manifest = &session.manifests()[one.manifest];
         if purpose != Purpose::Destroy {
-            foreign::hold(&mut one.plan, &one.desired, &one.live, &accounts);
+            foreign::hold(&mut one.plan, &one.desired, &one.live, &known);
+            plan::runtimes::hold(&mut one.plan, &one.desired, &one.live, today(), runtimes::stops);
         }
         // Before the rules: that a freeze is overridden is an effect, which they may forbid.
         let freezes = freezes(manifest, session.policies());
         freeze::hold(&mut one.plan, freezes, today(), |freeze| released.frees(freeze));
         let facts = Facts { desired: one.whole(), live: &one.live, plan: &one.plan, purpose, elsewhere: &elsewhere };
-        let verdict = policy::judge(rules(manifest, session.policies()), &facts, today());
-        policy::hold(&mut one.plan, verdict);
-        let secrets = limits::existing(one.whole(), &one.live);
-        limits::hold(&mut one.plan, manifest.limits(), secrets, released.limits);
+        let verdict = judge::judge(rules(manifest, session.policies()), &facts, today());
+        judge::hold(&mut one.plan, verdict);
+        let numbers = acknowledge::hold(&mut one.plan, manifest.acknowledged(), today());
+        let all = met.entry(one.manifest).or_insert_with(|| vec![0; numbers.len()]);
+        all.iter_mut().zip(numbers).for_each(|(all, number)| *all += number);
     }
+    note_unmet(session, prepared, &met);
+    limit(session, prepared, released.limits);
+}
+
+/// Notes acknowledgements that met no warning in any plan of their manifest, once; not where a part of it is looked at.
+fn note_unmet(session: &Session, prepared: &mut [Prepared], met: &BTreeMap<usize, Vec<usize>>) {
+    for (manifest, numbers) in met {
+        let all = session.manifests()[*manifest].acknowledged();
+        let partial = session.is_partial() || session.names_targets();
+        let Some(first) = prepared.iter_mut().find(|one| one.manifest == *manifest).filter(|_| !partial) else {
+            continue;
+        };
+        let unmet = all.iter().zip(numbers).filter(|(one, number)| **number == 0 && one.is_in_force(today()));
+        unmet.for_each(|(one, _)| acknowledge::note_unmet(&mut first.plan, one));
+    }
+}
+
+/// Holds plans to their manifests' limits: each by itself, and all of one project in one account and region together, or a fleet
+/// divided into targets would have each limit as often.
+fn limit(session: &Session, prepared: &mut [Prepared], overridden: bool) {
+    let own: Vec<Tally> = prepared.iter().map(|one| Tally::new(one.whole(), &one.live, &one.plan)).collect();
+    let place = |plan: &Plan| (plan.project.clone(), plan.account.clone(), plan.region.clone());
+    let mut together: HashMap<_, Tally> = HashMap::new();
+    for (one, tally) in prepared.iter().zip(&own) {
+        together.entry(place(&one.plan)).or_default().add(tally);
+    }
+    for (one, own) in prepared.iter_mut().zip(&own) {
+        let limits = session.manifests()[one.manifest].limits();
+        let all = &together[&place(&one.plan)];
+        limits::hold(&mut one.plan, limits, own, all, overridden);
+    }
+}
+
+/// The accounts that targets with entries name, whether they are selected or not: one without is there for nothing but its account.
+fn accounts(session: &Session, region: &str) -> BTreeSet<String> {
+    let stated = session.manifests().iter().flat_map(|manifest| {
+        manifest.targets().iter().enumerate().filter_map(move |(index, target)| {
+            let account = target.account.clone()?;
+            let ambient = Ambient { region: Some(region.to_owned()), account: Some(account.clone()) };
+            manifest.has_entries(index, &ambient).then_some(account)
+        })
+    });
+    stated.collect()
 }
 
 /// What each plan of this run judges: its rules, and the secrets that it names. A target that isn't selected judges nothing, so
@@ -138,26 +135,26 @@ fn judging<'s>(session: &'s Session, prepared: &[Prepared]) -> Vec<Elsewhere<'s>
         let target = one.plan.target.as_deref();
         let all = rules(&session.manifests()[one.manifest], session.policies());
         // By what was read, secrets are known by all of their names.
-        let names = policy::names(one.whole(), &one.live);
+        let names = judge::names(one.whole(), &one.live);
         Elsewhere { rules: all.filter(|rule| rule.scope.has_target(target)).collect(), names }
     };
     prepared.iter().map(one).collect()
 }
 
-/// Refuses what a policy, a limit, a freeze or the brake forbids, before anything is written: trying again changes nothing about it.
-pub fn forbid(summary: &str, hints: &[String], by: &[&str], json: bool) -> Printed {
-    if json {
-        output::data(&events::refused(summary, by, exit::FORBIDDEN, Utc::now()));
-    }
-    output::fail(summary, hints);
-    Printed(exit::FORBIDDEN)
-}
-
 /// Refuses before anything is written where a rule or a limit is broken in any target, and says which limits are overridden.
-pub fn refuse(prepared: &[Prepared], json: bool) -> Result<(), Printed> {
+pub fn refuse(prepared: &[Prepared]) -> Result<(), Failure> {
     let mut refusals: BTreeMap<Refusal, usize> = BTreeMap::new();
-    for refusal in prepared.iter().flat_map(|one| &one.plan.problems).filter_map(Problem::refusal) {
-        *refusals.entry(refusal).or_default() += 1;
+    // A limit that several targets are beyond together is one.
+    let mut together = BTreeSet::new();
+    for (one, problem) in prepared.iter().flat_map(|one| one.plan.problems.iter().map(move |problem| (one, problem))) {
+        let Some(refusal) = problem.refusal() else { continue };
+        let is_new = match &problem.kind {
+            ProblemKind::LimitExceeded(exceeded) if exceeded.targets > 1 => {
+                together.insert((one.manifest, &one.plan.account, &one.plan.region, exceeded.what.word()))
+            }
+            _ => true,
+        };
+        *refusals.entry(refusal).or_default() += usize::from(is_new);
     }
     if !refusals.is_empty() {
         let parts = refusals.iter().map(|(refusal, number)| match refusal {
@@ -168,8 +165,7 @@ pub fn refuse(prepared: &[Prepared], json: bool) -> Result<(), Printed> {
             Refusal::Freeze => "a freeze holds the plan back".to_owned(),
         });
         let summary = format!("{}; nothing was changed", parts.collect::<Vec<_>>().join(", and "));
-        let by: Vec<&str> = refusals.into_keys().map(Refusal::word).collect();
-        return Err(forbid(&summary, &[], &by, json));
+        return Err(Failure::forbidden(summary, refusals.into_keys().map(Refusal::word).collect()));
     }
     for exceeded in overridden(prepared) {
         output::say(&words::overridden(exceeded));
@@ -181,30 +177,17 @@ pub fn refuse(prepared: &[Prepared], json: bool) -> Result<(), Printed> {
 }
 
 /// Refuses where a freeze has begun since plans were judged: a person may have taken until the next day to approve them.
-pub fn refuse_frozen(session: &Session, due: &[&Prepared], released: &Released) -> Result<(), Printed> {
+pub fn refuse_frozen(session: &Session, due: &[&Prepared], released: &Released) -> Result<(), Failure> {
     let has_begun = |one: &&Prepared| {
         let freezes = freezes(&session.manifests()[one.manifest], session.policies());
         freeze::holds_back(&one.plan, freezes, today(), |freeze| released.frees(freeze))
     };
     if due.iter().any(has_begun) {
-        let hints = ["run the command again: it says what is held back, and until when".to_owned()];
-        return Err(forbid(
-            "a freeze has begun meanwhile; nothing was changed",
-            &hints,
-            &[Refusal::Freeze.word()],
-            false,
-        ));
+        let summary = "a freeze has begun meanwhile; nothing was changed";
+        return Err(Failure::forbidden(summary, vec![Refusal::Freeze.word()])
+            .hint("run the command again: it says what is held back, and until when"));
     }
     Ok(())
-}
-
-/// Says which freezes of manifests and policies ended long ago.
-pub fn left_over(manifests: &[Manifest], policies: &Policies) {
-    let of_files = policies.files.iter().flat_map(|file| &file.freezes);
-    let all = manifests.iter().flat_map(Manifest::freezes).chain(of_files);
-    for freeze in all.filter(|freeze| freeze.days.is_left_over(today())) {
-        output::say(&format!("note: {}", words::freeze_left_over(freeze)));
-    }
 }
 
 fn overridden(prepared: &[Prepared]) -> impl Iterator<Item = &Exceeded> {
@@ -212,40 +195,4 @@ fn overridden(prepared: &[Prepared]) -> impl Iterator<Item = &Exceeded> {
         NoteKind::LimitOverridden(exceeded) => Some(exceeded),
         _ => None,
     })
-}
-
-/// What manifests break of the rules, and what can't be known without AWS. What holds in several targets is said once.
-pub fn offline(manifests: &[Manifest], policies: &Policies, filter: &Filter) -> (Vec<Diagnostic>, Vec<Unproven>) {
-    // Only variables need the account and region, which AWS's environment knows.
-    let ambient = Ambient { region: Some("us-east-1".to_owned()), account: Some("123456789012".to_owned()) };
-    let (mut found, mut unproven) = (Vec::<Diagnostic>::new(), Vec::<Unproven>::new());
-    let mut places = HashMap::new();
-    for manifest in manifests {
-        for index in (0..manifest.targets().len()).filter(|index| filter.selects(&manifest.targets()[*index])) {
-            let Ok(desired) = manifest.resolve(index, &ambient) else { continue };
-            let verdict = policy::judge_offline(rules(manifest, policies), &desired, today());
-            for problem in &verdict.problems {
-                let Some(diagnostic) = words::diagnostic(problem, |place| manifest.with_line(place)) else { continue };
-                let key = (diagnostic.summary.clone(), diagnostic.position.clone(), diagnostic.related.clone());
-                let place = *places.entry(key).or_insert(found.len());
-                match found.get_mut(place) {
-                    Some(known) => known.targets.extend(diagnostic.targets),
-                    None => found.push(diagnostic),
-                }
-            }
-            for one in verdict.unproven {
-                match unproven.iter_mut().find(|known| (&known.rule, &known.at) == (&one.rule, &one.at)) {
-                    Some(Unproven { why: Why::NotManaged(known), .. }) => {
-                        if let Why::NotManaged(more) = one.why {
-                            known.extend(more);
-                        }
-                    }
-                    Some(_) => {}
-                    None => unproven.push(one),
-                }
-            }
-        }
-    }
-    found.sort_by(|a, b| a.position.cmp(&b.position).then_with(|| a.severity.cmp(&b.severity)));
-    (found, unproven)
 }

@@ -1,41 +1,56 @@
 //! `--sandbox`: the AWS that lives in this program, started for one run.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::error::Error as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::aws::{SandboxEndpoint, Settings, ambient_region};
+use crate::apply::Outlook;
+use crate::aws::served::StandIn;
+use crate::aws::{SANDBOX_ACCOUNT, SandboxEndpoint, Settings, ambient_region};
 use crate::config::Ambient;
-use crate::model::{Desired, FunctionSource};
+use crate::model::{Deployment, Desired, Function, FunctionSource, Sensitive, arn};
+use crate::render::function_log::function_log;
+use crate::render::rehearsed::{self, Flawed, Kind, Told};
 use crate::render::{count, some_of};
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::persist::PersistError;
+use crate::sandbox::rights::RightsError;
+use crate::sandbox::{self, Finding, Flaw, Rotated, Sandbox, StartError};
 
+use super::failure::Failure;
 use super::output;
-use super::session::Printed;
+use super::prepared::Prepared;
 
-/// The account of a sandbox that nobody gave another.
-const ACCOUNT: &str = "123456789012";
 /// The region of a sandbox where neither the manifest nor AWS's environment says one.
-const REGION: &str = "us-east-1";
+pub const REGION: &str = "us-east-1";
+
+/// Where `rotator sandbox start` listens, unless it is told otherwise.
+pub const LISTEN: &str = "127.0.0.1:4570";
+
+/// Where `--sandbox` keeps its state, unless it names a file.
+pub const USUAL_STATE: &str = ".rotator/sandbox.json";
 
 /// A running sandbox.
 pub struct Rehearsal {
     sandbox: Sandbox,
     region: String,
+    state: PathBuf,
 }
 
 impl Rehearsal {
-    /// Starts it.
-    pub async fn start(file: &Path, settings: &Settings) -> Result<Self, Printed> {
+    /// Starts it. `allow`: the policies that callers are held to.
+    pub async fn start(file: &Path, allow: &[PathBuf], settings: &Settings) -> Result<Self, Failure> {
         let region = ambient_region(settings).await.unwrap_or_else(|| REGION.to_owned());
         let options = sandbox::Options {
             state_file: Some(file.to_owned()),
-            account: ACCOUNT.to_owned(),
+            allow: allow.to_vec(),
+            account: SANDBOX_ACCOUNT.to_owned(),
             region: region.clone(),
             ..sandbox::Options::default()
         };
-        let sandbox = sandbox::start(options).await.map_err(|error| Printed(super::sandbox::fail(&error)))?;
+        let sandbox = sandbox::start(options).await.map_err(|error| failure(&error))?;
         output::say(&format!("sandbox: nothing here is real; its state lives in {}", output::path(file)));
-        Ok(Self { sandbox, region })
+        Ok(Self { sandbox, region, state: file.to_owned() })
     }
 
     /// How clients reach it.
@@ -45,19 +60,36 @@ impl Rehearsal {
 
     /// The account and region of targets that state none.
     pub fn ambient(&self) -> Ambient {
-        Ambient { region: Some(self.region.clone()), account: Some(ACCOUNT.to_owned()) }
+        Ambient { region: Some(self.region.clone()), account: Some(SANDBOX_ACCOUNT.to_owned()) }
     }
 
     /// Creates what the manifest takes for granted on AWS: its secrets, and the functions that it doesn't deploy.
     ///
     /// `deployed` names functions that the same run deploys: nothing stands in for them.
     pub fn seed(&self, desired: &Desired, account: &str, region: &str, deployed: &BTreeSet<String>) {
-        let mut secrets = Vec::new();
-        for secret in desired.secrets.values() {
+        let (mut secrets, mut given) = (Vec::new(), Vec::new());
+        let mut seed = |name, value: Option<&Sensitive>| {
             // An ARN names a secret that only AWS can have made.
-            if !secret.name.starts_with("arn:") && self.sandbox.seed_secret(account, region, &secret.name) {
-                secrets.push(secret.name.as_str());
+            if str::starts_with(name, "arn:") {
+                return;
             }
+            match value {
+                Some(value) if self.sandbox.seed_secret_as(account, region, name, value.expose()) => given.push(name),
+                None if self.sandbox.seed_secret(account, region, name) => secrets.push(name),
+                _ => {}
+            }
+        };
+        let deployments: Vec<&Deployment> = desired.functions.values().filter_map(Function::deployment).collect();
+        for secret in desired.secrets.values() {
+            let function = secret.function.as_ref().and_then(|handle| desired.functions.get(handle));
+            let test = function.and_then(Function::deployment).and_then(|deployment| deployment.test.secret.as_ref());
+            seed(secret.name.as_str(), test);
+        }
+        for (name, value) in deployments.iter().flat_map(|deployment| &deployment.test.others) {
+            seed(name.as_str(), Some(value));
+        }
+        for name in deployments.iter().flat_map(|deployment| &deployment.read_secrets) {
+            seed(name.as_str(), None);
         }
         let mut functions = Vec::new();
         for function in desired.functions.values() {
@@ -69,7 +101,12 @@ impl Rehearsal {
                 functions.push(function.name.as_str());
             }
         }
-        let made = [(secrets, "secret", "with a made-up value"), (functions, "function", "to stand in for yours")];
+        let hint = "with a made-up value (`test.secret` of its function gives another)";
+        let made = [
+            (given, "secret", "as `test` says"),
+            (secrets, "secret", hint),
+            (functions, "function", "to stand in for yours"),
+        ];
         for (names, noun, how) in made {
             if !names.is_empty() {
                 let number = count(names.len(), noun);
@@ -81,9 +118,73 @@ impl Rehearsal {
     /// Says how rotations that haven't finished go on.
     #[expect(clippy::unused_self, reason = "only whoever runs a sandbox may say it")]
     pub fn goes_on(&self) {
-        output::say(
-            "sandbox: rotations go on while a sandbox runs: `rotator sandbox start --state FILE` serves this one",
-        );
+        output::say("sandbox: the next command with this state tries again at once what hasn't finished");
+    }
+
+    /// Whether rotations of a target are still tried.
+    pub fn outlook(&self, account: &str, region: &str) -> Outlook {
+        let (shared, account, region) = (Arc::clone(self.sandbox.shared()), account.to_owned(), region.to_owned());
+        Outlook::new(move |secret, version| {
+            let goes_on = sandbox::goes_on(&shared, &account, &region, &secret, &version);
+            Box::pin(async move { goes_on })
+        })
+    }
+
+    /// What stood in for what AWS would have run, by the names of a target's secrets.
+    pub fn stand_ins(&self, one: &Prepared) -> Vec<(String, StandIn)> {
+        let all = self.sandbox.stand_ins(&one.plan.account, &one.plan.region).into_iter();
+        let said = |(name, stand_in)| {
+            let stand_in = match stand_in {
+                sandbox::StandIn::Simulated { reason } => StandIn::Simulated { reason },
+                sandbox::StandIn::Version { runtime, version } => StandIn::Version { runtime, version },
+            };
+            (name, stand_in)
+        };
+        all.map(said).collect()
+    }
+
+    /// What this run rotated, of the secrets of these plans.
+    pub fn rotated(&self, prepared: &[Prepared]) -> Vec<Rotated> {
+        let of_one = |one: &Prepared| {
+            let (account, region) = (&one.plan.account, &one.plan.region);
+            sandbox::rotated(self.sandbox.shared(), account, region, &names(one))
+        };
+        prepared.iter().flat_map(of_one).collect()
+    }
+
+    /// Says what this run rotated, and what may be tried next with these manifests. `looked`: nothing wrong was found when it rotated once
+    /// more.
+    pub fn tell(&self, rotated: &[Rotated], manifests: &[PathBuf], looked: bool) {
+        let all: Vec<Told<'_>> = rotated
+            .iter()
+            .map(|one| Told {
+                secret: &one.secret,
+                before: &one.before,
+                now: &one.now,
+                differs: one.differs,
+                steps: &one.steps,
+                lines: one.lines,
+            })
+            .collect();
+        let state = (self.state.as_os_str() != USUAL_STATE).then_some(self.state.as_path());
+        output::say(&format!("\n{}", rehearsed::told(&all, looked, state, manifests)));
+    }
+
+    /// Rotates one secret of each function once more, and says what is wrong with it. Whether anything is.
+    pub async fn is_flawed(&self, prepared: &[Prepared]) -> bool {
+        let mut flawed = false;
+        for one in prepared {
+            let (account, region) = (&one.plan.account, &one.plan.region);
+            let found = sandbox::rehearse(self.sandbox.shared(), account, region, &names(one)).await;
+            self.notices();
+            for (function, rehearsal) in &found {
+                for finding in &rehearsal.findings {
+                    flawed = true;
+                    say_finding(arn::function_name(function), &rehearsal.secret, finding);
+                }
+            }
+        }
+        flawed
     }
 
     /// Says what the sandbox wants people to know.
@@ -94,8 +195,86 @@ impl Rehearsal {
     }
 
     /// Ends it, and saves its state.
-    pub async fn close(self) -> Result<(), Printed> {
+    pub async fn close(self) -> Result<(), Failure> {
         self.notices();
-        self.sandbox.shutdown().await.map_err(|error| Printed(super::sandbox::fail(&sandbox::StartError::State(error))))
+        self.sandbox.shutdown().await.map_err(|error| failure(&StartError::State(error)))
     }
+}
+
+/// The names of a plan's secrets.
+fn names(one: &Prepared) -> BTreeSet<String> {
+    one.desired.secrets.values().map(|secret| secret.name.as_str().to_owned()).collect()
+}
+
+/// Says what is wrong with a function, with the log of what failed.
+fn say_finding(function: &str, secret: &str, finding: &Finding) {
+    let flaw = match &finding.flaw {
+        Flaw::FailsOnceMore => Kind::FailsOnceMore,
+        Flaw::FailsAgain => Kind::FailsAgain,
+        Flaw::ChangesAgain => Kind::ChangesAgain,
+        Flaw::TouchesCurrent => Kind::TouchesCurrent,
+        Flaw::NoValue => Kind::NoValue,
+        Flaw::SameValue => Kind::SameValue,
+        Flaw::LosesMembers { names } => Kind::LosesMembers(names),
+        Flaw::TestsNothing => Kind::TestsNothing,
+        Flaw::NotMoved => Kind::NotMoved,
+        Flaw::LogsValue => Kind::LogsValue,
+    };
+    let place = finding.place.as_ref().map(|place| (place.file.as_str(), place.line, place.function.as_deref()));
+    let trouble = rehearsed::trouble(&finding.log);
+    let (summary, hints) =
+        rehearsed::words(&Flawed { function, secret, step: &finding.step, flaw, place, trouble: trouble.clone() });
+    output::error_line(&summary, &hints);
+    if let Some(trouble) = trouble {
+        let log = function_log(function, "in the rehearsal alone", &trouble, None, 1);
+        output::say(&format!("\n{}", log.trim_end()));
+    }
+}
+
+/// Why a sandbox didn't start, or didn't end well.
+pub fn failure(error: &StartError) -> Failure {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    let hints = match error {
+        StartError::Remote(address) => vec![
+            format!("`--listen 127.0.0.1:{}` keeps it to this machine", address.port()),
+            "`--allow-remote` listens there all the same: only where you trust all who can reach it".to_owned(),
+        ],
+        StartError::Rights(RightsError::Format { .. }) => {
+            vec![
+                "only `Allow` statements with `Action` and `Resource` are understood: leave out the rest, or rehearse without `--allow`"
+                    .to_owned(),
+            ]
+        }
+        StartError::Listen { .. } => {
+            vec!["another process may hold the port; `--listen 127.0.0.1:0` takes a free one".to_owned()]
+        }
+        StartError::State(PersistError::Locked(_)) => {
+            vec![
+                "wait until that one ends, or keep another state: `--sandbox=FILE`, `sandbox start --state FILE`"
+                    .to_owned(),
+            ]
+        }
+        StartError::State(PersistError::Format { .. } | PersistError::Version { .. }) => {
+            vec!["nothing in it is real: delete it, or keep another state: `--sandbox=FILE`".to_owned()]
+        }
+        StartError::State(PersistError::Link { .. }) => {
+            vec![
+                "remove the link, or name the file where it is: `--sandbox=FILE`, `sandbox start --state FILE`"
+                    .to_owned(),
+            ]
+        }
+        StartError::State(PersistError::Special(_)) => {
+            vec!["keep the state in another file: `--sandbox=FILE`, `sandbox start --state FILE`".to_owned()]
+        }
+        StartError::State(PersistError::Io { .. }) => {
+            vec!["the file's folder must be one that can be written; `--sandbox=FILE` names another".to_owned()]
+        }
+        _ => Vec::new(),
+    };
+    Failure::new(format!("sandbox: {text}")).hints(hints)
 }

@@ -1,25 +1,30 @@
-//! `rotator sandbox start`.
+//! `rotator sandbox`.
 
-use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::aws::SANDBOX_ACCOUNT;
 use crate::exit;
-use crate::sandbox::persist::PersistError;
 use crate::sandbox::{self, StartError};
 
 use crate::render::{WARNING, paint};
 
-use super::{Global, output};
+use super::failure::Failure;
+use super::options::{Global, whole};
+use super::rehearsal::{LISTEN, failure};
+use super::{output, sandbox_secret};
 
 /// What to do with the sandbox.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve it on loopback until stopped
     Start(Arguments),
+    /// Put, show or rotate a secret of a sandbox's state
+    #[command(subcommand)]
+    Secret(sandbox_secret::Command),
 }
 
 /// What `--help` says of scripted failures; [`sandbox::faults`] says it at length.
@@ -42,6 +47,18 @@ The first rule that hits a call decides.
 
 `POST /_sandbox/faults`, with the header `x-rotator-sandbox: 1`, puts another script in its place"#;
 
+/// What `--help` says of policies; [`sandbox::rights`] says it at length.
+const ALLOW: &str = r#"Refuse what this policy of IAM doesn't allow, as AWS would; repeatable: several count together. Such as
+  {"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+    "Action": "secretsmanager:DescribeSecret", "Resource": "arn:aws:secretsmanager:*:*:secret:payments/*"}]}
+
+Every caller is held to it, and what services do in a caller's name too: CloudFormation for the resources of a stack,
+Secrets Manager that invokes a function, Lambda that looks at a network. Functions keep the rights of their roles. Statements
+that allow actions on resources are understood; any other is refused, with its place.
+
+`POST /_sandbox/allow`, with the header `x-rotator-sandbox: 1`, puts another policy in its place, `DELETE` lifts it, and `GET` says
+what was asked, on which resources"#;
+
 /// Serves the sandbox.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -50,7 +67,7 @@ The first rule that hits a call decides.
     AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 aws secretsmanager list-secrets")]
 pub struct Arguments {
     /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4570")]
+    #[arg(long, value_name = "ADDRESS", default_value = LISTEN)]
     listen: SocketAddr,
     /// Listen where other machines can reach it. Whoever does can run programs on this machine, as you: functions' code
     /// runs here, and no call is asked for a secret
@@ -60,10 +77,10 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// The account of callers whose access key isn't an account id itself
-    #[arg(long, value_name = "ID", default_value = "123456789012")]
+    #[arg(long, value_name = "ID", default_value = SANDBOX_ACCOUNT)]
     account: String,
     /// Added to every answer, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=600_000))]
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = |text: &str| whole::<u64>(text, 0..=600_000))]
     latency: u64,
     /// Whether to throttle as AWS does
     #[arg(long, value_name = "WHICH", default_value = "off")]
@@ -71,6 +88,9 @@ pub struct Arguments {
     /// Scripted failures: JSON, one rule a line
     #[arg(long, value_name = "FILE", long_help = FAULTS)]
     faults: Option<PathBuf>,
+    /// Refuse what this policy of IAM doesn't allow, as AWS would; repeatable
+    #[arg(long, value_name = "FILE", long_help = ALLOW)]
+    allow: Vec<PathBuf>,
     /// Write one JSON line a call to this file: time, service, operation, caller, status, error code
     #[arg(long, value_name = "FILE")]
     calls: Option<PathBuf>,
@@ -87,12 +107,15 @@ enum Quotas {
 }
 
 /// Runs it.
-pub async fn run(global: &Global, command: Command) -> u8 {
-    let Command::Start(arguments) = command;
+pub async fn run(global: &Global, command: Command) -> Result<u8, Failure> {
     if global.sandbox.is_some() {
-        let hints = ["`--sandbox` starts one inside another command; `--state FILE` keeps this one's state".to_owned()];
-        return output::fail("`sandbox start` takes no `--sandbox`", &hints);
+        return Err(Failure::new("`rotator sandbox` takes no `--sandbox`")
+            .hint("`--sandbox` starts one inside another command; `--state FILE` keeps this one's state"));
     }
+    let arguments = match command {
+        Command::Secret(command) => return sandbox_secret::run(global, command).await,
+        Command::Start(arguments) => arguments,
+    };
     let options = sandbox::Options {
         listen: arguments.listen,
         allow_remote: arguments.allow_remote,
@@ -102,6 +125,7 @@ pub async fn run(global: &Global, command: Command) -> u8 {
         latency: Duration::from_millis(arguments.latency),
         quotas: arguments.quotas == Quotas::Aws,
         faults: arguments.faults,
+        allow: arguments.allow,
         calls: arguments.calls,
         time_scale: arguments.time_scale,
         ..sandbox::Options::default()
@@ -110,14 +134,11 @@ pub async fn run(global: &Global, command: Command) -> u8 {
     // Before anybody can know that it runs, so that whoever stops it at once stops it in good order.
     let mut stopped = std::pin::pin!(output::stop_signal());
     let running = tokio::select! {
-        started = sandbox::start(options) => match started {
-            Ok(running) => running,
-            Err(error) => return fail(&error),
-        },
-        () = &mut stopped => return exit::OK,
+        started = sandbox::start(options) => started.map_err(|error| failure(&error))?,
+        () = &mut stopped => return Ok(exit::OK),
     };
     // One line of data, so that scripts learn the port that a `:0` took.
-    output::data(&format!("{}\n", running.url()));
+    output::follow(&format!("{}\n", running.url()));
     if sandbox::is_remote(running.addr()) {
         output::say(&format!(
             "{} whoever reaches {} can run programs on this machine, as you",
@@ -141,50 +162,5 @@ pub async fn run(global: &Global, command: Command) -> u8 {
             }
         }
     }
-    match running.shutdown().await {
-        Ok(()) => exit::OK,
-        Err(error) => fail(&StartError::State(error)),
-    }
-}
-
-/// Prints why a sandbox didn't start. The answer is the exit code.
-pub fn fail(error: &StartError) -> u8 {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    let hints = match error {
-        StartError::Remote(address) => vec![
-            format!("`--listen 127.0.0.1:{}` keeps it to this machine", address.port()),
-            "`--allow-remote` listens there all the same: only where you trust all who can reach it".to_owned(),
-        ],
-        StartError::Listen { .. } => {
-            vec!["another process may hold the port; `--listen 127.0.0.1:0` takes a free one".to_owned()]
-        }
-        StartError::State(PersistError::Locked(_)) => {
-            vec![
-                "wait until that one ends, or keep another state: `--sandbox=FILE`, `sandbox start --state FILE`"
-                    .to_owned(),
-            ]
-        }
-        StartError::State(PersistError::Format { .. } | PersistError::Version { .. }) => {
-            vec!["nothing in it is real: delete it, or keep another state: `--sandbox=FILE`".to_owned()]
-        }
-        StartError::State(PersistError::Link { .. }) => {
-            vec![
-                "remove the link, or name the file where it is: `--sandbox=FILE`, `sandbox start --state FILE`"
-                    .to_owned(),
-            ]
-        }
-        StartError::State(PersistError::Special(_)) => {
-            vec!["keep the state in another file: `--sandbox=FILE`, `sandbox start --state FILE`".to_owned()]
-        }
-        StartError::State(PersistError::Io { .. }) => {
-            vec!["the file's folder must be one that can be written; `--sandbox=FILE` names another".to_owned()]
-        }
-        _ => Vec::new(),
-    };
-    output::fail(&format!("sandbox: {text}"), &hints)
+    running.shutdown().await.map(|()| exit::OK).map_err(|error| failure(&StartError::State(error)))
 }

@@ -1,19 +1,17 @@
 //! `rotator schedule`.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use clap::Args;
 
-use crate::config::{self, Ambient};
-use crate::exit;
 use crate::model::freeze::Period;
 use crate::model::schedule;
 use crate::render::schedule::{Row, table};
 
-use super::filter::Filter;
-use super::session::{Printed, check_targets};
-use super::{Global, Paths, output, policy};
+use super::failure::Failure;
+use super::offline::Offline;
+use super::options::{Global, Paths, whole};
+use super::output;
+use super::rules::freezes;
 
 /// Prints the coming rotation windows of each secret, offline.
 #[derive(Debug, Args)]
@@ -30,61 +28,29 @@ pub struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<DateTime<Utc>>,
     /// How many windows of each secret
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = |text: &str| whole::<u16>(text, 1..=1000))]
     count: u16,
 }
 
 /// Runs it.
-pub fn run(global: &Global, arguments: &Arguments) -> u8 {
-    let filter = match Filter::new(&global.target) {
-        Ok(filter) => filter,
-        Err((summary, hints)) => return output::fail(&summary, &hints),
-    };
-    let loaded = match config::load(&arguments.paths.paths) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            output::diagnostics(&problems.0);
-            return exit::ERROR;
-        }
-    };
-    output::diagnostics(&loaded.warnings);
-    if let Err(Printed(code)) = check_targets(&filter, &loaded.manifests) {
-        return code;
-    }
-    let policies = match policy::load(&global.policy) {
-        Ok(policies) => policies,
-        Err(Printed(code)) => return code,
-    };
+pub fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
+    let offline = Offline::open(global, &arguments.paths.paths)?;
+    output::diagnostics(&offline.warnings);
     let from = arguments.from.unwrap_or_else(Utc::now);
-    // Nothing that a schedule depends on needs the account; the words only fill variables.
-    let ambient = Ambient { region: global.region.clone(), account: None };
     let mut rows = Vec::new();
-    let mut matched = BTreeSet::new();
-    for manifest in &loaded.manifests {
-        let freezes: Vec<Period> = policy::freezes(manifest, &policies).map(|freeze| freeze.days).collect();
-        let selected = (0..manifest.targets().len()).filter(|&index| filter.selects(&manifest.targets()[index]));
-        for index in selected {
-            let mut desired = match manifest.resolve(index, &ambient) {
-                Ok(desired) => desired,
-                Err(problems) => {
-                    output::diagnostics(&problems.0);
-                    return exit::ERROR;
-                }
-            };
-            matched.extend(filter.apply(&mut desired));
-            for (handle, secret) in &desired.secrets {
-                let address = desired.address(crate::model::Kind::Secret, handle).to_string();
-                let rules = secret.rotation.rules.as_ref().filter(|_| secret.rotation.enabled != Some(false));
-                let windows = rules
-                    .map(|rules| schedule::windows(rules, from).take(usize::from(arguments.count)).collect())
-                    .unwrap_or_default();
-                let (rules, off) = (rules.cloned(), secret.rotation.enabled == Some(false));
-                rows.push(Row { address, rules, off, windows, freezes: freezes.clone() });
-            }
+    for (manifest, index) in offline.selected() {
+        let freezes: Vec<Period> = freezes(manifest, &offline.policies).map(|freeze| freeze.days).collect();
+        let mut desired = offline.resolve(manifest, index)?;
+        offline.filter.apply(&mut desired);
+        for (handle, secret) in &desired.secrets {
+            let address = desired.address(crate::model::Kind::Secret, handle).to_string();
+            let rules = secret.rotation.rules.as_ref().filter(|_| secret.rotation.enabled != Some(false));
+            let windows = rules
+                .map(|rules| schedule::windows(rules, from).take(usize::from(arguments.count)).collect())
+                .unwrap_or_default();
+            let (rules, off) = (rules.cloned(), secret.rotation.enabled == Some(false));
+            rows.push(Row { address, rules, off, windows, freezes: freezes.clone() });
         }
-    }
-    if let Some(missing) = filter.resources().find(|text| !matched.contains(*text)) {
-        return output::fail(&format!("`--target {missing}` matches nothing"), &[]);
     }
     output::data(&table(&rows))
 }

@@ -2,24 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 
-use crate::apply::Report;
+use crate::apply::Outlook;
 use crate::aws::endpoints::Endpoints;
-use crate::aws::{self, ConnectError, Connection, ObserveOptions, ReadWrite};
+use crate::aws::served::StandIn;
+use crate::aws::{self, ConnectError, Connection, ObserveOptions, ReadOnly, ReadWrite};
 use crate::config::{self, Ambient, Loaded, Manifest, Policies, Problems};
-use crate::model::live::LiveStack;
-use crate::model::{CodeSource, Desired, FunctionSource, Live, PROJECT_TAG, PackageSummary, Selection, Target};
-use crate::package;
-use crate::plan::{self, Plan, Purpose, Scope};
+use crate::env;
+use crate::model::arn::function_name;
+use crate::model::{Desired, Target};
+use crate::plan::{self, Plan, PlanOptions, Purpose};
 use crate::render::safe;
+use crate::sandbox::Rotated;
 
+use super::failure::Failure;
 use super::filter::Filter;
-use super::rehearsal::Rehearsal;
-use super::{Global, output, policy, progress};
+use super::options::Global;
+use super::packages::{Packages, build_packages};
+use super::prepared::Prepared;
+use super::rehearsal::{LISTEN, Rehearsal};
+use super::task::Task;
+use super::{output, plan_file, progress, rules, stand_ins};
 
 /// How many targets are read side by side.
 const TARGETS: usize = 8;
@@ -34,83 +41,43 @@ pub struct Session {
     rehearsal: Option<Rehearsal>,
     packages: Packages,
     quiet: bool,
+    /// Whether every function that changes is tested, also where the manifest doesn't say so.
+    verifies: bool,
+    /// What plans are made for.
+    task: Task,
 }
-
-/// One target of one manifest, compared.
-pub struct Prepared {
-    /// Which of the session's manifests it is of.
-    pub manifest: usize,
-    /// What the manifest wants, as far as filters select it.
-    pub desired: Desired,
-    /// All that the manifest wants, where filters leave something out.
-    whole: Option<Desired>,
-    /// What AWS has.
-    pub live: Live,
-    /// The difference.
-    pub plan: Plan,
-    /// The zips to upload, by function handle.
-    pub packages: BTreeMap<String, Arc<[u8]>>,
-}
-
-impl Prepared {
-    /// All that the manifest wants of this target.
-    pub fn whole(&self) -> &Desired {
-        self.whole.as_ref().unwrap_or(&self.desired)
-    }
-
-    /// The plan's resources, unchanged ones included.
-    pub fn resources(&self) -> Vec<plan::Resource> {
-        plan::resources(&self.desired, &self.live, &self.plan)
-    }
-
-    /// This project's stacks that AWS is working on.
-    fn busy_stacks(&self) -> impl Iterator<Item = &LiveStack> {
-        let of_functions = self.live.functions.values().filter_map(|live| live.stack.found());
-        let orphaned = self.live.orphan_stacks.iter().map(|orphan| &orphan.stack);
-        of_functions
-            .chain(orphaned)
-            .filter(|stack| stack.is_busy() && stack.tags.get(PROJECT_TAG) == Some(&self.desired.project))
-    }
-}
-
-/// A failure that was printed already, with its exit code.
-pub struct Printed(pub u8);
-
-/// What was packaged, by path and by what of it was chosen, or why it couldn't be.
-pub type Packages = Mutex<BTreeMap<(PathBuf, Selection), Result<(Arc<[u8]>, PackageSummary), String>>>;
 
 impl Session {
     /// Loads manifests and starts the sandbox, where one is asked for.
-    pub async fn open(global: &Global, paths: &[PathBuf], filters: &[String]) -> Result<Self, Printed> {
-        if let Some(plan) = paths.iter().find(|path| super::saved::is_plan(path)) {
-            let hints =
-                [format!("`rotator apply {0}` applies it, alone; `rotator show {0}` prints it", output::path(plan))];
-            return Err(Printed(output::fail(&format!("`{}` is a saved plan", output::path(plan)), &hints)));
+    pub async fn open(global: &Global, paths: &[PathBuf], filters: &[String]) -> Result<Self, Failure> {
+        if let Some(plan) = paths.iter().find(|path| plan_file::is_plan(path)) {
+            let plan = output::path(plan);
+            let hint = format!("`rotator apply {plan}` applies it, alone; `rotator show {plan}` prints it");
+            return Err(Failure::new(format!("`{plan}` is a saved plan")).hint(hint));
         }
-        let loaded = config::load(paths).map_err(|problems| {
-            output::diagnostics(&problems.0);
-            Printed(crate::exit::ERROR)
-        })?;
-        Self::of(global, loaded, filters).await
+        Self::of(global, config::load(paths)?, filters).await
+    }
+
+    /// A session about whatever the credentials reach.
+    pub async fn without_manifest(global: &Global) -> Result<Self, Failure> {
+        Self::of(global, Loaded::default(), &global.target).await
     }
 
     /// Starts the sandbox, where one is asked for, with manifests that were loaded.
-    pub async fn of(global: &Global, mut loaded: Loaded, filters: &[String]) -> Result<Self, Printed> {
-        let filter = Filter::new(filters).map_err(|(summary, hints)| Printed(output::fail(&summary, &hints)))?;
+    pub async fn of(global: &Global, mut loaded: Loaded, filters: &[String]) -> Result<Self, Failure> {
+        let filter = Filter::new(filters)?;
         output::diagnostics(&loaded.warnings);
-        let policies = policy::load(&global.policy)?;
-        check_targets(&filter, &loaded.manifests)?;
-        let mut settings = aws::Settings {
-            region: global.region.clone(),
-            profile: global.profile.clone(),
-            endpoint_url: global.endpoint_url.clone(),
-            parallelism: global.parallelism.map(usize::from),
-            ..aws::Settings::default()
-        };
+        let policies = rules::load(&global.policy)?;
+        filter.check_targets(&loaded.manifests)?;
+        let mut settings = global.settings();
         let rehearsal = match &global.sandbox {
+            None if !global.sandbox_allow.is_empty() => {
+                return Err(Failure::new("`--sandbox-allow` is about the AWS of `--sandbox`, which isn't asked for")
+                    .hint("AWS itself is held to the policies of the role that calls it"));
+            }
             None => None,
             Some(file) => {
-                let rehearsal = Rehearsal::start(file, &settings).await?;
+                let rehearsal = Rehearsal::start(file, &global.sandbox_allow, &settings).await?;
                 settings.sandbox = Some(rehearsal.endpoint());
                 Some(rehearsal)
             }
@@ -124,7 +91,40 @@ impl Session {
         let regions: BTreeSet<Option<String>> = stated.map(Some).chain([ambient]).collect();
         loaded.manifests.iter_mut().for_each(|manifest| manifest.release(regions.iter().map(Option::as_deref)));
         let packages = Packages::default();
-        Ok(Self { manifests: loaded.manifests, policies, filter, settings, rehearsal, packages, quiet: global.quiet })
+        Ok(Self {
+            manifests: loaded.manifests,
+            policies,
+            filter,
+            settings,
+            rehearsal,
+            packages,
+            quiet: global.quiet,
+            verifies: false,
+            task: Task::Converge,
+        })
+    }
+
+    /// Has every function tested that changes, where `verifies`, as if the manifest said `verify: true` of it.
+    #[must_use]
+    pub fn verifying(self, verifies: bool) -> Self {
+        Self { verifies, ..self }
+    }
+
+    /// Makes plans for a task.
+    #[must_use]
+    pub fn doing(self, task: Task) -> Self {
+        Self { task, ..self }
+    }
+
+    /// Selects secrets by name or pattern, where there are any; with `--target`, beside what that selects.
+    pub fn only(mut self, secrets: &[String]) -> Result<Self, Failure> {
+        self.filter.add_secrets(secrets)?;
+        Ok(self)
+    }
+
+    /// Whether every function is tested that changes, whatever the manifest says.
+    pub fn verifies(&self) -> bool {
+        self.verifies
     }
 
     /// The manifests.
@@ -171,7 +171,7 @@ impl Session {
 
     /// As [`Session::prepare`], after stacks of this project that are being changed have come to rest: an apply that was killed
     /// leaves such stacks behind, and running it again goes on.
-    pub async fn prepare_settled(&self, purpose: Purpose, limit: Duration) -> (Vec<Prepared>, Option<Printed>) {
+    pub async fn prepare_settled(&self, purpose: Purpose, limit: Duration) -> (Vec<Prepared>, Option<Failure>) {
         let began = Instant::now();
         loop {
             let (prepared, failed) = self.prepare(purpose).await;
@@ -180,16 +180,16 @@ impl Session {
                 return (prepared, failed);
             }
             for one in &prepared {
-                if let Err(printed) = self.rest(one, began, limit).await {
+                if let Err(failure) = self.rest(one, began, limit).await {
                     // What was read is of the past by now.
-                    return (Vec::new(), Some(printed));
+                    return (Vec::new(), Some(failure));
                 }
             }
         }
     }
 
     /// Waits until the stacks of one target have come to rest, looking at nothing else.
-    async fn rest(&self, one: &Prepared, began: Instant, limit: Duration) -> Result<(), Printed> {
+    async fn rest(&self, one: &Prepared, began: Instant, limit: Duration) -> Result<(), Failure> {
         let mut busy = one.busy_stacks().peekable();
         if busy.peek().is_none() {
             return Ok(());
@@ -209,33 +209,17 @@ impl Session {
 
     /// Reads AWS for each selected target, and compares. A target that can't be read doesn't keep others from being shown, nor
     /// from being applied.
-    pub async fn prepare(&self, purpose: Purpose) -> (Vec<Prepared>, Option<Printed>) {
+    pub async fn prepare(&self, purpose: Purpose) -> (Vec<Prepared>, Option<Failure>) {
         let matched = Mutex::new(BTreeSet::new());
         let deployed = self.deployed_names();
         let reading = progress::Reading::new(self.quiet);
-        let results: Vec<Result<Prepared, Printed>> = futures::stream::iter(self.pairs())
+        let results: Vec<Result<Prepared, Failure>> = futures::stream::iter(self.pairs())
             .map(|(manifest, index)| self.prepare_one(manifest, index, purpose, &deployed, &matched, &reading))
             .buffered(TARGETS)
             .collect()
             .await;
         reading.clear();
-        let (mut prepared, mut failed) = (Vec::new(), None);
-        for result in results {
-            match result {
-                Ok(one) => prepared.push(one),
-                Err(printed) => failed = Some(printed),
-            }
-        }
-        let matched = matched.into_inner().unwrap_or_default();
-        let missing: Vec<&str> = self.filter.resources().filter(|text| !matched.contains(*text)).collect();
-        if failed.is_none()
-            && let Some(text) = missing.first()
-        {
-            let hint = "handles and AWS's names both do; `rotator plan` lists the addresses".to_owned();
-            failed = Some(Printed(output::fail(&format!("`--target {text}` matches nothing"), &[hint])));
-            prepared.clear();
-        }
-        (prepared, failed)
+        self.gathered(results, matched)
     }
 
     async fn prepare_one(
@@ -246,43 +230,130 @@ impl Session {
         deployed: &BTreeSet<String>,
         matched: &Mutex<BTreeSet<String>>,
         reading: &progress::Reading,
-    ) -> Result<Prepared, Printed> {
+    ) -> Result<Prepared, Failure> {
         let manifest = &self.manifests[number];
         let target = &manifest.targets()[index];
-        let connection = aws::connect(&self.settings, target).await.map_err(|error| refused(target, &error))?;
-        let ambient =
-            Ambient { region: Some(connection.region().to_owned()), account: Some(connection.account().to_owned()) };
-        let mut desired = manifest.resolve(index, &ambient).map_err(|problems| {
-            output::diagnostics(&problems.0);
-            Printed(crate::exit::ERROR)
-        })?;
-        let whole = self.filter.is_partial().then(|| desired.clone());
-        let found = self.filter.apply(&mut desired);
-        if let Ok(mut matched) = matched.lock() {
-            matched.extend(found);
+        let (connection, ambient, mut desired) = self.reach(manifest, index).await?;
+        if self.verifies {
+            desired.verify_all();
         }
-        let zips = build_packages(&mut desired, &self.packages);
+        let whole = self.filter.is_partial().then(|| desired.clone());
+        self.select(&mut desired, matched);
+        // What isn't uploaded needn't be packaged.
+        let zips = match &self.task {
+            Task::Converge => build_packages(&mut desired, &self.packages),
+            Task::Rotate { .. } | Task::Repair { .. } => BTreeMap::new(),
+        };
         if let Some(rehearsal) = &self.rehearsal {
             // What is being removed isn't made up first.
             if purpose != Purpose::Destroy {
                 rehearsal.seed(&desired, connection.account(), connection.region(), deployed);
             }
         }
-        let siblings = self.siblings(manifest, index, &ambient).map_err(|problems| {
-            output::diagnostics(&problems.0);
-            Printed(crate::exit::ERROR)
-        })?;
+        let siblings = self.siblings(manifest, index, &ambient)?;
         let options = ObserveOptions {
-            orphans: !self.filter.is_partial(),
+            orphans: !self.filter.is_partial() && matches!(self.task, Task::Converge),
             // Of a part of all secrets, it must be known how many there are, also of those that a filter leaves unread.
-            all_secrets: policy::asks_live(manifest, &self.policies, target.name.as_deref())
+            all_secrets: rules::asks_live(manifest, &self.policies, target.name.as_deref())
                 || (self.filter.is_partial() && manifest.limits().has_percent()),
             siblings,
             ..ObserveOptions::default()
         };
         let live = connection.reader().observe(&desired, &options, &|progress| reading.show(progress)).await;
-        let plan = plan::diff(&desired, &live, Scope { purpose, partial: self.filter.is_partial() });
-        Ok(Prepared { manifest: number, desired, whole, live, plan, packages: zips })
+        connection.reader().resolve_reads(&mut desired, &live).await;
+        let options = PlanOptions { purpose, partial: self.filter.is_partial() };
+        let plan = match self.task.plan(&connection.reader(), &desired, &live).await {
+            Some(plan) => plan,
+            None => plan::make_plan(&desired, &live, options),
+        };
+        let plan = Plan { endpoint: self.lasting_endpoint(), ..plan };
+        let served = connection.served().filter(|_| self.rehearsal.is_none());
+        Ok(Prepared { manifest: number, desired, whole, live, plan, packages: zips, served })
+    }
+
+    /// Connects to one target, and says what its manifest wants there.
+    async fn reach(
+        &self,
+        manifest: &Manifest,
+        index: usize,
+    ) -> Result<(Connection<ReadOnly>, Ambient, Desired), Failure> {
+        let target = &manifest.targets()[index];
+        let connection = aws::connect(&self.settings, target).await.map_err(|error| refused(target, &error))?;
+        let ambient =
+            Ambient { region: Some(connection.region().to_owned()), account: Some(connection.account().to_owned()) };
+        let desired = manifest.resolve(index, &ambient)?;
+        Ok((connection, ambient, desired))
+    }
+
+    /// Does something that only reads with each selected target, several side by side, in the manifests' order. A target that can't be
+    /// read doesn't keep others from being shown. Without manifests there is one target: what the credentials reach. Each comes with the
+    /// manifest that names it.
+    pub async fn read_each<'a, T, Read, Reading>(&'a self, read: Read) -> (Vec<T>, Option<Failure>)
+    where
+        Read: Fn(Connection<ReadOnly>, Desired, Option<&'a Manifest>) -> Reading,
+        Reading: Future<Output = Result<T, Failure>>,
+    {
+        let all_matched = Mutex::new(BTreeSet::new());
+        let (matched, read) = (&all_matched, &read);
+        let alone = self.manifests.is_empty().then_some(None);
+        let results: Vec<Result<T, Failure>> = futures::stream::iter(self.pairs().map(Some).chain(alone))
+            .map(|pair| async move {
+                let (connection, desired, manifest) = match pair {
+                    None => {
+                        let target = Target::default();
+                        let reached = aws::connect(&self.settings, &target).await;
+                        (reached.map_err(|error| refused(&target, &error))?, Desired::default(), None)
+                    }
+                    Some((number, index)) => {
+                        let manifest = &self.manifests[number];
+                        let (connection, _, mut desired) = self.reach(manifest, index).await?;
+                        self.select(&mut desired, matched);
+                        (connection, desired, Some(manifest))
+                    }
+                };
+                read(connection, desired, manifest).await
+            })
+            .buffered(TARGETS)
+            .collect()
+            .await;
+        self.gathered(results, all_matched)
+    }
+
+    /// What came of each target, all failures as one; nothing at all where a filter matched nothing. `matched`: what filters found.
+    fn gathered<T>(
+        &self,
+        results: Vec<Result<T, Failure>>,
+        matched: Mutex<BTreeSet<String>>,
+    ) -> (Vec<T>, Option<Failure>) {
+        let (mut all, mut failed) = (Vec::new(), None::<Failure>);
+        for result in results {
+            match result {
+                Ok(one) => all.push(one),
+                Err(failure) => failed = Some(failed.map_or(failure.clone(), |before| before.and(failure))),
+            }
+        }
+        let matched = matched.into_inner().unwrap_or_default();
+        if failed.is_none()
+            && let Err(failure) = self.filter.check_matched(&matched, || self.choices())
+        {
+            failed = Some(failure);
+            all.clear();
+        }
+        (all, failed)
+    }
+
+    /// What the selected targets want, as far as that is known without AWS.
+    fn choices(&self) -> Vec<Desired> {
+        let ambient = Ambient::placeholders();
+        self.pairs().filter_map(|(number, index)| self.manifests[number].resolve(index, &ambient).ok()).collect()
+    }
+
+    /// Leaves of what is wanted what filters select, and notes which of them found something.
+    fn select(&self, desired: &mut Desired, matched: &Mutex<BTreeSet<String>>) {
+        let found = self.filter.apply(desired);
+        if let Ok(mut matched) = matched.lock() {
+            matched.extend(found);
+        }
     }
 
     /// What the other targets of a target's project want in the same account and region, whether they are selected or not:
@@ -311,7 +382,7 @@ impl Session {
     }
 
     /// Where the calls of each service go, by the region of the selected targets. A target without one is refused elsewhere.
-    pub async fn endpoints(&self) -> Result<BTreeMap<String, Endpoints>, Printed> {
+    pub async fn endpoints(&self) -> Result<BTreeMap<String, Endpoints>, Failure> {
         let ambient = aws::ambient_region(&self.settings).await;
         let region = |(number, index): (usize, usize)| {
             self.manifests[number].targets()[index].region.clone().or_else(|| ambient.clone())
@@ -320,10 +391,22 @@ impl Session {
         let mut found = BTreeMap::new();
         for region in regions {
             let endpoints = aws::endpoints(&self.settings, &region).await;
-            let endpoints = endpoints.map_err(|error| Printed(output::fail(&error.to_string(), &error.hints())))?;
+            let endpoints = endpoints.map_err(|error| Failure::new(error.to_string()).hints(error.hints()))?;
             found.insert(region, endpoints);
         }
         Ok(found)
+    }
+
+    /// Where commands lead that people are given: this run's own sandbox has gone by then, and they need one that serves its state.
+    pub fn lasting_endpoint(&self) -> Option<String> {
+        let served = self.rehearsal.is_some().then(|| format!("http://{LISTEN}"));
+        served.or_else(|| self.endpoint())
+    }
+
+    /// The endpoint that stands for every service of AWS, where one is named, by the command line or the environment.
+    pub fn endpoint(&self) -> Option<String> {
+        let stated = self.settings.endpoint_url.clone();
+        stated.or_else(|| env::read(env::AWS_ENDPOINT_URL)).filter(|_| self.rehearsal.is_none())
     }
 
     /// Whether AWS is the sandbox of this run.
@@ -331,15 +414,106 @@ impl Session {
         self.rehearsal.is_some()
     }
 
-    /// Where a rotation that hasn't finished ends with this run's sandbox, says how it goes on.
-    pub fn goes_on(&self, report: &Report) {
-        if let Some(rehearsal) = self.rehearsal.as_ref().filter(|_| report.has_unfinished()) {
+    /// Where rotations that haven't finished end with this run's sandbox, says how they go on.
+    pub fn goes_on(&self) {
+        if let Some(rehearsal) = &self.rehearsal {
             rehearsal.goes_on();
         }
     }
 
-    /// Connects to a target with its writing role, and prints why where it can't.
-    pub async fn connect_writer(&self, target: &Target) -> Result<Connection<ReadWrite>, Printed> {
+    /// Whether a rotation of a target was only simulated, where AWS is a sandbox.
+    pub async fn has_simulated(&self, one: &Prepared) -> bool {
+        let (stand_ins, _) = self.otherwise(one).await;
+        stand_ins.iter().any(|(_, stand_in)| matches!(stand_in, StandIn::Simulated { .. }))
+    }
+
+    /// How many of the targets that were read come before the first selected one that wasn't.
+    pub fn in_turn(&self, prepared: &[Prepared]) -> usize {
+        let mut read = prepared.iter().peekable();
+        let is_next = |(manifest, index): &(usize, usize)| {
+            let target = &self.manifests[*manifest].targets()[*index];
+            let same = |one: &&Prepared| one.manifest == *manifest && one.desired.target.name == target.name;
+            read.next_if(same).is_some()
+        };
+        self.pairs().take_while(is_next).count()
+    }
+
+    /// Whether rotations are still tried, where AWS is a sandbox.
+    pub fn outlook(&self, one: &Prepared) -> Option<Outlook> {
+        let (account, region) = (one.plan.account.clone(), one.plan.region.clone());
+        if let Some(rehearsal) = &self.rehearsal {
+            return Some(rehearsal.outlook(&account, &region));
+        }
+        let served = one.served.clone()?;
+        Some(Outlook::new(move |secret, version| {
+            let (served, account, region) = (served.clone(), account.clone(), region.clone());
+            // One that can't be asked may well go on.
+            Box::pin(async move { served.goes_on((&account, &region), &secret, &version).await.unwrap_or(true) })
+        }))
+    }
+
+    /// Says what a sandbox did otherwise than AWS would have, whether it is this run's or one that is served. Whether a secret's
+    /// rotation was only simulated.
+    pub async fn is_simulated(&self, prepared: &[Prepared], allowed: bool) -> bool {
+        let (mut stand_ins, mut functions) = (Vec::new(), BTreeSet::new());
+        for one in prepared {
+            let (found, changed) = self.otherwise(one).await;
+            stand_ins.extend(found);
+            functions.extend(changed);
+        }
+        stand_ins::say_differences(&functions);
+        stand_ins::say(stand_ins, allowed)
+    }
+
+    /// What stood in for what AWS would have run for a target's secrets, by the secret's name; and what was changed or left out of its
+    /// functions, in words. Nothing where AWS is no sandbox.
+    async fn otherwise(&self, one: &Prepared) -> (Vec<(String, StandIn)>, Vec<String>) {
+        let mut functions = Vec::new();
+        let found = match (&self.rehearsal, &one.served) {
+            (Some(rehearsal), _) => rehearsal.stand_ins(one),
+            (None, Some(served)) => match served.otherwise(&one.plan.account, &one.plan.region).await {
+                Ok(otherwise) => {
+                    let own: BTreeSet<&str> =
+                        one.desired.functions.values().map(|function| function.name.as_str()).collect();
+                    let of_plan = otherwise.functions.into_iter().filter(|(arn, _)| own.contains(function_name(arn)));
+                    functions.extend(of_plan.flat_map(|(_, all)| all));
+                    otherwise.secrets.into_iter().collect()
+                }
+                Err(error) => {
+                    output::warn(&format!("what it simulates and leaves out isn't known: {error}"), &[]);
+                    Vec::new()
+                }
+            },
+            (None, None) => Vec::new(),
+        };
+        let named: BTreeSet<&str> = one.desired.secrets.values().map(|secret| secret.name.as_str()).collect();
+        (found.into_iter().filter(|(name, _)| named.contains(name.as_str())).collect(), functions)
+    }
+
+    /// Has functions rotate once more that have rotated, where AWS is the sandbox of this run, and says what is wrong with them. Whether
+    /// anything is.
+    pub async fn is_flawed(&self, prepared: &[Prepared]) -> bool {
+        match &self.rehearsal {
+            Some(rehearsal) => rehearsal.is_flawed(prepared).await,
+            None => false,
+        }
+    }
+
+    /// What this run's own sandbox rotated; nothing where AWS is another.
+    pub fn rotated(&self, prepared: &[Prepared]) -> Vec<Rotated> {
+        self.rehearsal.as_ref().map(|rehearsal| rehearsal.rotated(prepared)).unwrap_or_default()
+    }
+
+    /// Says what this run's own sandbox rotated, and what may be tried next.
+    pub fn tell(&self, rotated: &[Rotated], looked: bool) {
+        if let Some(rehearsal) = self.rehearsal.as_ref().filter(|_| !self.quiet && !rotated.is_empty()) {
+            let manifests: Vec<PathBuf> = self.manifests.iter().map(|one| one.path().to_owned()).collect();
+            rehearsal.tell(rotated, &manifests, looked);
+        }
+    }
+
+    /// Connects to a target with its writing role.
+    pub async fn connect_writer(&self, target: &Target) -> Result<Connection<ReadWrite>, Failure> {
         aws::connect_writer(&self.settings, target).await.map_err(|error| refused(target, &error))
     }
 
@@ -351,7 +525,7 @@ impl Session {
     }
 
     /// Ends the sandbox, saving its state.
-    pub async fn close(self) -> Result<(), Printed> {
+    pub async fn close(self) -> Result<(), Failure> {
         match self.rehearsal {
             Some(rehearsal) => rehearsal.close().await,
             None => Ok(()),
@@ -359,53 +533,8 @@ impl Session {
     }
 }
 
-/// Refuses names of targets that no manifest has.
-pub fn check_targets<'a>(filter: &Filter, manifests: impl IntoIterator<Item = &'a Manifest>) -> Result<(), Printed> {
-    let known: BTreeSet<&str> =
-        manifests.into_iter().flat_map(Manifest::targets).filter_map(|target| target.name.as_deref()).collect();
-    let unknown = filter.unknown_targets(&known);
-    let Some(unknown) = unknown.first() else { return Ok(()) };
-    let hint = if known.is_empty() {
-        "the manifest has no `targets:`".to_owned()
-    } else {
-        format!("the targets are {}", known.into_iter().collect::<Vec<_>>().join(", "))
-    };
-    Err(Printed(output::fail(&format!("`--target {unknown}` matches no target"), &[hint])))
-}
-
-/// Says why a target can't be worked on.
-fn refused(target: &Target, error: &ConnectError) -> Printed {
+/// Why a target can't be worked on.
+fn refused(target: &Target, error: &ConnectError) -> Failure {
     let context = target.name.as_ref().map(|name| format!("target {name}: ")).unwrap_or_default();
-    Printed(output::fail(&format!("{context}{error}"), &error.hints()))
-}
-
-/// Packages the code of all functions that have some, each path once for all targets. Code that can't be packaged says so.
-pub fn build_packages(desired: &mut Desired, packages: &Packages) -> BTreeMap<String, Arc<[u8]>> {
-    let mut zips = BTreeMap::new();
-    for (handle, function) in &mut desired.functions {
-        let FunctionSource::Deployed(deployment) = &mut function.source else { continue };
-        let Some(code) = &mut deployment.code else { continue };
-        let CodeSource::Path { path, tree, selection, .. } = &code.source else { continue };
-        let key = (path.clone(), selection.clone());
-        let known = packages.lock().ok().and_then(|packages| packages.get(&key).cloned());
-        let built = known.unwrap_or_else(|| {
-            let built = package::build(path, tree, selection).map(|built| (built.bytes.into(), built.summary));
-            let built = built.map_err(|error| match error.hint() {
-                Some(hint) => format!("{error}; {hint}"),
-                None => error.to_string(),
-            });
-            if let Ok(mut packages) = packages.lock() {
-                packages.insert(key, built.clone());
-            }
-            built
-        });
-        match built {
-            Ok((zip, summary)) => {
-                code.package = Some(summary);
-                zips.insert(handle.clone(), zip);
-            }
-            Err(reason) => code.unusable = Some(reason),
-        }
-    }
-    zips
+    Failure::new(format!("{context}{error}")).hints(error.hints())
 }

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Command, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 use crate::exit;
+use crate::render::command::shell_word;
 
-use super::{Cli, output};
+use super::failure::Failure;
+use super::output;
 
 /// Prints completions.
 #[derive(Debug, Args)]
@@ -31,27 +33,23 @@ pub struct Man {
     folder: Option<PathBuf>,
 }
 
-/// Prints completions for a shell.
-pub fn completions(arguments: &Completions) -> u8 {
+/// Prints completions for a shell, of this command and its subcommands.
+pub fn completions(arguments: &Completions, mut command: Command) -> Result<u8, Failure> {
     let mut text = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "rotator", &mut text);
+    clap_complete::generate(arguments.shell, &mut command, "rotator", &mut text);
     output::verbatim(&String::from_utf8_lossy(&text))
 }
 
 /// Prints the main man page, or writes all of them.
-pub fn man(arguments: &Man) -> u8 {
-    let mut command = Cli::command();
+pub fn man(arguments: &Man, mut command: Command) -> Result<u8, Failure> {
     command.build();
     let Some(folder) = &arguments.folder else {
-        return match page(&command) {
-            Ok(text) => output::verbatim(&String::from_utf8_lossy(&text)),
-            Err(error) => output::fail(&format!("cannot write the man page: {error}"), &[]),
-        };
+        let text = page(&command).map_err(|error| Failure::new(format!("cannot write the man page: {error}")))?;
+        return output::verbatim(&String::from_utf8_lossy(&text));
     };
-    match std::fs::create_dir_all(folder).and_then(|()| write_pages(&command, "rotator", folder)) {
-        Ok(()) => exit::OK,
-        Err(error) => output::fail(&format!("cannot write man pages to `{}`: {error}", folder.display()), &[]),
-    }
+    let written = std::fs::create_dir_all(folder).and_then(|()| write_pages(&command, "rotator", folder));
+    let failed = |error| Failure::new(format!("cannot write man pages to `{}`: {error}", folder.display()));
+    written.map(|()| exit::OK).map_err(failed)
 }
 
 /// Writes the page of a command, and those of its subcommands.
@@ -67,4 +65,16 @@ fn page(command: &Command) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut text)?;
     Ok(text)
+}
+
+/// This very command, as a shell takes it, with more behind it; `endpoint`: where AWS is, as far as the command doesn't say so itself.
+pub fn this_command(endpoint: Option<&str>, more: &[String]) -> String {
+    let mut words: Vec<String> = vec!["rotator".to_owned()];
+    words.extend(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()));
+    let says = words.iter().any(|word| word == "--endpoint-url" || word.starts_with("--endpoint-url="));
+    if let Some(endpoint) = endpoint.filter(|_| !says) {
+        words.extend(["--endpoint-url".to_owned(), endpoint.to_owned()]);
+    }
+    words.extend_from_slice(more);
+    words.iter().map(|text| shell_word(text)).collect::<Vec<_>>().join(" ")
 }

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::render::plan::{Detail, Mode, plan as render};
+use crate::render::plan::{Detail, Mode, plans as render};
 use crate::render::plan_json::{Planned, plan_json};
 use crate::render::plan_markdown::plan_markdown;
 
 use crate::plan::Purpose;
 
-use super::session::Printed;
-use super::{Format, Global, output, saved};
+use super::failure::Failure;
+use super::options::{Format, Global};
+use super::view::View;
+use super::{output, plan_file};
 
 /// Prints a saved plan.
 #[derive(Debug, Args)]
@@ -30,16 +32,19 @@ pub struct Arguments {
     compact: bool,
 }
 
-/// Runs it.
-pub fn run(global: &Global, arguments: &Arguments) -> u8 {
-    match saved::read(&arguments.plan) {
-        Err(Printed(code)) => code,
-        Ok(saved) => {
-            let mode = if saved.purpose == Purpose::Destroy { Mode::Destroy } else { Mode::Plan };
-            let plans: Vec<Planned<'_>> = saved.plans.iter().map(saved::SavedPlan::planned).collect();
-            output::data(&formatted(arguments.format, &plans, mode, detail(global, arguments.compact)))
-        }
+impl Arguments {
+    /// Who reads.
+    pub fn view(&self) -> View {
+        self.format.view()
     }
+}
+
+/// Runs it.
+pub fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
+    let saved = plan_file::read(&arguments.plan)?;
+    let mode = if saved.purpose == Purpose::Destroy { Mode::Destroy } else { Mode::Plan };
+    let plans: Vec<Planned<'_>> = saved.plans.iter().map(plan_file::SavedPlan::planned).collect();
+    output::data(&formatted(arguments.format, &plans, mode, detail(global, arguments.compact)))
 }
 
 /// How much of each change a text shows.
@@ -51,10 +56,20 @@ pub fn detail(global: &Global, compact: bool) -> Detail {
     }
 }
 
+impl Format {
+    /// Who reads.
+    pub fn view(self) -> View {
+        match self {
+            Self::Text | Self::Markdown => View::Text,
+            Self::Json => View::Document,
+        }
+    }
+}
+
 /// Plans in a format.
 pub fn formatted(format: Format, plans: &[Planned<'_>], mode: Mode, detail: Detail) -> String {
     match format {
-        Format::Text => plans.iter().map(|one| render(one.plan, mode, detail)).collect(),
+        Format::Text => render(&plans.iter().map(|one| one.plan).collect::<Vec<_>>(), mode, detail),
         Format::Json => plan_json(plans),
         Format::Markdown => plan_markdown(&plans.iter().map(|one| one.plan).collect::<Vec<_>>(), mode),
     }

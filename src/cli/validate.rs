@@ -1,19 +1,24 @@
 //! `rotator validate`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::{self, Ambient, Manifest};
 use crate::diagnostic::Diagnostic;
 use crate::exit;
 use crate::model::PackagePart;
+use crate::plan::judge::{Unproven, Why, judge_offline};
+use crate::render::rules as words;
 use crate::render::{self, annotations, count};
 
-use super::filter::Filter;
-use super::session::{Packages, Printed, build_packages, check_targets};
-use super::{Global, Paths, output, policy};
+use super::failure::{Cause, Failure};
+use super::offline::Offline;
+use super::options::{Global, Paths};
+use super::output;
+use super::packages::{Packages, build_packages};
+use super::rules::{left_over, rules, today};
+use super::runtimes;
 
 /// Checks manifests offline.
 #[derive(Debug, Args)]
@@ -46,59 +51,61 @@ enum Format {
 }
 
 /// Runs it.
-pub fn run(global: &Global, arguments: &Arguments) -> u8 {
-    let filter = match Filter::new(&global.target) {
-        Ok(filter) => filter,
-        Err((summary, hints)) => return output::fail(&summary, &hints),
-    };
-    let (mut found, manifests) = match config::load(&arguments.paths.paths) {
-        Err(problems) => (problems.0, None),
-        Ok(loaded) => (loaded.warnings, Some(loaded.manifests)),
-    };
-    let policies = match policy::load(&global.policy) {
-        Ok(policies) => policies,
-        Err(Printed(code)) => return code,
-    };
-    if let Some(manifests) = &manifests {
-        if let Err(Printed(code)) = check_targets(&filter, manifests) {
-            return code;
+pub fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
+    let offline = match Offline::open(global, &arguments.paths.paths) {
+        Ok(offline) => offline,
+        // What is wrong with files is this command's data.
+        Err(Failure { cause: Cause::Files(found), code, .. }) => {
+            return arguments.print(&found).map(|shown| exit::worse(shown, code));
         }
-        let (judged, unproven) = policy::offline(manifests, &policies, &filter);
-        found.extend(judged);
-        for one in &unproven {
-            output::say(&crate::render::policy::unproven(one));
-        }
-        policy::left_over(manifests, &policies);
-        let Packaged { unusable, credentials } = packaged(manifests);
-        for (function, parts) in &credentials {
-            output::say(&format!("note: {function}: {}", render::package::holds(parts)));
-        }
-        found.extend(
-            unusable.into_iter().map(|(function, reason)| Diagnostic::error("code", format!("{function}: {reason}"))),
-        );
+        Err(failure) => return Err(failure),
+    };
+    let mut found = offline.warnings.clone();
+    let (judged, unproven) = judge(&offline)?;
+    found.extend(judged);
+    for one in &unproven {
+        output::say(&words::unproven(one));
     }
-    let shown = match arguments.format {
-        Format::Text => {
-            output::diagnostics(&found);
-            exit::OK
-        }
-        Format::Sarif => output::data(&annotations::sarif(&found, &root(&arguments.paths))),
-        Format::Github => output::verbatim(&annotations::github(&found)),
-    };
-    let is_valid = !found.iter().any(Diagnostic::is_error);
-    let Some(manifests) = manifests.filter(|_| is_valid) else { return exit::ERROR };
-    let targets: usize = manifests.iter().map(|manifest| manifest.targets().len()).sum();
-    let summary = format!(
-        "{} {} valid for {}.",
-        count(manifests.len(), "manifest"),
-        if manifests.len() == 1 { "is" } else { "are" },
-        count(targets, "target")
+    left_over(&offline.manifests, &offline.policies);
+    runtimes::say_if_old(today());
+    found.extend(runtimes::judge(&offline, today())?);
+    let Packaged { unusable, credentials } = packaged(&offline)?;
+    for (function, parts) in &credentials {
+        output::say(&format!("note: {function}: {}", render::package::holds(parts)));
+    }
+    found.extend(
+        unusable.into_iter().map(|(function, reason)| Diagnostic::error("code", format!("{function}: {reason}"))),
     );
-    let shown = match arguments.format {
-        Format::Text => output::data(&format!("{summary}\n")),
-        Format::Sarif | Format::Github => shown,
-    };
-    if arguments.strict && !(found.is_empty() && policies.warnings.is_empty()) { exit::ERROR } else { shown }
+    let shown = arguments.print(&found)?;
+    if found.iter().any(Diagnostic::is_error) {
+        return Ok(exit::ERROR);
+    }
+    let manifests = &offline.manifests;
+    let targets: usize = manifests.iter().map(|manifest| manifest.targets().len()).sum();
+    if arguments.format == Format::Text {
+        output::data(&format!(
+            "{} {} valid for {}.\n",
+            count(manifests.len(), "manifest"),
+            if manifests.len() == 1 { "is" } else { "are" },
+            count(targets, "target")
+        ))?;
+    }
+    let is_clean = found.is_empty() && offline.policies.warnings.is_empty();
+    Ok(if arguments.strict && !is_clean { exit::ERROR } else { shown })
+}
+
+impl Arguments {
+    /// Prints problems.
+    fn print(&self, found: &[Diagnostic]) -> Result<u8, Failure> {
+        match self.format {
+            Format::Text => {
+                output::diagnostics(found);
+                Ok(exit::OK)
+            }
+            Format::Sarif => output::data(&annotations::sarif(found, &root(&self.paths))),
+            Format::Github => output::verbatim(&annotations::github(found)),
+        }
+    }
 }
 
 /// The first root manifest that was asked for.
@@ -116,15 +123,13 @@ struct Packaged {
     credentials: BTreeMap<String, Vec<PackagePart>>,
 }
 
-/// Packages the code of all functions.
-fn packaged(manifests: &[Manifest]) -> Packaged {
-    // What code there is doesn't depend on the account; the words only fill variables.
-    let ambient = Ambient { region: Some("us-east-1".to_owned()), account: Some("123456789012".to_owned()) };
+/// Packages the code of all functions, selected or not.
+fn packaged(offline: &Offline) -> Result<Packaged, Failure> {
     let packages = Packages::default();
     let mut found = Packaged::default();
-    for manifest in manifests {
+    for manifest in &offline.manifests {
         for index in 0..manifest.targets().len() {
-            let Ok(mut desired) = manifest.resolve(index, &ambient) else { continue };
+            let mut desired = offline.resolve(manifest, index)?;
             build_packages(&mut desired, &packages);
             for (handle, function) in &desired.functions {
                 let code = function.deployment().and_then(|deployment| deployment.code.as_ref());
@@ -138,5 +143,37 @@ fn packaged(manifests: &[Manifest]) -> Packaged {
             }
         }
     }
-    found
+    Ok(found)
+}
+
+/// What manifests break of the rules, and what can't be known without AWS. What holds in several targets is said once.
+fn judge(offline: &Offline) -> Result<(Vec<Diagnostic>, Vec<Unproven>), Failure> {
+    let (mut found, mut unproven) = (Vec::<Diagnostic>::new(), Vec::<Unproven>::new());
+    let mut places = HashMap::new();
+    for (manifest, index) in offline.selected() {
+        let desired = offline.resolve(manifest, index)?;
+        let verdict = judge_offline(rules(manifest, &offline.policies), &desired, today());
+        for problem in &verdict.problems {
+            let Some(diagnostic) = words::diagnostic(problem, |place| manifest.with_line(place)) else { continue };
+            let key = (diagnostic.summary.clone(), diagnostic.position.clone(), diagnostic.related.clone());
+            let place = *places.entry(key).or_insert(found.len());
+            match found.get_mut(place) {
+                Some(known) => known.targets.extend(diagnostic.targets),
+                None => found.push(diagnostic),
+            }
+        }
+        for one in verdict.unproven {
+            match unproven.iter_mut().find(|known| (&known.rule, &known.at) == (&one.rule, &one.at)) {
+                Some(Unproven { why: Why::NotManaged(known), .. }) => {
+                    if let Why::NotManaged(more) = one.why {
+                        known.extend(more);
+                    }
+                }
+                Some(_) => {}
+                None => unproven.push(one),
+            }
+        }
+    }
+    found.sort_by(|a, b| a.position.cmp(&b.position).then_with(|| a.severity.cmp(&b.severity)));
+    Ok((found, unproven))
 }

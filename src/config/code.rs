@@ -11,7 +11,8 @@ use super::scene::Scene;
 use super::{suggest, targets};
 use crate::diagnostic::Diagnostic;
 use crate::model::glob::{self, Glob};
-use crate::model::{Code, CodeSource, Selection, text};
+use crate::model::near::did_you_mean;
+use crate::model::{Code, CodeSource, PartKind, Selection, text};
 use crate::package::{self, Listing, PackageError};
 use crate::tree::{MAX_DEPTH, here};
 
@@ -211,7 +212,7 @@ fn check_use(scene: &mut Scene<'_>, selection: &Selection, listing: &Listing, sh
         let include = &selection.include[index];
         let problem = Diagnostic::error("code", format!("`{include}` is not in `{shown}`"));
         let hint = match near(path, include) {
-            Some(near) => format!("did you mean `{near}`?"),
+            Some(near) => did_you_mean(&[&near]),
             None => "a path is relative to the code's folder; remove it if the file is gone".to_owned(),
         };
         scene.report(&["code", "include", &index.to_string()], problem.hint(hint));
@@ -226,7 +227,7 @@ fn check_use(scene: &mut Scene<'_>, selection: &Selection, listing: &Listing, sh
         }
         let problem = Diagnostic::warning("code", format!("`{exclude}` excludes nothing: it is not in `{shown}`"));
         let hint = match near(path, exclude.trim_end_matches('/')) {
-            Some(near) => format!("did you mean `{near}`?"),
+            Some(near) => did_you_mean(&[&near]),
             None => "a pattern is relative to the code's folder; `**/` before it looks into all folders, and a pattern with a `*` may match nothing".to_owned(),
         };
         scene.report(&at, problem.hint(hint));
@@ -285,7 +286,18 @@ fn s3(scene: &mut Scene<'_>, object: &CodeFields) -> Option<CodeSource> {
 /// What is packaged of a folder, or a regular file; else, why it can't be the code.
 fn look_at(path: &Path, tree: &Path, selection: &Selection) -> Result<Listing, String> {
     let metadata = path.metadata().map_err(|error| error.to_string())?;
+    let private = |kind: PartKind| {
+        let words = kind.words();
+        format!(
+            "it is private ({words}); package a folder of code, and name under `include` what the function needs of it"
+        )
+    };
     if metadata.is_file() {
+        match package::check(path, tree) {
+            Err(PackageError::Private { kind, .. }) => return Err(private(kind)),
+            Err(error) => return Err(error.to_string()),
+            Ok(()) => {}
+        }
         let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
         return Ok(Listing { files: name.into_iter().collect(), ..Listing::default() });
     }
@@ -305,6 +317,7 @@ fn look_at(path: &Path, tree: &Path, selection: &Selection) -> Result<Listing, S
         PackageError::Cycle(path) => format!("the link `{}` in it leads back to a folder that holds it", below(path)),
         PackageError::Special(path) => format!("`{}` in it is neither a file nor a folder", below(path)),
         PackageError::Empty(_) => "the folder is empty".to_owned(),
+        PackageError::Private { kind, .. } => private(*kind),
         PackageError::LeftOut(_) => "all that it holds is left out of packages; `include` brings one back".to_owned(),
         PackageError::TooManyFiles => format!("it holds more than {} files", package::MAX_FILES),
         _ => error.to_string(),
@@ -393,7 +406,7 @@ fn check_handler(
     {
         let module = other.rsplit_once('.').map_or(other.as_str(), |(module, _)| module);
         let function = handler.rsplit_once('.').map_or("handler", |(_, function)| function);
-        problem = problem.hint(format!("did you mean `{module}.{function}`?"));
+        problem = problem.hint(did_you_mean(&[&format!("{module}.{function}")]));
     }
     scene.report(at, problem);
 }

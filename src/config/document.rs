@@ -1,5 +1,7 @@
 //! A root manifest with its parts, read but not yet resolved for a target.
 
+mod head;
+
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,16 +10,14 @@ use super::MAX_GATHERED;
 use super::merge::merge;
 use super::node::{Entry, Map, Node, Value};
 use super::private::{self, Private};
-use super::raw::{DefaultsFile, RootFile};
+use super::raw::DefaultsFile;
 use super::scene::{unknown_field, wrong_type};
 use super::source::{self, Fetch, Sources, Span};
-use super::typed::{self, Kind};
-use super::{freeze, include, limits, names, parse, roots, rules, suggest};
+use super::typed::{self, MisfitKind};
+use super::{acknowledge, freeze, include, limits, names, parse, roots, rules, suggest};
 use crate::diagnostic::Diagnostic;
-use crate::model;
-use crate::model::freeze::Freeze;
-use crate::model::policy::{Limits, Rule};
 use crate::tree::{Stray, Tree, sneaks_into_git};
+pub(super) use head::{Head, Removed};
 
 /// How many patterns of parts a root may have: each is looked for in the whole tree.
 const MAX_PATTERNS: usize = 1_000;
@@ -41,29 +41,6 @@ pub(super) struct Document {
     pub parts: Vec<Part>,
 }
 
-/// What the root says of itself.
-#[derive(Debug, Default)]
-pub(super) struct Head {
-    pub project: String,
-    pub renamed_from: Option<String>,
-    pub prune: bool,
-    /// Target (or all), kind and handle.
-    pub removed: Vec<Removed>,
-    /// Its own rules.
-    pub policy: Vec<Rule>,
-    pub limits: Limits,
-    pub freezes: Vec<Freeze>,
-}
-
-/// One item of `removed`.
-#[derive(Debug)]
-pub(super) struct Removed {
-    pub target: Option<String>,
-    pub kind: model::Kind,
-    pub handle: String,
-    pub at: Span,
-}
-
 /// The functions and secrets of one file, with what they inherit.
 #[derive(Default)]
 pub(super) struct Part {
@@ -75,7 +52,7 @@ pub(super) struct Part {
 
 /// Reads a root and all its parts. Problems of the files come beside what could be read.
 pub(super) fn read(path: &Path, fetch: Option<Arc<dyn Fetch>>) -> (Option<Document>, Vec<Diagnostic>) {
-    let mut reader = Reader { sources: Sources::fetched_by(fetch), found: Vec::new() };
+    let mut reader = DocumentReader { sources: Sources::fetched_by(fetch), found: Vec::new() };
     let document = reader.root(path);
     let mut found = reader.found;
     let document = document.map(|mut document| {
@@ -106,12 +83,12 @@ fn strays(root: &Path) -> Option<&'static str> {
     }
 }
 
-struct Reader {
+struct DocumentReader {
     sources: Sources,
     found: Vec<Diagnostic>,
 }
 
-impl Reader {
+impl DocumentReader {
     fn at(&mut self, span: Span, problem: Diagnostic) {
         if self.found.len() >= MAX_GATHERED {
             if !problem.is_error() || self.found.iter().rev().any(Diagnostic::is_error) {
@@ -148,7 +125,7 @@ impl Reader {
             {
                 if self.sources.get(file).looks_private(position.line) {
                     position.text = None;
-                    // Of a key that stands twice, one value is dropped here, and nobody could cover it later.
+                    // Of a key that stands twice, one value is dropped here, and couldn't be covered later.
                     self.sources.hide(file, position.line);
                 }
             }
@@ -201,6 +178,7 @@ impl Reader {
         let targets = map.take("targets").filter(|entry| !entry.node.is_null()).map(|entry| self.targets(entry));
         let targets = targets.filter(|targets| !targets.is_empty());
         let (policy, limits, freeze) = (map.take("policy"), map.take("limits"), map.take("freeze"));
+        let acknowledge = map.take("acknowledge");
         let (mut head, include) = self.head(&Node::new(span, Value::Map(map)), start);
         if let Some(entry) = policy {
             // A manifest without targets has one without a name.
@@ -213,6 +191,9 @@ impl Reader {
         }
         if let Some(entry) = freeze {
             head.freezes = freeze::read(&self.sources, &entry, &mut self.found);
+        }
+        if let Some(entry) = acknowledge {
+            head.acknowledged = acknowledge::read(&self.sources, &entry, &mut self.found);
         }
         let folder = shown.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut document = Document {
@@ -227,50 +208,6 @@ impl Reader {
         self.parts(&mut document, &shown, &include);
         self.handles(&document);
         Some(document)
-    }
-
-    /// `version` and `requires` first: all else may mean something else in another version.
-    fn version(&mut self, map: &Map, start: Span) -> Option<()> {
-        let before = self.found.len();
-        match map.get("version") {
-            None => self.at(start, Diagnostic::error("version", "`version` is missing").hint("write `version: 1`")),
-            Some(entry) => match &entry.node.value {
-                Value::Number(number) if number.integer == Some(1) && number.is_exact() => {}
-                Value::Number(number) => self.at(
-                    entry.node.span,
-                    Diagnostic::error(
-                        "version",
-                        format!("this rotator reads manifests of version 1, not `{}`", number.text),
-                    )
-                    .hint("use a newer rotator, or write `version: 1`"),
-                ),
-                _ => self.at(
-                    entry.node.span,
-                    Diagnostic::error("version", "`version` is the number 1").hint("write `version: 1`"),
-                ),
-            },
-        }
-        if let Some(entry) = map.get("requires")
-            && let Some(text) = entry.node.text()
-        {
-            let own = semver::Version::parse(env!("CARGO_PKG_VERSION"));
-            match (semver::VersionReq::parse(text), own) {
-                (Ok(wanted), Ok(own)) if !wanted.matches(&own) => self.at(
-                    entry.node.span,
-                    Diagnostic::error("requires", format!("this manifest requires rotator {text}, and this is {own}"))
-                        .hint("use a version that it allows"),
-                ),
-                (Err(error), _) => {
-                    self.at(
-                        entry.node.span,
-                        Diagnostic::error("requires", format!("`{text}` is no range of versions: {error}"))
-                            .hint("write one such as `\">=0.1\"`"),
-                    );
-                }
-                _ => {}
-            }
-        }
-        (self.found.len() == before).then_some(())
     }
 
     /// Takes `defaults`, `functions` and `secrets` out of a file. The second value is what targets inherit.
@@ -343,13 +280,13 @@ impl Reader {
         for misfit in misfits {
             let path: Vec<&str> = misfit.path.iter().map(String::as_str).collect();
             match misfit.kind {
-                Kind::Unknown(known) => {
+                MisfitKind::Unknown(known) => {
                     let span = entry.node.key_span(&path).unwrap_or(entry.at);
                     // In the words of the entries that inherit it, so that it is said once.
                     let within = if path.len() > 1 { &path[1..] } else { &path[..] };
                     self.at(span, unknown_field(within, &known));
                 }
-                Kind::Wrong(wanted) if path.len() <= 1 => {
+                MisfitKind::Wrong(wanted) if path.len() <= 1 => {
                     let node = entry.node.deepest(&path);
                     let named = if path.is_empty() { vec!["defaults"] } else { path.clone() };
                     let problem = wrong_type(&named, node, &wanted);
@@ -412,72 +349,6 @@ impl Reader {
             target.node.value = Value::Map(Map { entries: Vec::new(), end: target.at.line });
         }
         target
-    }
-
-    /// The root's own fields. The second value is `include`, each pattern with its place.
-    fn head(&mut self, node: &Node, start: Span) -> (Head, Vec<(String, Span)>) {
-        let (file, misfits) = typed::read::<RootFile>(node);
-        let mut incomplete = false;
-        for misfit in misfits {
-            let path: Vec<&str> = misfit.path.iter().map(String::as_str).collect();
-            incomplete |= path.first().is_some_and(|field| *field == "project");
-            let (span, problem) = match misfit.kind {
-                Kind::Unknown(known) => (node.key_span(&path).unwrap_or(start), unknown_field(&path, &known)),
-                Kind::Wrong(wanted) => (node.deepest(&path).span, wrong_type(&path, node.deepest(&path), &wanted)),
-                Kind::Missing(field) => (start, Diagnostic::error("missing-field", format!("`{field}` is missing"))),
-            };
-            self.at(span, problem);
-        }
-        let file = file.unwrap_or_default();
-        let mut head = Head { prune: file.prune == Some(true), ..Head::default() };
-        for (field, value) in [("project", &file.project), ("renamed_from", &file.renamed_from)] {
-            let Some(name) = value else { continue };
-            if !names::is_project(name) {
-                let problem = Diagnostic::error(
-                    "project-name",
-                    format!(
-                        "`{field}` holds letters, digits and `._/-`, starts with a letter or digit, and has at most 128 characters"
-                    ),
-                );
-                let problem = if name.contains("${") {
-                    problem.hint("variables aren't replaced here: a project has one name")
-                } else {
-                    problem
-                };
-                self.at(node.deepest(&[field]).span, problem);
-            }
-        }
-        match file.project {
-            Some(name) => head.project = name,
-            None if incomplete => {}
-            None => {
-                let at = node.key_span(&["version"]).unwrap_or(start);
-                self.at(
-                    at,
-                    Diagnostic::error("missing-field", "`project` is missing")
-                        .because("it marks on AWS what this manifest owns")
-                        .hint("write `project: NAME`"),
-                );
-            }
-        }
-        if file.renamed_from.as_ref() == Some(&head.project) && !head.project.is_empty() {
-            self.at(
-                node.deepest(&["renamed_from"]).span,
-                Diagnostic::error("project-name", "`renamed_from` is the project's own name").hint("remove it"),
-            );
-        }
-        head.renamed_from = file.renamed_from;
-        let items = |field: &str| -> Vec<(String, Span)> {
-            let Some(Node { value: Value::List(items), .. }) = node.child(field) else { return Vec::new() };
-            items.iter().filter_map(|item| Some((item.text()?.to_owned(), item.span))).collect()
-        };
-        for (text, at) in items("removed") {
-            match removed(&text, at) {
-                Ok(removed) => head.removed.push(removed),
-                Err(problem) => self.at(at, *problem),
-            }
-        }
-        (head, items("include"))
     }
 
     fn parts(&mut self, document: &mut Document, root: &Path, include: &[(String, Span)]) {
@@ -550,6 +421,7 @@ impl Reader {
                 "limits",
                 "policy",
                 "freeze",
+                "acknowledge",
             ];
             let problem = if of_root.contains(&&*entry.key) {
                 Diagnostic::error(
@@ -589,30 +461,5 @@ impl Reader {
                 }
             }
         }
-    }
-}
-
-fn removed(text: &str, at: Span) -> Result<Removed, Box<Diagnostic>> {
-    let form = "write `secret.HANDLE` or `function.HANDLE`";
-    let refused = |summary: String| Err(Box::new(Diagnostic::error("removed", summary).hint(form)));
-    let starts = |text: &str| text.starts_with("secret.") || text.starts_with("function.");
-    let (target, rest) = match text.split_once('/') {
-        Some((target, rest)) if !starts(text) && names::is_target(target) => (Some(target.to_owned()), rest),
-        _ => (None, text),
-    };
-    match rest.split_once('.') {
-        Some((_, "")) => refused(format!("`{text}` names nothing")),
-        Some(("secret", handle)) => Ok(Removed { target, kind: model::Kind::Secret, handle: handle.to_owned(), at }),
-        Some(("function", handle)) => {
-            Ok(Removed { target, kind: model::Kind::Function, handle: handle.to_owned(), at })
-        }
-        Some((word, _)) => match suggest::nearest(word, ["secret", "function"]) {
-            Some(near) => Err(Box::new(
-                Diagnostic::error("removed", format!("`{text}` is no address"))
-                    .hint(format!("did you mean `{near}.…`?")),
-            )),
-            None => refused(format!("`{text}` is no address")),
-        },
-        None => refused(format!("`{text}` is no address")),
     }
 }

@@ -4,7 +4,7 @@ use super::document::{Document, Part};
 use super::node::{Entry, Node, Value};
 use super::resolve::inherited;
 use super::source::Span;
-use super::targets::Place;
+use super::targets::Destination;
 use super::variables::{BUILT_IN, Piece, Substitution, Variable, pieces};
 use crate::model::explanation::{
     EffectiveValue, ExplainedValue, Explanation, Layer, Location, Origin, UsedVariable, VariableSource,
@@ -29,7 +29,7 @@ fn setting_fields() -> impl Iterator<Item = &'static str> {
 /// Explains one entry in one target; `None` where the target doesn't have it.
 pub(super) fn explain(
     document: &Document,
-    place: &Place,
+    place: &Destination,
     desired: &Desired,
     kind: Kind,
     handle: &str,
@@ -63,7 +63,7 @@ pub(super) fn explain(
 
 struct Explainer<'a> {
     document: &'a Document,
-    place: &'a Place,
+    place: &'a Destination,
     part: &'a Part,
     entry: &'a Entry,
     values: Vec<ExplainedValue>,
@@ -202,7 +202,7 @@ impl Explainer<'_> {
             .any(|value| value.path == path || value.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
     }
 
-    /// A value that nobody wrote.
+    /// A value that isn't written anywhere.
     fn default(&mut self, path: &str, value: impl Into<String>, why: impl Into<String>) {
         if !self.has(path) {
             self.values.push(ExplainedValue {

@@ -4,22 +4,23 @@ use std::collections::BTreeMap;
 
 use super::document::Document;
 use super::node::Value;
-use super::raw::{ApplicationFile, FunctionFile, VpcFile};
+use super::raw::{ApplicationFile, FunctionFile, TestFile, VerifyFile, VpcFile};
 use super::scene::Scene;
-use super::targets::Place;
+use super::targets::Destination;
 use super::variables::PARTITION;
-use super::{code, credentials, names, typed};
+use super::{code, credentials, names, runtimes, suggest, typed};
 use crate::diagnostic::Diagnostic;
 use crate::model::setting::Range;
 use crate::model::{
-    self, Application, Deployment, Function, FunctionSource, Sensitive, Setting, Settings, Vpc, arn::Arn, text,
+    self, Application, Deployment, Function, FunctionSource, READ_PARAMETERS, Sensitive, Setting, Settings, TestValues,
+    Verify, Vpc, arn::Arn, text,
 };
 
 /// What may stand beside `existing`.
 const BESIDE_EXISTING: [&str; 3] = ["existing", "targets", "labels"];
 
 /// The names that Lambda keeps for itself (Lambda, "Defined runtime environment variables").
-const RESERVED: [&str; 19] = [
+pub const RESERVED: [&str; 20] = [
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
     "AWS_DEFAULT_REGION",
@@ -39,13 +40,18 @@ const RESERVED: [&str; 19] = [
     "LAMBDA_TASK_ROOT",
     "LAMBDA_RUNTIME_DIR",
     "AWS_LAMBDA_MAX_CONCURRENCY",
+    "AWS_LAMBDA_METADATA_API",
 ];
+
+/// What Lambda takes of all variables together, in bytes: their JSON (Lambda quotas, "Environment variables"; how it measures them is
+/// known from its answers).
+pub const MAX_ENVIRONMENT_BYTES: usize = 4096;
 
 /// Reads and checks a function.
 pub(super) fn read(
     scene: &mut Scene<'_>,
     handle: &str,
-    place: &Place,
+    place: &Destination,
     document: &Document,
     checked: &mut code::Checked,
 ) -> Option<Function> {
@@ -80,13 +86,24 @@ pub(super) fn read(
     check_names(scene);
     check_configuration(scene, &file);
     check_environment(scene, file.environment.as_ref());
+    check_environment_size(scene, file.environment.as_ref());
     let vpc = file.vpc.as_ref().and_then(|vpc| check_vpc(scene, vpc));
     let code = code::read(scene, &file, document, checked);
     let limited = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
+    let read_secrets = read_secrets(scene, &file);
+    let test = test_values(scene, file.test.as_ref());
     let deployment = Deployment {
         application,
         stack,
         shared: file.shared == Some(true),
+        verify: match file.verify {
+            Some(VerifyFile::Any(true)) => Some(Verify::Any),
+            Some(VerifyFile::Secret(handle)) => Some(Verify::Secret(handle)),
+            Some(VerifyFile::Any(false)) | None => None,
+        },
+        read_secrets,
+        read_fault: None,
+        test,
         code,
         settings: Settings {
             runtime: file.runtime,
@@ -108,6 +125,60 @@ pub(super) fn read(
             .collect(),
     };
     Some(Function { name, source: FunctionSource::Deployed(Box::new(deployment)), labels })
+}
+
+/// The other secrets that a function reads: AWS's template takes one.
+fn read_secrets(scene: &mut Scene<'_>, file: &FunctionFile) -> Vec<String> {
+    let path = ["role", "read_secrets"];
+    let names = file.role.as_ref().and_then(|role| role.read_secrets.clone()).unwrap_or_default();
+    if names.len() > 1 {
+        let problem =
+            Diagnostic::error("role", format!("a function can be given one other secret to read, not {}", names.len()))
+                .because("AWS's template takes one, as its parameter `masterSecretArn`")
+                .hint("keep what the function needs in one secret, or give its role the right by other means");
+        scene.report(&path, problem);
+    }
+    for (index, name) in names.iter().enumerate() {
+        if let Err(reason) = names::secret_name(name)
+            && !scene.is_open(name)
+        {
+            let problem = Diagnostic::error("role", format!("`{name}` names no secret: {reason}"));
+            scene.report(&["role", "read_secrets", &index.to_string()], problem.hint("write its name or its ARN"));
+        }
+    }
+    let parameters = file.application.as_ref().and_then(|application| application.parameters.as_ref());
+    if let Some(stated) = parameters.and_then(|all| READ_PARAMETERS.into_iter().find(|name| all.contains_key(*name)))
+        && !names.is_empty()
+    {
+        let problem =
+            Diagnostic::error("role", format!("the parameter `{stated}` is filled in from `role.read_secrets`"));
+        scene.report(&["application", "parameters", stated], problem.hint("remove one of the two"));
+    }
+    names
+}
+
+/// The values that rehearsals begin with.
+fn test_values(scene: &mut Scene<'_>, file: Option<&TestFile>) -> TestValues {
+    let Some(file) = file else { return TestValues::default() };
+    let mut value = |path: &[&str], value: &serde_json::Value| {
+        let text = match value {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        if let Some(kind) = credentials::kind_of(&text) {
+            scene.report_unshown(path, credential("test", kind));
+        }
+        Sensitive::new(text)
+    };
+    TestValues {
+        secret: file.secret.as_ref().map(|secret| value(&["test", "secret"], secret)),
+        others: file
+            .others
+            .iter()
+            .flatten()
+            .map(|(name, one)| (name.clone(), value(&["test", "others", name], one)))
+            .collect(),
+    }
 }
 
 /// Names and paths that may hold any letter, and must be readable all the same. The others are held to ASCII where they are checked.
@@ -159,7 +230,7 @@ pub(super) fn check_labels(scene: &mut Scene<'_>, labels: Option<&BTreeMap<Strin
     }
 }
 
-fn check_existing(scene: &mut Scene<'_>, reference: &str, place: &Place) {
+fn check_existing(scene: &mut Scene<'_>, reference: &str, place: &Destination) {
     if let Err(reason) = names::function_reference(reference)
         && !scene.is_open(reference)
     {
@@ -212,7 +283,7 @@ fn stack(scene: &mut Scene<'_>, file: &FunctionFile, name: &str, named: bool) ->
     stack
 }
 
-fn application(scene: &mut Scene<'_>, file: Option<&ApplicationFile>, name: &str, place: &Place) -> Application {
+fn application(scene: &mut Scene<'_>, file: Option<&ApplicationFile>, name: &str, place: &Destination) -> Application {
     let empty = ApplicationFile::default();
     let file = file.unwrap_or(&empty);
     let id = if let Some(id) = &file.id {
@@ -286,7 +357,7 @@ fn check_parameter(scene: &mut Scene<'_>, parameter: &str, value: &str, name: &s
 
 fn credential(name: &str, kind: &str) -> Diagnostic {
     Diagnostic::error("credential", format!("the value of `{name}` looks like {kind}"))
-        .because("whoever may read the function's configuration, the stack or this repository could read it")
+        .because("all who may read the function's configuration, the stack or this repository could read it")
         .hint("keep it in a secret that the function reads, and revoke it if it is real")
 }
 
@@ -307,6 +378,25 @@ fn check_environment(scene: &mut Scene<'_>, environment: Option<&BTreeMap<String
         } else if !valid {
             scene.report_key(&path, Diagnostic::error("environment", format!("`{name}` can't be an environment variable: two or more letters, digits and `_`, starting with a letter")));
         }
+    }
+}
+
+/// What is known of the variables must fit: those that the target's variables fill in later come on top.
+fn check_environment_size(scene: &mut Scene<'_>, environment: Option<&BTreeMap<String, Option<String>>>) {
+    let known: BTreeMap<&String, &String> = environment
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name, value.as_ref().filter(|value| !scene.is_open(value))?)))
+        .collect();
+    let size = serde_json::to_string(&known).map_or(0, |json| json.len());
+    if size > MAX_ENVIRONMENT_BYTES {
+        let summary = format!(
+            "the variables of a function have at most {MAX_ENVIRONMENT_BYTES} bytes together, and these have {size}"
+        );
+        let problem = Diagnostic::error("environment", summary)
+            .because("Lambda counts names and values in UTF-8, written as JSON")
+            .hint("keep what is long in a file beside the code, or in a secret that the function reads");
+        scene.report_key(&["environment"], problem);
     }
 }
 
@@ -365,13 +455,13 @@ fn check_configuration(scene: &mut Scene<'_>, file: &FunctionFile) {
             scene,
             "architecture",
             architecture,
-            [("x86_64", intel), ("arm64", &["aarch64", "arm", "graviton"])],
+            &[("x86_64", intel), ("arm64", &["aarch64", "arm", "graviton"])],
         );
     }
     if let Some(tracing) = file.tracing.as_ref().filter(whole) {
         let off = &["passthrough", "pass_through", "pass-through", "off", "false", "disabled"][..];
         let on = &["active", "on", "true", "enabled"][..];
-        check_word(scene, "tracing", tracing, [("Active", on), ("PassThrough", off)]);
+        check_word(scene, "tracing", tracing, &[("Active", on), ("PassThrough", off)]);
     }
     if let Some(runtime) = file.runtime.as_ref().filter(whole) {
         check_runtime(scene, runtime);
@@ -404,13 +494,17 @@ fn check_configuration(scene: &mut Scene<'_>, file: &FunctionFile) {
     }
 }
 
-/// A field that takes one of two words, each with what people write instead.
-fn check_word(scene: &mut Scene<'_>, field: &'static str, text: &str, words: [(&str, &[&str]); 2]) {
-    let [(one, _), (other, _)] = words;
-    if text == one || text == other {
+/// Reports a text that is none of a few words. `words`: each with what people write in its place; at least one.
+fn check_word(scene: &mut Scene<'_>, field: &'static str, text: &str, words: &[(&str, &[&str])]) {
+    if words.iter().any(|(word, _)| text == *word) {
         return;
     }
-    let problem = Diagnostic::error(field, format!("`{field}` is `{one}` or `{other}`, not `{text}`"));
+    let quoted: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+    let choice = match &quoted[..] {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        all => all.concat(),
+    };
+    let problem = Diagnostic::error(field, format!("`{field}` is {choice}, not `{text}`"));
     let lower = text.to_ascii_lowercase();
     let meant = words.iter().find(|(_, instead)| instead.contains(&lower.as_str()));
     scene.report(
@@ -433,11 +527,12 @@ fn check_range(scene: &mut Scene<'_>, setting: Setting) {
     }
 }
 
-/// Runtimes come and go: only the shape is judged, and AWS judges the rest.
+/// A runtime that the table doesn't know is a slip, or newer than the table.
 fn check_runtime(scene: &mut Scene<'_>, runtime: &str) {
-    const FAMILIES: [&str; 7] = ["python", "nodejs", "java", "dotnet", "ruby", "go", "provided"];
-    let known = FAMILIES.iter().any(|family| runtime.starts_with(family))
-        && runtime.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.');
+    let known = runtimes::known();
+    if known.knows(runtime) {
+        return;
+    }
     // `python312` and `nodejs20` are the commonest slips.
     let slip = match (runtime.strip_prefix("python"), runtime.strip_prefix("nodejs")) {
         (Some(version), _)
@@ -450,15 +545,13 @@ fn check_runtime(scene: &mut Scene<'_>, runtime: &str) {
         }
         _ => None,
     };
-    if known && slip.is_none() {
-        return;
-    }
+    let near = || suggest::nearest(runtime, known.by_name.keys().map(String::as_str)).map(str::to_owned);
     let problem = Diagnostic::error("runtime", format!("`{runtime}` is no runtime of Lambda"));
-    scene.report(
-        &["runtime"],
-        match slip {
-            Some(meant) => problem.hint(format!("write `{meant}`")),
-            None => problem.hint("write one such as `python3.12`, `nodejs22.x` or `provided.al2023`"),
-        },
-    );
+    let problem = match slip.filter(|slip| known.knows(slip)).or_else(near) {
+        Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
+        None => problem.hint("write one such as `python3.13`, `nodejs24.x` or `provided.al2023`"),
+    };
+    let table = known.as_of.map_or_else(|| "the table of runtimes".to_owned(), |day| format!("the table of {day}"));
+    let newer = format!("where AWS has it by now, put a newer table than {table} into `ROTATOR_LAMBDA_RUNTIMES`");
+    scene.report(&["runtime"], problem.hint(newer));
 }

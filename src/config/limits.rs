@@ -11,9 +11,10 @@ use super::scene::Scene;
 use super::source::Sources;
 use super::typed;
 use crate::diagnostic::Diagnostic;
-use crate::model::policy::{AtMost, Limit, Limits};
+use crate::model::rule::{AtMost, Limit, Limits};
 
-/// How much one apply may do to one target's secrets: a number of them, or a part such as `"30%"`. Where a plan goes beyond,
+/// How much one apply may do to the secrets of a target, and of all targets of one account and region: a number of them, or a part
+/// such as `"30%"`. Where a plan goes beyond,
 /// `apply` refuses unless it is told to override limits.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "limits")]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::scene::Scene;
 use crate::diagnostic::Diagnostic;
 use crate::model::glob;
-use crate::model::policy::{Listed, Pattern};
+use crate::model::rule::{Listed, Pattern};
 
 /// Which functions may be used, and what they may be made of. A list that isn't there allows everything, an empty one nothing.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -2,7 +2,7 @@
 
 use super::node::{Entry, Map, Node, Value};
 
-/// Fields that replace each other: whoever states one of a pair hides the inherited other.
+/// Fields that replace each other: an entry that states one of a pair doesn't inherit the other.
 const ALTERNATIVES: [(&str, &str); 2] =
     [("automatically_after_days", "schedule_expression"), ("schedule_expression", "automatically_after_days")];
 

@@ -7,6 +7,7 @@
 //!
 //! This folder knows nothing of AWS's state: whatever it says can be said offline.
 
+mod acknowledge;
 mod code;
 mod credentials;
 mod document;
@@ -20,12 +21,13 @@ mod merge;
 mod names;
 mod node;
 mod parse;
-mod policy;
+mod policy_file;
 mod private;
 mod raw;
 mod resolve;
 mod roots;
 mod rules;
+pub mod runtimes;
 mod scalar;
 mod scene;
 mod schema;
@@ -37,20 +39,28 @@ mod typed;
 mod variables;
 mod window;
 
+/// Facts of AWS that the checks go by. The sandbox states them itself, so that it can't share a mistake: a test holds the two against
+/// each other.
+pub mod facts {
+    pub use super::functions::{MAX_ENVIRONMENT_BYTES, RESERVED};
+    pub use super::names::{function_name, secret_name, stack_name};
+}
+
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use policy::{Policies, Policy, policies};
+pub use policy_file::{Policies, Policy, policies};
 pub use schema::{json_schema, policy_schema};
 pub use source::Fetch;
 
 use crate::diagnostic::Diagnostic;
+use crate::model::acknowledge::Acknowledgement;
 use crate::model::explanation::Explanation;
 use crate::model::freeze::Freeze;
-use crate::model::policy::{Limits, Rule};
+use crate::model::rule::{Limits, Rule};
 use crate::model::{self, Desired, Place};
 use document::Document;
 use resolve::{Resolution, Resolved};
@@ -81,7 +91,7 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 /// Manifests without errors.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Loaded {
     /// In the order of the paths.
     pub manifests: Vec<Manifest>,
@@ -195,7 +205,7 @@ fn same_projects(manifests: &[(Manifest, Resolution)]) -> Vec<Diagnostic> {
 /// How many problems are gathered before looking for more ends: their lines and words take memory.
 const MAX_GATHERED: usize = 20_000;
 
-/// How many problems are told: more than anybody reads, and little enough for every pipeline's log.
+/// How many problems are told: more than people read, and few enough for every pipeline's log.
 const MAX_TOLD: usize = 1_000;
 
 /// The longest text in a problem, in characters.
@@ -268,7 +278,7 @@ fn redact(text: &mut String) {
 }
 
 impl Ambient {
-    /// What stands for an account and a region that only AWS's environment knows, where nobody asks it.
+    /// What stands for an account and a region that only AWS's environment knows, where it isn't asked.
     pub fn placeholders() -> Self {
         Self { region: Some(targets::ANY_REGION.to_owned()), account: Some(targets::ANY_ACCOUNT.to_owned()) }
     }
@@ -305,6 +315,11 @@ impl Manifest {
         &self.document.head.freezes
     }
 
+    /// Its `acknowledge`.
+    pub fn acknowledged(&self) -> &[Acknowledgement] {
+        &self.document.head.acknowledged
+    }
+
     /// A place of an entry with its line, where that may be shown.
     pub fn with_line(&self, place: &Place) -> Place {
         self.document.sources.with_line(place)
@@ -339,6 +354,15 @@ impl Manifest {
         let desired = self.resolve(target, ambient)?;
         let (places, _) = targets::places(&self.document, Some(ambient), Some(target));
         Ok(places.first().and_then(|place| explain::explain(&self.document, place, &desired, kind, handle)))
+    }
+
+    /// Whether a target has a function or a secret.
+    pub fn has_entries(&self, target: usize, ambient: &Ambient) -> bool {
+        let has_some = |desired: &Desired| !(desired.functions.is_empty() && desired.secrets.is_empty());
+        match self.resolved.get(target).and_then(Option::as_ref) {
+            Some(resolved) => has_some(&resolved.desired),
+            None => self.resolve(target, ambient).is_ok_and(|desired| has_some(&desired)),
+        }
     }
 
     /// The desired state of one target. What AWS's environment says fills `${region}` and `${account}` where the manifest

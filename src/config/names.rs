@@ -7,7 +7,7 @@ use crate::model::arn::Arn;
 const SECRET_PUNCTUATION: &str = "/_+=.@-";
 
 /// Why a text is no function's name; AWS takes 64 characters.
-pub(super) fn function_name(name: &str) -> Result<(), String> {
+pub fn function_name(name: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || name.chars().count() > 64 {
         return Err("a function's name has 1 to 64 characters".to_owned());
@@ -36,7 +36,7 @@ pub(super) fn function_reference(reference: &str) -> Result<(), String> {
 }
 
 /// Why a text is no stack's name; with the prefix that AWS adds it has at most 128 characters.
-pub(super) fn stack_name(name: &str) -> Result<(), String> {
+pub fn stack_name(name: &str) -> Result<(), String> {
     if name.is_empty() || name.chars().count() > 128 - "serverlessrepo-".len() {
         return Err("a stack's name has 1 to 113 characters here, as AWS puts `serverlessrepo-` before it".to_owned());
     }
@@ -50,7 +50,7 @@ pub(super) fn stack_name(name: &str) -> Result<(), String> {
 }
 
 /// Why a text is neither a secret's name nor its ARN.
-pub(super) fn secret_name(name: &str) -> Result<(), String> {
+pub fn secret_name(name: &str) -> Result<(), String> {
     if name.starts_with("arn:") {
         let arn: Arn = name.parse().map_err(|error: crate::model::arn::ArnError| error.to_string())?;
         if arn.service != "secretsmanager" || !arn.resource.starts_with("secret:") {

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::node::{Map, Node, Value};
 use super::raw::{ApplicationFile, DefaultsFile, FunctionFile, RootFile, SecretFile, TargetFile, VpcFile};
 use super::source::Span;
-use super::typed::{self, Kind};
+use super::typed::{self, MisfitKind};
 use super::variables::{Piece, pieces};
 
 /// The keys that mean something, by where they stand.
@@ -43,7 +43,7 @@ fn fields<T: DeserializeOwned>() -> Vec<String> {
     let node = Node::new(nowhere, Value::Map(Map { entries: vec![entry], end: 1 }));
     let (_, misfits) = typed::read::<T>(&node);
     let known = misfits.into_iter().find_map(|misfit| match misfit.kind {
-        Kind::Unknown(known) => Some(known),
+        MisfitKind::Unknown(known) => Some(known),
         _ => None,
     });
     known.unwrap_or_default()
@@ -140,7 +140,7 @@ pub(super) fn used(target: &Node, variables: &HashSet<String>) -> Vec<Span> {
                 spans(&entry.node, &mut found);
             }
         }
-        // Of what is no map, nobody knows what is what.
+        // Without a map there are no keys to tell what a value is.
         Some(other) => spans(other, &mut found),
         None => {}
     }
@@ -177,7 +177,7 @@ fn names(node: &Node, found: &mut HashSet<String>) {
 mod tests {
     use super::*;
 
-    /// Without it, a change of the file types could make every key unknown, or none, and nobody would see values come out.
+    /// Without it, a change of the file types could make every key unknown, or none, and values would come out unnoticed.
     #[test]
     fn the_fields_of_file_types_are_known() {
         for (fields, some) in [

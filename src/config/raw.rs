@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 
+use super::acknowledge::AcknowledgementFile;
 use super::freeze::FreezeFile;
 use super::limits::LimitsFile;
 use super::rules::RuleFile;
@@ -56,7 +57,7 @@ pub(super) struct RootFile {
     #[schemars(schema_with = "removed_schema")]
     #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
     pub removed: Option<Vec<String>>,
-    /// How much one apply may do to one target's secrets.
+    /// How much one apply may do to the secrets of a target, and of all targets of one account and region.
     #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
     pub limits: Option<LimitsFile>,
     /// Rules that every plan of this manifest is held to, beside those of `--policy`. No flag overrides them.
@@ -65,6 +66,9 @@ pub(super) struct RootFile {
     /// Days on which `apply` rotates nothing, tests nothing and replaces no code.
     #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
     pub freeze: Option<Vec<FreezeFile>>,
+    /// Warnings that are known, and that plans count instead of repeating them, until a day.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub acknowledge: Option<Vec<AcknowledgementFile>>,
 }
 
 /// Inherited values, each shaped like what inherits it.
@@ -165,6 +169,33 @@ pub(super) struct FunctionFile {
     /// Whether other projects' manifests may attach secrets to the function.
     #[schemars(schema_with = "bool_schema")]
     pub shared: Option<bool>,
+    /// Whether the function is tested on a secret after its code or configuration has changed: on one that fits, or on this one, by handle.
+    pub verify: Option<VerifyFile>,
+    /// What the function's role may do beside rotating its secrets.
+    pub role: Option<RoleFile>,
+    /// Values of secrets for rehearsals: nothing of them reaches AWS.
+    pub test: Option<TestFile>,
+}
+
+/// What a function's role may do beside rotating its secrets.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "role")]
+pub(super) struct RoleFile {
+    /// Another secret that the function reads, such as an admin's: a list of its one name or ARN.
+    #[schemars(schema_with = "texts_schema")]
+    pub read_secrets: Option<Vec<String>>,
+}
+
+/// Values of secrets for rehearsals.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "test")]
+pub(super) struct TestFile {
+    /// What a secret of the function holds when a rehearsal makes it: text, or a map that becomes JSON.
+    #[schemars(schema_with = "value_schema")]
+    pub secret: Option<serde_json::Value>,
+    /// The same for other secrets that the function reads, by name.
+    #[schemars(schema_with = "values_schema")]
+    pub others: Option<BTreeMap<String, serde_json::Value>>,
 }
 
 /// An application of the Serverless Application Repository.
@@ -283,6 +314,51 @@ pub(super) struct RotationFile {
     pub rotate_immediately: Option<bool>,
 }
 
+/// Whether, or on which secret, a function is tested.
+#[derive(Debug)]
+pub(super) enum VerifyFile {
+    /// On a secret that fits; or not at all.
+    Any(bool),
+    /// On this one, by handle.
+    Secret(String),
+}
+
+impl<'de> Deserialize<'de> for VerifyFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BoolOrHandle;
+        impl Visitor<'_> for BoolOrHandle {
+            type Value = VerifyFile;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`true`, `false`, or the handle of a secret")
+            }
+
+            fn visit_bool<E>(self, any: bool) -> Result<VerifyFile, E> {
+                Ok(VerifyFile::Any(any))
+            }
+
+            fn visit_str<E>(self, handle: &str) -> Result<VerifyFile, E> {
+                Ok(VerifyFile::Secret(handle.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(BoolOrHandle)
+    }
+}
+
+impl JsonSchema for VerifyFile {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "verify".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "boolean" }, { "type": "string", "minLength": 1 }] })
+    }
+}
+
 impl<'de> Deserialize<'de> for CodeFile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct PathOrObject;
@@ -396,6 +472,14 @@ fn region_schema(_: &mut SchemaGenerator) -> Schema {
 
 fn account_schema(_: &mut SchemaGenerator) -> Schema {
     text("^[0-9]{12}$")
+}
+
+fn value_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "object"] })
+}
+
+fn values_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "additionalProperties": { "type": ["string", "object"] } })
 }
 
 fn role_schema(_: &mut SchemaGenerator) -> Schema {

@@ -1,6 +1,9 @@
 //! Entries × targets → [`Desired`]: defaults under each entry once, variables and checks once a target.
 
-use std::collections::HashMap;
+mod duplicates;
+mod patterns;
+
+use std::collections::{HashMap, HashSet};
 
 use super::MAX_GATHERED;
 use super::document::{Document, Part};
@@ -9,12 +12,15 @@ use super::node::{Entry, Node, Value};
 use super::parse::measure;
 use super::scene::Scene;
 use super::source::Span;
-use super::targets::{self, Place};
+use super::targets::{self, Destination};
 use super::variables::{Substitution, Used};
 use super::{Ambient, code, functions, secrets, suggest};
 use crate::diagnostic::Diagnostic;
-use crate::model::glob::{self, Glob};
+use crate::model::near::did_you_mean;
 use crate::model::{self, Address, Desired};
+use duplicates::Named;
+pub(super) use duplicates::duplicates;
+use patterns::{matches, unknown_target};
 
 /// How many functions and secrets all targets may have together. Each takes memory, and a short manifest can name millions.
 const MAX_RESOURCES: usize = 2_000_000;
@@ -41,21 +47,10 @@ pub(super) struct Resolved {
 }
 
 impl Resolved {
-    /// Whether it is right for a region; `None`: nobody knows which.
+    /// Whether it is right for a region; `None`: it isn't known which.
     pub fn holds_in(&self, region: Option<&str>) -> bool {
         self.partition.as_ref().is_none_or(|only| only == targets::partition_in(region))
     }
-}
-
-/// A name on AWS, and who has it.
-struct Named {
-    kind: &'static str,
-    name: String,
-    place: usize,
-    handle: String,
-    at: Span,
-    /// An existing function belongs to nobody here: several manifests may use it.
-    existing: bool,
 }
 
 /// Resolves all targets, or `only` one.
@@ -75,6 +70,8 @@ pub(super) fn resolve(document: &Document, ambient: Option<&Ambient>, only: Opti
         names: Vec::new(),
         patterns: HashMap::new(),
         functions: HashMap::new(),
+        near: HashMap::new(),
+        declared: None,
         common: secrets::Common::default(),
         code: code::Checked::default(),
         only,
@@ -91,7 +88,7 @@ pub(super) fn resolve(document: &Document, ambient: Option<&Ambient>, only: Opti
         }
     }
     let Resolver { desired, found, names, places, .. } = resolved;
-    let keep = |(place, desired): (&Place, Desired)| {
+    let keep = |(place, desired): (&Destination, Desired)| {
         let used = place.scope.used();
         let partition = (used != Used::Nothing).then(|| place.partition.clone());
         (ambient.is_some() || used <= Used::Partition).then_some(Resolved { desired, partition })
@@ -100,7 +97,7 @@ pub(super) fn resolve(document: &Document, ambient: Option<&Ambient>, only: Opti
     Resolution { desired, targets, found, names, places: stated }
 }
 
-fn empty(document: &Document, place: &Place) -> Desired {
+fn empty(document: &Document, place: &Destination) -> Desired {
     let head = &document.head;
     let mine = |removed: &&super::document::Removed| removed.target.is_none() || removed.target == place.target.name;
     let removed_names = head
@@ -127,7 +124,7 @@ fn empty(document: &Document, place: &Place) -> Desired {
 }
 
 /// The names on AWS that a handle without an entry had: what the defaults of any part make of it, or the handle itself.
-fn names_of_removed(document: &Document, place: &Place, removed: &super::document::Removed) -> Vec<String> {
+fn names_of_removed(document: &Document, place: &Destination, removed: &super::document::Removed) -> Vec<String> {
     let mut names = vec![removed.handle.clone()];
     for part in &document.parts {
         let (defaults, fields): (_, &[&str]) = match removed.kind {
@@ -169,7 +166,7 @@ struct Resolver<'a> {
     document: &'a Document,
     /// The names of all targets, also where only one is resolved.
     all: Vec<&'a str>,
-    places: Vec<Place>,
+    places: Vec<Destination>,
     desired: Vec<Desired>,
     found: Vec<Diagnostic>,
     /// How many of `found` were looked at for errors, and whether one is among them.
@@ -180,6 +177,10 @@ struct Resolver<'a> {
     patterns: HashMap<String, Result<Vec<usize>, String>>,
     /// The handles of functions, and the targets that they are in.
     functions: HashMap<&'a str, Vec<usize>>,
+    /// What was probably meant by a function's handle that isn't there.
+    near: HashMap<String, Option<&'a str>>,
+    /// The functions that are there, in words.
+    declared: Option<String>,
     common: secrets::Common,
     code: code::Checked,
     only: Option<usize>,
@@ -233,15 +234,17 @@ impl<'a> Resolver<'a> {
 
     fn removed(&mut self) {
         let document = self.document;
-        let listed = |kind: model::Kind, handle: &str| {
-            let entries = document
-                .parts
-                .iter()
-                .flat_map(|part| if kind == model::Kind::Secret { &part.secrets } else { &part.functions });
-            entries.into_iter().find(|entry| entry.key == handle).map(|entry| entry.at)
-        };
+        let mut entries: HashMap<(model::Kind, &str), Span> = HashMap::new();
+        // Of a handle that stands twice, the first.
+        for part in document.parts.iter().rev().filter(|_| !document.head.removed.is_empty()) {
+            let all = [(model::Kind::Secret, &part.secrets), (model::Kind::Function, &part.functions)];
+            for (kind, of_kind) in all {
+                entries.extend(of_kind.iter().rev().map(|entry| ((kind, entry.key.as_str()), entry.at)));
+            }
+        }
+        let targets: HashSet<&str> = self.all.iter().copied().collect();
         for removed in &document.head.removed {
-            if let Some(first) = listed(removed.kind, &removed.handle) {
+            if let Some(first) = entries.get(&(removed.kind, removed.handle.as_str())).copied() {
                 let summary =
                     format!("`{}.{}` is let go of here, and still declared", removed.kind.word(), removed.handle);
                 let mut problem = Diagnostic::error("removed", summary)
@@ -250,8 +253,9 @@ impl<'a> Resolver<'a> {
                 problem.related.push((document.sources.position(first), "declared here".to_owned()));
                 self.found.push(problem);
             }
-            if let Some(target) = removed.target.as_deref().filter(|target| !self.all.contains(target)) {
-                let problem = unknown_target(target, &self.all).at(document.sources.position(removed.at));
+            if let Some(target) = removed.target.as_deref().filter(|target| !targets.contains(target)) {
+                let problem = unknown_target(target, &self.all, document.sources.may_suggest());
+                let problem = problem.at(document.sources.position(removed.at));
                 self.found.push(problem);
             }
         }
@@ -282,7 +286,10 @@ impl<'a> Resolver<'a> {
             let matched = self.patterns.entry(text.to_owned()).or_insert_with(|| matches(text, all));
             match matched {
                 Ok(matched) if !matched.is_empty() => targets.extend(matched.iter().copied()),
-                Ok(_) => scene.report(&["targets", &index.to_string()], unknown_target(text, all)),
+                Ok(_) => scene.report(
+                    &["targets", &index.to_string()],
+                    unknown_target(text, all, self.document.sources.may_suggest()),
+                ),
                 Err(reason) => {
                     scene.report(&["targets", &index.to_string()], Diagnostic::error("targets", reason.clone()));
                 }
@@ -358,7 +365,8 @@ impl<'a> Resolver<'a> {
             match merged.iter_mut().find(|(_, known)| {
                 known.check == problem.check && known.summary == problem.summary && known.position == problem.position
             }) {
-                Some((positions, _)) if positions.contains(&position) => {}
+                // They come in their order.
+                Some((positions, _)) if positions.last() == Some(&position) => {}
                 Some((positions, _)) => positions.push(position),
                 None => merged.push((vec![position], problem)),
             }
@@ -372,7 +380,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Whether so much is wrong that nobody wants to know more. Warnings alone end nothing: those that nobody would read are dropped, and
+    /// Whether so much is wrong that reading on is no use. Warnings alone end nothing: too many are dropped, and
     /// what was left out because of them would look as if it were gone.
     fn is_enough(&mut self) -> bool {
         self.has_errors |= self.found[self.looked_at..].iter().any(Diagnostic::is_error);
@@ -443,12 +451,18 @@ impl<'a> Resolver<'a> {
     }
 
     /// A secret's function is a handle of a function that is in the same target.
-    fn check_function(&self, scene: &mut Scene<'_>, secret: &model::Secret, position: usize) {
+    fn check_function(&mut self, scene: &mut Scene<'_>, secret: &model::Secret, position: usize) {
         let Some(handle) = &secret.function else { return };
         let target = self.only.unwrap_or(position);
         let Some(targets) = self.functions.get(handle.as_str()) else {
             let problem = Diagnostic::error("unknown-function", format!("there is no function `{handle}`"));
-            let near = suggest::nearest(handle, self.functions.keys().copied());
+            // The same one is often wrong in many targets.
+            if !self.near.contains_key(handle) {
+                let may_suggest = self.document.sources.may_suggest();
+                let near = may_suggest.then(|| suggest::nearest(handle, self.functions.keys().copied())).flatten();
+                self.near.insert(handle.clone(), near);
+            }
+            let near = self.near.get(handle).copied().flatten();
             let by_name = self.desired[position]
                 .functions
                 .iter()
@@ -457,20 +471,25 @@ impl<'a> Resolver<'a> {
                 (Some((known, _)), _) => {
                     problem.hint(format!("write the handle, `{known}`: `{handle}` is its name on AWS"))
                 }
-                (None, Some(near)) => problem.hint(format!("did you mean `{near}`?")),
+                (None, Some(near)) => problem.hint(did_you_mean(&[near])),
                 (None, None) if self.functions.is_empty() => {
                     problem.hint(format!("declare it: `functions: {{{handle}: {{existing: {handle}}}}}`"))
                 }
                 (None, None) => {
-                    let mut known: Vec<&str> = self.functions.keys().copied().collect();
-                    known.sort_unstable();
-                    problem.hint(format!("declared here: {}", suggest::list(known)))
+                    let functions = &self.functions;
+                    let declared = self.declared.get_or_insert_with(|| {
+                        let mut known: Vec<&str> = functions.keys().copied().collect();
+                        known.sort_unstable();
+                        suggest::list(known)
+                    });
+                    problem.hint(format!("declared here: {declared}"))
                 }
             };
             scene.report(&["function"], problem);
             return;
         };
-        if !targets.contains(&target) {
+        // They are sorted.
+        if targets.binary_search(&target).is_err() {
             let inside: Vec<&str> = targets.iter().filter_map(|target| self.all.get(*target).copied()).collect();
             let problem =
                 Diagnostic::error("function-elsewhere", format!("the function `{handle}` isn't in this target"))
@@ -495,82 +514,32 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn unknown_target(pattern: &str, all: &[&str]) -> Diagnostic {
-    if all.is_empty() {
-        return Diagnostic::error("targets", format!("`{pattern}` matches no target: the manifest has no `targets`"))
-            .hint("declare targets, or remove this");
-    }
-    let problem = Diagnostic::error("targets", format!("`{pattern}` matches no target"));
-    match suggest::nearest(pattern, all.iter().copied()) {
-        Some(near) => problem.hint(format!("did you mean `{near}`?")),
-        None => problem.hint(format!("the targets are {}", suggest::list(all.iter().copied()))),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use crate::config::load;
 
-/// The targets that a name or pattern means.
-fn matches(pattern: &str, all: &[&str]) -> Result<Vec<usize>, String> {
-    glob::check_length(pattern)?;
-    if let Some(wrong) = pattern.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || "-*".contains(*c)))
-    {
-        return Err(if pattern.contains("${") {
-            "variables aren't replaced in `targets`: they depend on the target".to_owned()
-        } else {
-            let wrong = wrong.escape_debug();
-            format!("a pattern of targets holds lower-case letters, digits, `-` and `*`, not `{wrong}`")
-        });
+    /// Without it, a manifest with thousands of references that are nearly right would keep a pipeline busy for hours.
+    #[test]
+    fn of_very_many_mistakes_some_have_a_suggestion() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("rotator.yaml");
+        let hints = |text: &str| -> (usize, usize) {
+            std::fs::write(&path, format!("version: 1\nproject: p\n{text}")).expect("a file");
+            let problems = load(std::slice::from_ref(&path)).expect_err("mistakes").0;
+            let hints = || problems.iter().flat_map(|problem| &problem.hints);
+            (hints().count(), hints().filter(|hint| hint.starts_with("did you mean")).count())
+        };
+        let each = |number: usize, write: &dyn Fn(usize) -> String| (0..number).map(write).collect::<String>();
+        let functions = each(200, &|i| format!("  Function{i}: {{existing: f{i}}}\n"));
+        let secrets =
+            each(200, &|i| format!("  s{i}: {{function: Funktion{i}, rotation: {{automatically_after_days: 30}}}}\n"));
+        let references = format!("functions:\n{functions}secrets:\n{secrets}");
+        assert_eq!(hints(&references), (200, 50));
+        // One that is wrong in all targets is looked for once.
+        let targets = each(100, &|i| format!("  target-{i}: {{region: us-east-1, account: \"{:012}\"}}\n", i + 1));
+        let everywhere = "secrets:\n  s: {function: Funktion1, rotation: {automatically_after_days: 30}}\n";
+        assert_eq!(hints(&format!("targets:\n{targets}functions:\n{functions}{everywhere}")), (1, 1));
+        let elsewhere = each(100, &|i| format!("  s{i}: {{targets: [targat-{i}], rotation: {{enabled: false}}}}\n"));
+        assert_eq!(hints(&format!("targets:\n{targets}secrets:\n{elsewhere}")), (100, 50));
     }
-    let glob = Glob::new(pattern)?;
-    Ok(all.iter().enumerate().filter(|(_, name)| glob.is_match(name)).map(|(index, _)| index).collect())
-}
-
-/// Two handles with one name on AWS, in one account and region: within a manifest, and between manifests.
-pub(super) fn duplicates<'a>(all: impl Iterator<Item = (&'a Document, &'a Resolution)>) -> Vec<Diagnostic> {
-    type Key<'a> = (&'a str, &'a (Option<String>, Option<String>), &'a str);
-    let mut seen: HashMap<Key<'_>, (&Document, &Named, &Resolution)> = HashMap::new();
-    let mut found = Vec::new();
-    for (document, resolution) in all {
-        for named in &resolution.names {
-            let place = &resolution.places[named.place];
-            let Some((first_document, first, first_resolution)) =
-                seen.insert((named.kind, place, &named.name), (document, named, resolution))
-            else {
-                continue;
-            };
-            let same_manifest = std::ptr::eq(first_document, document);
-            // One handle in two files was reported as such.
-            let same_handle = same_manifest && first.handle == named.handle && first.place == named.place;
-            if same_handle || (!same_manifest && (first.existing || named.existing)) {
-                continue;
-            }
-            let target = |resolution: &Resolution, named: &Named| resolution.targets[named.place].name.clone();
-            let (here, there) = (target(resolution, named), target(first_resolution, first));
-            let whose = |handle: &str, target: &Option<String>| match target {
-                Some(target) if here != there => format!("`{handle}` in `{target}`"),
-                _ => format!("`{handle}`"),
-            };
-            let (what, hint) = match named.kind {
-                "stack" => ("stack of two functions", "give one of them another `stack`"),
-                "function" => ("name of two functions", "give one of them another `name`"),
-                _ => ("name of two secrets", "a secret has one schedule: remove one of them"),
-            };
-            let hint = if here == there {
-                hint
-            } else {
-                "two targets are one account and region: put `${target}` into the name, or limit the entries with `targets`"
-            };
-            let summary = format!(
-                "`{}` is the {what}: {} and {}",
-                named.name,
-                whose(&first.handle, &there),
-                whose(&named.handle, &here)
-            );
-            let mut problem =
-                Diagnostic::error("duplicate-name", summary).at(document.sources.position(named.at)).hint(hint);
-            if first.at != named.at || !same_manifest {
-                problem.related.push((first_document.sources.position(first.at), "the first one".to_owned()));
-            }
-            found.push(problem);
-        }
-    }
-    found
 }

@@ -12,7 +12,8 @@ use super::scene::{Scene, wrong_type};
 use super::source::{Sources, Span};
 use super::{lists, suggest, typed, window};
 use crate::diagnostic::Diagnostic;
-use crate::model::policy::{Demand, EFFECTS, Exemption, Pattern, Requirement, Rule, Scope};
+use crate::model::near::did_you_mean;
+use crate::model::rule::{Demand, EFFECTS, Exemption, Pattern, Requirement, Rule, RuleScope};
 use crate::model::{Place, glob, text};
 
 /// The most days that a rule may name: a hundred years.
@@ -38,6 +39,10 @@ pub(super) struct RuleFile {
     /// Between the openings of two windows lie at most so many days. Rotation that is off breaks it.
     #[schemars(schema_with = "days_schema")]
     pub max_interval_days: Option<i64>,
+    /// At most so many days have passed since a secret last rotated, or was made. A report, which refuses no apply: `status` ends with 4,
+    /// and `plan` warns.
+    #[schemars(schema_with = "days_schema")]
+    pub rotated_within_days: Option<i64>,
     /// The time in which windows may be open, in UTC.
     pub window: Option<window::WindowFile>,
     /// Labels that secrets must have.
@@ -182,6 +187,7 @@ impl RuleReader<'_, '_> {
                     "enabled",
                     "max_age_days",
                     "max_interval_days",
+                    "rotated_within_days",
                     "window",
                     "require_labels",
                     "require",
@@ -223,16 +229,17 @@ impl RuleReader<'_, '_> {
         }
     }
 
-    fn scope(&mut self, file: Option<&MatchFile>) -> Scope {
-        let Some(file) = file else { return Scope::default() };
+    fn scope(&mut self, file: Option<&MatchFile>) -> RuleScope {
+        let Some(file) = file else { return RuleScope::default() };
         let targets =
             file.targets.as_ref().map(|targets| self.patterns(&["match", "targets"], targets, Names::Targets));
         if let (Some(patterns), Some(known)) = (&targets, self.targets) {
             for (index, pattern) in patterns.iter().enumerate() {
                 if !known.iter().any(|target| pattern.matches(target)) {
-                    let near = suggest::nearest(&pattern.0, known.iter().copied());
+                    let may_suggest = self.scene.sources.may_suggest();
+                    let near = may_suggest.then(|| suggest::nearest(&pattern.0, known.iter().copied())).flatten();
                     let hint = match near {
-                        Some(near) => format!("did you mean `{near}`?"),
+                        Some(near) => did_you_mean(&[near]),
                         None if known.iter().all(|name| name.is_empty()) => "the manifest has no `targets`".to_owned(),
                         None => format!("the targets are {}", suggest::list(known.iter().copied())),
                     };
@@ -252,7 +259,7 @@ impl RuleReader<'_, '_> {
             }
         }
         let labels = file.labels.iter().flatten().map(|(key, value)| (key.clone(), Pattern(value.clone())));
-        Scope { targets, secrets, labels: labels.collect() }
+        RuleScope { targets, secrets, labels: labels.collect() }
     }
 
     fn patterns(&mut self, path: &[&str], texts: &[String], names: Names) -> Vec<Pattern> {
@@ -301,11 +308,19 @@ impl RuleReader<'_, '_> {
             }
             None => {}
         }
-        for (field, days) in [("max_age_days", file.max_age_days), ("max_interval_days", file.max_interval_days)] {
+        for (field, days) in [
+            ("max_age_days", file.max_age_days),
+            ("max_interval_days", file.max_interval_days),
+            ("rotated_within_days", file.rotated_within_days),
+        ] {
             let Some(days) = days else { continue };
+            let demand = |days| match field {
+                "max_age_days" => Demand::MaxAge(days),
+                "max_interval_days" => Demand::MaxInterval(days),
+                _ => Demand::RotatedWithin(days),
+            };
             match u32::try_from(days).ok().filter(|_| (1..=MAX_DAYS).contains(&days)) {
-                Some(days) if field == "max_age_days" => add(self.place(&[field]), Demand::MaxAge(days)),
-                Some(days) => add(self.place(&[field]), Demand::MaxInterval(days)),
+                Some(days) => add(self.place(&[field]), demand(days)),
                 None => self.error(&[field], "policy-days", format!("`{field}` is 1 to {MAX_DAYS}, not {days}"), ""),
             }
         }
@@ -351,14 +366,14 @@ impl RuleReader<'_, '_> {
         let kebab = word.replace('_', "-");
         let near = known.iter().find(|known| **known == kebab).copied();
         let hint = match near.or_else(|| suggest::nearest(word, known.iter().copied())) {
-            Some(near) => format!("did you mean `{near}`?"),
+            Some(near) => did_you_mean(&[near]),
             None => format!("known here: {}", suggest::list(known.iter().copied())),
         };
         let field = path.first().copied().unwrap_or_default();
         self.error(path, "policy-word", format!("`{field}` knows no `{word}`"), &hint);
     }
 
-    fn covers(&mut self, file: &RuleFile, scope: &Scope, requirements: &[Requirement]) -> Option<Place> {
+    fn covers(&mut self, file: &RuleFile, scope: &RuleScope, requirements: &[Requirement]) -> Option<Place> {
         let word = file.covers.as_deref()?;
         if word != "live" {
             self.unknown_word(&["covers"], word, &["live"]);
@@ -367,9 +382,11 @@ impl RuleReader<'_, '_> {
         if !scope.labels.is_empty() {
             let summary = "`covers: live` can't go with labels: a secret that no manifest names has none";
             self.error(&["covers"], "policy-covers", summary, "match `secrets` instead");
-        } else if !requirements.iter().any(|one| one.demand.is_of_rotation()) && !self.scene.incomplete {
+        } else if !requirements.iter().any(|one| one.demand.is_of_rotation() || one.demand.is_of_history())
+            && !self.scene.incomplete
+        {
             let summary = "`covers: live` needs something that can be asked of a secret that no manifest names";
-            let hint = "add `enabled`, `max_age_days`, `max_interval_days` or `window`";
+            let hint = "add `enabled`, `max_age_days`, `max_interval_days`, `rotated_within_days` or `window`";
             self.error(&["covers"], "policy-covers", summary, hint);
         }
         Some(self.place(&["covers"]))

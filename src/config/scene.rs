@@ -2,9 +2,10 @@
 
 use super::node::{Node, Number, Value};
 use super::source::{Sources, Span};
-use super::typed::{Kind, Misfit};
+use super::typed::{Misfit, MisfitKind};
 use super::{scalar, suggest};
 use crate::diagnostic::Diagnostic;
+use crate::model::near::did_you_mean;
 
 /// One entry under its checks. Checks speak in paths; places are found here.
 pub(super) struct Scene<'a> {
@@ -104,11 +105,11 @@ impl Scene<'_> {
                 continue;
             }
             match misfit.kind {
-                Kind::Unknown(known) => self.report_key(&path, unknown_field(&path, &known)),
-                Kind::Missing(field) => {
+                MisfitKind::Unknown(known) => self.report_key(&path, unknown_field(&path, &known)),
+                MisfitKind::Missing(field) => {
                     self.report(&path, Diagnostic::error("missing-field", format!("`{field}` is missing")));
                 }
-                Kind::Wrong(wanted) => {
+                MisfitKind::Wrong(wanted) => {
                     let problem = wrong_type(&path, self.merged.deepest(&path), &wanted);
                     self.report(&path, problem);
                 }
@@ -140,7 +141,7 @@ pub(super) fn unknown_field(path: &[&str], known: &[String]) -> Diagnostic {
     };
     let problem = Diagnostic::error("unknown-field", inside);
     if let Some(near) = suggest::nearest(field, known.iter().copied()) {
-        return problem.hint(format!("did you mean `{near}`?"));
+        return problem.hint(did_you_mean(&[near]));
     }
     for (map, fields) in INSIDE {
         if known.contains(&map)
@@ -149,7 +150,7 @@ pub(super) fn unknown_field(path: &[&str], known: &[String]) -> Diagnostic {
             return problem.hint(if meant == field {
                 format!("it stands inside `{map}`")
             } else {
-                format!("did you mean `{meant}`? it stands inside `{map}`")
+                format!("{} it stands inside `{map}`", did_you_mean(&[meant]))
             });
         }
     }

@@ -3,7 +3,7 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
-use super::policy::PolicyFile;
+use super::policy_file::PolicyFile;
 use super::raw::RootFile;
 
 /// The JSON Schema (draft-07) of a manifest, pretty, the same bytes every time, with a final newline.
@@ -25,6 +25,7 @@ pub fn json_schema() -> String {
             "limits",
             "policy",
             "freeze",
+            "acknowledge",
         ];
         let any: Vec<Value> = of_root.iter().map(|field| json!({ "required": [field] })).collect();
         root.insert("if".to_owned(), json!({ "anyOf": any }));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::names;
 use super::raw::{RotationFile, SecretFile};
 use super::scene::Scene;
-use super::targets::Place;
+use super::targets::Destination;
 use super::typed;
 use crate::diagnostic::Diagnostic;
 use crate::model::schedule::{self, ScheduleError};
@@ -35,7 +35,7 @@ impl Common {
 }
 
 /// Reads and checks a secret.
-pub(super) fn read(scene: &mut Scene<'_>, handle: &str, place: &Place, common: &mut Common) -> Option<Secret> {
+pub(super) fn read(scene: &mut Scene<'_>, handle: &str, place: &Destination, common: &mut Common) -> Option<Secret> {
     let (file, misfits) = typed::read::<SecretFile>(scene.merged);
     if !misfits.is_empty() {
         scene.misfits(misfits);
@@ -53,7 +53,7 @@ pub(super) fn read(scene: &mut Scene<'_>, handle: &str, place: &Place, common: &
     Some(Secret { name, function: file.function, rotation, labels })
 }
 
-fn check_name(scene: &mut Scene<'_>, name: &str, place: &Place) {
+fn check_name(scene: &mut Scene<'_>, name: &str, place: &Destination) {
     if let Err(reason) = names::secret_name(name) {
         let problem = Diagnostic::error("secret-name", format!("`{name}` can't be a secret's name: {reason}"));
         scene.report(&["name"], problem);
@@ -154,7 +154,9 @@ fn duration_of(scene: &mut Scene<'_>, file: &RotationFile) -> Option<u8> {
     let text = file.duration.as_ref().filter(|text| !scene.is_open(text))?;
     let digits = text
         .strip_suffix('h')
-        .filter(|digits| (1..=2).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()));
+        // As numbers are: without a `0` before them, which some readers take for base 8.
+        .filter(|digits| (1..=2).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()))
+        .filter(|digits| !digits.starts_with('0'));
     let in_a_day = |number: &str| number.parse::<u8>().ok().filter(|hours| (1..=24).contains(hours));
     let duration = digits.and_then(in_a_day);
     if duration.is_none() {

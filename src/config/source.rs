@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 
 use super::credentials;
@@ -12,6 +13,9 @@ use crate::model::text::changes_direction;
 
 /// The largest file that is read, in bytes: far above any manifest, far below what hurts.
 pub(super) const MAX_FILE: u64 = 64 * 1024 * 1024;
+
+/// How many words are looked for among all that a manifest declares.
+const MAX_SUGGESTED: usize = 50;
 
 /// Lines longer than this, in bytes, are machines' work: they are named by place and not shown.
 const MAX_LINE: usize = 4096;
@@ -173,12 +177,20 @@ pub trait Fetch: Send + Sync {
 pub(super) struct Sources {
     files: RwLock<Vec<Arc<Source>>>,
     fetch: Option<Arc<dyn Fetch>>,
+    /// How often a word was looked for among all that a manifest declares.
+    suggested: AtomicUsize,
 }
 
 impl Sources {
     /// No files yet; with `fetch`, each is brought before it is read.
     pub fn fetched_by(fetch: Option<Arc<dyn Fetch>>) -> Self {
-        Self { files: RwLock::default(), fetch }
+        Self { files: RwLock::default(), fetch, suggested: AtomicUsize::new(0) }
+    }
+
+    /// Whether to look for what was meant among all that a manifest declares: that takes as long as there is much, and a person who
+    /// has read so many hints knows the way.
+    pub fn may_suggest(&self) -> bool {
+        self.suggested.fetch_add(1, Ordering::Relaxed) < MAX_SUGGESTED
     }
 
     /// Brings what is read next.

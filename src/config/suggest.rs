@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::model::near::near;
+
 /// What other tools, AWS's own API and haste call our fields.
 const OTHER_WORDS: &[(&str, &str)] = &[
     ("days", "automatically_after_days"),
@@ -56,20 +58,8 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("required_version", "requires"),
 ];
 
-/// The longest word that anything is near to, in bytes: a distance costs time and memory of one word times the other.
-const LONGEST: usize = 256;
-
-/// How many known words are measured.
-const MEASURED: usize = 5_000;
-
-/// The most that two words may differ.
-const FURTHEST: usize = 3;
-
 /// The known word that was probably meant.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    if word.len() > LONGEST {
-        return None;
-    }
     let known: Vec<&str> = known.into_iter().collect();
     let snake = snake_case(word);
     if let Some(same) = known.iter().find(|candidate| **candidate == snake || candidate.eq_ignore_ascii_case(word)) {
@@ -79,24 +69,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     if let Some(ours) = known.iter().find(|candidate| synonyms.contains(candidate)) {
         return Some(ours);
     }
-    let length = snake.chars().count();
-    let allowed = match word.chars().count() {
-        0..=2 => 0,
-        3..=5 => 1,
-        6..=8 => 2,
-        _ => FURTHEST,
-    };
-    let nearest = known
-        .iter()
-        .take(MEASURED)
-        // Two words differ at least by their lengths.
-        .filter(|candidate| candidate.len() <= LONGEST && candidate.chars().count().abs_diff(length) <= FURTHEST)
-        .map(|candidate| (strsim::damerau_levenshtein(&snake, candidate), *candidate))
-        .min_by_key(|(distance, _)| *distance);
-    if let Some((distance, best)) = nearest
-        && distance <= allowed
-        && distance < best.chars().count()
-    {
+    if let Some(best) = near(&snake, known.iter().copied()).first() {
         return Some(best);
     }
     // A word cut short or drawn out: `subnet` for `subnets`, `desc` for `description`.

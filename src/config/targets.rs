@@ -8,7 +8,7 @@ use super::node::{Entry, Map, Node, Number, Value};
 use super::raw::TargetFile;
 use super::scene::Scene;
 use super::source::{self, Span};
-use super::variables::{self, BUILT_IN, PARTITION, Scope, Substitution, Variable};
+use super::variables::{self, BUILT_IN, PARTITION, Substitution, Variable, Variables};
 use super::{Ambient, names, parse, typed};
 use crate::diagnostic::Diagnostic;
 use crate::model;
@@ -20,15 +20,15 @@ pub(super) const ANY_REGION: &str = "us-east-1";
 /// Stands for the account while only the manifest is looked at.
 pub(super) const ANY_ACCOUNT: &str = "000000000000";
 
-/// The partition of a region; `None`: nobody knows which.
+/// The partition of a region; `None`: it isn't known which.
 pub(super) fn partition_in(region: Option<&str>) -> &'static str {
     model::arn::partition_of(region.unwrap_or(ANY_REGION))
 }
 
 /// A target with its variables.
-pub(super) struct Place {
+pub(super) struct Destination {
     pub target: model::Target,
-    pub scope: Scope,
+    pub scope: Variables,
     pub partition: String,
     /// Region and account as the manifest states them: what is compared between targets.
     pub stated: (Option<String>, Option<String>),
@@ -39,7 +39,7 @@ pub(super) fn places(
     document: &Document,
     ambient: Option<&Ambient>,
     only: Option<usize>,
-) -> (Vec<Place>, Vec<Diagnostic>) {
+) -> (Vec<Destination>, Vec<Diagnostic>) {
     let nowhere = Entry {
         key: String::new(),
         at: Span { file: 0, line: 1, column: 1, length: 1 },
@@ -77,9 +77,9 @@ impl<'a> Environment<'a> {
     }
 }
 
-/// The account and region that nobody states: placeholders, the environment's, or unknown.
+/// The account and region where none is stated: placeholders, the environment's, or unknown.
 fn set_place(
-    scope: &mut Scope,
+    scope: &mut Variables,
     name: &'static str,
     stated: Option<&str>,
     environment: &Environment<'_>,
@@ -98,7 +98,7 @@ fn place(
     entry: &Entry,
     ambient: Option<&Ambient>,
     found: &mut Vec<Diagnostic>,
-) -> Place {
+) -> Destination {
     let sources = &document.sources;
     let mut merged = merge(document.target_defaults.as_ref(), &entry.node);
     let take = |node: &mut Node, field: &str| match &mut node.value {
@@ -106,13 +106,13 @@ fn place(
         _ => None,
     };
     let (vars, vars_from) = (take(&mut merged, "vars"), take(&mut merged, "vars_from"));
-    let mut scope = Scope::of_built_ins();
+    let mut scope = Variables::of_built_ins();
     if let Some(name) = name {
         scope.set_text("target", name, false);
     }
     // Region and account come first: all other variables may use them.
     let mut problems = Vec::new();
-    let mut early = |node: &mut Node, scope: &Scope, field: &str| -> Option<String> {
+    let mut early = |node: &mut Node, scope: &Variables, field: &str| -> Option<String> {
         let Value::Map(map) = &mut node.value else { return None };
         let field = map.entries.iter_mut().find(|entry| entry.key == field)?;
         let mut substitution = Substitution { sources, scope, key: None, problems: Vec::new() };
@@ -168,7 +168,7 @@ fn place(
         external_id: file.external_id.map(model::Sensitive::new),
         session_name: file.session_name,
     };
-    Place { target, scope, partition, stated: (file.account, region) }
+    Destination { target, scope, partition, stated: (file.account, region) }
 }
 
 fn check(scene: &mut Scene<'_>, file: &TargetFile) {
@@ -207,7 +207,7 @@ fn check(scene: &mut Scene<'_>, file: &TargetFile) {
                         file.account.as_deref().unwrap_or_default()
                     ),
                 )
-                .hint("whoever takes a role acts in the role's account");
+                .hint("with a role, one acts in the role's account");
                 scene.report(&[field], problem);
             }
             Ok(_) => {}
@@ -242,7 +242,7 @@ fn check_session(scene: &mut Scene<'_>, file: &TargetFile) {
 
 struct VariableReader<'a> {
     document: &'a Document,
-    scope: &'a mut Scope,
+    scope: &'a mut Variables,
     problems: &'a mut Vec<(Span, Diagnostic)>,
 }
 

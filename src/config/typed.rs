@@ -15,11 +15,11 @@ const MAX_MISFITS: usize = 32;
 pub(super) struct Misfit {
     /// From the node that was read: keys, and positions in lists.
     pub path: Vec<String>,
-    pub kind: Kind,
+    pub kind: MisfitKind,
 }
 
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum MisfitKind {
     /// A key that means nothing there; the known ones.
     Unknown(Vec<String>),
     /// Another type is wanted, in words for people.
@@ -30,7 +30,7 @@ pub(super) enum Kind {
 
 /// Reads a node. What doesn't fit is left out and listed; `None` where nothing is left.
 pub(super) fn read<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Misfit>) {
-    // The usual case first: it fits, and nobody needs to know where.
+    // The usual case first: it fits, and places aren't needed.
     if let Ok(value) = T::deserialize(Direct(node)) {
         return (Some(value), Vec::new());
     }
@@ -45,7 +45,7 @@ pub(super) fn read<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Misfit>)
         let mut path: Vec<String> = error.path().iter().filter_map(step).collect();
         let kind = kind(&error.inner().to_string(), &mut path);
         let steps: Vec<&str> = path.iter().map(String::as_str).collect();
-        let removed = !matches!(kind, Kind::Missing(_)) && node.remove(&steps);
+        let removed = !matches!(kind, MisfitKind::Missing(_)) && node.remove(&steps);
         misfits.push(Misfit { path, kind });
         if !removed {
             break;
@@ -168,7 +168,7 @@ fn step(segment: &Segment) -> Option<String> {
 }
 
 /// Reads serde's message, whose form is the same in every format.
-fn kind(message: &str, path: &mut Vec<String>) -> Kind {
+fn kind(message: &str, path: &mut Vec<String>) -> MisfitKind {
     if let Some(rest) = after(message, "unknown field `")
         && let Some((field, known)) = rest.split_once("`, ")
     {
@@ -176,12 +176,12 @@ fn kind(message: &str, path: &mut Vec<String>) -> Kind {
             path.push(field.to_owned());
         }
         let known = known.split('`').skip(1).step_by(2).map(str::to_owned).collect();
-        return Kind::Unknown(known);
+        return MisfitKind::Unknown(known);
     }
     if let Some(rest) = after(message, "missing field `") {
-        return Kind::Missing(rest.split('`').next().unwrap_or_default().to_owned());
+        return MisfitKind::Missing(rest.split('`').next().unwrap_or_default().to_owned());
     }
-    Kind::Wrong(wanted(message.rsplit_once("expected ").map_or("", |(_, expected)| expected)))
+    MisfitKind::Wrong(wanted(message.rsplit_once("expected ").map_or("", |(_, expected)| expected)))
 }
 
 fn after<'m>(message: &'m str, start: &str) -> Option<&'m str> {

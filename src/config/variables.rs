@@ -8,6 +8,7 @@ use super::parse::measure;
 use super::source::{Sources, Span};
 use super::suggest;
 use crate::diagnostic::Diagnostic;
+use crate::model::near::did_you_mean;
 
 /// The variable that tells `aws` from `aws-cn` and others.
 pub(super) const PARTITION: &str = "partition";
@@ -25,14 +26,14 @@ pub(super) enum Variable {
     Value(Node),
     /// An output that Terraform calls sensitive: it was not read.
     Sensitive,
-    /// AWS's environment decides, and nobody said what it is.
+    /// AWS's environment decides, and isn't known.
     Unknown(&'static str),
 }
 
 /// The variables of one target.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Scope {
-    variables: BTreeMap<String, Variable>,
+pub(super) struct Variables {
+    by_name: BTreeMap<String, Variable>,
     /// The names whose value came from AWS's environment rather than from the manifest.
     ambient: Vec<&'static str>,
     /// Only built-ins are known here: in the values of variables themselves.
@@ -55,14 +56,14 @@ pub(super) enum Used {
     Place,
 }
 
-impl Scope {
+impl Variables {
     /// A scope for the values of variables themselves: only built-ins are known.
     pub fn of_built_ins() -> Self {
         Self { only_built_in: true, ..Self::default() }
     }
 
     pub fn set(&mut self, name: impl Into<String>, variable: Variable) {
-        self.variables.insert(name.into(), variable);
+        self.by_name.insert(name.into(), variable);
     }
 
     /// Sets a built-in text.
@@ -81,7 +82,7 @@ impl Scope {
 
     /// What a name stands for.
     pub fn variable(&self, name: &str) -> Option<&Variable> {
-        self.variables.get(name)
+        self.by_name.get(name)
     }
 
     /// The value that a name stands for, where one is known.
@@ -105,7 +106,7 @@ impl Scope {
     }
 
     fn names(&self, has_key: bool) -> impl Iterator<Item = &str> {
-        self.variables.keys().map(String::as_str).chain(has_key.then_some("key"))
+        self.by_name.keys().map(String::as_str).chain(has_key.then_some("key"))
     }
 }
 
@@ -118,7 +119,7 @@ pub(super) fn is_name(name: &str) -> bool {
 /// Replaces the variables of a value, in place.
 pub(super) struct Substitution<'a> {
     pub sources: &'a Sources,
-    pub scope: &'a Scope,
+    pub scope: &'a Variables,
     /// `${key}`, inside a function or secret.
     pub key: Option<&'a str>,
     /// What is wrong, each with the place of the value.
@@ -254,7 +255,7 @@ impl Substitution<'_> {
         {
             return Some(Node::new(span, Value::String(key.to_owned())));
         }
-        let problem = match self.scope.variables.get(name) {
+        let problem = match self.scope.by_name.get(name) {
             Some(Variable::Value(node)) => {
                 self.scope.uses_ambient(name);
                 let replaced = self.scope.replaced.get().saturating_add(measure(node).0);
@@ -295,8 +296,9 @@ impl Substitution<'_> {
             .hint("built in are `${target}`, `${region}`, `${account}` and `${partition}`");
         }
         let problem = Diagnostic::error("unknown-variable", format!("there is no variable `{name}`"));
-        match suggest::nearest(name, self.scope.names(self.key.is_some())) {
-            Some(near) => problem.hint(format!("did you mean `${{{near}}}`?")),
+        let may_suggest = self.sources.may_suggest();
+        match may_suggest.then(|| suggest::nearest(name, self.scope.names(self.key.is_some()))).flatten() {
+            Some(near) => problem.hint(did_you_mean(&[&format!("${{{near}}}")])),
             None => problem.hint("set it in the target's `vars` or `vars_from`, or write `$${` for a literal `${`"),
         }
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::scene::Scene;
 use super::suggest;
 use crate::diagnostic::Diagnostic;
-use crate::model::policy::{WEEKDAYS, WindowBounds};
+use crate::model::rule::{WEEKDAYS, WindowBounds};
 
 /// The time in which windows may be open, in UTC. Windows lie inside it from their opening to their end.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -90,6 +90,11 @@ pub(super) fn read(scene: &mut Scene<'_>, file: &WindowFile) -> Option<WindowBou
 fn hour(scene: &mut Scene<'_>, field: &str, text: &str) -> Option<u8> {
     let full = text.strip_suffix(":00").filter(|hours| hours.len() == 2 && hours.bytes().all(|b| b.is_ascii_digit()));
     let hour = full.and_then(|hours| hours.parse().ok()).filter(|hour| *hour <= 24);
+    if hour.is_some() && is_unquoted(scene, field) {
+        let summary = format!("`{text}` should be quoted: to some YAML readers it is a number in base 60");
+        let problem = Diagnostic::warning("unquoted-hour", summary).hint(format!("write `\"{text}\"`"));
+        scene.report(&["window", field], problem);
+    }
     if hour.is_none() {
         let problem = Diagnostic::error("policy-window", format!("`{text}` is no full hour from `00:00` to `24:00`"))
             .because("windows open and close at full hours, in UTC");
@@ -102,6 +107,14 @@ fn hour(scene: &mut Scene<'_>, field: &str, text: &str) -> Option<u8> {
         scene.report(&["window", field], problem);
     }
     hour
+}
+
+/// Whether a text of the window stands in its file without quotes around it.
+fn is_unquoted(scene: &Scene<'_>, field: &str) -> bool {
+    let Some(span) = scene.merged.find(&["window", field]).map(|node| node.span) else { return false };
+    let source = scene.sources.get(span.file);
+    let first = source.line(span.line).chars().nth(span.column.saturating_sub(1) as usize);
+    first.is_some_and(|c| c.is_ascii_digit())
 }
 
 fn days_of(scene: &mut Scene<'_>, days: &[String]) -> BTreeSet<u8> {

@@ -135,6 +135,15 @@ impl Repository {
         error.hint("a shallow clone, as pipelines make them, may lack it: fetch it first")
     }
 
+    /// The commits that changed what stands at a place, beginning with the one that is checked out, the newest first; at most so many.
+    pub fn commits_of(&self, place: &Path, most: usize) -> Result<Vec<Commit>, RevisionError> {
+        let mut command = git(&self.top);
+        command.args(["rev-list", &format!("--max-count={most}"), "HEAD", "--"]).arg(place);
+        let answer = ask(&self.stop, &mut command)?.unwrap_or_default();
+        let ids = answer.split(|byte| *byte == b'\n').filter_map(|id| object(id.to_vec()));
+        Ok(ids.map(|id| Commit { shown: id.chars().take(12).collect(), id }).collect())
+    }
+
     /// Where two commits parted: what a pull request is compared with.
     pub fn merge_base(&self, one: &Commit, other: &Commit) -> Result<Commit, RevisionError> {
         let none = || {

@@ -13,7 +13,7 @@ use crate::tree::is_git_name;
 
 /// An entry of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(super) enum TreeEntry {
     Folder(Id),
     File {
         id: Id,
@@ -62,7 +62,7 @@ impl std::fmt::Debug for Id {
 
 /// Reads a tree object: mode, name, a zero byte and the object's name in binary, for each entry. Names that no file system
 /// should see are left out, as Git does when it checks out.
-pub(super) fn entries(mut content: &[u8], id_length: usize) -> Option<BTreeMap<OsString, Entry>> {
+pub(super) fn entries(mut content: &[u8], id_length: usize) -> Option<BTreeMap<OsString, TreeEntry>> {
     let mut entries = BTreeMap::new();
     while !content.is_empty() {
         let space = content.iter().position(|b| *b == b' ')?;
@@ -71,10 +71,10 @@ pub(super) fn entries(mut content: &[u8], id_length: usize) -> Option<BTreeMap<O
         let id = Id::new(content.get(zero + 1..zero + 1 + id_length)?)?;
         content = &content[zero + 1 + id_length..];
         let entry = match mode {
-            b"40000" | b"040000" => Entry::Folder(id),
-            b"120000" => Entry::Link(id),
-            b"160000" => Entry::Submodule,
-            mode if mode.starts_with(b"100") => Entry::File { id, executable: mode == b"100755" },
+            b"40000" | b"040000" => TreeEntry::Folder(id),
+            b"120000" => TreeEntry::Link(id),
+            b"160000" => TreeEntry::Submodule,
+            mode if mode.starts_with(b"100") => TreeEntry::File { id, executable: mode == b"100755" },
             _ => return None,
         };
         let name = os_string(name.to_vec());
@@ -200,7 +200,7 @@ mod tests {
         }
         let found = entries(&content, 20).expect("a tree");
         assert_eq!(found.keys().collect::<Vec<_>>(), ["good.yaml"]);
-        let Some(Entry::File { id, .. }) = found.values().next() else { panic!("a file") };
+        let Some(TreeEntry::File { id, .. }) = found.values().next() else { panic!("a file") };
         assert_eq!(id.to_string(), "07".repeat(20));
         assert!(entries(&content[..content.len() - 1], 20).is_none(), "a cut object is refused");
     }

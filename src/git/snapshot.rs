@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::objects::{Entry, Id, Objects, entries};
+use super::objects::{Id, Objects, TreeEntry, entries};
 use super::process::{Stop, os_string};
 use super::scratch::Scratch;
 use super::{Commit, Repository, RevisionError, broken, lexical};
@@ -32,15 +32,15 @@ const MAX_PATH: usize = 4_000;
 /// The files of a commit, brought into a temporary folder as they are asked for.
 pub struct Snapshot {
     root: PathBuf,
-    state: Mutex<State>,
+    state: Mutex<SnapshotState>,
 }
 
-struct State {
+struct SnapshotState {
     objects: Objects,
     stop: Stop,
     scratch: Scratch,
     tree: Id,
-    folders: HashMap<Id, Arc<BTreeMap<OsString, Entry>>>,
+    folders: HashMap<Id, Arc<BTreeMap<OsString, TreeEntry>>>,
     sizes: HashMap<Id, Size>,
     targets: HashMap<Id, Arc<Path>>,
     /// Links, and files and folders with all that they hold, which are there.
@@ -70,7 +70,7 @@ impl Snapshot {
     /// Opens a commit's tree, for a folder that isn't there yet. No file is written so far.
     pub fn new(repository: &Repository, commit: &Commit, folder: PathBuf) -> Result<Self, RevisionError> {
         let failed = |error: io::Error| RevisionError::new(format!("cannot read `{}`: {error}", commit.shown));
-        let state = State {
+        let state = SnapshotState {
             objects: Objects::start(&repository.top, &repository.stop).map_err(failed)?,
             stop: repository.stop.clone(),
             scratch: Scratch::new(folder.clone()).map_err(failed)?,
@@ -100,8 +100,8 @@ impl Snapshot {
     pub fn kind(&self, place: &Path) -> (bool, bool) {
         let Ok(mut state) = self.state.lock() else { return (false, false) };
         match state.entry(place) {
-            Ok(Some(Entry::File { .. } | Entry::Link(_))) => (true, false),
-            Ok(Some(Entry::Folder(_))) => (false, true),
+            Ok(Some(TreeEntry::File { .. } | TreeEntry::Link(_))) => (true, false),
+            Ok(Some(TreeEntry::Folder(_))) => (false, true),
             Ok(_) => (false, false),
             Err(error) => {
                 state.fail(&error);
@@ -113,7 +113,7 @@ impl Snapshot {
     /// Whether the commit has a file at a place, and no link.
     pub fn is_file(&self, place: &Path) -> bool {
         let Ok(mut state) = self.state.lock() else { return false };
-        matches!(state.entry(place), Ok(Some(Entry::File { .. })))
+        matches!(state.entry(place), Ok(Some(TreeEntry::File { .. })))
     }
 
     /// Whether a file can't be brought because a link on the way to it leads out of the repository.
@@ -164,13 +164,13 @@ impl Fetch for Snapshot {
     }
 }
 
-impl State {
+impl SnapshotState {
     fn fail(&mut self, error: &io::Error) {
         self.failed.get_or_insert_with(|| error.to_string());
     }
 
     /// The entries of a folder's tree.
-    fn folder(&mut self, tree: Id) -> io::Result<Arc<BTreeMap<OsString, Entry>>> {
+    fn folder(&mut self, tree: Id) -> io::Result<Arc<BTreeMap<OsString, TreeEntry>>> {
         if let Some(known) = self.folders.get(&tree) {
             return Ok(Arc::clone(known));
         }
@@ -198,7 +198,7 @@ impl State {
         let mut size = Size { entries: 0, depth: 1 };
         for entry in self.folder(tree)?.values() {
             size.entries = size.entries.saturating_add(1);
-            if let Entry::Folder(tree) = entry {
+            if let TreeEntry::Folder(tree) = entry {
                 let Some(inner) = self.size(*tree, above + 1)? else { return Ok(None) };
                 size.entries = size.entries.saturating_add(inner.entries);
                 size.depth = size.depth.max(inner.depth + 1);
@@ -209,10 +209,10 @@ impl State {
     }
 
     /// What stands at a place, without following links.
-    fn entry(&mut self, place: &Path) -> io::Result<Option<Entry>> {
-        let mut entry = Entry::Folder(self.tree);
+    fn entry(&mut self, place: &Path) -> io::Result<Option<TreeEntry>> {
+        let mut entry = TreeEntry::Folder(self.tree);
         for component in place.components() {
-            let Entry::Folder(tree) = entry else { return Ok(None) };
+            let TreeEntry::Folder(tree) = entry else { return Ok(None) };
             match self.folder(tree)?.get(component.as_os_str()) {
                 Some(found) => entry = found.clone(),
                 None => return Ok(None),
@@ -228,21 +228,21 @@ impl State {
         if self.written.contains(place) {
             return Ok(());
         }
-        let (mut at, mut entry) = (PathBuf::new(), Entry::Folder(self.tree));
+        let (mut at, mut entry) = (PathBuf::new(), TreeEntry::Folder(self.tree));
         let mut left = place.components();
         loop {
             let rest = left.as_path();
             match &entry {
-                Entry::Link(id) => return self.link(&at, *id, rest, links),
+                TreeEntry::Link(id) => return self.link(&at, *id, rest, links),
                 _ if rest.as_os_str().is_empty() => return self.bring(&at, &entry, links),
-                Entry::Folder(tree) => {
+                TreeEntry::Folder(tree) => {
                     let Some(name) = left.next() else { return Ok(()) };
                     let Some(found) = self.folder(*tree)?.get(name.as_os_str()).cloned() else { return Ok(()) };
                     self.make_folder(&at)?;
                     at.push(name);
                     entry = found;
                 }
-                Entry::File { .. } | Entry::Submodule => return self.bring(&at, &entry, links),
+                TreeEntry::File { .. } | TreeEntry::Submodule => return self.bring(&at, &entry, links),
             }
         }
     }
@@ -277,17 +277,17 @@ impl State {
         }
     }
 
-    fn bring(&mut self, place: &Path, entry: &Entry, links: usize) -> io::Result<()> {
+    fn bring(&mut self, place: &Path, entry: &TreeEntry, links: usize) -> io::Result<()> {
         self.stop.check()?;
         match entry {
-            Entry::Submodule => {
+            TreeEntry::Submodule => {
                 self.submodules.insert(place.to_path_buf());
                 self.make_folder(place)
             }
-            Entry::Link(_) if self.written.contains(place) => Ok(()),
-            Entry::Link(id) => self.link(place, *id, Path::new(""), links),
-            Entry::File { id, executable } => self.bring_file(place, *id, *executable),
-            Entry::Folder(tree) => {
+            TreeEntry::Link(_) if self.written.contains(place) => Ok(()),
+            TreeEntry::Link(id) => self.link(place, *id, Path::new(""), links),
+            TreeEntry::File { id, executable } => self.bring_file(place, *id, *executable),
+            TreeEntry::Folder(tree) => {
                 // A link may lead to a folder that holds it.
                 if !self.written.insert(place.to_path_buf()) {
                     return Ok(());
@@ -339,7 +339,7 @@ impl State {
     /// Brings the names in a folder: folders, links, and files that are empty until they are fetched.
     fn list(&mut self, place: &Path) -> io::Result<()> {
         bounded(place)?;
-        let Some(Entry::Folder(tree)) = self.entry(place)? else { return Ok(()) };
+        let Some(TreeEntry::Folder(tree)) = self.entry(place)? else { return Ok(()) };
         if !self.listed.insert(place.to_path_buf()) {
             return Ok(());
         }
@@ -349,10 +349,10 @@ impl State {
             self.stop.check()?;
             let inside = place.join(name);
             match entry {
-                Entry::Folder(_) | Entry::Submodule => self.make_folder(&inside)?,
-                Entry::Link(id) => self.link(&inside, *id, Path::new(""), 0)?,
-                Entry::File { .. } if self.written.contains(&inside) => {}
-                Entry::File { .. } => {
+                TreeEntry::Folder(_) | TreeEntry::Submodule => self.make_folder(&inside)?,
+                TreeEntry::Link(id) => self.link(&inside, *id, Path::new(""), 0)?,
+                TreeEntry::File { .. } if self.written.contains(&inside) => {}
+                TreeEntry::File { .. } => {
                     self.count(1)?;
                     self.scratch.file(&inside, false)?;
                 }

@@ -30,6 +30,31 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Function,
+        Self::Secret,
+        Self::OrphanStack,
+        Self::OrphanSecret,
+        Self::LiveSecret,
+        Self::Policy,
+        Self::Limit,
+        Self::Freeze,
+    ];
+
+    /// What it is, in words.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Function => "a function",
+            Self::Secret => "a secret",
+            Self::OrphanStack => "a stack that no manifest names",
+            Self::OrphanSecret | Self::LiveSecret => "a secret that no manifest names",
+            Self::Policy => "a rule",
+            Self::Limit => "a limit",
+            Self::Freeze => "a freeze",
+        }
+    }
+
     /// The word in front of the dot.
     pub fn word(self) -> &'static str {
         match self {
@@ -61,6 +86,22 @@ impl Address {
     pub fn new(target: Option<&str>, kind: Kind, handle: impl Into<String>) -> Self {
         Self { target: target.map(str::to_owned), kind, handle: handle.into() }
     }
+
+    /// Reads what [`Address`] prints; `None` where it is no address. A handle may hold slashes and dots, the name of a target may not.
+    pub fn parse(text: &str) -> Option<Self> {
+        let whole = |target, text: &str| {
+            let (word, handle) = text.split_once('.').filter(|(_, handle)| !handle.is_empty())?;
+            let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word)?;
+            Some(Self::new(target, kind, handle))
+        };
+        let within = || text.split_once('/').filter(|(target, _)| !target.is_empty());
+        whole(None, text).or_else(|| within().and_then(|(target, rest)| whole(Some(target), rest)))
+    }
+
+    /// Reads the address of an entry of a manifest: a function or a secret.
+    pub fn of_entry(text: &str) -> Option<Self> {
+        Self::parse(text).filter(|address| matches!(address.kind, Kind::Function | Kind::Secret))
+    }
 }
 
 impl fmt::Display for Address {
@@ -69,5 +110,43 @@ impl fmt::Display for Address {
             write!(f, "{target}/")?;
         }
         write!(f, "{}.{}", self.kind.word(), self.handle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Without it, an address that a plan prints could be another one, or none, to the next command.
+        #[test]
+        fn addresses_are_read_as_they_are_printed(
+            target in proptest::option::of("[a-z0-9-]{1,12}"),
+            kind in 0..Kind::ALL.len(),
+            handle in "(secret\\.|function\\.)?[a-zA-Z0-9/_+=.@:-]{1,20}",
+        ) {
+            let address = Address::new(target.as_deref(), Kind::ALL[kind], handle);
+            prop_assert_eq!(Address::parse(&address.to_string()), Some(address));
+        }
+
+        /// Whatever else is written is no address, or exactly that one.
+        #[test]
+        fn what_is_read_is_what_is_printed(text in "([a-z./]{0,6}(secret|function|freeze|x)[a-z./]{0,6}|\\PC{0,20})") {
+            if let Some(address) = Address::parse(&text) {
+                prop_assert_eq!(address.to_string(), text);
+            }
+        }
+    }
+
+    /// Without it, a kind could be printed that no command reads.
+    #[test]
+    fn every_kind_has_its_word() {
+        let words: std::collections::BTreeSet<&str> = Kind::ALL.into_iter().map(Kind::word).collect();
+        assert_eq!(words.len(), Kind::ALL.len());
+        for text in ["", "secret.", "/secret.x", "dev/", "dev/thing.x", "secret", "thing.x"] {
+            assert_eq!(Address::parse(text), None, "{text}");
+        }
     }
 }

@@ -108,6 +108,16 @@ pub fn function_name(reference: &str) -> &str {
     }
 }
 
+/// Whether an ARN names something in this account and region; false for what is no ARN.
+pub fn is_in(arn: &str, account: &str, region: &str) -> bool {
+    arn.parse::<Arn>().is_ok_and(|arn| arn.account == account && arn.region == region)
+}
+
+/// The log group of a function that has none of its own, by the function's name, partial ARN or ARN.
+pub fn default_log_group(function: &str) -> String {
+    format!("/aws/lambda/{}", function_name(function))
+}
+
 /// The name of a secret without what its ARN adds, so that both ways of naming one secret compare equal.
 pub fn secret_name(name: &str) -> &str {
     let Some((_, tail)) = name.split_once(":secret:") else { return name };

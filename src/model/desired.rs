@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::live::Unread;
 use super::setting::Request;
 use super::{Address, Kind, PackageSummary, Place, RotationRules, Selection, Sensitive, Setting, Settings, Shared};
 
@@ -33,6 +34,15 @@ impl Desired {
     /// The address of a function or secret of this target.
     pub fn address(&self, kind: Kind, handle: &str) -> Address {
         Address::new(self.target.name.as_deref(), kind, handle)
+    }
+
+    /// Has each function tested that is deployed, on any secret of it, where nothing else is said.
+    pub fn verify_all(&mut self) {
+        for function in self.functions.values_mut() {
+            if let FunctionSource::Deployed(deployment) = &mut function.source {
+                deployment.verify.get_or_insert(Verify::Any);
+            }
+        }
     }
 }
 
@@ -88,6 +98,15 @@ pub enum FunctionSource {
     },
 }
 
+/// On which secret a function is tested.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verify {
+    /// On whichever fits best.
+    Any,
+    /// On this one, by handle.
+    Secret(String),
+}
+
 /// How a function is deployed and configured. What is `None` or absent is not managed.
 #[derive(Debug, Clone)]
 pub struct Deployment {
@@ -97,6 +116,14 @@ pub struct Deployment {
     pub stack: String,
     /// Whether other projects may attach secrets to the function.
     pub shared: bool,
+    /// On which secret the function is tested after it changed; `None`: on none.
+    pub verify: Option<Verify>,
+    /// Other secrets that the function reads, by name or ARN: none or one.
+    pub read_secrets: Vec<String>,
+    /// Why those can't be given to it; filled in before a plan is made.
+    pub read_fault: Option<ReadFault>,
+    /// Values of secrets for rehearsals.
+    pub test: TestValues,
     /// The code that replaces the template's.
     pub code: Option<Code>,
     /// The function's settings.
@@ -114,6 +141,32 @@ impl Deployment {
     }
 }
 
+/// Values of secrets for rehearsals; never sent to AWS, nor part of a plan.
+#[derive(Debug, Clone, Default)]
+pub struct TestValues {
+    /// Of the function's own secrets.
+    pub secret: Option<Sensitive>,
+    /// Of other secrets that it reads, by name.
+    pub others: BTreeMap<String, Sensitive>,
+}
+
+/// Why a function can't be given another secret to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadFault {
+    /// Secrets Manager doesn't know the secret, or is about to delete it.
+    Missing {
+        /// Its name or ARN, as the manifest writes it.
+        secret: String,
+    },
+    /// The application's version takes none.
+    NotTaken {
+        /// That version.
+        version: String,
+    },
+    /// It couldn't be read.
+    Unread(Unread),
+}
+
 /// An application of the Serverless Application Repository.
 #[derive(Debug, Clone)]
 pub struct Application {
@@ -123,31 +176,6 @@ pub struct Application {
     pub version: Option<String>,
     /// Parameters in the template's own spelling. A parameter may be `NoEcho`, hence `Sensitive`.
     pub parameters: BTreeMap<String, Sensitive>,
-}
-
-/// A VPC configuration: sorted lists.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Vpc {
-    /// Subnet ids, sorted.
-    pub subnets: Vec<String>,
-    /// Security group ids, sorted.
-    pub security_groups: Vec<String>,
-}
-
-impl Vpc {
-    /// A configuration in canonical form: sorted, without duplicates.
-    pub fn new(subnets: impl IntoIterator<Item = String>, security_groups: impl IntoIterator<Item = String>) -> Self {
-        let sorted = |items: BTreeSet<String>| items.into_iter().collect();
-        Self {
-            subnets: sorted(subnets.into_iter().collect()),
-            security_groups: sorted(security_groups.into_iter().collect()),
-        }
-    }
-
-    /// Whether it stands for no VPC at all.
-    pub fn is_empty(&self) -> bool {
-        self.subnets.is_empty() && self.security_groups.is_empty()
-    }
 }
 
 /// A function's code.

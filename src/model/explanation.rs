@@ -64,7 +64,7 @@ pub enum Origin {
         /// Where.
         at: Location,
     },
-    /// Nobody wrote it: why it is so, in words.
+    /// It isn't written anywhere: why it is so, in words.
     Default(String),
 }
 

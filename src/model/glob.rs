@@ -1,6 +1,6 @@
 //! Patterns of files and targets: `*` within a name, `**` over folders, `?`, `[…]` and `{…}`.
 //!
-//! Whoever writes a pattern may be a stranger, and the library behind it compiles whatever it is given, at any cost, or panics.
+//! A pattern may come from a stranger, and the library behind it compiles anything, at any cost, or panics.
 //! So this is the only place that hands it one: of bounded length and depth, and by the way that answers with an error.
 
 use std::path::Path;
@@ -20,11 +20,20 @@ pub struct Glob(GlobSet);
 impl Glob {
     /// Reads a pattern; the error says what is wrong with it.
     pub fn new(pattern: &str) -> Result<Self, String> {
+        Self::read(pattern, true)
+    }
+
+    /// Reads a pattern of names, in which `/` is a letter like any other.
+    pub fn of_names(pattern: &str) -> Result<Self, String> {
+        Self::read(pattern, false)
+    }
+
+    fn read(pattern: &str, folders: bool) -> Result<Self, String> {
         check_length(pattern)?;
         if depth(pattern) > MAX_DEPTH {
             return Err(format!("`{{…}}` stands in `{{…}}` more than {MAX_DEPTH} times"));
         }
-        let glob = GlobBuilder::new(pattern).literal_separator(true).backslash_escape(false).build();
+        let glob = GlobBuilder::new(pattern).literal_separator(folders).backslash_escape(false).build();
         let glob = glob.map_err(|error| error.kind().to_string())?;
         // Of a set, since a single one can be compiled only in a way that panics.
         let set = GlobSet::builder().add(glob).build();
@@ -42,7 +51,7 @@ pub fn check_length(pattern: &str) -> Result<(), String> {
     if pattern.len() > MAX_LENGTH { Err(format!("a pattern has at most {MAX_LENGTH} bytes")) } else { Ok(()) }
 }
 
-/// How deep braces stand in braces; those in `[…]` count too, for which nobody has a use.
+/// How deep braces stand in braces; those in `[…]` count too, which no pattern needs.
 fn depth(pattern: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     for byte in pattern.bytes() {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::arn::default_log_group;
+use super::schedule::window_hours;
 use super::{PackagedFile, RotationRules, Sensitive, Settings};
 
 /// Why something could not be read.
@@ -103,6 +105,19 @@ pub struct LiveFunction {
     pub application: Reading<ApplicationVersion>,
     /// How many secrets of other manifests a shared function rotates; `None` where secrets weren't listed.
     pub foreign_secrets: Option<usize>,
+    /// Whether it has run since it changed; `None` where nobody asks, or a secret was rotated with it since.
+    pub tested: Option<Tested>,
+}
+
+/// Whether a function is known to have run since it changed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tested {
+    /// Its last invocation ended well.
+    Passed,
+    /// It hasn't run, or its last invocation failed.
+    Not,
+    /// Its log doesn't say it.
+    Unknown,
 }
 
 /// A `CloudFormation` stack of an application.
@@ -132,7 +147,7 @@ impl LiveStack {
         self.status.ends_with("_IN_PROGRESS") && !self.in_review()
     }
 
-    /// Whether its change set never ran, so that it holds nothing, and nobody works on it.
+    /// Whether its change set never ran, so that it is empty and unused.
     pub fn in_review(&self) -> bool {
         self.status == STACK_IN_REVIEW
     }
@@ -181,6 +196,8 @@ pub struct Configuration {
     pub role: Option<String>,
     /// How many of it may run at a time, where that is set for it alone; 0: none.
     pub reserved_concurrency: Option<u32>,
+    /// When its code or configuration changed last, in milliseconds since 1970 (UTC).
+    pub last_modified: Option<i64>,
 }
 
 /// One statement of a function's policy, reduced to what decides whether Secrets Manager may invoke the function.
@@ -226,6 +243,9 @@ pub struct ParameterDefinition {
     pub no_echo: bool,
 }
 
+/// The longest window, in hours, where a secret's own isn't understood.
+const LONGEST_WINDOW: u8 = 24;
+
 /// A secret as `DescribeSecret` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveSecret {
@@ -243,6 +263,8 @@ pub struct LiveSecret {
     pub function_shared: bool,
     /// Why that function's tags could not be read, if they couldn't: then whose it is isn't known.
     pub function_unread: Option<Unread>,
+    /// That function itself, where the manifest's entry names none: nothing else of the plan looks at it.
+    pub attached: Option<Arc<AttachedFunction>>,
     /// Its rules, which stay behind where rotation is off.
     pub rules: Option<RotationRules>,
     /// The customer-managed key, if not AWS's own.
@@ -257,9 +279,42 @@ pub struct LiveSecret {
     pub current_version: Option<String>,
     /// The version that holds `AWSPENDING`.
     pub pending_version: Option<String>,
+    /// The version that holds `AWSPREVIOUS`.
+    pub previous_version: Option<String>,
+    /// The partner's type, where a partner rotates it.
+    pub partner_type: Option<String>,
+    /// The day on which its value was read last, in seconds since 1970 (UTC), by any caller: its function does so too.
+    pub last_accessed: Option<i64>,
+    /// By when it rotates next, at the latest: how many seconds from when it was read; `None` where no date is known.
+    pub rotates_within: Option<i64>,
+    /// How long its value has been as it is, as far as the secret itself says, in seconds when it was read: since it last rotated, or was made.
+    pub unchanged_for: Option<i64>,
+    /// When its last rotation succeeded, in seconds since 1970 (UTC).
+    pub last_rotated: Option<i64>,
+}
+
+/// The function that a secret refers to, as far as it says whether the secret can rotate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttachedFunction {
+    /// Its configuration; `Absent`: Lambda doesn't know it.
+    pub configuration: Reading<Configuration>,
+    /// Who may invoke it, by the policy of the version or alias that the secret names.
+    pub policy: Reading<Vec<Statement>>,
+}
+
+impl Configuration {
+    /// The log group that it logs to.
+    pub fn logs_to(&self) -> String {
+        self.log_group.clone().unwrap_or_else(|| default_log_group(&self.name))
+    }
 }
 
 impl LiveSecret {
+    /// Whether a rotation with this token has ended well: another one may have followed.
+    pub fn has_ended(&self, token: &str) -> bool {
+        [&self.current_version, &self.previous_version].iter().any(|version| version.as_deref() == Some(token))
+    }
+
     /// Whether rotation is on.
     pub fn is_on(&self) -> bool {
         self.rotation_enabled == Some(true)
@@ -268,6 +323,19 @@ impl LiveSecret {
     /// The version of a rotation that is in progress, or that failed and is stuck.
     pub fn unfinished_rotation(&self) -> Option<&str> {
         self.pending_version.as_deref().filter(|pending| self.current_version.as_deref() != Some(*pending))
+    }
+
+    /// In how many seconds its next window opens, from when it was read: none or less where it is open. AWS says when a window closes; where
+    /// the rules don't say how long it is, the longest that there is counts. `None` where no date is known.
+    pub fn window_opens_within(&self) -> Option<i64> {
+        let hours = self.rules.as_ref().and_then(window_hours).unwrap_or(LONGEST_WINDOW);
+        Some(self.rotates_within? - i64::from(hours) * 3_600)
+    }
+
+    /// Whether its window was open when it was read, so that Secrets Manager may rotate it any moment.
+    pub fn is_window_open(&self) -> bool {
+        self.rotates_within.is_some_and(|within| within > 0)
+            && self.window_opens_within().is_some_and(|opens| opens <= 0)
     }
 }
 

@@ -5,11 +5,13 @@
 //! a function's own code, which is that code's matter.
 
 /// Variables by their whole names.
-pub const NAMES: [&str; 47] = [
+pub const NAMES: [&str; 59] = [
     // Lambda and the shell.
     "AWS_LAMBDA_EXEC_WRAPPER",
     "BASH_ENV",
     "ENV",
+    // Python's user site-packages, Node's `.node_modules`, shells' and the SDKs' own files lie below it.
+    "HOME",
     "PATH",
     "PROMPT_COMMAND",
     "PS4",
@@ -22,6 +24,11 @@ pub const NAMES: [&str; 47] = [
     "GETCONF_DIR",
     "GSS_MECH_CONFIG",
     "KRB5_CONFIG",
+    // GStreamer looks for plugins below it, ImageMagick for modules and for the programs that it calls.
+    "XDG_DATA_HOME",
+    "MAGICK_CODER_MODULE_PATH",
+    "MAGICK_CONFIGURE_PATH",
+    "MAGICK_HOME",
     "LIBMYSQL_PLUGINS",
     "LIBMYSQL_PLUGIN_DIR",
     "MARIADB_PLUGIN_DIR",
@@ -47,10 +54,17 @@ pub const NAMES: [&str; 47] = [
     "JAVA_TOOL_OPTIONS",
     "JDK_JAVA_OPTIONS",
     "JRE_HOME",
+    "_JAVA_OPTIONS",
     "OPENJ9_JAVA_OPTIONS",
     // .NET.
     "ASPNETCORE_HOSTINGSTARTUPASSEMBLIES",
     // What custom runtimes bring along.
+    "GUILE_EXTENSIONS_PATH",
+    "GUILE_LOAD_COMPILED_PATH",
+    "GUILE_LOAD_PATH",
+    "JULIA_DEPOT_PATH",
+    "JULIA_LOAD_PATH",
+    "MONO_PATH",
     "ERL_AFLAGS",
     "ERL_FLAGS",
     "ERL_LIBS",
@@ -63,9 +77,10 @@ pub const NAMES: [&str; 47] = [
 ];
 
 /// Variables by how their names begin.
-pub const PREFIXES: [&str; 15] = [
+pub const PREFIXES: [&str; 16] = [
     // The dynamic loader.
     "LD_",
+    "GST_PLUGIN_",
     // Configuration files, engines and modules.
     "OPENSSL_",
     "PYTHON",
@@ -139,6 +154,14 @@ mod tests {
             "CORECLR_PROFILER_PATH",
             "OPENSSL_CONF",
             "PATH",
+            "HOME",
+            "_JAVA_OPTIONS",
+            "MONO_PATH",
+            "JULIA_LOAD_PATH",
+            "GUILE_LOAD_PATH",
+            "MAGICK_CODER_MODULE_PATH",
+            "GST_PLUGIN_PATH_1_0",
+            "XDG_DATA_HOME",
             "DD_LAMBDA_HANDLER",
         ] {
             assert!(loads_code(name), "{name}");
@@ -171,6 +194,11 @@ mod tests {
             "LOG_LEVEL",
             "POWERTOOLS_SERVICE_NAME",
             "MY_PATH",
+            "HOMEPAGE",
+            "APP_HOME",
+            "MAGICK_MEMORY_LIMIT",
+            "GST_DEBUG",
+            "JULIA_NUM_THREADS",
             "SEARCH_PATH",
             "pythonpath",
         ] {

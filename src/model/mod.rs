@@ -2,35 +2,43 @@
 //!
 //! This folder knows nothing of YAML, of the SDK, or of how a difference is shown.
 
+pub mod acknowledge;
 pub mod address;
 pub mod arn;
 pub mod desired;
 pub mod explanation;
 pub mod freeze;
 pub mod glob;
+pub mod invocation;
 pub mod live;
 pub mod loading;
 pub mod log;
+pub mod near;
 pub mod package;
 pub mod place;
-pub mod policy;
-pub mod rotation;
+pub mod record;
+pub mod rotation_event;
+pub mod rule;
+pub mod run;
 pub mod schedule;
 pub mod session;
 pub mod setting;
 pub mod shared;
 pub mod text;
+pub mod trouble;
 
 pub use address::{Address, Kind};
 pub use desired::{
-    Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, Rotation, Secret, Target, Vpc,
+    Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, ReadFault, Rotation, Secret, Target,
+    TestValues, Verify,
 };
 pub use live::Live;
 pub use log::LogEvent;
 pub use package::{PackagePart, PackageSummary, PackagedFile, PartKind, Selection};
 pub use place::Place;
-pub use rotation::{RotationRules, Schedule};
-pub use setting::{Setting, SettingValue, Settings};
+pub use run::RunId;
+pub use schedule::{RotationRules, Schedule};
+pub use setting::{Setting, SettingValue, Settings, Vpc};
 pub use shared::Shared;
 
 use std::fmt;
@@ -60,6 +68,9 @@ pub fn templates(partition: &str) -> Option<&'static str> {
 
 /// What the Serverless Application Repository puts before a stack's name, newest first.
 pub const SAR_STACK_PREFIXES: [&str; 2] = ["serverlessrepo-", "aws-serverless-repository-"];
+
+/// The parameters of AWS's template that let a function read another secret: its ARN, and its key's.
+pub const READ_PARAMETERS: [&str; 2] = ["masterSecretArn", "masterSecretKmsKeyArn"];
 
 /// The statement id that the AWS guide gives to Secrets Manager's permission on a rotation function.
 pub const PERMISSION_STATEMENT: &str = "SecretsManagerAccess";

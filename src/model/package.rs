@@ -66,6 +66,22 @@ pub enum PartKind {
     Editor,
 }
 
+impl PartKind {
+    /// What it is, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Credentials => "credentials, by name or content",
+            Self::Excluded => "excluded",
+            Self::State => "rotator's own state",
+            Self::VersionControl => "version control",
+            Self::VirtualEnvironment => "virtual environment",
+            Self::Installer => "an installer's own notes",
+            Self::Cache => "caches",
+            Self::Editor => "editors' files",
+        }
+    }
+}
+
 /// One file of a package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PackagedFile {

@@ -5,13 +5,13 @@
 
 mod cron;
 mod gaps;
+mod rules;
 mod windows;
 
 pub use cron::{Cron, Days};
 pub use gaps::{Openings, longest_interval_hours, openings, window_hours, worst_gap_hours};
+pub use rules::{RotationRules, Schedule};
 pub use windows::{Window, windows};
-
-use super::rotation::Schedule;
 
 /// The longest expression that the API takes, in characters (`ScheduleExpressionType`).
 const MAX_EXPRESSION: usize = 256;

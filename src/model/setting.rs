@@ -3,7 +3,32 @@
 //! The same type says how a setting is wanted and how it is live. Whatever is decided for each setting is an exhaustive `match`
 //! or takes [`Settings`] apart field by field, so that a new one doesn't compile until each place has decided.
 
-use super::Vpc;
+use std::collections::BTreeSet;
+
+/// A VPC configuration: sorted lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vpc {
+    /// Subnet ids, sorted.
+    pub subnets: Vec<String>,
+    /// Security group ids, sorted.
+    pub security_groups: Vec<String>,
+}
+
+impl Vpc {
+    /// A configuration in canonical form: sorted, without duplicates.
+    pub fn new(subnets: impl IntoIterator<Item = String>, security_groups: impl IntoIterator<Item = String>) -> Self {
+        let sorted = |items: BTreeSet<String>| items.into_iter().collect();
+        Self {
+            subnets: sorted(subnets.into_iter().collect()),
+            security_groups: sorted(security_groups.into_iter().collect()),
+        }
+    }
+
+    /// Whether it stands for no VPC at all.
+    pub fn is_empty(&self) -> bool {
+        self.subnets.is_empty() && self.security_groups.is_empty()
+    }
+}
 
 /// Settings of a function. Wanted: `None` is not managed. Live: `None` is a setting that the function doesn't have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -142,7 +167,7 @@ impl Setting {
         match self {
             Self::Timeout => Some(Range { least: 1, most: 5400, unit: "seconds" }),
             Self::Memory => Some(Range { least: 128, most: 32768, unit: "MB" }),
-            Self::EphemeralStorage => Some(Range { least: 512, most: 10240, unit: "MB" }),
+            Self::EphemeralStorage => Some(Range { least: 512, most: 32768, unit: "MB" }),
             Self::Runtime
             | Self::Handler
             | Self::Architecture

@@ -8,6 +8,7 @@
 //! This folder knows nothing of AWS clients, plans or manifests. It never writes to the file system.
 
 mod chosen;
+mod content;
 mod read;
 mod rules;
 mod walk;
@@ -26,6 +27,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::{PackagePart, PackageSummary, PackagedFile, PartKind, Selection};
 use crate::tree::{MAX_DEPTH, Stray, Tree};
+use rules::Judged;
 
 pub use read::read_files;
 
@@ -85,6 +87,14 @@ pub enum PackageError {
     /// Nothing to package but what never is.
     #[error("`{}` holds nothing that is packaged", .0.display())]
     LeftOut(PathBuf),
+    /// It is what no folder's package holds, by its own name, by that of a folder around it, or by what it holds.
+    #[error("`{}` is private: {}", path.display(), kind.words())]
+    Private {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        kind: PartKind,
+    },
     /// A pattern that can't be read.
     #[error("`{0}` is no pattern: {1}")]
     Pattern(String, String),
@@ -118,6 +128,9 @@ impl PackageError {
             Self::Outside { .. } | Self::Git(_) => {
                 Some("code lies inside the manifest's tree, links included: copy it in")
             }
+            Self::Private { .. } => {
+                Some("package a folder with the function's code; what it needs of this, `include` brings back by name")
+            }
             Self::Name(_) => Some("use UTF-8 names without control characters or backslashes"),
             Self::Cycle(_) | Self::Special(_) => Some("remove it from the folder, or package another folder"),
             Self::LeftOut(_) => Some(
@@ -145,7 +158,7 @@ pub struct Listing {
 /// Lists what [`build`] would package of a folder, reading none of it.
 pub fn list(source: &Path, tree: &Path, selection: &Selection) -> Result<Listing, PackageError> {
     let chosen = chosen::Chosen::new(selection)?;
-    let (real, tree) = inside(source, tree)?;
+    let (real, tree) = public(source, tree)?;
     let folder = walk::folder(source, &real, &tree, &chosen)?;
     let (unused_excludes, unused_includes) = chosen.unused();
     if folder.files.is_empty() && unused_includes.is_empty() {
@@ -166,7 +179,7 @@ pub fn is_never_packaged(path: &str) -> bool {
 ///
 /// Both `source` and whatever its links lead to must lie inside `tree`, the folder of the manifest.
 pub fn build(source: &Path, tree: &Path, selection: &Selection) -> Result<Package, PackageError> {
-    let (real, tree) = inside(source, tree)?;
+    let (real, tree) = public(source, tree)?;
     let kind = fs::metadata(&real).map_err(|error| PackageError::Read { path: source.to_owned(), error })?;
     if kind.is_file() && is_archive(source) {
         return existing_zip(source);
@@ -185,7 +198,7 @@ pub fn build(source: &Path, tree: &Path, selection: &Selection) -> Result<Packag
     let bytes = write::zip(&files, MAX_UPLOAD)?;
     let files = files
         .into_iter()
-        .map(|file| PackagedFile { sha256: hex(&file.content), path: file.path, executable: file.executable })
+        .map(|file| PackagedFile { sha256: sha256_hex(&file.content), path: file.path, executable: file.executable })
         .collect();
     Ok(Package { summary: PackageSummary { left_out, credentials, ..summary(&bytes, files) }, bytes })
 }
@@ -200,6 +213,20 @@ fn inside(source: &Path, tree: &Path) -> Result<(PathBuf, Tree), PackageError> {
     let tree = Tree::at(tree).map_err(|error| PackageError::Read { path: tree.to_owned(), error })?;
     let real = tree.holds(source).map_err(|stray| strayed(stray, source, &tree))?;
     Ok((real, tree))
+}
+
+/// The same, of what isn't private itself: a single file, or a folder as a whole, is judged as it would be in a folder.
+fn public(source: &Path, tree: &Path) -> Result<(PathBuf, Tree), PackageError> {
+    let (real, tree) = inside(source, tree)?;
+    match walk::private(source, &real, tree.real()) {
+        Some(judged) => Err(PackageError::Private { path: source.to_owned(), kind: judged.kind }),
+        None => Ok((real, tree)),
+    }
+}
+
+/// Refuses code that [`build`] would refuse for what it is, before it is read.
+pub fn check(source: &Path, tree: &Path) -> Result<(), PackageError> {
+    public(source, tree).map(drop)
 }
 
 fn nothing(source: &Path, left_out: &[PackagePart]) -> PackageError {
@@ -233,14 +260,19 @@ fn archived_credentials(zip: &[u8], files: &[PackagedFile]) -> Vec<PackagePart> 
     for file in files {
         let mut folders: Vec<&str> = file.path.split('/').collect();
         let name = folders.pop().unwrap_or_default();
+        let private = |judged: Option<Judged>| judged.filter(|judged| judged.kind == PartKind::Credentials);
+        let parent = |depth: usize| depth.checked_sub(1).map_or("", |above| folders[above]);
         let of_folder = folders.iter().enumerate().find_map(|(depth, folder)| {
-            let judged = rules::by_name(folder, true)?;
-            (judged.kind == PartKind::Credentials).then(|| (judged, folders[..=depth].join("/"), true))
+            let judged = rules::by_name(folder, true).or_else(|| rules::in_folder(folder, parent(depth)));
+            Some((private(judged)?, folders[..=depth].join("/"), true))
         });
         let mut of_file = || {
-            let judged = rules::by_name(name, false).filter(|judged| judged.kind == PartKind::Credentials);
-            let mut by_content = || rules::is_key(name).then(|| rules::key(name, &archive.content(&file.path)))?;
-            Some((judged.or_else(&mut by_content)?, file.path.clone(), false))
+            let named = rules::by_name(name, false).or_else(|| rules::in_folder(name, parent(folders.len())));
+            let judged = private(named).or_else(|| {
+                let size = archive.size(&file.path);
+                rules::by_content(name, size, |most| archive.content(&file.path, most))
+            });
+            Some((judged?, file.path.clone(), false))
         };
         if let Some((judged, path, is_folder)) = of_folder.or_else(&mut of_file) {
             parts.add(judged, &path, is_folder);
@@ -266,11 +298,12 @@ fn strayed(stray: Stray, path: &Path, tree: &Tree) -> PackageError {
     }
 }
 
-fn hex(content: &[u8]) -> String {
-    hex_of(&Sha256::digest(content))
+/// The SHA-256 of a content, in hex.
+pub fn sha256_hex(content: &[u8]) -> String {
+    hex(&Sha256::digest(content))
 }
 
-fn hex_of(digest: &[u8]) -> String {
+fn hex(digest: &[u8]) -> String {
     use std::fmt::Write as _;
     digest.iter().fold(String::with_capacity(digest.len() * 2), |mut text, byte| {
         // Writing to a String can't fail.

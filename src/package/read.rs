@@ -1,12 +1,11 @@
-//! From the bytes of a zip that nobody vouches for to the hashes of its files. Nothing is unpacked to disk.
+//! From the bytes of an untrusted zip to the hashes of its files. Nothing is unpacked to disk.
 
 use std::io::{Cursor, Read as _};
 
 use sha2::{Digest as _, Sha256};
 use zip::ZipArchive;
 
-use super::rules::{MAX_JUDGED, UNJUDGED};
-use super::{MAX_FILES, MAX_UNPACKED, PackageError, hex_of, is_sound};
+use super::{MAX_FILES, MAX_UNPACKED, PackageError, hex, is_sound};
 use crate::model::PackagedFile;
 
 /// The files of a zip, sorted bytewise by path. Folders are left out.
@@ -48,7 +47,7 @@ pub(super) fn files(zip: &[u8], mut left: u64) -> Result<Vec<PackagedFile>, Pack
             left = left.checked_sub(count as u64).ok_or(PackageError::TooLargeUnpacked)?;
             hash.update(&buffer[..count]);
         }
-        files.push(PackagedFile { path, sha256: hex_of(&hash.finalize()), executable });
+        files.push(PackagedFile { path, sha256: hex(&hash.finalize()), executable });
     }
     files.sort();
     Ok(files)
@@ -62,12 +61,18 @@ impl<'a> Archive<'a> {
         Self(ZipArchive::new(Cursor::new(zip)).ok())
     }
 
-    /// The content of a file; [`UNJUDGED`] where it is too large for a file of keys.
-    pub fn content(&mut self, path: &str) -> Vec<u8> {
-        let mut content = Vec::new();
+    /// How many bytes a file says that it has.
+    pub fn size(&mut self, path: &str) -> u64 {
         let entry = self.0.as_mut().and_then(|archive| archive.by_name(path).ok());
-        let read = entry.and_then(|entry| entry.take(MAX_JUDGED + 1).read_to_end(&mut content).ok());
-        if read.is_none() || content.len() as u64 > MAX_JUDGED { UNJUDGED.to_vec() } else { content }
+        entry.map_or(u64::MAX, |entry| entry.size())
+    }
+
+    /// The content of a file; `None` where it has more than so many bytes.
+    pub fn content(&mut self, path: &str, most: u64) -> Option<Vec<u8>> {
+        let mut content = Vec::new();
+        let entry = self.0.as_mut().and_then(|archive| archive.by_name(path).ok())?;
+        entry.take(most + 1).read_to_end(&mut content).ok()?;
+        (content.len() as u64 <= most).then_some(content)
     }
 }
 

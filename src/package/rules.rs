@@ -10,16 +10,11 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use super::content::{self, MAX_JUDGED, UNJUDGED};
 use crate::model::PartKind;
 use crate::tree::is_git_name;
 
-/// The most that is read of a file whose content decides, in bytes. Bundles of public certificates have less than a tenth.
-pub(super) const MAX_JUDGED: u64 = 4 * 1024 * 1024;
-
-/// Stands for content that wasn't read, and so isn't known to be public.
-pub(super) const UNJUDGED: [u8; 1] = [0xff];
-
-/// Names in lower case, compared without regard to case. One `*` stands for any characters.
+/// Names in lower case, compared without regard to case. A `*` stands for any characters.
 pub(super) type Names = [(PartKind, &'static [&'static str])];
 
 /// Left out whether file, folder or link.
@@ -35,6 +30,8 @@ pub(super) const ANY: &Names = &[
             ".sl",
             ".pijul",
             "_darcs",
+            "_fossil_",
+            ".fslckout",
             ".gitignore",
             ".gitattributes",
             ".gitmodules",
@@ -140,10 +137,20 @@ pub(super) const FILES: &Names = &[
             ".env",
             ".env.*",
             "*.env",
+            ".env-*",
+            ".env_*",
+            "*.env.local",
             ".envrc",
+            ".flaskenv",
             ".dev.vars",
+            "local.settings.json",
             ".netrc",
+            ".netrc.gpg",
             "_netrc",
+            ".curlrc",
+            ".wgetrc",
+            ".smbcredentials",
+            ".passwd-s3fs",
             ".authinfo",
             ".authinfo.gpg",
             ".git-credentials",
@@ -155,7 +162,9 @@ pub(super) const FILES: &Names = &[
             ".mylogin.cnf",
             ".pg_service.conf",
             ".npmrc",
+            ".yarnrc",
             ".yarnrc.yml",
+            "nuget.config",
             ".pypirc",
             ".pip.conf",
             "pip.conf",
@@ -163,7 +172,14 @@ pub(super) const FILES: &Names = &[
             ".dockercfg",
             ".dockerconfigjson",
             "kubeconfig",
+            "kubeconfig*.json",
+            "kubeconfig*.yaml",
+            "kubeconfig*.yml",
+            "kubeconfig*.conf",
             "*.kubeconfig",
+            "*-kubeconfig",
+            "*kubeconfig.yaml",
+            "*kubeconfig.yml",
             ".boto",
             ".s3cfg",
             ".databrickscfg",
@@ -174,22 +190,55 @@ pub(super) const FILES: &Names = &[
             ".msmtprc",
             ".fetchmailrc",
             "credentials",
+            ".credentials",
+            "*_credentials",
+            "credentials.txt",
+            "credentials.cfg",
+            "credentials.conf",
             "*credentials.json",
             "*credentials.csv",
             "*credentials.toml",
+            "*credentials.yaml",
+            "*credentials.yml",
+            "*credentials.ini",
+            "*credentials.xml",
+            "*credentials.properties",
+            "*.creds",
             "accesskeys.csv",
             "*_accesskeys.csv",
             "rootkey.csv",
             "client_secret*.json",
             "service-account*.json",
             "service_account*.json",
+            "serviceaccount*.json",
+            "*service-account.json",
+            "*service_account.json",
+            "*firebase-adminsdk*.json",
             "secrets.json",
             "secrets.yaml",
             "secrets.yml",
             "secrets.toml",
             "secrets.ini",
+            "secrets.txt",
+            "secrets.cfg",
+            "secrets.conf",
+            "secrets.xml",
+            "secrets.properties",
+            "*.secrets.json",
+            "*.secrets.yaml",
+            "*.secrets.yml",
+            "*.secrets.toml",
+            "secret.json",
+            "secret.yaml",
+            "secret.yml",
+            "secret.toml",
             "*.tfstate",
-            "*.tfstate.backup",
+            "*.tfstate.*",
+            "tfplan",
+            "tfplan.json",
+            "tfplan.out",
+            "tfplan.binary",
+            "*.tfplan",
             "*.tfvars",
             "*.tfvars.json",
             ".terraformrc",
@@ -216,6 +265,7 @@ pub(super) const FILES: &Names = &[
             "krb5cc_*",
             "*.ovpn",
             "secring.*",
+            ".viminfo",
             ".bash_history",
             ".zsh_history",
             ".*_history",
@@ -281,8 +331,8 @@ pub(super) const FILES: &Names = &[
 /// Endings of samples that people commit on purpose, without anything private in them.
 const SAMPLES: [&str; 7] = ["example", "sample", "template", "tmpl", "dist", "default", "defaults"];
 
-/// Endings of files that may hold keys, private or public: what they hold decides.
-const KEYS: [&str; 3] = [".pem", ".key", ".p8"];
+/// Endings of copies, which are as private as what was copied.
+const COPIES: [&str; 9] = [".bak", ".backup", ".old", ".orig", ".save", ".saved", ".copy", ".tmp", ".1"];
 
 /// What an installer of Python's writes beside a package's metadata.
 const BESIDE_METADATA: [&str; 6] =
@@ -298,21 +348,24 @@ const IN_NODE_MODULES: [(&str, PartKind); 6] = [
     (".vite", PartKind::Cache),
 ];
 
-/// The labels of PEM blocks that anybody may read.
-const PUBLIC: [&str; 13] = [
-    "CERTIFICATE",
-    "TRUSTED CERTIFICATE",
-    "X509 CERTIFICATE",
-    "CERTIFICATE REQUEST",
-    "NEW CERTIFICATE REQUEST",
-    "X509 CRL",
-    "PKCS7",
-    "PUBLIC KEY",
-    "RSA PUBLIC KEY",
-    "SSH2 PUBLIC KEY",
-    "PGP PUBLIC KEY BLOCK",
-    "DH PARAMETERS",
-    "EC PARAMETERS",
+/// What is private only in a folder of a certain name, whether file or folder.
+const IN_FOLDERS: [(&str, &str); 16] = [
+    (".config", "configstore"),
+    (".config", "containers"),
+    (".config", "doctl"),
+    (".config", "flyctl"),
+    (".config", "gcloud"),
+    (".config", "gh"),
+    (".config", "glab-cli"),
+    (".config", "hcloud"),
+    (".config", "hub"),
+    (".config", "op"),
+    (".config", "rclone"),
+    (".config", "sops"),
+    (".bundle", "config"),
+    (".cargo", "credentials"),
+    (".m2", "settings.xml"),
+    (".m2", "settings-security.xml"),
 ];
 
 /// What something is, and the name or pattern that it shares with others.
@@ -355,31 +408,36 @@ pub(super) fn by_name(name: &str, is_folder: bool) -> Option<Judged> {
     }
     let lower = name.to_ascii_lowercase();
     let own = if is_folder { &RULES.folders } else { &RULES.files };
-    let found = own.find(&lower).or_else(|| RULES.any.find(&lower))?;
+    let copied = || {
+        let found = own.find(uncopied(&lower)).filter(|found| found.kind == PartKind::Credentials)?;
+        (!is_folder).then_some(found)
+    };
+    let found = own.find(&lower).or_else(|| RULES.any.find(&lower)).or_else(copied)?;
     let sample = || SAMPLES.iter().any(|word| lower.ends_with(&format!(".{word}")) || lower == format!("{word}.env"));
     (found.kind != PartKind::Credentials || !sample()).then_some(found)
 }
 
-/// Whether the content of a file of this name decides.
-pub(super) fn is_key(name: &str) -> bool {
+/// What a file is by what it holds, of which `read` gives so many bytes at most; of more than that, nothing is known.
+pub(super) fn by_content(name: &str, size: u64, read: impl FnOnce(u64) -> Option<Vec<u8>>) -> Option<Judged> {
+    let whole = |most: u64| {
+        let content = if size <= most { read(most) } else { None };
+        content.unwrap_or_else(|| UNJUDGED.to_vec())
+    };
     let lower = name.to_ascii_lowercase();
-    KEYS.iter().any(|ending| lower.ends_with(ending))
-}
-
-/// A file of keys that aren't all public.
-pub(super) fn key(name: &str, content: &[u8]) -> Option<Judged> {
-    let ending = name.rsplit_once('.').map_or(name, |(_, ending)| ending).to_ascii_lowercase();
-    (!is_public(content)).then(|| Judged::new(PartKind::Credentials, format!("*.{ending}")))
-}
-
-/// Whether a file holds public certificates and keys, or nothing at all.
-fn is_public(content: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(content) else { return false };
-    let mut labels = text.split("-----BEGIN ").skip(1).map(|rest| rest.split("-----").next().unwrap_or_default());
-    match labels.next() {
-        None => text.trim().is_empty(),
-        Some(first) => std::iter::once(first).chain(labels).all(|label| PUBLIC.contains(&label)),
+    let credentials = |shared: String| Judged::new(PartKind::Credentials, shared);
+    if let Some(ending) = content::key_ending(uncopied(&lower)) {
+        return (!content::is_public(ending, &whole(MAX_JUDGED))).then(|| credentials(format!("*.{ending}")));
     }
+    if lower == "auth.json" && size <= content::MAX_SMALL {
+        return content::has_logins(&whole(content::MAX_SMALL)).then(|| credentials(lower));
+    }
+    let has_key = content::may_have_key(&lower, size) && content::has_private_key(&whole(content::MAX_SMALL));
+    has_key.then(|| credentials(name.to_owned()))
+}
+
+/// A name without what was put behind it for a copy.
+fn uncopied(lower: &str) -> &str {
+    COPIES.iter().find_map(|ending| lower.strip_suffix(ending)).filter(|name| !name.is_empty()).unwrap_or(lower)
 }
 
 fn folder(name: &str, place: &Path) -> Option<Judged> {
@@ -395,15 +453,15 @@ fn folder(name: &str, place: &Path) -> Option<Judged> {
         // What was installed for a function says so; the rest was left by a build in the folder itself.
         return Some(Judged::new(PartKind::Installer, "*.egg-info"));
     }
-    (name == "CVS" && has("Entries")).then(|| Judged::new(PartKind::VersionControl, name))
+    let is_repository = name == "CVS" && has("Entries") || has("HEAD") && has("objects") && has("refs");
+    is_repository.then(|| Judged::new(PartKind::VersionControl, name))
 }
 
 fn file(name: &str, place: &Path, around: &Around<'_>) -> Option<Judged> {
-    if is_key(name) {
-        return match start_of(place, MAX_JUDGED + 1) {
-            Some(content) if content.len() as u64 <= MAX_JUDGED => key(name, &content),
-            _ => key(name, &UNJUDGED),
-        };
+    // Before it is opened: opening a pipe would wait for a writer.
+    let size = fs::metadata(place).ok().filter(fs::Metadata::is_file)?.len();
+    if let Some(judged) = by_content(name, size, |most| start_of(place, most)) {
+        return Some(judged);
     }
     // Begun by a line that names the installing machine's interpreter, or Windows's way to say the same.
     let is_launcher = Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("exe"));
@@ -411,8 +469,12 @@ fn file(name: &str, place: &Path, around: &Around<'_>) -> Option<Judged> {
     (around.scripts.contains(name) && is_script()).then(|| Judged::new(PartKind::Installer, "bin/*"))
 }
 
-fn in_folder(name: &str, parent: &str) -> Option<Judged> {
+/// What something is by its name and that of the folder around it.
+pub(super) fn in_folder(name: &str, parent: &str) -> Option<Judged> {
     let (lower, parent) = (name.to_ascii_lowercase(), parent.to_ascii_lowercase());
+    if IN_FOLDERS.iter().any(|(folder, known)| parent == *folder && lower == *known) {
+        return Some(Judged::new(PartKind::Credentials, format!("{parent}/{lower}")));
+    }
     if parent.ends_with(".dist-info") && BESIDE_METADATA.contains(&lower.as_str()) {
         return Some(Judged::new(PartKind::Installer, format!("*.dist-info/{name}")));
     }
@@ -455,28 +517,41 @@ struct Rules {
     files: Table,
 }
 
-/// Names, and patterns by what stands before and after their star.
+/// Names, and patterns by what stands between their stars.
 struct Table {
     exact: HashMap<&'static str, PartKind>,
-    patterns: Vec<(&'static str, &'static str, PartKind)>,
+    patterns: Vec<(&'static str, PartKind)>,
 }
 
 impl Table {
     fn new(names: &'static Names) -> Self {
         let all = names.iter().flat_map(|(kind, names)| names.iter().map(move |name| (*name, *kind)));
-        let (starred, exact): (Vec<_>, Vec<_>) = all.partition(|(name, _)| name.contains('*'));
-        let split = |(name, kind): (&'static str, PartKind)| name.split_once('*').map(|(a, b)| (a, b, kind));
-        Self { exact: exact.into_iter().collect(), patterns: starred.into_iter().filter_map(split).collect() }
+        let (patterns, exact): (Vec<_>, Vec<_>) = all.partition(|(name, _)| name.contains('*'));
+        Self { exact: exact.into_iter().collect(), patterns }
     }
 
     fn find(&self, lower: &str) -> Option<Judged> {
         if let Some((name, kind)) = self.exact.get_key_value(lower) {
             return Some(Judged::new(*kind, *name));
         }
-        let long_enough = |before: &str, after: &str| lower.len() >= before.len() + after.len();
-        let mut matching = self.patterns.iter().filter(|(before, after, _)| {
-            long_enough(before, after) && lower.starts_with(before) && lower.ends_with(after)
-        });
-        matching.next().map(|(before, after, kind)| Judged::new(*kind, format!("{before}*{after}")))
+        let mut matching = self.patterns.iter().filter(|(pattern, _)| matches(pattern, lower));
+        matching.next().map(|(pattern, kind)| Judged::new(*kind, *pattern))
     }
+}
+
+/// Whether a name is what a pattern says: its parts in their order, the first at the beginning and the last at the end.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (Some((first, rest)), Some((_, last))) = (pattern.split_once('*'), pattern.rsplit_once('*')) else {
+        return pattern == name;
+    };
+    let Some(inner) = name.strip_prefix(first).and_then(|name| name.strip_suffix(last)) else { return false };
+    let between = rest.strip_suffix(last).unwrap_or_default();
+    let mut left = inner;
+    between.split('*').filter(|part| !part.is_empty()).all(|part| match left.split_once(part) {
+        Some((_, behind)) => {
+            left = behind;
+            true
+        }
+        None => false,
+    })
 }

@@ -9,7 +9,7 @@ use super::chosen::Chosen;
 use super::rules::{self, Around, Judged};
 use super::{MAX_FILES, MAX_UNPACKED, PackageError, is_sound, strayed};
 use crate::model::{PackagePart, PartKind};
-use crate::tree::{MAX_DEPTH, Tree};
+use crate::tree::{MAX_DEPTH, Tree, is_git_name};
 
 /// How many folders and files are looked at, with what is left out: a few links can lead to the same folders in very many ways.
 const MAX_SEEN: usize = 10 * MAX_FILES;
@@ -57,7 +57,7 @@ pub(super) fn folder(source: &Path, real: &Path, tree: &Tree, chosen: &Chosen) -
         left_out: Parts::default(),
         credentials: Parts::default(),
     };
-    walk.folder(Place { shown: source, real, depth: 1 }, "", Under::Nothing, &BTreeSet::new())?;
+    walk.folder(WalkedFolder { shown: source, real, depth: 1 }, "", Under::Nothing, &BTreeSet::new())?;
     let mut files = walk.files;
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Folder { files, left_out: walk.left_out.summed(), credentials: walk.credentials.summed() })
@@ -115,7 +115,7 @@ struct Walk<'a> {
 
 /// A folder that is walked.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct WalkedFolder<'a> {
     /// As it was met.
     shown: &'a Path,
     /// Without links: only links are asked where they lead, or deep folders would take for ever.
@@ -126,7 +126,7 @@ struct Place<'a> {
 impl Walk<'_> {
     fn folder(
         &mut self,
-        at: Place<'_>,
+        at: WalkedFolder<'_>,
         prefix: &str,
         under: Under,
         scripts: &BTreeSet<String>,
@@ -162,7 +162,7 @@ impl Walk<'_> {
 
     fn entry(
         &mut self,
-        folder: Place<'_>,
+        folder: WalkedFolder<'_>,
         name: &OsStr,
         prefix: &str,
         under: Under,
@@ -186,7 +186,7 @@ impl Walk<'_> {
         if !taken {
             if is_folder && under == Under::LeftOut && self.chosen.includes_below(&shown) {
                 let real = self.real(folder, name, own.is_symlink())?;
-                let inner = Place { shown: place, real: &real, depth: folder.depth + 1 };
+                let inner = WalkedFolder { shown: place, real: &real, depth: folder.depth + 1 };
                 return self.folder(inner, &format!("{shown}/"), under, &scripts());
             }
             return Ok(());
@@ -195,7 +195,7 @@ impl Walk<'_> {
         let real = self.real(folder, name, own.is_symlink())?;
         let metadata = followed.map_err(failed)?;
         if metadata.is_dir() {
-            let inner = Place { shown: place, real: &real, depth: folder.depth + 1 };
+            let inner = WalkedFolder { shown: place, real: &real, depth: folder.depth + 1 };
             return self.folder(inner, &format!("{path}/"), under, &scripts());
         }
         is_regular(place, &metadata)?;
@@ -207,7 +207,7 @@ impl Walk<'_> {
     }
 
     /// What an entry of a folder is without links, if that is a part of the tree.
-    fn real(&self, folder: Place<'_>, name: &OsStr, is_link: bool) -> Result<PathBuf, PackageError> {
+    fn real(&self, folder: WalkedFolder<'_>, name: &OsStr, is_link: bool) -> Result<PathBuf, PackageError> {
         if !is_link {
             return Ok(folder.real.join(name));
         }
@@ -252,13 +252,34 @@ impl Walk<'_> {
     fn behind(&self, place: &Path, is_folder: bool) -> Option<Judged> {
         let real = place.canonicalize().ok()?;
         let below = real.strip_prefix(self.root).or_else(|_| real.strip_prefix(self.tree.real())).ok()?;
-        let names: Vec<&str> = below.iter().filter_map(OsStr::to_str).collect();
-        let (last, folders) = names.split_last()?;
-        let none = Around { parent: "", scripts: &BTreeSet::new() };
-        let of_folders = folders.iter().find_map(|name| rules::by_name(name, true));
-        let judged = of_folders.or_else(|| rules::judge(last, &real, is_folder, &none))?;
-        matches!(judged.kind, PartKind::Credentials | PartKind::State).then_some(judged)
+        // What leads into Git's own folder is an error, and not one thing more that is left out.
+        if below.iter().any(is_git_name) {
+            return None;
+        }
+        private_at(below, &real, is_folder)
     }
+}
+
+/// What code is that is private itself, by the name that it was given or by the one that it has. An archive's content is its own.
+pub(super) fn private(source: &Path, real: &Path, tree: &Path) -> Option<Judged> {
+    let is_folder = real.is_dir();
+    let named = source.file_name().map(Path::new).and_then(|name| private_at(name, source, is_folder));
+    named.or_else(|| private_at(real.strip_prefix(tree).ok()?, real, is_folder))
+}
+
+/// What something is that is private, by its name, by those of the folders around it, or by what it holds.
+fn private_at(below: &Path, real: &Path, is_folder: bool) -> Option<Judged> {
+    let names: Vec<&str> = below.iter().filter_map(OsStr::to_str).collect();
+    let (last, folders) = names.split_last()?;
+    let parent = |depth: usize| depth.checked_sub(1).map_or("", |above| names[above]);
+    let around = Around { parent: parent(folders.len()), scripts: &BTreeSet::new() };
+    let mut of_folders = folders
+        .iter()
+        .enumerate()
+        .filter_map(|(depth, name)| rules::by_name(name, true).or_else(|| rules::in_folder(name, parent(depth))));
+    let is_private =
+        |judged: &Judged| matches!(judged.kind, PartKind::Credentials | PartKind::State | PartKind::VersionControl);
+    of_folders.find(is_private).or_else(|| rules::judge(last, real, is_folder, &around).filter(is_private))
 }
 
 /// Parts by what they are and the name that they share.

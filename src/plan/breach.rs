@@ -1,10 +1,16 @@
-//! The ways in which rules are broken: plain data, in saved plans too.
+//! What of a plan goes against rules, limits and freezes, or is of others: plain data, in saved plans too.
+
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::model::RotationRules;
+use crate::model::freeze::Freeze;
 use crate::model::live::Unread;
+use crate::model::rule::AtMost;
+use crate::model::{Place, RotationRules};
+
+use super::Effect;
 
 /// How a rule is broken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +42,13 @@ pub enum Breach {
         hours: u32,
         /// How many days are allowed.
         days: u32,
+    },
+    /// It hasn't rotated for too long: a warning.
+    NotRotated {
+        /// For how many whole days.
+        days: u32,
+        /// How many are allowed.
+        allowed: u32,
     },
     /// Windows last too long.
     WindowLength {
@@ -113,4 +126,96 @@ pub enum Breach {
         /// Its last day.
         until: NaiveDate,
     },
+}
+
+/// Something of an account that no target names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Foreign {
+    /// What it is.
+    pub kind: ForeignKind,
+    /// Its ARN, or a bucket's name.
+    pub name: String,
+    /// The account; `None` for buckets, of which AWS doesn't say whose they are.
+    pub account: Option<String>,
+}
+
+/// What may belong to another account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForeignKind {
+    /// A function that is used and not deployed.
+    Function,
+    /// An application that a function is deployed from.
+    Application,
+    /// A layer.
+    Layer,
+    /// An S3 bucket that a function's code comes from.
+    Bucket,
+}
+
+impl ForeignKind {
+    /// The published name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Function => "function",
+            Self::Application => "application",
+            Self::Layer => "layer",
+            Self::Bucket => "bucket",
+        }
+    }
+}
+
+/// A freeze, and what of a plan it holds back: how many changes have each of the effects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// The freeze.
+    pub freeze: Freeze,
+    /// How many changes of each effect.
+    pub held: BTreeMap<Effect, usize>,
+}
+
+/// A limit that a plan goes beyond.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exceeded {
+    /// What is counted.
+    pub what: Limited,
+    /// How many secrets.
+    pub count: usize,
+    /// Of how many that rotate, or begin to with it.
+    pub of: usize,
+    /// The limit, as it is written.
+    pub at_most: AtMost,
+    /// How many that allows.
+    pub allowed: usize,
+    /// Where it stands.
+    pub at: Place,
+    /// How many targets of one account and region were counted together; in plans of earlier versions 0, for one.
+    #[serde(default)]
+    pub targets: usize,
+}
+
+/// What limits count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limited {
+    /// Secrets that rotate and get another rotation: other rules, another function, or none.
+    Changed,
+    /// Secrets that stop rotating.
+    Stopped,
+    /// Secrets that rotate now.
+    RotatingNow,
+}
+
+impl Limited {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Changed, Self::Stopped, Self::RotatingNow];
+
+    /// The word in the manifest.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Stopped => "stopped",
+            Self::RotatingNow => "rotating_now",
+        }
+    }
 }

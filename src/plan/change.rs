@@ -82,8 +82,14 @@ pub enum Action {
     EnableRotation(RotateSecret),
     /// `RotateSecret` on a secret whose rotation is on, with other rules or another function.
     UpdateRotation(RotateSecret),
+    /// `RotateSecret` that changes nothing and only runs the function's `testSecret`, after the function has changed.
+    TestFunction(RotateSecret),
     /// `CancelRotateSecret`.
     DisableRotation,
+    /// `RotateSecret` that changes nothing but the value: another one is asked for now.
+    RotateNow(RotateSecret),
+    /// Ends a rotation that is stuck: by `RotateSecret`, or by moving labels (`UpdateSecretVersionStage`).
+    Repair(Repair),
 }
 
 /// What `RotateSecret` is called with.
@@ -97,6 +103,53 @@ pub struct RotateSecret {
     pub rules: Option<RotationRules>,
     /// AWS's `RotateImmediately`.
     pub rotate_immediately: bool,
+    /// The `ClientRequestToken`, where it is known beforehand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+}
+
+/// How the labels begin that keep the values of versions that were given up; the day follows.
+pub const DROPPED: &str = "rotator-dropped-";
+
+/// A rotation that hasn't finished, and what is done to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair {
+    /// Which way.
+    pub way: Way,
+    /// The secret's ARN.
+    pub secret_arn: String,
+    /// The version that holds `AWSPENDING`.
+    pub version: String,
+    /// The version that holds `AWSCURRENT`.
+    pub current: Option<String>,
+    /// The label that keeps the version's value, where its `AWSPENDING` goes.
+    pub label: Option<String>,
+}
+
+/// A way out of a rotation that is stuck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// Have Secrets Manager try it again.
+    Retry,
+    /// Make its version the current one.
+    Promote,
+    /// Give its version up.
+    Drop,
+}
+
+impl Way {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Retry, Self::Promote, Self::Drop];
+
+    /// The word that asks for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Promote => "promote",
+            Self::Drop => "drop",
+        }
+    }
 }
 
 impl Action {
@@ -112,7 +165,10 @@ impl Action {
             | Self::UpdateConfiguration
             | Self::UpdateCode
             | Self::AddPermission { replace: true }
-            | Self::UpdateRotation(_) => Operation::Change,
+            | Self::UpdateRotation(_)
+            | Self::TestFunction(_)
+            | Self::RotateNow(_)
+            | Self::Repair(_) => Operation::Change,
             Self::DeleteStack { .. } | Self::DisableRotation => Operation::Destroy,
         }
     }
@@ -120,7 +176,10 @@ impl Action {
     /// The request to Secrets Manager, where it is one.
     pub fn rotate_secret(&self) -> Option<&RotateSecret> {
         match self {
-            Self::EnableRotation(request) | Self::UpdateRotation(request) => Some(request),
+            Self::EnableRotation(request)
+            | Self::UpdateRotation(request)
+            | Self::TestFunction(request)
+            | Self::RotateNow(request) => Some(request),
             _ => None,
         }
     }
@@ -163,12 +222,18 @@ pub enum Reason {
     FunctionGone,
     /// It is part of a function that is deployed in the same plan.
     Deployed,
+    /// Its function changes in the same plan.
+    FunctionChanges,
+    /// Its function has changed before, and hasn't run well since.
+    Untested,
     /// No handle names it any more.
     Orphaned,
     /// The manifest lets it go.
     Removed,
     /// Everything goes.
     Destroyed,
+    /// It is asked for by name.
+    Asked,
 }
 
 /// What people fear about a change.
@@ -182,7 +247,7 @@ pub enum Effect {
     /// The rotation that the old schedule planned may still happen.
     MayRotateOnOldSchedule,
     /// The live function runs other code: its package, its handler, its runtime, its layers, its application's version, or a
-    /// variable that loads some is another.
+    /// variable that loads some is another. Or the secret moves to another function.
     ReplacesCode,
     /// The longest time between two rotations of the secret grows.
     RotatesLessOften,
@@ -194,17 +259,23 @@ pub enum Effect {
     OpensPermission,
     /// Something is deleted.
     Deletes,
+    /// A value that a rotation made, and that isn't in use yet as far as is known, is given up.
+    DropsPending,
+    /// Rotation is switched on for a secret for which it is off.
+    StartsRotation,
     /// It is done in spite of a freeze.
     OverridesFreeze,
 }
 
 impl Effect {
     /// All effects, the most feared first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::OverridesFreeze,
         Self::Deletes,
+        Self::DropsPending,
         Self::StopsRotation,
         Self::RotatesNow,
+        Self::StartsRotation,
         Self::TakesOver,
         Self::ReplacesCode,
         Self::RotatesLessOften,
@@ -225,6 +296,8 @@ impl Effect {
             Self::TakesOver => "takes-over",
             Self::OpensPermission => "opens-permission",
             Self::Deletes => "deletes",
+            Self::DropsPending => "drops-pending",
+            Self::StartsRotation => "starts-rotation",
             Self::OverridesFreeze => "overrides-freeze",
         }
     }

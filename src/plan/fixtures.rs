@@ -29,6 +29,10 @@ pub(crate) fn deployment() -> Deployment {
         application: Application { id: GENERIC.to_owned(), version: None, parameters: BTreeMap::new() },
         stack: "f".to_owned(),
         shared: false,
+        verify: None,
+        read_secrets: Vec::new(),
+        read_fault: None,
+        test: crate::model::TestValues::default(),
         code: Some(Code {
             source: CodeSource::Path {
                 path: "code".into(),
@@ -144,6 +148,7 @@ pub(crate) fn configuration() -> Configuration {
         log_group: None,
         role: None,
         reserved_concurrency: None,
+        last_modified: None,
     }
 }
 
@@ -167,6 +172,7 @@ pub(crate) fn secret() -> LiveSecret {
         function_project: None,
         function_shared: false,
         function_unread: None,
+        attached: None,
         rules: Some(days(30)),
         kms_key: None,
         deleted: false,
@@ -174,6 +180,12 @@ pub(crate) fn secret() -> LiveSecret {
         owning_service: None,
         current_version: Some("v1".to_owned()),
         pending_version: None,
+        previous_version: None,
+        partner_type: None,
+        last_accessed: None,
+        rotates_within: None,
+        unchanged_for: None,
+        last_rotated: None,
     }
 }
 
@@ -184,6 +196,7 @@ pub(crate) fn live() -> Live {
         policy: Reading::Found(vec![statement()]),
         application: Reading::Found(application()),
         foreign_secrets: None,
+        tested: None,
     };
     Live {
         account: ACCOUNT.to_owned(),

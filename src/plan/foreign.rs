@@ -3,50 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use crate::model::arn::Arn;
 use crate::model::live::Reading;
 use crate::model::{Address, CodeSource, Desired, Function, FunctionSource, Kind, Live, templates};
 
+pub use super::breach::{Foreign, ForeignKind};
 use super::{Note, NoteKind, Plan};
-
-/// Something of an account that no target names.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Foreign {
-    /// What it is.
-    pub kind: ForeignKind,
-    /// Its ARN, or a bucket's name.
-    pub name: String,
-    /// The account; `None` for buckets, of which AWS doesn't say whose they are.
-    pub account: Option<String>,
-}
-
-/// What may belong to another account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ForeignKind {
-    /// A function that is used and not deployed.
-    Function,
-    /// An application that a function is deployed from.
-    Application,
-    /// A layer.
-    Layer,
-    /// An S3 bucket that a function's code comes from.
-    Bucket,
-}
-
-impl ForeignKind {
-    /// The published name.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Function => "function",
-            Self::Application => "application",
-            Self::Layer => "layer",
-            Self::Bucket => "bucket",
-        }
-    }
-}
 
 /// Writes into a plan what its functions use of accounts that aren't among `accounts`, nor the plan's own.
 pub fn hold(plan: &mut Plan, desired: &Desired, live: &Live, accounts: &BTreeSet<String>) {
@@ -68,10 +30,16 @@ pub fn hold(plan: &mut Plan, desired: &Desired, live: &Live, accounts: &BTreeSet
     }
     // A secret whose entry names no function rotates with the one that it has.
     for (handle, secret) in desired.secrets.iter().filter(|(_, secret)| secret.function.is_none()) {
-        let found = live.secrets.get(handle).and_then(Reading::found).and_then(|live| live.function_arn.as_ref());
-        let Some((arn, account)) = found.and_then(|arn| Some((arn, account_of(arn)?))) else { continue };
-        if !is_known(&account) && secret.rotation.enabled != Some(false) {
-            add(ForeignKind::Function, arn, Some(account), &desired.address(Kind::Secret, handle));
+        let found =
+            live.secrets.get(handle).and_then(Reading::found).filter(|_| secret.rotation.enabled != Some(false));
+        let Some((live, arn)) = found.and_then(|live| Some((live, live.function_arn.as_ref()?))) else { continue };
+        let attached = live.attached.as_ref().and_then(|attached| attached.configuration.found());
+        let layers = attached.and_then(|live| live.settings.layers.as_ref()).into_iter().flatten();
+        let layers = layers.map(|layer| (ForeignKind::Layer, layer));
+        for (kind, name) in std::iter::once((ForeignKind::Function, arn)).chain(layers) {
+            if let Some(account) = account_of(name).filter(|account| !is_known(account)) {
+                add(kind, name, Some(account), &desired.address(Kind::Secret, handle));
+            }
         }
     }
     plan.notes.extend(

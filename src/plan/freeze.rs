@@ -7,24 +7,15 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
 
 use crate::model::freeze::Freeze;
 use crate::model::{Address, Kind};
 
-use super::{Change, Effect, Note, NoteKind, Plan, Problem, ProblemKind, Severity};
+pub use super::breach::Frozen;
+use super::{Change, Effect, Note, NoteKind, Plan, Problem, ProblemKind, Severity, is_function};
 
 /// The effects that a freeze holds back.
 pub const HELD_BACK: [Effect; 3] = [Effect::RotatesNow, Effect::ReplacesCode, Effect::TestsNow];
-
-/// A freeze, and what of a plan it holds back: how many changes have each of the effects.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Frozen {
-    /// The freeze.
-    pub freeze: Freeze,
-    /// How many changes of each effect.
-    pub held: BTreeMap<Effect, usize>,
-}
 
 /// Whether a freeze holds a change back.
 fn is_held(change: &Change) -> bool {
@@ -39,8 +30,13 @@ pub fn hold<'f>(
     today: NaiveDate,
     is_overridden: impl Fn(&Freeze) -> bool,
 ) {
+    let number = |effect| {
+        // A secret that moves to other code is tested, or rotates, and is counted there.
+        let counts = |address: &Address| effect != Effect::ReplacesCode || is_function(address);
+        plan.affected(effect).into_iter().filter(|(address, _)| counts(address)).count()
+    };
     let held: BTreeMap<Effect, usize> =
-        HELD_BACK.into_iter().map(|effect| (effect, plan.count(effect))).filter(|(_, number)| *number > 0).collect();
+        HELD_BACK.into_iter().map(|effect| (effect, number(effect))).filter(|(_, number)| *number > 0).collect();
     for freeze in freezes {
         let word = freeze.days.from.to_string();
         let address = Address::new(plan.target.as_deref(), Kind::Freeze, word.clone());
@@ -82,7 +78,7 @@ mod tests {
     use crate::model::Place;
     use crate::model::freeze::Period;
     use crate::plan::fixtures::{days, desired, empty_live, live, wanted};
-    use crate::plan::{Purpose, Refusal, Scope, diff};
+    use crate::plan::{PlanOptions, Purpose, Refusal, make_plan};
 
     fn day(text: &str) -> NaiveDate {
         text.parse().expect("a test's own date")
@@ -93,8 +89,8 @@ mod tests {
         Freeze { days: Period { from: day(from), to: day(to) }, reason: Some("sale".to_owned()), at }
     }
 
-    fn converge() -> Scope {
-        Scope { purpose: Purpose::Converge { prune: false }, partial: false }
+    fn converge() -> PlanOptions {
+        PlanOptions { purpose: Purpose::Converge { prune: false }, partial: false }
     }
 
     fn held(plan: &Plan, today: &str, overridden: bool) -> Plan {
@@ -106,10 +102,10 @@ mod tests {
     /// Without it, a first apply would rotate secrets in the middle of a sale, and say nothing of it.
     #[test]
     fn what_rotates_tests_or_gets_other_code_is_held_back() {
-        let first = diff(&desired(), &empty_live(), converge());
+        let first = make_plan(&desired(), &empty_live(), converge());
         let mut retimed = desired();
         retimed.secrets.get_mut("s").expect("built there").rotation.rules = Some(days(7));
-        let tests = diff(&retimed, &live(), converge());
+        let tests = make_plan(&retimed, &live(), converge());
         assert!(tests.count(Effect::TestsNow) == 1 && tests.count(Effect::RotatesNow) == 0);
         for plan in [&first, &tests] {
             for today in ["2026-12-20", "2027-01-03"] {
@@ -128,10 +124,10 @@ mod tests {
     fn what_disturbs_no_secret_goes_on() {
         let mut other = desired();
         wanted(&mut other).settings.timeout = Some(77);
-        let settings = diff(&other, &live(), converge());
-        let removal = diff(&desired(), &live(), Scope { purpose: Purpose::Destroy, partial: false });
+        let settings = make_plan(&other, &live(), converge());
+        let removal = make_plan(&desired(), &live(), PlanOptions { purpose: Purpose::Destroy, partial: false });
         assert!(removal.count(Effect::StopsRotation) > 0);
-        for plan in [&settings, &removal, &diff(&desired(), &live(), converge())] {
+        for plan in [&settings, &removal, &make_plan(&desired(), &live(), converge())] {
             let held = held(plan, "2026-12-24", false);
             assert!(!held.is_refused(), "{:?}", held.problems);
             assert!(held.notes.iter().any(|note| matches!(note.kind, NoteKind::FreezeHoldsNothing(_))));
@@ -141,20 +137,20 @@ mod tests {
     /// Without it, the emergency flag would do nothing, or pass in silence and by every policy.
     #[test]
     fn an_override_is_a_note_and_an_effect() {
-        let plan = held(&diff(&desired(), &empty_live(), converge()), "2026-12-24", true);
+        let plan = held(&make_plan(&desired(), &empty_live(), converge()), "2026-12-24", true);
         assert!(!plan.is_refused());
         assert!(plan.notes.iter().any(|note| matches!(note.kind, NoteKind::FreezeOverridden(_))));
         let counts = |effect| plan.count(effect);
         assert!(counts(Effect::OverridesFreeze) >= counts(Effect::RotatesNow) && counts(Effect::RotatesNow) > 0);
         // Outside of a freeze the flag means nothing.
-        let plan = held(&diff(&desired(), &empty_live(), converge()), "2026-12-19", true);
+        let plan = held(&make_plan(&desired(), &empty_live(), converge()), "2026-12-19", true);
         assert_eq!(plan.count(Effect::OverridesFreeze), 0);
     }
 
     /// Without it, changes that an error leaves out would be held back, and refuse the others.
     #[test]
     fn what_is_left_out_is_not_held_back() {
-        let mut plan = diff(&desired(), &empty_live(), converge());
+        let mut plan = make_plan(&desired(), &empty_live(), converge());
         plan.changes.iter_mut().for_each(|change| change.blocked = true);
         assert!(!held(&plan, "2026-12-24", false).is_refused());
         assert!(!holds_back(&plan, &[freeze("2026-12-20", "2027-01-03")], day("2026-12-24"), |_| false));
@@ -163,7 +159,7 @@ mod tests {
     /// Without it, freezes of past years would pile up, and the one that matters be overlooked.
     #[test]
     fn one_that_ended_long_ago_is_noted() {
-        let plan = diff(&desired(), &live(), converge());
+        let plan = make_plan(&desired(), &live(), converge());
         let kinds = |today| held(&plan, today, false).notes.into_iter().map(|note| note.kind).collect::<Vec<_>>();
         let left_over = |kinds: Vec<NoteKind>| kinds.iter().any(|kind| matches!(kind, NoteKind::FreezeLeftOver(_)));
         assert!(!left_over(kinds("2027-02-02")) && left_over(kinds("2027-02-03")));

@@ -1,6 +1,6 @@
 //! Whether a saved plan still holds: it against one that was made a moment ago, from the same files.
 //!
-//! Judged per changed resource, on canonical attributes. Live as it was before: the change is done. Live as it shall be:
+//! Judged per changed resource, on canonical attributes. Live as it was before: the change is done. Live as it is wanted:
 //! done already, so it is skipped. Anything else: the plan is stale, and the attribute is named. What differs beside the
 //! plan isn't done, and is said.
 //!
@@ -19,7 +19,7 @@ pub struct Confirmed {
     pub plan: Plan,
     /// How many changes of the saved plan are done already.
     pub done: usize,
-    /// What differs by now beside the saved plan, and is left as it is.
+    /// What differs besides the saved plan, and is left as it is.
     pub beside: BTreeSet<Address>,
     /// What the saved plan itself leaves out, because of errors that it foresaw.
     pub left_out: BTreeSet<Address>,
@@ -59,11 +59,13 @@ pub enum StaleKind {
     },
     /// The change would now be another one: what it concerns was made, replaced or removed by others.
     OtherAction,
-    /// The change now has an effect that nobody has seen.
+    /// The function still changes, and can't be tested on this secret any more.
+    NotTested,
+    /// The change now has an effect that the saved plan didn't show.
     NewEffect(Effect),
     /// Something now stands in the way that the plan didn't foresee.
     Problem(ProblemKind),
-    /// What it waits for differs by now, beside the plan.
+    /// What it waits for differs now, besides the plan.
     Beneath(Address),
 }
 
@@ -75,6 +77,8 @@ enum Class {
     Code,
     Permission,
     Rotation,
+    Test,
+    Asked,
     Deletion,
 }
 
@@ -85,6 +89,8 @@ fn class(action: &Action) -> Class {
         Action::UpdateCode => Class::Code,
         Action::AddPermission { .. } => Class::Permission,
         Action::EnableRotation(_) | Action::UpdateRotation(_) | Action::DisableRotation => Class::Rotation,
+        Action::RotateNow(_) | Action::Repair(_) => Class::Asked,
+        Action::TestFunction(_) => Class::Test,
         Action::DeleteStack { .. } => Class::Deletion,
     }
 }
@@ -107,6 +113,9 @@ pub fn confirm(saved: &Plan, now: &Plan) -> Result<Confirmed, Vec<Stale>> {
             None if is_orphan(address) && !knows_orphans(now) => {
                 stale.push(of(change, StaleKind::Problem(ProblemKind::PruningRefused)));
             }
+            None if *class == Class::Test && waits_for(saved, change).any(|key| present.contains_key(&key)) => {
+                stale.push(of(change, StaleKind::NotTested));
+            }
             None => match new_problem(saved, now, address) {
                 Some(kind) => stale.push(of(change, StaleKind::Problem(kind))),
                 None => done += 1,
@@ -119,7 +128,7 @@ pub fn confirm(saved: &Plan, now: &Plan) -> Result<Confirmed, Vec<Stale>> {
         }
         if *class == Class::Stack && !stack_done {
             // After a stack's change an apply compares configuration and code again, and sets what differs: drift that came since
-            // the plan would be overwritten, and nobody has seen that.
+            // the plan would be overwritten, which the plan didn't show.
             let unseen = [Class::Configuration, Class::Code].map(|class| (address.clone(), class));
             let unseen =
                 unseen.into_iter().filter(|key| !runnable.contains_key(key)).filter_map(|key| present.get(&key));
@@ -156,6 +165,12 @@ pub fn confirm(saved: &Plan, now: &Plan) -> Result<Confirmed, Vec<Stale>> {
     plan.problems.retain(|problem| !is_foreseen(problem));
     plan.problems.extend(foreseen.cloned());
     Ok(Confirmed { plan, done, beside, left_out })
+}
+
+/// What a change of a plan waits for.
+fn waits_for<'p>(plan: &'p Plan, change: &'p Change) -> impl Iterator<Item = (Address, Class)> + 'p {
+    let before = change.after.iter().filter_map(|index| plan.changes.get(*index));
+    before.map(|change| (change.address.clone(), class(&change.action)))
 }
 
 /// Whether a problem leaves something out of a plan. What refuses all of it is judged again.
@@ -221,7 +236,8 @@ fn same_action(planned: &Action, found: &Action) -> bool {
         | (Action::DeleteStack { id: one, .. }, Action::DeleteStack { id: other, .. }) => one == other,
         (Action::AddPermission { replace: one }, Action::AddPermission { replace: other }) => one == other,
         (Action::EnableRotation(one), Action::EnableRotation(other))
-        | (Action::UpdateRotation(one), Action::UpdateRotation(other)) => {
+        | (Action::UpdateRotation(one), Action::UpdateRotation(other))
+        | (Action::TestFunction(one), Action::TestFunction(other)) => {
             one.secret_arn == other.secret_arn && one.rotate_immediately == other.rotate_immediately
         }
         (Action::UpdateConfiguration, Action::UpdateConfiguration)
@@ -291,10 +307,10 @@ mod tests {
         ACCOUNT, configuration, days, desired, empty_live, live, live_configuration, live_function, live_secret, stack,
         statement, wanted,
     };
-    use crate::plan::{Purpose, Scope, diff};
+    use crate::plan::{PlanOptions, Purpose, make_plan};
 
     fn plan(desired: &Desired, live: &Live) -> Plan {
-        diff(desired, live, Scope { purpose: Purpose::Converge { prune: false }, partial: false })
+        make_plan(desired, live, PlanOptions { purpose: Purpose::Converge { prune: false }, partial: false })
     }
 
     /// A plan that changes the timeout and the rotation's days.
@@ -379,8 +395,9 @@ mod tests {
     /// Without it, a role that may no longer list secrets would make an unfinished removal look finished.
     #[test]
     fn orphans_that_cannot_be_listed_are_not_done() {
-        let prune =
-            |live: &Live| diff(&desired(), live, Scope { purpose: Purpose::Converge { prune: true }, partial: false });
+        let prune = |live: &Live| {
+            make_plan(&desired(), live, PlanOptions { purpose: Purpose::Converge { prune: true }, partial: false })
+        };
         let mut live = crate::plan::fixtures::orphaned();
         let saved = prune(&live);
         assert!(saved.changes.iter().any(|change| is_orphan(&change.address)), "{saved:?}");
@@ -391,15 +408,16 @@ mod tests {
             message: "m".into(),
         };
         live.orphan_secrets = Err(denied);
-        let stale = confirm(&saved, &prune(&live)).expect_err("nobody knows what is left");
+        let stale = confirm(&saved, &prune(&live)).expect_err("what is left isn't known");
         assert!(stale.iter().any(|one| one.kind == StaleKind::Problem(ProblemKind::PruningRefused)), "{stale:?}");
     }
 
     /// Without it, stacks that can't be listed any more would count as deleted.
     #[test]
     fn stacks_that_cannot_be_listed_are_not_done() {
-        let prune =
-            |live: &Live| diff(&desired(), live, Scope { purpose: Purpose::Converge { prune: true }, partial: false });
+        let prune = |live: &Live| {
+            make_plan(&desired(), live, PlanOptions { purpose: Purpose::Converge { prune: true }, partial: false })
+        };
         let mut live = crate::plan::fixtures::orphaned();
         live.orphan_secrets = Ok(Vec::new());
         live.orphan_stacks[0].rotating = Some(Vec::new());
@@ -410,7 +428,7 @@ mod tests {
         let message = "try later".to_owned();
         live.stacks_unread =
             Some(crate::model::live::Unread::Failed { call: None, code: None, message, request_id: None });
-        let stale = confirm(&saved, &prune(&live)).expect_err("nobody knows");
+        let stale = confirm(&saved, &prune(&live)).expect_err("it isn't known");
         assert_eq!(stale[0].kind, StaleKind::Problem(ProblemKind::PruningRefused));
     }
 
@@ -456,7 +474,7 @@ mod tests {
         assert!(!replaces(&confirmed.plan));
     }
 
-    /// Without it, drift since the plan was made would be repaired by a plan that nobody has seen it in.
+    /// Without it, drift since the plan was made would be repaired by a plan that doesn't show it.
     #[test]
     fn drift_beside_the_plan_stays() {
         let (mut desired, mut live) = (desired(), live());
@@ -498,7 +516,7 @@ mod tests {
         let of = |addresses: &BTreeSet<Address>| addresses.iter().map(ToString::to_string).collect::<Vec<_>>();
         let confirmed = confirm(&saved, &plan(&desired, &live)).expect("nothing has moved");
         assert_eq!((of(&confirmed.left_out), of(&confirmed.beside)), (vec!["secret.other".to_owned()], vec![]));
-        // By now it is there, and its rotation is off: the plan still doesn't do it.
+        // It is there now, and its rotation is off: the plan still doesn't do it.
         let mut off = live.secrets["s"].clone();
         if let Reading::Found(off) = &mut off {
             off.rotation_enabled = Some(false);

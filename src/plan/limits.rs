@@ -1,107 +1,111 @@
-//! Limits: how much one apply may do to one target's secrets, unless a person says aloud that it may do more.
+//! Limits: how much one apply may do to the secrets of one target, and of all targets of one account and region together, unless
+//! a person says that it may do more.
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use crate::model::live::Reading;
-use crate::model::policy::{AtMost, Limit, Limits};
-use crate::model::{Address, Desired, Kind, Live, Place};
+use crate::model::rule::{Limit, Limits};
+use crate::model::{Address, Desired, Kind, Live};
 
-use super::policy::listed;
-use super::{Action, Change, Effect, Note, NoteKind, Plan, Problem, ProblemKind, Severity};
+pub use super::breach::{Exceeded, Limited};
+use super::judge::listed;
+use super::{Action, Change, Effect, Note, NoteKind, Plan, Problem, ProblemKind, Severity, is_function};
 
-/// A limit that a plan goes beyond.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exceeded {
-    /// What is counted.
-    pub what: Limited,
-    /// How many secrets.
-    pub count: usize,
-    /// Of how many of this target.
-    pub of: usize,
-    /// The limit, as it is written.
-    pub at_most: AtMost,
-    /// How many that allows.
-    pub allowed: usize,
-    /// Where it stands.
-    pub at: Place,
+/// What limits look at: of one plan, or of several in one account and region, where a secret is the same by its name.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// How many plans.
+    plans: usize,
+    /// The names of secrets that are there and rotate, those without a handle included: an entry alone makes none.
+    rotating: BTreeSet<String>,
+    /// What each limit counts, by its name; and whether it is a function.
+    counted: [BTreeSet<(bool, String)>; Limited::ALL.len()],
 }
 
-/// What limits count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Limited {
-    /// Secrets that rotate and get another rotation: other rules, another function, or none.
-    Changed,
-    /// Secrets that stop rotating.
-    Stopped,
-    /// Secrets that rotate now.
-    RotatingNow,
-}
+impl Tally {
+    /// What limits look at in one plan. `desired` is all of its manifest, also where filters left something out of the plan.
+    pub fn new(desired: &Desired, live: &Live, plan: &Plan) -> Self {
+        let count = |what| {
+            let changes = plan.runnable().filter(|change| counts(what, change));
+            changes.map(|change| (is_function(&change.address), change.name.clone())).collect()
+        };
+        Self { plans: 1, rotating: rotating(desired, live), counted: Limited::ALL.map(count) }
+    }
 
-impl Limited {
-    /// The word in the manifest.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Changed => "changed",
-            Self::Stopped => "stopped",
-            Self::RotatingNow => "rotating_now",
+    /// Adds another plan of the same account and region.
+    pub fn add(&mut self, other: &Self) {
+        self.plans += other.plans;
+        self.rotating.extend(other.rotating.iter().cloned());
+        for (all, more) in self.counted.iter_mut().zip(&other.counted) {
+            all.extend(more.iter().cloned());
         }
     }
 
-    fn counts(self, change: &Change) -> bool {
-        match self {
-            // Switching rotation on takes nothing from a secret that has none; what rotates now has a limit of its own.
-            Self::Changed => matches!(change.action, Action::UpdateRotation(_) | Action::DisableRotation),
-            Self::Stopped => change.effects.contains(&Effect::StopsRotation),
-            Self::RotatingNow => change.effects.contains(&Effect::RotatesNow),
+    fn counted(&self, what: Limited) -> &BTreeSet<(bool, String)> {
+        let [changed, stopped, rotating_now] = &self.counted;
+        match what {
+            Limited::Changed => changed,
+            Limited::Stopped => stopped,
+            Limited::RotatingNow => rotating_now,
         }
+    }
+
+    /// How far it goes beyond a limit, if it does. A percentage is of the secrets that rotate, or that begin to with what it counts.
+    fn beyond(&self, what: Limited, limit: &Limit) -> Option<Exceeded> {
+        let counted = self.counted(what);
+        let more = counted.iter().filter(|(is_function, name)| !is_function && !self.rotating.contains(name)).count();
+        let (count, of) = (counted.len(), self.rotating.len() + more);
+        let allowed = limit.at_most.of(of);
+        let exceeded =
+            Exceeded { what, count, of, at_most: limit.at_most, allowed, at: limit.at.clone(), targets: self.plans };
+        (count > allowed).then_some(exceeded)
     }
 }
 
-/// How many secrets of a target there are on AWS, those without a handle included: an entry alone makes none.
-pub fn existing(desired: &Desired, live: &Live) -> usize {
-    let found = live.secrets.values().filter_map(Reading::found).filter(|secret| !secret.deleted);
-    let orphans = live.orphan_secrets.iter().flatten().map(|orphan| orphan.arn.as_str());
-    let mut arns: BTreeSet<&str> = found.map(|secret| secret.arn.as_str()).chain(orphans).collect();
+/// Whether a change counts for a limit.
+fn counts(what: Limited, change: &Change) -> bool {
+    match what {
+        // Switching rotation on takes nothing from a secret that has none; what rotates now has a limit of its own.
+        Limited::Changed => matches!(change.action, Action::UpdateRotation(_) | Action::DisableRotation),
+        Limited::Stopped => change.effects.contains(&Effect::StopsRotation),
+        Limited::RotatingNow => change.effects.contains(&Effect::RotatesNow),
+    }
+}
+
+/// The names of the secrets of a target that are there and rotate, those without a handle included.
+fn rotating(desired: &Desired, live: &Live) -> BTreeSet<String> {
+    let found = live.secrets.values().filter_map(Reading::found).filter(|secret| secret.is_on() && !secret.deleted);
+    let orphans = live.orphan_secrets.iter().flatten().map(|orphan| orphan.name.as_str());
+    let mut names: BTreeSet<&str> = found.map(|secret| secret.name.as_str()).chain(orphans).collect();
     // What a filter leaves unread, only the list knows.
-    let mut unread = desired
-        .secrets
-        .iter()
-        .filter(|(handle, _)| !live.secrets.contains_key(*handle))
-        .map(|(_, secret)| secret)
-        .peekable();
+    let unread = desired.secrets.iter().filter(|(handle, _)| !live.secrets.contains_key(*handle));
+    let mut unread = unread.map(|(_, secret)| secret).peekable();
     if unread.peek().is_some() {
         let listed = listed(live);
-        arns.extend(unread.filter_map(|secret| listed.get(secret.name.as_str())).map(|secret| secret.arn.as_str()));
+        let rotating = unread.filter_map(|secret| listed.get(secret.name.as_str())).filter(|listed| listed.is_on);
+        names.extend(rotating.map(|listed| listed.name.as_str()));
     }
-    arns.len()
+    names.into_iter().map(str::to_owned).collect()
 }
 
-/// The limits that a plan goes beyond. `of` is how many secrets its target has on AWS, as [`existing`] counts them.
-pub fn exceeded(limits: &Limits, plan: &Plan, of: usize) -> Vec<Exceeded> {
-    let all: [(Limited, &Option<Limit>); 3] = [
-        (Limited::Changed, &limits.changed),
-        (Limited::Stopped, &limits.stopped),
-        (Limited::RotatingNow, &limits.rotating_now),
-    ];
-    let mut exceeded = Vec::new();
-    for (what, limit) in all {
-        let Some(limit) = limit else { continue };
-        let counted: BTreeSet<&Address> =
-            plan.runnable().filter(|change| what.counts(change)).map(|change| &change.address).collect();
-        let (count, allowed) = (counted.len(), limit.at_most.of(of));
-        if count > allowed {
-            exceeded.push(Exceeded { what, count, of, at_most: limit.at_most, allowed, at: limit.at.clone() });
-        }
-    }
-    exceeded
+/// The limits that a plan goes beyond: by itself, or together with the others of its account and region, which `all` holds too.
+fn exceeded(limits: &Limits, own: &Tally, all: &Tally) -> Vec<Exceeded> {
+    let limit = |what| match what {
+        Limited::Changed => &limits.changed,
+        Limited::Stopped => &limits.stopped,
+        Limited::RotatingNow => &limits.rotating_now,
+    };
+    let beyond = Limited::ALL.into_iter().filter_map(|what| {
+        let limit = limit(what).as_ref()?;
+        let has_part = || !own.counted(what).is_empty();
+        own.beyond(what, limit).or_else(|| all.beyond(what, limit).filter(|_| has_part()))
+    });
+    beyond.collect()
 }
 
 /// Writes into a plan which limits it goes beyond: as errors, or as notes where they are overridden.
-pub fn hold(plan: &mut Plan, limits: &Limits, of: usize, overridden: bool) {
-    for exceeded in exceeded(limits, plan, of) {
+pub fn hold(plan: &mut Plan, limits: &Limits, own: &Tally, all: &Tally, overridden: bool) {
+    for exceeded in exceeded(limits, own, all) {
         let word = exceeded.what.word();
         let address = Address::new(plan.target.as_deref(), Kind::Limit, word);
         if overridden {
@@ -116,10 +120,11 @@ pub fn hold(plan: &mut Plan, limits: &Limits, of: usize, overridden: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Rotation;
     use crate::model::live::{ListedSecret, LiveSecret};
+    use crate::model::rule::AtMost;
+    use crate::model::{Place, Rotation};
     use crate::plan::fixtures::{days, desired, live, secret};
-    use crate::plan::{Purpose, Scope, diff};
+    use crate::plan::{PlanOptions, Purpose, make_plan};
 
     fn limit(at_most: AtMost) -> Limit {
         let at = Place { file: "rotator.yaml".into(), line: 12, column: 3, length: 7, text: None };
@@ -144,11 +149,18 @@ mod tests {
         }
         let off = LiveSecret { rotation_enabled: Some(false), ..of_aws };
         live.secrets.insert("s".to_owned(), Reading::Found(off));
-        diff(&wanted, &live, Scope { purpose: Purpose::Converge { prune: false }, partial: false })
+        make_plan(&wanted, &live, PlanOptions { purpose: Purpose::Converge { prune: false }, partial: false })
+    }
+
+    /// All ten, of which the plan may leave some as they are.
+    fn tally(plan: &Plan) -> Tally {
+        let names: Vec<String> = (0..10).map(|number| format!("s{number}")).collect();
+        Tally { rotating: names.into_iter().collect(), ..Tally::new(&desired(), &live(), plan) }
     }
 
     fn words(limits: &Limits, plan: &Plan) -> Vec<(&'static str, usize, usize)> {
-        exceeded(limits, plan, 11).iter().map(|one| (one.what.word(), one.count, one.allowed)).collect()
+        let tally = tally(plan);
+        exceeded(limits, &tally, &tally).iter().map(|one| (one.what.word(), one.count, one.allowed)).collect()
     }
 
     /// Without it, an emptied manifest could stop the rotation of a whole fleet, or a first apply would hit the brake.
@@ -163,16 +175,18 @@ mod tests {
             [("changed", 5, 4), ("stopped", 2, 1), ("rotating_now", 1, 0)]
         );
         let percent = |number| Some(limit(AtMost::Percent(number)));
-        assert_eq!(words(&limits(percent(45), percent(1), percent(1)), &plan), [("changed", 5, 4), ("stopped", 2, 1)]);
-        assert_eq!(words(&limits(percent(46), None, percent(0)), &plan), [("rotating_now", 1, 0)]);
+        assert_eq!(words(&limits(percent(49), percent(1), percent(1)), &plan), [("changed", 5, 4), ("stopped", 2, 1)]);
+        assert_eq!(words(&limits(percent(50), None, percent(0)), &plan), [("rotating_now", 1, 0)]);
         assert_eq!(words(&Limits::default(), &plan), []);
     }
 
-    /// Without it, entries of secrets that don't exist would make room for stopping those that do; or a filter would take it away.
+    /// Without it, entries of secrets that don't exist, or don't rotate, would make room for stopping those that do; or a filter
+    /// would take it away.
     #[test]
-    fn what_exists_is_counted() {
+    fn what_rotates_is_counted() {
         let (mut wanted, mut live) = (desired(), live());
-        assert_eq!(existing(&wanted, &live), 1);
+        let count = |wanted: &Desired, live: &Live| rotating(wanted, live).len();
+        assert_eq!(count(&wanted, &live), 1);
         for number in 0..20 {
             let name = format!("made-up/{number}");
             let one = crate::model::Secret { name: name.clone(), ..wanted.secrets["s"].clone() };
@@ -183,28 +197,70 @@ mod tests {
         let again = crate::model::Secret { name: secret().arn, ..wanted.secrets["s"].clone() };
         wanted.secrets.insert("again".to_owned(), again);
         live.secrets.insert("again".to_owned(), Reading::Found(secret()));
-        assert_eq!(existing(&wanted, &live), 1);
-        live.secrets.insert("made-up/1".to_owned(), Reading::Found(LiveSecret { arn: "arn:1".into(), ..secret() }));
-        assert_eq!(existing(&wanted, &live), 2);
-        live.secrets.insert(
-            "made-up/1".to_owned(),
-            Reading::Found(LiveSecret { arn: "arn:1".into(), deleted: true, ..secret() }),
-        );
-        assert_eq!(existing(&wanted, &live), 1);
+        assert_eq!(count(&wanted, &live), 1);
+        let other = LiveSecret { name: "made-up/1".to_owned(), arn: "arn:1".to_owned(), ..secret() };
+        for (found, expected) in [
+            (other.clone(), 2),
+            (LiveSecret { deleted: true, ..other.clone() }, 1),
+            (LiveSecret { rotation_enabled: Some(false), ..other.clone() }, 1),
+            (LiveSecret { rotation_enabled: None, ..other }, 1),
+        ] {
+            live.secrets.insert("made-up/1".to_owned(), Reading::Found(found));
+            assert_eq!(count(&wanted, &live), expected);
+        }
         // With a filter: what was left unread, and is listed.
         live.secrets.retain(|handle, _| handle == "s");
-        assert_eq!(existing(&wanted, &live), 1);
-        let listed = |name: &str| ListedSecret {
+        assert_eq!(count(&wanted, &live), 1);
+        let listed = |name: &str, is_on| ListedSecret {
             name: name.to_owned(),
             arn: format!("arn:aws:secretsmanager:eu-west-1:111111111111:secret:{name}-AbCdEf"),
-            is_on: true,
+            is_on,
             function_arn: None,
             rules: None,
             owning_service: None,
             replica_of: None,
         };
-        live.listed = Some(Ok(vec![listed("made-up/1"), listed("made-up/2"), listed("others")]));
-        assert_eq!(existing(&wanted, &live), 3);
+        let all = [("made-up/1", true), ("made-up/2", true), ("made-up/3", false), ("others", true)];
+        live.listed = Some(Ok(all.map(|(name, is_on)| listed(name, is_on)).to_vec()));
+        assert_eq!(count(&wanted, &live), 3);
+    }
+
+    /// Without it, secrets that begin to rotate at once would be beyond any percentage of those that did before; or those that don't
+    /// would make room for others.
+    #[test]
+    fn a_percentage_is_of_what_rotates_and_of_what_it_counts() {
+        let plan = plan(0, 0);
+        let now = |percent| Limits { rotating_now: Some(limit(AtMost::Percent(percent))), ..Limits::default() };
+        let none = Tally { rotating: BTreeSet::new(), ..tally(&plan) };
+        assert_eq!(exceeded(&now(100), &none, &none), []);
+        let mut two = none.clone();
+        two.counted[2].insert((false, "other".to_owned()));
+        let found = exceeded(&now(50), &two, &two);
+        assert_eq!(found.iter().map(|one| (one.count, one.of, one.allowed)).collect::<Vec<_>>(), [(2, 2, 1)]);
+    }
+
+    /// Without it, one apply could stop a whole fleet by four targets of one account, a few secrets in each.
+    #[test]
+    fn targets_of_one_account_and_region_are_counted_together() {
+        let of = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned());
+            let counted = [BTreeSet::new(), names.clone().map(|name| (false, name)).collect(), BTreeSet::new()];
+            Tally { plans: 1, rotating: names.collect(), counted }
+        };
+        let (a, b, c) = (of(&["a"]), of(&["b", "a"]), of(&[]));
+        let mut all = Tally::default();
+        for one in [&a, &b, &c] {
+            all.add(one);
+        }
+        let limits = |at_most| Limits { stopped: Some(limit(at_most)), ..Limits::default() };
+        let found = |limits: &Limits, own: &Tally| -> Vec<_> {
+            exceeded(limits, own, &all).iter().map(|one| (one.count, one.of, one.allowed, one.targets)).collect()
+        };
+        assert_eq!(found(&limits(AtMost::Count(1)), &a), [(2, 2, 1, 3)], "the same secret is one");
+        assert_eq!(found(&limits(AtMost::Count(1)), &b), [(2, 2, 1, 1)], "by itself already");
+        assert_eq!(found(&limits(AtMost::Count(1)), &c), [], "where nothing stops, nothing is wrong");
+        assert_eq!(found(&limits(AtMost::Percent(50)), &a), [(2, 2, 1, 3)], "each alone may have one");
+        assert_eq!(found(&limits(AtMost::Count(2)), &a), []);
     }
 
     /// Without it, an overridden limit would still refuse, or be passed over in silence.
@@ -212,8 +268,9 @@ mod tests {
     fn an_overridden_limit_is_a_note() {
         let limits = Limits { stopped: Some(limit(AtMost::Count(1))), ..Limits::default() };
         let (mut held, mut free) = (plan(2, 0), plan(2, 0));
-        hold(&mut held, &limits, 11, false);
-        hold(&mut free, &limits, 11, true);
+        let tally = tally(&held);
+        hold(&mut held, &limits, &tally, &tally, false);
+        hold(&mut free, &limits, &tally, &tally, true);
         assert!(held.is_refused() && !free.is_refused());
         assert!(free.notes.iter().any(|note| matches!(note.kind, NoteKind::LimitOverridden(_))));
     }

@@ -2,23 +2,27 @@
 //!
 //! This folder knows no client, no clock, no file system and no environment. It holds no prose: [`crate::render`] words it.
 
+pub mod acknowledge;
 pub mod attribute;
+pub mod brake;
 pub mod breach;
 pub mod change;
-pub mod compare;
 pub mod diff;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod foreign;
 pub mod freeze;
 pub mod fresh;
-pub mod guard;
+pub mod judge;
 pub mod limits;
 pub mod order;
 pub mod parameters;
-pub mod policy;
+pub mod pending;
+pub mod planner;
 pub mod problem;
 pub mod resources;
+pub mod runtimes;
+pub mod verdict;
 
 use std::collections::BTreeSet;
 
@@ -27,9 +31,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Address, Kind};
 
 pub use attribute::{Attribute, FieldChange, Shown};
-pub use change::{Action, Change, Effect, Operation, Reason, RotateSecret};
-pub use diff::{Purpose, Scope, diff};
+pub use change::{Action, Change, DROPPED, Effect, Operation, Reason, Repair, RotateSecret, Way};
 pub use order::{Step, StepKind, order};
+pub use planner::{PlanOptions, Purpose, make_plan};
 pub use problem::{Note, NoteKind, Problem, ProblemKind, Refusal, Severity};
 pub use resources::{Resource, resources};
 
@@ -44,6 +48,9 @@ pub struct Plan {
     pub account: String,
     /// The region that it goes to.
     pub region: String,
+    /// The endpoint that it was read from, where that isn't AWS's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// Whether filters left something out.
     pub partial: bool,
     /// How many functions were compared.
@@ -82,6 +89,17 @@ impl Plan {
     /// Whether something keeps all of it from being applied, whatever the other errors.
     pub fn is_refused(&self) -> bool {
         self.problems.iter().any(|problem| problem.refusal().is_some())
+    }
+
+    /// The secrets whose rotation was begun before and hasn't ended, and that nothing is to be done to: each with its name on AWS and the
+    /// version that holds `AWSPENDING`.
+    pub fn unfinished(&self) -> impl Iterator<Item = (&Address, &str, &str)> {
+        self.problems.iter().filter_map(|problem| match &problem.kind {
+            ProblemKind::UnfinishedRotation { version } if problem.severity == Severity::Warning => {
+                Some((&problem.address, problem.name.as_str(), version.as_str()))
+            }
+            _ => None,
+        })
     }
 
     /// What keeps all of it from being applied.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Address, Desired, Kind};
 
-use super::{Action, Plan};
+use super::{Action, Plan, Way};
 
 /// One step of an apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,8 @@ pub struct Step {
     pub name: String,
     /// What is done.
     pub kind: StepKind,
-    /// The change that it carries out, as an index into [`Plan::changes`]; `None` for steps that only look again.
+    /// The change that it carries out, as an index into [`Plan::changes`]; `None` for steps that only look again, or watch what was begun
+    /// before.
     pub change: Option<usize>,
     /// The steps that must succeed first, as indexes into the list of steps; each is smaller than the step's own.
     pub after: Vec<usize>,
@@ -43,6 +44,8 @@ pub enum StepKind {
     WatchTest,
     /// `CancelRotateSecret`.
     Disable,
+    /// A way out of a rotation that is stuck.
+    Repair,
     /// `DeleteStack`.
     DeleteStack,
 }
@@ -76,7 +79,10 @@ pub fn order(plan: &Plan, desired: &Desired) -> Vec<Step> {
             Action::UpdateConfiguration => StepKind::Configuration,
             Action::UpdateCode => StepKind::Code,
             Action::AddPermission { .. } => StepKind::Permission,
-            Action::EnableRotation(_) | Action::UpdateRotation(_) => StepKind::Rotation,
+            Action::EnableRotation(_) | Action::UpdateRotation(_) | Action::TestFunction(_) | Action::RotateNow(_) => {
+                StepKind::Rotation
+            }
+            Action::Repair(_) => StepKind::Repair,
             Action::DisableRotation => StepKind::Disable,
         };
         let mut after: Vec<usize> =
@@ -101,8 +107,12 @@ pub fn order(plan: &Plan, desired: &Desired) -> Vec<Step> {
             let watch = if now { StepKind::Watch } else { StepKind::WatchTest };
             ordering.push(change.address.clone(), &change.name, watch, Some(index), vec![step]);
         }
+        if matches!(&change.action, Action::Repair(repair) if repair.way == Way::Retry) {
+            ordering.push(change.address.clone(), &change.name, StepKind::Watch, Some(index), vec![step]);
+        }
         ordering.ends.insert(index, step);
     }
+    ordering.watch_unfinished(plan, desired);
     ordering.steps
 }
 
@@ -127,6 +137,16 @@ impl Ordering {
         after.dedup();
         self.steps.push(Step { address, name: name.to_owned(), kind, change, after });
         self.steps.len() - 1
+    }
+
+    /// Rotations that were begun before are watched too, once their functions are as wanted: what an apply is asked about mustn't end
+    /// well while a rotation of it is known to be stuck.
+    fn watch_unfinished(&mut self, plan: &Plan, desired: &Desired) {
+        for (address, name, _) in plan.unfinished() {
+            let function = desired.secrets.get(&address.handle).and_then(|secret| secret.function.as_ref());
+            let after = function.and_then(|function| self.tails.get(function).copied()).into_iter().collect();
+            self.push(address.clone(), name, StepKind::Watch, None, after);
+        }
     }
 
     /// After a stack's change, configuration and code are compared again and restored: adds those steps, as far as the

@@ -26,7 +26,7 @@ pub struct Parameters {
     pub send: BTreeMap<String, Sensitive>,
     /// What differs from the live stack.
     pub fields: Vec<FieldChange>,
-    /// What goes along with any change though nobody knows whether it differs: hidden parameters that the manifest states.
+    /// What is sent with any change though it can't be compared: hidden parameters that the manifest states.
     pub unseen: Vec<FieldChange>,
     /// What stands in the way of sending them.
     pub problems: Vec<ProblemKind>,

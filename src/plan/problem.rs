@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::model::acknowledge::Acknowledgement;
 use crate::model::freeze::Freeze;
 use crate::model::live::Unread;
 use crate::model::{Address, PackagePart, Place, RotationRules};
 
-use super::{foreign, freeze, limits, policy};
+use super::breach::{Breach, Exceeded, Foreign, Frozen};
+use super::change::Way;
 
 /// How bad a foreseen problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -96,6 +98,34 @@ pub enum ProblemKind {
         /// The version that holds `AWSPENDING`.
         version: String,
     },
+    /// Rotation is off, and to rotate the secret now would switch it on.
+    RotationOff,
+    /// The secret's value wasn't read on any day after its last rotation, as far as AWS says.
+    UnreadSinceRotation {
+        /// When it last rotated, in seconds since 1970 (UTC).
+        rotated: i64,
+    },
+    /// AWS's own service, or a partner, rotates the secret: its rotation isn't ours to repair.
+    RotatedByAnother {
+        /// Which.
+        by: String,
+    },
+    /// An invocation of the function may be running for the rotation that is to be repaired.
+    MayStillRun {
+        /// For how many seconds its version has been pending; `None` where that isn't known.
+        age: Option<i64>,
+        /// How old it must be: each of the four steps may take as long as the function may run, in seconds.
+        limit: i64,
+        /// When the invocation began that has no end in the log, in milliseconds since 1970 (UTC).
+        open: Option<i64>,
+    },
+    /// What is asked for may do harm, and the secret's name doesn't stand behind `--confirm`.
+    Unconfirmed {
+        /// The way that is asked for.
+        way: Way,
+    },
+    /// The version that would be given up may be the only live password: its function may have told the service of it.
+    MayBeLive,
     /// A customer's key encrypts the secret, and the function's role was given no right to it.
     KeyWithoutParameter {
         /// The key.
@@ -122,8 +152,35 @@ pub enum ProblemKind {
     },
     /// Nothing lets Secrets Manager invoke an existing function, and that function's policy isn't ours.
     NotPermitted,
+    /// Nothing lets Secrets Manager invoke the function for the secret's account, which isn't the target's.
+    OtherAccount {
+        /// The function's ARN.
+        function: String,
+        /// The secret's account.
+        account: String,
+    },
+    /// The function that rotates the secret now, and that its entry doesn't name, can't rotate it.
+    LiveFunction {
+        /// The function's ARN.
+        function: String,
+        /// Why not.
+        fault: LiveFault,
+    },
     /// Lambda doesn't know an existing function.
     FunctionMissing,
+    /// AWS stops the function's runtime, or has stopped it.
+    RuntimeStopped {
+        /// The runtime.
+        runtime: String,
+        /// Whether AWS refuses every change of such a function; else only to give a function this runtime.
+        every_change: bool,
+        /// From when.
+        from: NaiveDate,
+        /// Whether that day has come.
+        over: bool,
+        /// What to take instead, where AWS names it.
+        successor: Option<String>,
+    },
     /// No invocation of the function may run: its reserved concurrency is 0.
     FunctionThrottled {
         /// The function's ARN.
@@ -192,6 +249,16 @@ pub enum ProblemKind {
         /// Whether its value is there and can't be read back.
         no_echo: bool,
     },
+    /// Secrets Manager doesn't know a secret that the function reads, or is about to delete it.
+    ReadSecretMissing {
+        /// Its name or ARN, as the manifest writes it.
+        secret: String,
+    },
+    /// The application's version has no parameter for another secret that its function reads.
+    ReadSecretNotTaken {
+        /// The version that was read.
+        version: String,
+    },
     /// A value that the application doesn't allow.
     ParameterNotAllowed {
         /// The parameter.
@@ -246,18 +313,56 @@ pub enum ProblemKind {
         /// Where the entry stands that breaks it.
         declared: Option<Place>,
         /// How.
-        breach: policy::Breach,
+        breach: Breach,
     },
     /// The plan goes beyond a limit of the manifest. Nothing of it is applied, unless limits are overridden.
-    LimitExceeded(limits::Exceeded),
+    LimitExceeded(Exceeded),
     /// A freeze is in force, and holds something of the plan back. Nothing of it is applied, unless the freeze is overridden.
-    Frozen(freeze::Frozen),
+    Frozen(Frozen),
     /// It could not be read.
     Unread {
         /// What: `stack`, `configuration`, `policy`, `application`, `secret`.
         what: Cow<'static, str>,
         /// Why.
         unread: Unread,
+    },
+}
+
+/// What is known of a rotation that hasn't finished.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingFacts {
+    /// The version that holds `AWSPENDING`.
+    pub version: String,
+    /// Since when, in seconds since 1970 (UTC).
+    pub since: Option<i64>,
+    /// Whether the function's log shows that testSecret passed for it; `None` where the log doesn't say.
+    pub tested: Option<bool>,
+    /// Whether setSecret may have run for it, so that the service may know no other value.
+    pub may_be_live: bool,
+}
+
+/// Why a function can't rotate a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "why")]
+pub enum LiveFault {
+    /// Lambda doesn't know it.
+    Missing,
+    /// It is in the state `Failed`.
+    Failed {
+        /// AWS's words.
+        reason: Option<String>,
+    },
+    /// Its reserved concurrency is 0.
+    Throttled,
+    /// A statement keeps Secrets Manager out.
+    Denied {
+        /// The statement's id.
+        statement: String,
+    },
+    /// No statement lets Secrets Manager in.
+    NotPermitted {
+        /// The secret's account.
+        account: String,
     },
 }
 
@@ -274,6 +379,15 @@ pub struct Note {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "type")]
 pub enum NoteKind {
+    /// A function that is to be tested after its change, and no secret that it could be tested on.
+    NotVerified,
+    /// A function that is to be tested has changed before, and nothing says how it did since.
+    TestUnknown,
+    /// A function changes without a test: its next rotations show whether it works.
+    MeetsRotations {
+        /// How many secrets of the manifest rotate with it.
+        secrets: usize,
+    },
     /// A secret that the project owns and no handle names.
     OrphanSecret {
         /// The function that rotates it.
@@ -295,6 +409,22 @@ pub enum NoteKind {
         live: Option<RotationRules>,
         /// Whether it is on.
         on: bool,
+    },
+    /// The run that goes on has rotated the secret already.
+    RotatedByRun,
+    /// The secret has got another value since the run began that goes on, and isn't rotated once more.
+    RotatedSince {
+        /// When, in seconds since 1970 (UTC).
+        at: i64,
+    },
+    /// No rotation of the secret is stuck.
+    NothingPending,
+    /// What is known of a rotation that is to be repaired.
+    Pending(PendingFacts),
+    /// Secrets that are overdue, or whose rotation hasn't finished.
+    Late {
+        /// How many.
+        secrets: usize,
     },
     /// The rotation of a secret that keeps a reference to our function is off.
     KeepsReference,
@@ -333,16 +463,27 @@ pub enum NoteKind {
         /// Where it says so.
         at: Place,
     },
+    /// Warnings that the manifest acknowledges, and that therefore aren't among the problems.
+    Acknowledged {
+        /// How many.
+        warnings: usize,
+        /// Which acknowledgement.
+        by: Acknowledgement,
+    },
+    /// An acknowledgement has ended, and what it was about stands in the plan again.
+    AcknowledgementOver(Acknowledgement),
+    /// An acknowledgement is about no warning of any plan of its manifest.
+    AcknowledgesNothing(Acknowledgement),
     /// The plan goes beyond a limit, and is applied all the same.
-    LimitOverridden(limits::Exceeded),
+    LimitOverridden(Exceeded),
     /// A freeze is in force, and what it holds back is applied all the same.
-    FreezeOverridden(freeze::Frozen),
+    FreezeOverridden(Frozen),
     /// A freeze is in force, and nothing of the plan is held back by it.
-    FreezeHoldsNothing(freeze::Frozen),
+    FreezeHoldsNothing(Frozen),
     /// A freeze ended long ago.
     FreezeLeftOver(Freeze),
     /// A function is, or uses, what belongs to an account that no target names.
-    Foreign(foreign::Foreign),
+    Foreign(Foreign),
     /// Parts of a folder of code that aren't in the package that is sent.
     LeftOut {
         /// Which.

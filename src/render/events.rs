@@ -8,17 +8,21 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use crate::apply::{Event, Outcome, Report};
+use crate::apply::{Event, Moved, Outcome, Report};
+use crate::diagnostic::{self, Diagnostic};
 use crate::model::Address;
 use crate::plan::fresh::Stale;
 use crate::plan::resources::{Resource, ResourceAction, ResourceType};
 use crate::plan::{Note, NoteKind, Operation, Plan, Severity, Step, StepKind};
 
-use super::plan::{counts, counts_of, effect_on};
+use super::command::There;
+use super::effect::effect_on;
+use super::plan::{counts, counts_of};
 use super::plan_json::{Modules, identity};
 use super::problem;
 use super::report::{Fate, doing, failure_words, fates};
 use super::safe_json;
+use super::said::{duration, rfc3339};
 
 /// The version of Terraform's interface that this is shaped after.
 const UI: &str = "1.2";
@@ -51,6 +55,11 @@ pub fn version(now: DateTime<Utc>) -> String {
     line(now, "info", "version", &format!("rotator {version}"), json!({"rotator": version, "ui": UI}))
 }
 
+/// The id of a run that rotates secrets.
+pub fn run_id(id: &str, now: DateTime<Utc>) -> String {
+    line(now, "info", "run", &format!("Run {id}"), json!({"rotator": {"run": id}}))
+}
+
 /// Why a saved plan is refused: a diagnostic for each reason.
 pub fn stale(reasons: &[Stale], now: DateTime<Utc>) -> String {
     let line_of = |reason: &Stale| {
@@ -63,11 +72,44 @@ pub fn stale(reasons: &[Stale], now: DateTime<Utc>) -> String {
     reasons.iter().map(line_of).collect()
 }
 
-/// Why nothing of the plans is applied, and by what: `policy`, `limit` or `brake`.
-pub fn refused(summary: &str, by: &[&str], exit_code: u8, now: DateTime<Utc>) -> String {
-    let diagnostic = json!({"severity": "error", "summary": summary, "detail": ""});
-    let ours = json!({"refused_by": by, "exit_code": exit_code});
+/// Why a command ends without doing what it was asked; `by` says what refuses it: `policy`, `limit`, `freeze` or `brake`.
+pub fn failed(summary: &str, hints: &[String], by: &[&str], exit_code: u8, now: DateTime<Utc>) -> String {
+    let diagnostic = json!({"severity": "error", "summary": summary, "detail": hints.join("\n")});
+    let mut ours = json!({"exit_code": exit_code});
+    if !by.is_empty() {
+        ours["refused_by"] = json!(by);
+    }
     line(now, "error", "diagnostic", &format!("Error: {summary}"), json!({"diagnostic": diagnostic, "rotator": ours}))
+}
+
+/// Which targets weren't begun; `because` of which one, where that isn't an interrupt.
+pub fn not_begun(names: &[String], because: Option<&str>, now: DateTime<Utc>) -> String {
+    let why = because.map(|name| format!(", since {name} isn't well")).unwrap_or_default();
+    let summary = format!("not begun{why}: {}", names.join(", "));
+    let diagnostic = json!({"severity": "warning", "summary": summary, "detail": ""});
+    let ours = json!({"not_begun": names, "because": because});
+    line(now, "warn", "diagnostic", &format!("Warning: {summary}"), json!({"diagnostic": diagnostic, "rotator": ours}))
+}
+
+/// What is wrong with files, each problem at its place.
+pub fn problems(problems: &[Diagnostic], exit_code: u8, now: DateTime<Utc>) -> String {
+    let line_of = |problem: &Diagnostic| {
+        let (level, severity) = match problem.severity {
+            diagnostic::Severity::Error => ("error", "error"),
+            diagnostic::Severity::Warning => ("warn", "warning"),
+        };
+        let detail: Vec<&str> = problem.detail.iter().chain(&problem.hints).map(String::as_str).collect();
+        let diagnostic = json!({"severity": severity, "summary": problem.summary, "detail": detail.join("\n")});
+        let mut ours = json!({"exit_code": exit_code, "check": problem.check});
+        if let Some(position) = &problem.position {
+            ours["file"] = json!(position.file.to_string_lossy());
+            ours["line"] = json!(position.line);
+            ours["column"] = json!(position.column);
+        }
+        let message = format!("{}: {}", capital(severity), problem.summary);
+        line(now, level, "diagnostic", &message, json!({"diagnostic": diagnostic, "rotator": ours}))
+    };
+    problems.iter().map(line_of).collect()
 }
 
 impl Lines {
@@ -113,7 +155,7 @@ impl Lines {
             out += &line(now, "info", "planned_change", &message, json!({"change": change, "rotator": ours}));
         }
         for found in &plan.problems {
-            let words = problem::words(found, &plan.region);
+            let words = problem::words(found, &There::new(&plan.region, plan.endpoint.as_deref()));
             let (level, severity) = match found.severity {
                 Severity::Error => ("error", "error"),
                 Severity::Warning => ("warn", "warning"),
@@ -149,14 +191,19 @@ impl Lines {
             "info",
             "change_summary",
             &message,
-            json!({"changes": changes, "rotator": {"effects": effects}}),
+            json!({"changes": changes, "rotator": {"effects": effects, "project": plan.project, "target": plan.target}}),
         );
         out
     }
 
     /// An event; `elapsed` is how long its step has been running.
     pub fn event(&self, event: &Event, steps: &[Step], elapsed: Duration, now: DateTime<Utc>) -> Option<String> {
-        let (Event::Started { step } | Event::Waiting { step, .. } | Event::Ended { step, .. }) = event;
+        let (Event::Started { step }
+        | Event::Waiting { step, .. }
+        | Event::TryFailed { step, .. }
+        | Event::Paused { step, .. }
+        | Event::Warned { step, .. }
+        | Event::Ended { step, .. }) = event;
         let step = steps.get(*step)?;
         let (resource_type, action) = subject(step.kind);
         let resource = self.resource(&step.address, resource_type);
@@ -176,6 +223,25 @@ impl Lines {
                 let ours = json!({"address": step.address.to_string(), "step": what, "status": status});
                 line(now, "info", "apply_progress", &message, json!({"hook": hook, "rotator": ours}))
             }
+            Event::TryFailed { trouble, failed, .. } => {
+                hook["elapsed_seconds"] = json!(seconds);
+                let words = super::ends::trouble(trouble, false);
+                let message = format!("{address}: {}: {words} ({failed} so far)", capital(what));
+                let ours = json!({"address": step.address.to_string(), "step": what, "failed_tries": failed, "try_failed": words});
+                line(now, "warn", "apply_progress", &message, json!({"hook": hook, "rotator": ours}))
+            }
+            Event::Paused { pause, .. } => {
+                let (pause, words) = (pause.as_secs(), duration(*pause));
+                let message = format!("{address}: {} begins with the next wave, in {words}", capital(what));
+                let ours = json!({"address": step.address.to_string(), "step": what, "pause_seconds": pause});
+                line(now, "info", "apply_progress", &message, json!({"hook": hook, "rotator": ours}))
+            }
+            Event::Warned { text, .. } => {
+                hook["elapsed_seconds"] = json!(seconds);
+                let message = format!("{address}: {}: warning: {text}", capital(what));
+                let ours = json!({"address": step.address.to_string(), "step": what, "warning": text});
+                line(now, "warn", "apply_progress", &message, json!({"hook": hook, "rotator": ours}))
+            }
             Event::Ended { outcome, .. } => {
                 hook["elapsed_seconds"] = json!(seconds);
                 let (level, kind, outcome_word, detail) = match outcome {
@@ -183,15 +249,24 @@ impl Lines {
                     Outcome::Unchanged => ("info", "apply_complete", "unchanged", None),
                     Outcome::NotFinished(rest) if rest.waited.is_none() => ("info", "apply_complete", "accepted", None),
                     Outcome::NotFinished(rest) => ("warn", "apply_errored", "not_finished", Some(rest.version.clone())),
-                    Outcome::Failed(failure) => ("error", "apply_errored", "failed", Some(failure_words(failure).0)),
+                    Outcome::TestFailed(test) => {
+                        ("error", "apply_errored", "test_failed", Some(super::ends::trouble(&test.trouble, false)))
+                    }
+                    Outcome::Unverified(_) => ("warn", "apply_complete", "unverified", None),
+                    Outcome::Failed(failure) => {
+                        ("error", "apply_errored", "failed", Some(failure_words(failure, None).0))
+                    }
                     Outcome::NotAttempted { .. } => ("warn", "apply_errored", "not_attempted", None),
                 };
                 let words = outcome_word.replace('_', " ");
                 let message = format!("{address}: {}: {words} after {seconds}s", capital(what));
                 let mut ours = json!({"address": step.address.to_string(), "step": what, "outcome": outcome_word});
                 if let Some(detail) = detail {
-                    let key = if outcome_word == "failed" { "reason" } else { "version" };
+                    let key = if outcome_word == "not_finished" { "version" } else { "reason" };
                     ours[key] = json!(detail);
+                }
+                if let Outcome::TestFailed(test) = outcome {
+                    ours["version"] = json!(test.version);
                 }
                 line(now, level, kind, &message, json!({"hook": hook, "rotator": ours}))
             }
@@ -214,10 +289,31 @@ impl Lines {
             "partly_applied": number(Fate::Partly),
             "not_attempted": number(Fate::NotAttempted),
             "interrupted": report.interrupted,
+            "project": plan.project,
+            "target": plan.target,
         });
         let overridden: Vec<Value> = plan.notes.iter().filter_map(overridden_freeze).collect();
         if !overridden.is_empty() {
             ended["overridden_freezes"] = Value::Array(overridden);
+        }
+        if let Some(again) = &report.again {
+            ended["again"] = json!(again);
+        }
+        if let Some(failures) = report.stopped {
+            ended["stopped_after"] = json!(failures);
+        }
+        let untested = super::ends::untested(report, plan);
+        if !untested.is_empty() {
+            ended["untested"] = json!(untested);
+        }
+        let failed: Vec<Value> = report.steps.iter().zip(&report.outcomes).filter_map(failed_test).collect();
+        if !failed.is_empty() {
+            ended["failed_tests"] = Value::Array(failed);
+        }
+        let moved: Vec<Value> =
+            report.moved.iter().filter_map(|(step, moved)| moved_date(report, *step, *moved)).collect();
+        if !moved.is_empty() {
+            ended["moved_rotations"] = Value::Array(moved);
         }
         let changes = json!({
             "add": applied(Operation::Add) + replaced,
@@ -235,6 +331,31 @@ impl Lines {
         let message = format!("{word}: {} applied.", number(Fate::Applied));
         line(now, level, "change_summary", &message, json!({"changes": changes, "rotator": ended}))
     }
+}
+
+/// A test that failed, and what its function was before.
+fn failed_test((step, outcome): (&Step, &Outcome)) -> Option<Value> {
+    let Outcome::TestFailed(test) = outcome else { return None };
+    let replaced = test.replaced.as_ref().map(|replaced| {
+        json!({
+            "address": replaced.address.to_string(),
+            "code_sha256": replaced.code,
+            "path": replaced.path,
+            "commit": replaced.commit,
+        })
+    });
+    Some(json!({
+        "address": step.address.to_string(),
+        "function": test.function,
+        "reason": super::ends::trouble(&test.trouble, false),
+        "before": replaced,
+    }))
+}
+
+/// A next rotation that a test has moved.
+fn moved_date(report: &Report, step: usize, moved: Moved) -> Option<Value> {
+    let address = report.steps.get(step)?.address.to_string();
+    Some(json!({"address": address, "before": rfc3339(moved.before), "after": rfc3339(moved.after)}))
 }
 
 /// A freeze that a plan overrides.
@@ -256,7 +377,7 @@ fn subject(kind: StepKind) -> (ResourceType, &'static str) {
         StepKind::DeleteStack => (ResourceType::Stack, "delete"),
         StepKind::Configuration | StepKind::Code => (ResourceType::Function, "update"),
         StepKind::Permission => (ResourceType::Permission, "create"),
-        StepKind::Rotation => (ResourceType::Rotation, "update"),
+        StepKind::Rotation | StepKind::Repair => (ResourceType::Rotation, "update"),
         StepKind::Watch | StepKind::WatchTest => (ResourceType::Rotation, "read"),
         StepKind::Disable => (ResourceType::Rotation, "delete"),
     }
@@ -271,14 +392,15 @@ fn capital(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::plan::fixtures::{desired, empty_live};
-    use crate::plan::{Purpose, Scope, diff, order, resources};
+    use crate::plan::{PlanOptions, Purpose, make_plan, order, resources};
 
-    /// Without it, whoever follows a pipeline by these lines would lose a member that they read.
+    /// Without it, programs that follow a pipeline by these lines would lose a member that they read.
     #[test]
     fn lines_keep_their_shape() {
         let (mut desired, live) = (desired(), empty_live());
         desired.target.name = Some("prod-eu".to_owned());
-        let plan = diff(&desired, &live, Scope { purpose: Purpose::Converge { prune: false }, partial: false });
+        let plan =
+            make_plan(&desired, &live, PlanOptions { purpose: Purpose::Converge { prune: false }, partial: false });
         let steps = order(&plan, &desired);
         let lines = Lines::new(&plan, &[&plan]);
         let now = DateTime::UNIX_EPOCH;
@@ -292,7 +414,7 @@ mod tests {
         for (step, outcome) in outcomes.iter().enumerate() {
             text += &event(&Event::Ended { step, outcome: outcome.clone() });
         }
-        let report = Report { steps: steps[..2].to_vec(), outcomes, interrupted: false };
+        let report = Report { steps: steps[..2].to_vec(), outcomes, ..Report::default() };
         text += &lines.summary(&report, &plan, now);
         assert!(
             text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok_and(|line| line["type"].is_string()))

@@ -111,23 +111,23 @@ fn place(at: &Location) -> String {
 
 /// The published format, versioned by `format_version`.
 #[derive(Serialize)]
-struct Document<'a> {
+struct ExplainJson<'a> {
     format_version: &'static str,
-    entries: Vec<Entry<'a>>,
+    entries: Vec<EntryJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct EntryJson<'a> {
     address: String,
     target: Option<&'a str>,
     name: &'a str,
-    declared: Place<'a>,
-    values: Vec<Attribute<'a>>,
+    declared: PlaceJson<'a>,
+    values: Vec<AttributeJson<'a>>,
     not_managed: &'a [&'static str],
 }
 
 #[derive(Serialize)]
-struct Place<'a> {
+struct PlaceJson<'a> {
     file: std::borrow::Cow<'a, str>,
     line: usize,
     column: usize,
@@ -135,21 +135,21 @@ struct Place<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Shown<'a> {
+enum ValueJson<'a> {
     Text(&'a str),
     List(&'a [String]),
 }
 
 #[derive(Serialize)]
-struct Attribute<'a> {
+struct AttributeJson<'a> {
     path: &'a str,
     /// `null` where it is sensitive.
-    value: Option<Shown<'a>>,
+    value: Option<ValueJson<'a>>,
     sensitive: bool,
     /// `entry`, `part-defaults`, `root-defaults` or `default`.
     origin: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<Place<'a>>,
+    at: Option<PlaceJson<'a>>,
     /// Why a default is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
@@ -160,26 +160,26 @@ struct Attribute<'a> {
 #[derive(Serialize)]
 struct Variable<'a> {
     name: &'a str,
-    at: Place<'a>,
+    at: PlaceJson<'a>,
     /// `null` where it may be private.
-    value: Option<Shown<'a>>,
+    value: Option<ValueJson<'a>>,
     /// `key`, `target`, `environment`, `vars`, `default-vars` or `vars-from`.
     source: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    set_at: Option<Place<'a>>,
+    set_at: Option<PlaceJson<'a>>,
 }
 
 /// Explanations as JSON.
 pub fn json(explanations: &[Explanation]) -> String {
-    let document = Document { format_version: "1.0", entries: explanations.iter().map(entry).collect() };
+    let document = ExplainJson { format_version: "1.0", entries: explanations.iter().map(entry).collect() };
     // Plain data with string keys always serializes.
     let mut text = safe_json(serde_json::to_string_pretty(&document).unwrap_or_default());
     text.push('\n');
     text
 }
 
-fn entry(one: &Explanation) -> Entry<'_> {
-    Entry {
+fn entry(one: &Explanation) -> EntryJson<'_> {
+    EntryJson {
         address: one.address.to_string(),
         target: one.address.target.as_deref(),
         name: &one.name,
@@ -189,19 +189,19 @@ fn entry(one: &Explanation) -> Entry<'_> {
     }
 }
 
-fn json_place(at: &Location) -> Place<'_> {
-    Place { file: at.file.to_string_lossy(), line: at.line, column: at.column }
+fn json_place(at: &Location) -> PlaceJson<'_> {
+    PlaceJson { file: at.file.to_string_lossy(), line: at.line, column: at.column }
 }
 
-fn shown(value: &EffectiveValue) -> Option<Shown<'_>> {
+fn shown(value: &EffectiveValue) -> Option<ValueJson<'_>> {
     match value {
-        EffectiveValue::Text(text) => Some(Shown::Text(text)),
-        EffectiveValue::List(items) => Some(Shown::List(items)),
+        EffectiveValue::Text(text) => Some(ValueJson::Text(text)),
+        EffectiveValue::List(items) => Some(ValueJson::List(items)),
         EffectiveValue::Sensitive => None,
     }
 }
 
-fn json_value(value: &ExplainedValue) -> Attribute<'_> {
+fn json_value(value: &ExplainedValue) -> AttributeJson<'_> {
     let (origin, at, reason) = match &value.origin {
         Origin::Default(why) => ("default", None, Some(why.as_str())),
         Origin::Written { layer: Layer::Entry, at } => ("entry", Some(json_place(at)), None),
@@ -209,7 +209,7 @@ fn json_value(value: &ExplainedValue) -> Attribute<'_> {
         Origin::Written { layer: Layer::RootDefaults, at } => ("root-defaults", Some(json_place(at)), None),
         Origin::Written { layer: Layer::Root, at } => ("root", Some(json_place(at)), None),
     };
-    Attribute {
+    AttributeJson {
         path: &value.path,
         value: shown(&value.value),
         sensitive: value.value == EffectiveValue::Sensitive,

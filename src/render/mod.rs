@@ -1,27 +1,42 @@
 //! Values into text: plans, events, diagnostics, reports. Knows nothing of how they came about.
 
 pub mod annotations;
-pub mod compare;
+pub mod command;
 pub mod diagnostics;
+pub mod diff;
+pub mod effect;
+pub mod ends;
 pub mod events;
 pub mod explain;
 pub mod function_log;
 pub mod lines;
+pub mod logs;
 pub mod markdown;
+pub mod note;
 pub mod package;
+pub mod permissions;
+pub mod place;
 pub mod plan;
 pub mod plan_json;
 pub mod plan_markdown;
-pub mod policy;
 pub mod problem;
+pub mod rehearsed;
+pub mod repair;
 pub mod report;
+pub mod rules;
 pub mod runner;
+pub mod said;
 pub mod schedule;
 #[cfg(test)]
 #[path = "tests.rs"]
 mod snapshots;
 pub mod stack;
 pub mod stale;
+pub mod status;
+pub mod status_data;
+pub mod status_page;
+pub mod targets;
+pub mod words;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -14,7 +14,7 @@ pub(super) fn parts(parts: &[PackagePart]) -> String {
     kinds.dedup();
     let of_kind = |kind: PartKind| {
         let names: Vec<String> = parts.iter().filter(|part| part.kind == kind).map(name).collect();
-        format!("{} ({})", some_of(names.iter().map(String::as_str), NAMES), words(kind))
+        format!("{} ({})", some_of(names.iter().map(String::as_str), NAMES), kind.words())
     };
     kinds.into_iter().map(of_kind).collect::<Vec<_>>().join("; ")
 }
@@ -22,19 +22,6 @@ pub(super) fn parts(parts: &[PackagePart]) -> String {
 fn name(part: &PackagePart) -> String {
     let times = if part.count == 1 { String::new() } else { format!(" {} times", part.count) };
     format!("`{}`{times}", safe(&part.name))
-}
-
-fn words(kind: PartKind) -> &'static str {
-    match kind {
-        PartKind::Credentials => "credentials, by name or content",
-        PartKind::Excluded => "excluded",
-        PartKind::State => "rotator's own state",
-        PartKind::VersionControl => "version control",
-        PartKind::VirtualEnvironment => "virtual environment",
-        PartKind::Installer => "an installer's own notes",
-        PartKind::Cache => "caches",
-        PartKind::Editor => "editors' files",
-    }
 }
 
 /// What a package holds against its name.

@@ -1,19 +1,23 @@
 //! A plan as text, in Terraform's manner.
 
+mod change;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use anstyle::Style;
-use similar::ChangeTag;
-
-use crate::model::{Address, Kind};
+use crate::model::Address;
 use crate::plan::foreign::Foreign;
-use crate::plan::{Action, Change, Effect, FieldChange, Note, NoteKind, Operation, Plan, Reason, Severity, Shown};
+use crate::plan::{Action, Change, Effect, NoteKind, Operation, Plan, Severity};
 
-use super::{ADD, BOLD, CHANGE, DESTROY, DIM, WARNING, count, lines, package, paint, policy, problem, safe, some_of};
+pub use change::value;
+pub(super) use change::{action_words, reason_words};
+use change::{body, noun, resource, sentence};
 
-/// From this length on, a changed value is shown as a diff.
-const LONG: usize = 60;
+use super::command::There;
+use super::effect::effect_on;
+use super::note::{foreign_words, note_words};
+use super::words::{self, Words};
+use super::{ADD, BOLD, CHANGE, DESTROY, DIM, WARNING, count, paint, problem, rules, safe, some_of};
 
 /// How a plan is introduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +28,10 @@ pub enum Mode {
     Apply,
     /// `destroy`.
     Destroy,
+    /// `rotate`.
+    Rotate,
+    /// `repair`.
+    Repair,
 }
 
 /// How much of each change is shown.
@@ -40,6 +48,12 @@ pub enum Detail {
 /// From how many resources on that change in the same way they are shown once.
 const MANY: usize = 4;
 
+/// How many names stand beside an effect, unless all are asked for.
+const AFFECTED: usize = 3;
+
+/// How many addresses stand beside a problem or a note, unless all are asked for.
+const ABOUT: usize = 5;
+
 /// How many names of such resources are shown.
 const NAMES: usize = 8;
 
@@ -52,16 +66,57 @@ pub fn plan(plan: &Plan, mode: Mode, detail: Detail) -> String {
             writeln!(out, "\n{}: only what `--target` selects; orphans are not looked for.", paint(WARNING, "Partial"));
     }
     freezes(&mut out, plan);
-    effects(&mut out, plan);
+    effects(&mut out, plan, if detail == Detail::Full { usize::MAX } else { AFFECTED });
     foreign(&mut out, plan);
     if !plan.changes.is_empty() {
         legend(&mut out, plan);
         resources(&mut out, plan, detail);
     }
-    problems(&mut out, plan);
-    notes(&mut out, plan);
+    let most = if detail == Detail::Full { usize::MAX } else { ABOUT };
+    problems(&mut out, plan, most);
+    notes(&mut out, plan, most);
     summary(&mut out, plan, mode);
     out
+}
+
+/// Plans of several targets: those that do nothing and say nothing are one line each, and a total stands at the end.
+pub fn plans(all: &[&Plan], mode: Mode, detail: Detail) -> String {
+    if let [only] = all {
+        return plan(only, mode, detail);
+    }
+    let mut out = String::new();
+    for (index, one) in all.iter().enumerate() {
+        let is_quiet = is_quiet(one);
+        // Between two that are one line each, none is left free.
+        if index > 0 && !(is_quiet && self::is_quiet(all[index - 1])) {
+            out.push('\n');
+        }
+        if is_quiet {
+            let _ = writeln!(out, "{}. {}", heading(one), paint(ADD.bold(), "No changes."));
+        } else {
+            out.push_str(&plan(one, mode, detail));
+        }
+    }
+    if !all.is_empty() {
+        let totals = Totals::all(all.iter().copied());
+        let unchanged = all.iter().filter(|one| one.changes.is_empty()).count();
+        let _ = write!(out, "\n{} {}: {}", paint(BOLD, "All"), count(all.len(), "target"), totals.words());
+        out.push_str(&totals.left_out_words());
+        if unchanged > 0 {
+            let _ = write!(out, "; {unchanged} without changes");
+        }
+        out.push_str(".\n");
+    }
+    out
+}
+
+/// Whether a plan has nothing to do, and nothing to say.
+fn is_quiet(plan: &Plan) -> bool {
+    plan.changes.is_empty()
+        && plan.problems.is_empty()
+        && plan.notes.is_empty()
+        && !plan.partial
+        && rules::freezes(plan).is_empty()
 }
 
 /// Where a plan goes: the project, the account, the region.
@@ -86,7 +141,9 @@ pub fn counts(plan: &Plan) -> BTreeMap<Operation, usize> {
 pub fn counts_of(plan: &Plan, is_meant: impl Fn(&Address) -> bool) -> BTreeMap<Operation, usize> {
     let mut counts = BTreeMap::new();
     for (_, changes) in by_address(plan).into_iter().filter(|(address, _)| is_meant(address)) {
-        let runnable: Vec<&Change> = changes.into_iter().filter(|change| !change.blocked).collect();
+        // A test changes nothing.
+        let counts_for = |change: &&Change| !change.blocked && !matches!(change.action, Action::TestFunction(_));
+        let runnable: Vec<&Change> = changes.into_iter().filter(counts_for).collect();
         if !runnable.is_empty() {
             *counts.entry(operation(&runnable)).or_insert(0) += 1;
         }
@@ -94,47 +151,70 @@ pub fn counts_of(plan: &Plan, is_meant: impl Fn(&Address) -> bool) -> BTreeMap<O
     counts
 }
 
-/// The sentence that stands for an effect on some resources.
-pub fn effect_on<'a>(effect: Effect, addresses: impl Iterator<Item = &'a Address>) -> String {
-    let (functions, others): (Vec<&Address>, Vec<&Address>) =
-        addresses.partition(|address| crate::plan::is_function(address));
-    if effect != Effect::TakesOver || functions.is_empty() {
-        return effect_words(effect, functions.len() + others.len());
-    }
-    // What is taken from another project is a stack; what is taken from another function, a secret.
-    let is = if functions.len() == 1 { "stack is" } else { "stacks are" };
-    let stacks = format!("{} {is} taken over from another project", functions.len());
-    if others.is_empty() { stacks } else { format!("{stacks}; {}", effect_words(effect, others.len())) }
+/// What plans do, in numbers of resources.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    add: usize,
+    change: usize,
+    destroy: usize,
+    /// Secrets that stay, and whose rotation is switched off.
+    switch_off: usize,
+    /// Resources that an apply leaves out because of errors.
+    left_out: usize,
 }
 
-/// The sentence that stands for an effect on a number of resources, each of the kind that it is usual for.
-pub fn effect_words(effect: Effect, number: usize) -> String {
-    let (secrets, verb) = (count(number, "secret"), if number == 1 { "s" } else { "" });
-    match effect {
-        Effect::RotatesNow => format!("{secrets} rotate{verb} now"),
-        Effect::TestsNow => format!("{secrets}: the function's testSecret step runs now"),
-        Effect::MayRotateOnOldSchedule => format!("{secrets} may still rotate once on the old schedule"),
-        Effect::ReplacesCode => format!("{} run{verb} other code", count(number, "function")),
-        Effect::RotatesLessOften => format!("{secrets} rotate{verb} less often, at worst"),
-        Effect::StopsRotation => format!("rotation stops for {secrets}"),
-        Effect::TakesOver => {
-            let is = if number == 1 { "is" } else { "are" };
-            format!("{secrets} {is} taken over from functions that this manifest doesn't deploy")
+impl Totals {
+    /// Of one plan.
+    pub fn of(plan: &Plan) -> Self {
+        let counts = counts(plan);
+        let number = |operation| counts.get(&operation).copied().unwrap_or(0);
+        let replaced = number(Operation::Replace);
+        let all = by_address(plan);
+        let ends = |changes: &[&Change]| {
+            let mut runnable = changes.iter().filter(|change| !change.blocked).peekable();
+            runnable.peek().is_some() && runnable.all(|change| matches!(change.action, Action::DisableRotation))
+        };
+        let switch_off = all.iter().filter(|(_, changes)| ends(changes)).count();
+        let left_out = all.iter().filter(|(_, changes)| changes.iter().any(|change| change.blocked)).count();
+        Self {
+            add: number(Operation::Add) + replaced,
+            change: number(Operation::Change),
+            destroy: (number(Operation::Destroy) + replaced).saturating_sub(switch_off),
+            switch_off,
+            left_out,
         }
-        Effect::OverridesFreeze => {
-            let verb = if number == 1 { "overrides" } else { "override" };
-            format!("{} {verb} a freeze", count(number, "change"))
+    }
+
+    /// Of all these plans.
+    pub fn all<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Self {
+        plans.into_iter().map(Self::of).fold(Self::default(), |sum, one| Self {
+            add: sum.add + one.add,
+            change: sum.change + one.change,
+            destroy: sum.destroy + one.destroy,
+            switch_off: sum.switch_off + one.switch_off,
+            left_out: sum.left_out + one.left_out,
+        })
+    }
+
+    /// `2 to add, 0 to change, 1 to destroy, 1 rotation to switch off`.
+    pub fn words(&self) -> String {
+        let Self { add, change, destroy, switch_off, .. } = self;
+        let mut words = format!("{add} to add, {change} to change, {destroy} to destroy");
+        if *switch_off > 0 {
+            let _ = write!(words, ", {} to switch off", count(*switch_off, "rotation"));
         }
-        Effect::OpensPermission => format!("Secrets Manager is let in to invoke {}", count(number, "function")),
-        Effect::Deletes => {
-            format!("{} deleted", if number == 1 { "1 stack is".to_owned() } else { format!("{number} stacks are") })
-        }
+        words
+    }
+
+    /// `, 3 left out because of errors`; nothing where none is.
+    fn left_out_words(&self) -> String {
+        if self.left_out == 0 { String::new() } else { format!(", {} left out because of errors", self.left_out) }
     }
 }
 
 /// The freezes in force, and what they hold back: before everything else, as nothing else may come of the plan today.
 fn freezes(out: &mut String, plan: &Plan) {
-    for (index, (bad, text)) in policy::freezes(plan).into_iter().enumerate() {
+    for (index, (bad, text)) in rules::freezes(plan).into_iter().enumerate() {
         if index == 0 {
             out.push('\n');
         }
@@ -143,7 +223,7 @@ fn freezes(out: &mut String, plan: &Plan) {
     }
 }
 
-fn effects(out: &mut String, plan: &Plan) {
+fn effects(out: &mut String, plan: &Plan, most: usize) {
     let mut first = true;
     for effect in Effect::ALL {
         let affected = plan.affected(effect);
@@ -153,10 +233,11 @@ fn effects(out: &mut String, plan: &Plan) {
         if std::mem::take(&mut first) {
             out.push('\n');
         }
-        let feared = matches!(effect, Effect::Deletes | Effect::StopsRotation | Effect::OverridesFreeze);
+        let feared =
+            matches!(effect, Effect::Deletes | Effect::StopsRotation | Effect::OverridesFreeze | Effect::DropsPending);
         let style = if feared { DESTROY } else { CHANGE };
         let words = paint(style.bold(), &effect_on(effect, affected.iter().map(|(address, _)| *address)));
-        let names = some_of(affected.iter().map(|(_, name)| *name), 3);
+        let names = some_of(affected.iter().map(|(_, name)| *name), most);
         let _ = writeln!(out, "  ! {words}  {}", paint(DIM, &format!("({}: {names})", effect.word())));
     }
 }
@@ -180,17 +261,6 @@ pub(super) fn foreigners(plan: &Plan) -> impl Iterator<Item = (&Foreign, Option<
         NoteKind::Foreign(foreign) => Some((foreign, note.address.as_ref())),
         _ => None,
     })
-}
-
-/// What belongs to another account, in words.
-pub(super) fn foreign_words(foreign: &Foreign) -> String {
-    let name = safe(&foreign.name);
-    match &foreign.account {
-        Some(account) => {
-            format!("the {} {name} is of the account {}, which no target names", foreign.kind.word(), safe(account))
-        }
-        None => format!("the code comes from the S3 bucket {name}, and AWS doesn't say whose that is"),
-    }
 }
 
 fn legend(out: &mut String, plan: &Plan) {
@@ -292,181 +362,28 @@ fn resources(out: &mut String, plan: &Plan, detail: Detail) {
     }
 }
 
-fn noun(address: &Address) -> &'static str {
-    match address.kind {
-        Kind::Function => "function",
-        Kind::Secret | Kind::LiveSecret => "secret",
-        Kind::OrphanStack => "orphaned stack",
-        Kind::OrphanSecret => "orphaned secret",
-        Kind::Policy => "policy",
-        Kind::Limit => "limit",
-        Kind::Freeze => "freeze",
-    }
-}
-
-/// All that is done to a resource, in one line.
-fn sentence(changes: &[&Change]) -> String {
-    let parts: Vec<String> =
-        changes.iter().map(|change| format!("{}{}", action_words(change), reason_words(change))).collect();
-    let blocked = if changes.iter().all(|change| change.blocked) { " (left out of an apply)" } else { "" };
-    format!("{}{blocked}", parts.join("; "))
-}
-
-/// What is done to a resource, without its name.
-fn body(changes: &[&Change]) -> String {
-    let mut out = String::new();
-    for change in changes {
-        let _ = writeln!(out, "  {} {}{}", paint(DIM, "#"), action_words(change), reason_words(change));
-    }
-    if changes.iter().all(|change| change.blocked) {
-        let _ = writeln!(out, "  {} {}", paint(DIM, "#"), paint(DESTROY, "left out of an apply: see the error below"));
-    }
-    for field in changes.iter().flat_map(|change| &change.fields) {
-        field_lines(&mut out, field);
-    }
-    out
-}
-
-fn resource(out: &mut String, address: &Address, changes: &[&Change]) {
-    let blocked = changes.iter().all(|change| change.blocked);
-    let name = &changes[0].name;
-    let shown = if *name == address.handle { String::new() } else { format!(" ({})", safe(name)) };
-    let title = format!("{}{shown}", safe(&address.to_string()));
-    let _ = writeln!(out, "\n  {} {}", paint(DIM, "#"), paint(BOLD, &title));
-    for change in changes {
-        let _ = writeln!(out, "  {} {}{}", paint(DIM, "#"), action_words(change), reason_words(change));
-    }
-    if blocked {
-        let _ = writeln!(out, "  {} {}", paint(DIM, "#"), paint(DESTROY, "left out of an apply: see the error below"));
-    }
-    let _ = writeln!(out, "  {} {}", symbol(operation(changes)), safe(&address.to_string()));
-    for change in changes {
-        for field in &change.fields {
-            field_lines(out, field);
-        }
-    }
-}
-
-pub(super) fn action_words(change: &Change) -> String {
-    match &change.action {
-        Action::DeployStack { replaces: Some(_), .. } => "the stack will be deleted and deployed again".to_owned(),
-        Action::DeployStack { .. } => "will be deployed from the application".to_owned(),
-        Action::UpdateStack { .. } => {
-            "the stack will be updated; configuration and code are compared again after it".to_owned()
-        }
-        Action::TagStack { .. } => match change.reason {
-            Reason::Adopt => "the stack will be adopted".to_owned(),
-            Reason::Removed => "the stack will be let go: the tag goes, the rest stays".to_owned(),
-            _ => "the stack's tags will change".to_owned(),
-        },
-        Action::DeleteStack { .. } => "the stack will be deleted, with its function".to_owned(),
-        Action::UpdateConfiguration => "the configuration will change".to_owned(),
-        Action::UpdateCode => "the code will be uploaded".to_owned(),
-        Action::AddPermission { .. } if change.reason == Reason::Deployed => {
-            "Secrets Manager will be permitted to invoke it, unless the stack permits it already".to_owned()
-        }
-        Action::AddPermission { replace: true } => "Secrets Manager's permission will be replaced".to_owned(),
-        Action::AddPermission { .. } => "Secrets Manager will be permitted to invoke it".to_owned(),
-        Action::EnableRotation(request) => {
-            format!("rotation will be switched on{}", immediately(request.rotate_immediately))
-        }
-        Action::UpdateRotation(request) => format!("rotation will change{}", immediately(request.rotate_immediately)),
-        Action::DisableRotation => "rotation will be switched off".to_owned(),
-    }
-}
-
-fn immediately(now: bool) -> &'static str {
-    if now { ", and the secret rotates now" } else { ", and the function's testSecret step runs now" }
-}
-
-pub(super) fn reason_words(change: &Change) -> String {
-    match &change.reason {
-        Reason::Orphaned => ": no handle names it any more".to_owned(),
-        Reason::FailedStack { status } => format!(": it is in {}", safe(status)),
-        Reason::FunctionGone => ": its function is gone".to_owned(),
-        Reason::Renamed { from } => format!(": the project was called {}", safe(from)),
-        Reason::Adopt => ": it has no project's tag yet".to_owned(),
-        Reason::Missing | Reason::Differs | Reason::Deployed | Reason::Removed | Reason::Destroyed => String::new(),
-    }
-}
-
-fn field_lines(out: &mut String, field: &FieldChange) {
-    let path = field.attribute.path();
-    let path = safe(&path);
-    match (&field.before, &field.after) {
-        (Shown::List(before), Shown::List(after)) => {
-            let _ = writeln!(out, "      {} {path}:", paint(CHANGE, "~"));
-            let (before, after): (Vec<&str>, Vec<&str>) =
-                (before.iter().map(String::as_str).collect(), after.iter().map(String::as_str).collect());
-            diff_lines(out, &before, &after);
-        }
-        (Shown::Text(before), Shown::Text(after))
-            if before.len().max(after.len()) >= LONG || before.contains('\n') || after.contains('\n') =>
-        {
-            let _ = writeln!(out, "      {} {path}:", paint(CHANGE, "~"));
-            diff_lines(out, &lines::of(before), &lines::of(after));
-        }
-        (Shown::Absent, after) => one_line(out, ADD, "+", &path, &value(after)),
-        (before, Shown::Absent) => one_line(out, DESTROY, "-", &path, &value(before)),
-        (before, after) => {
-            one_line(out, CHANGE, "~", &path, &format!("{} -> {}", value(before), value(after)));
-        }
-    }
-}
-
-fn one_line(out: &mut String, style: Style, symbol: &str, path: &str, value: &str) {
-    let _ = writeln!(out, "      {} {path} = {value}", paint(style, symbol));
-}
-
-fn diff_lines(out: &mut String, before: &[&str], after: &[&str]) {
-    for (tag, line) in lines::merged(before, after) {
-        let (style, symbol) = match tag {
-            ChangeTag::Delete => (DESTROY, "-"),
-            ChangeTag::Insert => (ADD, "+"),
-            ChangeTag::Equal => (DIM, " "),
-        };
-        let line = safe(line.trim_end_matches('\n'));
-        let _ = writeln!(out, "          {}", paint(style, &format!("{symbol} {line}")));
-    }
-}
-
-/// A value as a line of text.
-pub fn value(shown: &Shown) -> String {
-    match shown {
-        Shown::Absent => "(none)".to_owned(),
-        Shown::Text(text) if text.parse::<u64>().is_ok() || text == "true" || text == "false" => text.clone(),
-        Shown::Text(text) => format!("\"{}\"", safe(text)),
-        Shown::List(items) => {
-            let items: Vec<String> = items.iter().map(|item| format!("\"{}\"", safe(item))).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Shown::Sensitive => "(sensitive value)".to_owned(),
-        Shown::Unknown => "(known after apply)".to_owned(),
-    }
-}
-
-fn problems(out: &mut String, plan: &Plan) {
+fn problems(out: &mut String, plan: &Plan, most: usize) {
     for severity in [Severity::Warning, Severity::Error] {
         // One message for each kind of problem, however many resources it concerns, keeps a large plan readable.
-        let mut groups: Vec<(String, problem::Words, Vec<String>)> = Vec::new();
+        let mut groups: Vec<(String, Words, Vec<String>)> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         for found in plan.problems.iter().filter(|found| found.severity == severity) {
-            let words = problem::words(found, &plan.region);
+            let words = problem::words(found, &There::new(&plan.region, plan.endpoint.as_deref()));
             let key = format!("{words:?}");
             let place = *places.entry(key.clone()).or_insert_with(|| {
                 groups.push((key, words, Vec::new()));
                 groups.len() - 1
             });
-            groups[place].2.push(policy::about(found));
+            groups[place].2.push(rules::about(found));
         }
         for (_, words, addresses) in groups {
             out.push('\n');
-            out.push_str(&problem::render(severity, &words, &some_of(addresses.iter().map(String::as_str), 5)));
+            out.push_str(&words::render(severity, &words, &some_of(addresses.iter().map(String::as_str), most)));
         }
     }
 }
 
-fn notes(out: &mut String, plan: &Plan) {
+fn notes(out: &mut String, plan: &Plan, most: usize) {
     // What is of others stands on top already.
     let notes = || plan.notes.iter().filter(|note| !matches!(note.kind, NoteKind::Foreign(_)));
     if notes().next().is_none() {
@@ -485,94 +402,93 @@ fn notes(out: &mut String, plan: &Plan) {
         groups[place].1.extend(note.address.as_ref().map(ToString::to_string));
     }
     for (text, addresses) in groups {
-        let about = some_of(addresses.iter().map(String::as_str), 5);
+        let about = some_of(addresses.iter().map(String::as_str), most);
         let about = if about.is_empty() { about } else { format!("{about}: ") };
         let _ = writeln!(out, "{} {about}{text}", paint(BOLD, "note:"));
-    }
-}
-
-/// A note in words, without what it concerns.
-pub fn note_words(note: &Note) -> String {
-    match &note.kind {
-        NoteKind::OrphanSecret { function } => {
-            format!("rotates with {} and no handle names it; `--prune` switches its rotation off", safe(function))
-        }
-        NoteKind::OrphanStack { rotating } => {
-            let rotating = match rotating {
-                None => String::new(),
-                Some(1) => " (1 secret rotates with its function)".to_owned(),
-                Some(number) => format!(" ({number} secrets rotate with its function)"),
-            };
-            format!("has this project's tag and no handle names it{rotating}; `--prune` deletes it")
-        }
-        NoteKind::OrphansNotChecked { unread: Some(unread) } => {
-            format!("orphans not checked: {}", problem::unread_words(unread))
-        }
-        NoteKind::OrphansNotChecked { unread: None } => "orphans not checked".to_owned(),
-        NoteKind::NotManaged { live, on } => {
-            let state = if *on { "on" } else { "off" };
-            let stays = live.as_ref().filter(|_| *on).map(|rules| format!(", {}", safe(&rules.to_string())));
-            format!("the schedule is not managed; rotation stays {state}{}", stays.unwrap_or_default())
-        }
-        NoteKind::KeepsReference => "rotation is off; AWS keeps the reference to the function".to_owned(),
-        NoteKind::SharedWith { secrets } => {
-            let verb = if *secrets == 1 { "rotates" } else { "rotate" };
-            format!("shared: {} of other manifests {verb} with it", count(*secrets, "secret"))
-        }
-        NoteKind::NewerVersion { version, newest } => {
-            format!("the application has version {}; {} is newer", safe(version), safe(newest))
-        }
-        NoteKind::NotOurs { function } => format!("left alone: it belongs to {}", safe(function)),
-        NoteKind::StackStays => {
-            "its stack stays: with a filter, whether other secrets rotate with it isn't known; a removal without one deletes it"
-                .to_owned()
-        }
-        NoteKind::Exempted { secrets, reason, until, at } => policy::exempted(secrets, reason, *until, at),
-        NoteKind::LimitOverridden(exceeded) => policy::overridden(exceeded),
-        NoteKind::FreezeOverridden(frozen) => policy::freeze_overridden(frozen),
-        NoteKind::FreezeHoldsNothing(frozen) => policy::freeze_holds_nothing(frozen),
-        NoteKind::FreezeLeftOver(freeze) => policy::freeze_left_over(freeze),
-        NoteKind::Foreign(foreign) => foreign_words(foreign),
-        NoteKind::LeftOut { parts } => package::left_out(parts),
-        NoteKind::NotExecutable { files } => {
-            let (files, it) = (some_of(files.iter().map(String::as_str), 5), if files.len() == 1 { "it" } else { "them" });
-            format!("can be executed on AWS and not here, which alone replaces no code: {files}; `chmod +x` keeps {it} so")
-        }
-        NoteKind::UnscopedPermission { .. } => {
-            "the stack's own statement lets Secrets Manager invoke it for any account, not only this one".to_owned()
-        }
     }
 }
 
 fn summary(out: &mut String, plan: &Plan, mode: Mode) {
     out.push('\n');
     if plan.changes.is_empty() {
-        let rest = match mode {
-            Mode::Destroy => "Nothing of this project is there.",
-            _ if plan.has_errors() => "What could be compared is as the manifest says.",
-            _ => "AWS is as the manifest says.",
+        // Under errors, what stands first would be read as "all is well".
+        let (style, first, rest) = match mode {
+            _ if plan.has_errors() => {
+                (WARNING, "Nothing to do but for the errors above.", "What could be compared is as the manifest says.")
+            }
+            Mode::Destroy => (ADD.bold(), "No changes.", "Nothing of this project is there."),
+            Mode::Rotate => (ADD.bold(), "No changes.", "There is nothing to rotate."),
+            Mode::Repair => (ADD.bold(), "No changes.", "There is nothing to repair."),
+            _ => (ADD.bold(), "No changes.", "AWS is as the manifest says."),
         };
-        let _ = writeln!(out, "{} {rest}", paint(ADD.bold(), "No changes."));
+        let _ = writeln!(out, "{} {rest}", paint(style, first));
         return;
     }
-    let counts = counts(plan);
-    let number = |operation| counts.get(&operation).copied().unwrap_or(0);
-    let replaced = number(Operation::Replace);
-    let _ = write!(
-        out,
-        "{} {} to add, {} to change, {} to destroy",
-        paint(BOLD, "Plan:"),
-        number(Operation::Add) + replaced,
-        number(Operation::Change),
-        number(Operation::Destroy) + replaced,
-    );
-    let left_out = by_address(plan).iter().filter(|(_, changes)| changes.iter().any(|change| change.blocked)).count();
-    if left_out > 0 {
-        let _ = write!(out, ", {left_out} left out because of errors");
-    }
+    let totals = Totals::of(plan);
+    let _ = write!(out, "{} ", paint(BOLD, "Plan:"));
+    let _ = match mode {
+        Mode::Rotate => write!(out, "{} to rotate", count(totals.change, "secret")),
+        Mode::Repair => write!(out, "{} to repair", count(totals.change, "secret")),
+        Mode::Plan | Mode::Apply | Mode::Destroy => out.write_str(&totals.words()),
+    };
+    out.push_str(&totals.left_out_words());
     out.push_str(".\n");
-    if let Some(who) = policy::refusal_words(&plan.refusals()) {
+    if let Some(who) = rules::refusal_words(&plan.refusals()) {
         let words = paint(DESTROY.bold(), "None of this will be applied:");
         let _ = writeln!(out, "{words} {who}, as said above.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixtures::{desired, empty_live, live};
+    use crate::plan::{PlanOptions, Purpose, make_plan};
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    /// Without it, a fleet's plan would be pages of targets to which nothing happens, and nowhere its sum.
+    #[test]
+    fn targets_without_changes_are_a_line_each_and_a_total_ends_it() {
+        let converge = PlanOptions { purpose: Purpose::Converge { prune: false }, partial: false };
+        let destroy = PlanOptions { purpose: Purpose::Destroy, partial: false };
+        let mut same = make_plan(&desired(), &live(), converge);
+        same.notes.clear();
+        same.problems.clear();
+        let new = make_plan(&desired(), &empty_live(), converge);
+        let gone = make_plan(&desired(), &live(), destroy);
+        let text = plain(&plans(&[&same, &new, &same, &same], Mode::Plan, Detail::Compact));
+        let unchanged = format!("{}. No changes.\n", plain(&heading(&same)));
+        assert_eq!(text.matches(&unchanged).count(), 3, "{text}");
+        assert!(text.contains(&format!("{unchanged}{unchanged}")), "those in a row stand together: {text}");
+        assert!(text.ends_with("; 3 without changes.\n") && text.contains("\nAll 4 targets: "), "{text}");
+        // To switch a rotation off destroys no secret.
+        let words = Totals::of(&gone).words();
+        assert_eq!(words, "0 to add, 0 to change, 1 to destroy, 1 rotation to switch off");
+        assert_eq!(
+            plain(&plans(&[&gone], Mode::Destroy, Detail::Full)),
+            plain(&plan(&gone, Mode::Destroy, Detail::Full))
+        );
+    }
+
+    /// Without it, the names that a plan leaves out could be had nowhere.
+    #[test]
+    fn all_names_can_be_had() {
+        let converge = PlanOptions { purpose: Purpose::Converge { prune: false }, partial: false };
+        let (mut many, mut live) = (desired(), empty_live());
+        let found = live.secrets.values().next().cloned().expect("a secret");
+        let one = many.secrets.values().next().cloned().expect("a secret");
+        for number in 0..12 {
+            let name = format!("many/{number:02}");
+            live.secrets.insert(name.clone(), found.clone());
+            many.secrets.insert(name.clone(), crate::model::Secret { name, ..one.clone() });
+        }
+        let made = make_plan(&many, &live, converge);
+        let grouped = plain(&plan(&made, Mode::Plan, Detail::Grouped));
+        assert!(grouped.contains(" more"), "{grouped}");
+        let full = plain(&plan(&made, Mode::Plan, Detail::Full));
+        assert!(!full.contains(" more") && full.contains("many/11"), "{full}");
     }
 }

@@ -8,17 +8,26 @@
 //! What has no value here: sensitive values are `null` and marked in `before_sensitive` and `after_sensitive`; what AWS will
 //! decide is absent and marked in `after_unknown`.
 
+mod format;
+mod masked;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
+use format::{
+    Change, ChangeExtension, Configuration, Extension, ForeignExtension, Identity, Module, NoteExtension, PlanJson,
+    ProblemExtension, ResourceChange, State, StateResource, TargetExtension, Values,
+};
+use masked::MaskedAttributes;
+
 use crate::model::{Address, Kind};
-use crate::plan::resources::{Attributes, Resource, ResourceAction, ResourceType, Value};
+use crate::plan::resources::{Attributes, Resource, ResourceAction, ResourceType};
 use crate::plan::{Effect, Plan, ProblemKind, Reason, Refusal, Severity};
 
+use super::command::There;
+use super::note::note_words;
 use super::{plan as text, problem, safe_json};
 
 /// The version of Terraform's format that this is shaped after.
@@ -33,249 +42,6 @@ const OUR_VERSION: u32 = 1;
 
 /// The provider whose resource types and attributes these are, by its source address.
 const PROVIDER: &str = "registry.terraform.io/hashicorp/aws";
-
-/// A plan of one or several targets.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(title = "rotator plan")]
-pub struct Document {
-    /// Terraform's format.
-    format_version: &'static str,
-    /// A release of Terraform whose plans have this shape, for readers that ask for one. Terraform took no part in the plan.
-    terraform_version: &'static str,
-    /// Whether an apply would do anything.
-    applyable: bool,
-    /// Whether nothing is left out: false where foreseen errors block changes, or filters leave something out.
-    complete: bool,
-    /// Whether an error was foreseen.
-    errored: bool,
-    /// What will be.
-    planned_values: Values,
-    /// Resources that differ on AWS from what the manifest says, `before` as the manifest says and `after` as they are. There is no
-    /// state file: until an apply, an edit of the manifest looks the same as a change by other hands.
-    resource_drift: Vec<ResourceChange>,
-    /// Every resource that the manifest manages, unchanged ones with `no-op`.
-    resource_changes: Vec<ResourceChange>,
-    /// What is.
-    prior_state: State,
-    /// The modules and resources that addresses speak of.
-    configuration: Configuration,
-    /// What has no place in Terraform's format.
-    rotator: Extension,
-}
-
-/// What is, or will be.
-#[derive(Debug, Serialize, JsonSchema)]
-struct State {
-    /// Terraform's format.
-    format_version: &'static str,
-    /// As in the plan.
-    terraform_version: &'static str,
-    /// The resources.
-    values: Values,
-}
-
-/// Resources by module.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Values {
-    /// Resources of a manifest without targets stand here; those of targets in modules below.
-    root_module: Module,
-}
-
-/// A module: a target, or a project where there are several.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-struct Module {
-    /// Such as `module.prod-eu`; absent for the root.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<String>,
-    /// Its resources.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    resources: Vec<StateResource>,
-    /// The modules in it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    child_modules: Vec<Module>,
-}
-
-/// A resource, as it is or will be.
-#[derive(Debug, Serialize, JsonSchema)]
-struct StateResource {
-    #[serde(flatten)]
-    id: Identity,
-    /// Always 0.
-    schema_version: u32,
-    /// The attributes.
-    values: Map<String, Json>,
-    /// `true` at each sensitive one.
-    sensitive_values: Map<String, Json>,
-}
-
-/// Which resource.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(super) struct Identity {
-    /// Such as `module.prod-eu.aws_secretsmanager_secret_rotation.this["payments/api-key"]`.
-    pub address: String,
-    /// `managed`.
-    mode: &'static str,
-    /// The provider's type.
-    #[serde(rename = "type")]
-    pub resource_type: &'static str,
-    /// `this`; `orphan` for what no handle names.
-    pub name: &'static str,
-    /// The handle in the manifest; for orphans the name on AWS.
-    pub index: String,
-    /// The provider.
-    provider_name: &'static str,
-}
-
-/// A resource and what happens to it.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-struct ResourceChange {
-    #[serde(flatten)]
-    id: Identity,
-    /// The module, if any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    module_address: Option<String>,
-    /// What happens.
-    change: Change,
-    /// Terraform's reason, where it has one for this.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    action_reason: Option<&'static str>,
-    /// Ours.
-    rotator: ChangeExtension,
-}
-
-/// What happens to a resource.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-struct Change {
-    /// `["no-op"]`, `["create"]`, `["update"]`, `["delete"]`, or `["delete", "create"]`.
-    actions: Vec<&'static str>,
-    /// The attributes as they are.
-    before: Option<Map<String, Json>>,
-    /// The attributes as they will be, without what AWS will decide.
-    after: Option<Map<String, Json>>,
-    /// `true` at each attribute that AWS will decide.
-    after_unknown: Map<String, Json>,
-    /// `true` at each sensitive attribute.
-    before_sensitive: Map<String, Json>,
-    /// `true` at each sensitive attribute.
-    after_sensitive: Map<String, Json>,
-}
-
-/// What Terraform's format has no place for, at a resource.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-struct ChangeExtension {
-    /// Our address, such as `prod-eu/secret.payments/api-key`.
-    address: String,
-    /// The name on AWS.
-    aws_name: String,
-    /// Why it changes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    /// What people fear about it, such as `rotates-now`.
-    effects: Vec<&'static str>,
-    /// Whether a foreseen error keeps it as it is.
-    blocked: bool,
-}
-
-/// The modules and resources that addresses speak of.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Configuration {
-    /// The provider.
-    provider_config: BTreeMap<&'static str, Json>,
-    /// The root module: its resources, and a call for each target.
-    root_module: Map<String, Json>,
-}
-
-/// What Terraform's format has no place for.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Extension {
-    /// The version of this part.
-    version: u32,
-    /// The program's version.
-    rotator_version: &'static str,
-    /// The targets.
-    targets: Vec<TargetExtension>,
-}
-
-/// One target's plan.
-#[derive(Debug, Serialize, JsonSchema)]
-struct TargetExtension {
-    /// The project.
-    project: String,
-    /// The target's name, where the manifest has targets.
-    target: Option<String>,
-    /// The account: twelve digits.
-    account: String,
-    /// The region.
-    region: String,
-    /// Whether filters left something out.
-    partial: bool,
-    /// How many functions and secrets were compared.
-    functions: usize,
-    /// How many secrets were compared.
-    secrets: usize,
-    /// How many resources each effect concerns.
-    effects: BTreeMap<&'static str, usize>,
-    /// What refuses all of it, so that an apply would end with 5: `policy`, `limit`, `freeze`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    refused_by: Vec<&'static str>,
-    /// What functions are, or use, that belongs to accounts which no target names.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    foreign: Vec<ForeignExtension>,
-    /// What would go wrong.
-    problems: Vec<ProblemExtension>,
-    /// What is worth knowing.
-    notes: Vec<NoteExtension>,
-}
-
-/// Something that belongs to an account which no target names.
-#[derive(Debug, Serialize, JsonSchema)]
-struct ForeignExtension {
-    /// Our address of what uses it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<String>,
-    /// `function`, `application`, `layer` or `bucket`.
-    kind: &'static str,
-    /// Its ARN, or the bucket's name.
-    name: String,
-    /// The account; absent for buckets, of which AWS doesn't say whose they are.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    account: Option<String>,
-}
-
-/// Something that would go wrong.
-#[derive(Debug, Serialize, JsonSchema)]
-struct ProblemExtension {
-    /// Our address.
-    address: String,
-    /// `error` or `warning`.
-    severity: &'static str,
-    /// What it is.
-    summary: String,
-    /// Why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-    /// What to do.
-    hints: Vec<String>,
-    /// The rule that is broken, where one is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    /// Where the rule, limit or freeze stands: `FILE:LINE:COLUMN`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<String>,
-    /// Where the entry stands that breaks the rule.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    declared_at: Option<String>,
-}
-
-/// Something worth knowing.
-#[derive(Debug, Serialize, JsonSchema)]
-struct NoteExtension {
-    /// Our address; absent where it concerns the whole target.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<String>,
-    /// What it is.
-    summary: String,
-}
 
 /// One target's plan, with its resources.
 #[derive(Debug, Clone, Copy)]
@@ -295,13 +61,13 @@ pub fn plan_json(plans: &[Planned<'_>]) -> String {
 
 /// The JSON Schema of the representation.
 pub fn plan_schema() -> String {
-    let schema = SchemaSettings::draft07().for_serialize().into_generator().into_root_schema_for::<Document>();
+    let schema = SchemaSettings::draft07().for_serialize().into_generator().into_root_schema_for::<PlanJson>();
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text
 }
 
-fn document(plans: &[Planned<'_>]) -> Document {
+fn document(plans: &[Planned<'_>]) -> PlanJson {
     let modules = Modules::of(&plans.iter().map(|one| one.plan).collect::<Vec<_>>());
     let mut changes = Vec::new();
     let (mut planned, mut prior) = (Module::default(), Module::default());
@@ -324,7 +90,7 @@ fn document(plans: &[Planned<'_>]) -> Document {
     }
     let plan = |test: fn(&Plan) -> bool| plans.iter().any(|one| test(one.plan));
     let errored = plan(Plan::has_errors);
-    Document {
+    PlanJson {
         format_version: FORMAT_VERSION,
         terraform_version: TERRAFORM_VERSION,
         applyable: plan(|plan| plan.runnable().next().is_some()) && !plan(Plan::is_refused),
@@ -413,13 +179,13 @@ fn quoted(text: &str) -> String {
 }
 
 fn state_resource(id: &Identity, attributes: &Attributes) -> StateResource {
-    let shown = Shown::of(attributes);
+    let shown = MaskedAttributes::of(attributes);
     StateResource { id: id.clone(), schema_version: 0, values: shown.values, sensitive_values: shown.sensitive }
 }
 
 fn change(resource: &Resource, path: &[String]) -> ResourceChange {
-    let before = resource.before.as_ref().map(Shown::of);
-    let after = resource.after.as_ref().map(Shown::of);
+    let before = resource.before.as_ref().map(MaskedAttributes::of);
+    let after = resource.after.as_ref().map(MaskedAttributes::of);
     let (before, before_sensitive) = before.map_or((None, Map::new()), |shown| (Some(shown.values), shown.sensitive));
     let (after, after_unknown, after_sensitive) =
         after.map_or((None, Map::new(), Map::new()), |shown| (Some(shown.values), shown.unknown, shown.sensitive));
@@ -452,9 +218,11 @@ fn change(resource: &Resource, path: &[String]) -> ResourceChange {
 
 /// A change seen from the manifest: what it says, and what is there instead.
 fn reversed(change: &ResourceChange, resource: &Resource) -> ResourceChange {
-    let known = |attributes: &Option<Attributes>| attributes.as_ref().map(Shown::of);
+    let known = |attributes: &Option<Attributes>| attributes.as_ref().map(MaskedAttributes::of);
     let (before, after) = (known(&resource.after), known(&resource.before));
-    let part = |shown: Option<Shown>| shown.map_or((None, Map::new()), |shown| (Some(shown.values), shown.sensitive));
+    let part = |shown: Option<MaskedAttributes>| {
+        shown.map_or((None, Map::new()), |shown| (Some(shown.values), shown.sensitive))
+    };
     let ((before, before_sensitive), (after, after_sensitive)) = (part(before), part(after));
     let actions = vec!["update"];
     let mut drift = change.clone();
@@ -473,9 +241,12 @@ fn reason_word(reason: &Reason) -> &'static str {
         Reason::FailedStack { .. } => "failed_stack",
         Reason::FunctionGone => "function_gone",
         Reason::Deployed => "deployed",
+        Reason::FunctionChanges => "function_changes",
+        Reason::Untested => "untested",
         Reason::Orphaned => "orphaned",
         Reason::Removed => "removed",
         Reason::Destroyed => "destroyed",
+        Reason::Asked => "asked",
     }
 }
 
@@ -491,6 +262,7 @@ fn target(plan: &Plan) -> TargetExtension {
         secrets: plan.secrets,
         effects: effects.filter(|(_, number)| *number > 0).collect(),
         refused_by: plan.refusals().into_iter().map(Refusal::word).collect(),
+        acknowledged: crate::plan::acknowledge::count(plan),
         foreign: text::foreigners(plan)
             .map(|(foreign, address)| ForeignExtension {
                 address: address.map(ToString::to_string),
@@ -503,7 +275,7 @@ fn target(plan: &Plan) -> TargetExtension {
             .problems
             .iter()
             .map(|found| {
-                let words = problem::words(found, &plan.region);
+                let words = problem::words(found, &There::new(&plan.region, plan.endpoint.as_deref()));
                 let (rule, at, declared_at) = match &found.kind {
                     ProblemKind::Policy { rule, at, declared, .. } => (Some(rule), Some(at), declared.as_ref()),
                     ProblemKind::LimitExceeded(exceeded) => (None, Some(&exceeded.at), None),
@@ -527,7 +299,7 @@ fn target(plan: &Plan) -> TargetExtension {
             .iter()
             .map(|note| NoteExtension {
                 address: note.address.as_ref().map(ToString::to_string),
-                summary: text::note_words(note),
+                summary: note_words(note),
             })
             .collect(),
     }
@@ -576,70 +348,4 @@ fn module_configuration(modules: &[&Module]) -> Map<String, Json> {
         configuration.insert("module_calls".to_owned(), Json::Object(calls.into_iter().map(call).collect()));
     }
     configuration
-}
-
-/// Attributes as JSON, with what isn't shown in masks beside them.
-#[derive(Default)]
-struct Shown {
-    values: Map<String, Json>,
-    unknown: Map<String, Json>,
-    sensitive: Map<String, Json>,
-}
-
-/// A value and its masks; `None` as a mask: nothing of it is masked.
-struct Masked {
-    value: Option<Json>,
-    unknown: Option<Json>,
-    sensitive: Option<Json>,
-}
-
-impl Shown {
-    fn of(attributes: &Attributes) -> Self {
-        let mut shown = Self::default();
-        for (name, value) in attributes {
-            let masked = masked(value);
-            shown.values.extend(masked.value.map(|value| (name.clone(), value)));
-            shown.unknown.extend(masked.unknown.map(|mask| (name.clone(), mask)));
-            shown.sensitive.extend(masked.sensitive.map(|mask| (name.clone(), mask)));
-        }
-        shown
-    }
-}
-
-fn masked(value: &Value) -> Masked {
-    let plain = |value: Json| Masked { value: Some(value), unknown: None, sensitive: None };
-    match value {
-        Value::Null => plain(Json::Null),
-        Value::Bool(truth) => plain(json!(truth)),
-        Value::Number(number) => plain(json!(number)),
-        Value::Text(text) => plain(json!(text)),
-        Value::Sensitive => Masked { value: Some(Json::Null), unknown: None, sensitive: Some(json!(true)) },
-        Value::Unknown => Masked { value: None, unknown: Some(json!(true)), sensitive: None },
-        Value::List(items) => {
-            let items: Vec<Masked> = items.iter().map(masked).collect();
-            // A list keeps its places: what has no value is null there.
-            let mask = |of: fn(&Masked) -> Option<&Json>| {
-                items
-                    .iter()
-                    .any(|item| of(item).is_some())
-                    .then(|| items.iter().map(|item| of(item).cloned().unwrap_or(json!(false))).collect::<Json>())
-            };
-            Masked {
-                unknown: mask(|item| item.unknown.as_ref()),
-                sensitive: mask(|item| item.sensitive.as_ref()),
-                value: Some(items.iter().map(|item| item.value.clone().unwrap_or_default()).collect()),
-            }
-        }
-        Value::Map(attributes) => {
-            let mut shown = Shown::of(attributes);
-            // What isn't set in a block is left out of it: published rules take a member that is there for a text or a number.
-            shown.values.retain(|name, _| attributes.get(name) != Some(&Value::Null));
-            let mask = |mask: Map<String, Json>| (!mask.is_empty()).then_some(Json::Object(mask));
-            Masked {
-                value: Some(Json::Object(shown.values)),
-                unknown: mask(shown.unknown),
-                sensitive: mask(shown.sensitive),
-            }
-        }
-    }
 }

@@ -6,11 +6,13 @@ use std::fmt::Write as _;
 
 use crate::plan::{Change, Effect, NoteKind, Operation, Plan, Refusal, Severity, Shown};
 
+use super::command::There;
+use super::effect::effect_on;
 use super::markdown::{cell, code_block, code_span, html_code};
-use super::plan::{
-    Mode, action_words, counts, effect_on, foreign_words, foreigners, note_words, operation, reason_words, value,
-};
-use super::{count, policy, problem, safe, some_of};
+use super::note::{foreign_words, note_words};
+use super::plan::{Mode, Totals, action_words, counts, foreigners, operation, reason_words, value};
+use super::words::{self, Words};
+use super::{count, problem, rules, safe, some_of};
 
 /// The longest text, in characters: GitHub takes 65,536, of which a pipeline's own lines around it need some.
 /// <https://docs.github.com/rest/issues/comments>
@@ -69,29 +71,17 @@ fn title(out: &mut String, plans: &[&Plan], mode: Mode) {
     let projects: Vec<String> = projects.into_iter().take(NAMES).map(code_span).collect();
     let word = if mode == Mode::Destroy { "destroy plan" } else { "plan" };
     let _ = writeln!(out, "### rotator {word} for {}\n", projects.join(", "));
-    let mut sum: BTreeMap<Operation, usize> = BTreeMap::new();
-    for plan in plans {
-        for (operation, number) in counts(plan) {
-            *sum.entry(operation).or_insert(0) += number;
-        }
-    }
-    let number = |operation| sum.get(&operation).copied().unwrap_or(0);
-    let replaced = number(Operation::Replace);
     let errors = plans.iter().flat_map(|plan| &plan.problems).filter(|found| found.severity == Severity::Error).count();
     let also = if errors > 0 { format!(" **{} foreseen.**", count(errors, "error")) } else { String::new() };
     if plans.iter().all(|plan| plan.is_empty()) {
-        let _ = writeln!(out, "**No changes.**{also}\n");
+        // Under errors, what stands first would be read as "all is well".
+        let none = if errors > 0 { "Nothing to do but for errors." } else { "No changes." };
+        let _ = writeln!(out, "**{none}**{also}\n");
     } else {
-        let _ = writeln!(
-            out,
-            "**{} to add, {} to change, {} to destroy.**{also}\n",
-            number(Operation::Add) + replaced,
-            number(Operation::Change),
-            number(Operation::Destroy) + replaced,
-        );
+        let _ = writeln!(out, "**{}.**{also}\n", Totals::all(plans.iter().copied()).words());
     }
     let refusals: BTreeSet<Refusal> = plans.iter().flat_map(|plan| plan.refusals()).collect();
-    if let Some(who) = policy::refusal_words(&refusals) {
+    if let Some(who) = rules::refusal_words(&refusals) {
         let _ = writeln!(out, "> [!CAUTION]\n> **None of this will be applied**: {who}, as said below.\n");
     }
     if plans.iter().any(|plan| plan.partial) {
@@ -103,7 +93,7 @@ fn title(out: &mut String, plans: &[&Plan], mode: Mode) {
 fn freezes(out: &mut String, plans: &[&Plan]) {
     let mut lines: BTreeMap<(bool, String), BTreeSet<&str>> = BTreeMap::new();
     for plan in plans {
-        for line in policy::freezes(plan) {
+        for line in rules::freezes(plan) {
             lines.entry(line).or_default().extend(plan.target.as_deref());
         }
     }
@@ -182,16 +172,18 @@ fn names_of<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
 fn problems(out: &mut String, plans: &[&Plan]) {
     let mut text = String::new();
     for severity in [Severity::Error, Severity::Warning] {
-        let mut groups: BTreeMap<String, (problem::Words, Vec<String>)> = BTreeMap::new();
-        let all = plans.iter().flat_map(|plan| plan.problems.iter().map(|found| (found, plan.region.as_str())));
+        let mut groups: BTreeMap<String, (Words, Vec<String>)> = BTreeMap::new();
+        let all = plans.iter().flat_map(|plan| {
+            plan.problems.iter().map(|found| (found, There::new(&plan.region, plan.endpoint.as_deref())))
+        });
         for (found, region) in all.filter(|(found, _)| found.severity == severity) {
-            let words = problem::words(found, region);
+            let words = problem::words(found, &region);
             let group = groups.entry(format!("{words:?}")).or_insert_with(|| (words, Vec::new()));
-            group.1.push(policy::about(found));
+            group.1.push(rules::about(found));
         }
         for (words, addresses) in groups.into_values() {
             let about = some_of(addresses.iter().map(String::as_str), 5);
-            text.push_str(&anstream::adapter::strip_str(&problem::render(severity, &words, &about)).to_string());
+            text.push_str(&anstream::adapter::strip_str(&words::render(severity, &words, &about)).to_string());
         }
     }
     if !text.is_empty() {
@@ -368,12 +360,12 @@ mod tests {
     use super::*;
     use crate::model::{Desired, Live};
     use crate::plan::fixtures::{days, desired, empty_live, live, wanted};
-    use crate::plan::{Purpose, Scope, diff};
+    use crate::plan::{PlanOptions, Purpose, make_plan};
 
     fn plan(target: &str, desired: &Desired, live: &Live) -> Plan {
         let mut desired = desired.clone();
         desired.target.name = Some(target.to_owned());
-        diff(&desired, live, Scope { purpose: Purpose::Converge { prune: false }, partial: false })
+        make_plan(&desired, live, PlanOptions { purpose: Purpose::Converge { prune: false }, partial: false })
     }
 
     /// Without it, five targets would be five times as long to read, and the sixth, which differs, be overlooked.
@@ -389,7 +381,7 @@ mod tests {
         insta::assert_snapshot!(text);
     }
 
-    /// Without it, what stops, rotates or goes would stand below a table that nobody scrolls past.
+    /// Without it, what stops, rotates or goes would stand below a long table, unread.
     #[test]
     fn what_is_dangerous_stands_on_top() {
         let one = plan("dev", &desired(), &empty_live());

@@ -1,95 +1,75 @@
 //! The words of foreseen problems: what, why, and what to do.
 
-use std::fmt::Write as _;
+use std::time::Duration;
 
 use crate::aws::Denial;
-use crate::aws::denial::Because;
 use crate::model::arn::{Arn, function_name};
 use crate::model::live::Unread;
-use crate::plan::{Problem, ProblemKind, Severity};
+use crate::model::near::{did_you_mean, near};
+use crate::plan::problem::LiveFault;
+use crate::plan::{Problem, ProblemKind, Way};
 
-use super::{BOLD, DIM, ERROR, WARNING, paint, safe, some_of, stack};
+use super::command::{There, aws, own};
+use super::said::{duration, moment};
+use super::words::{Words, unread_words};
+use super::{safe, some_of, stack};
 
-/// A problem in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words {
-    /// What is wrong, without what it concerns.
-    pub summary: String,
-    /// Why.
-    pub detail: Option<String>,
-    /// What to do; a line with a command stands alone.
-    pub hints: Vec<String>,
-}
-
-impl Words {
-    pub(super) fn new(summary: impl Into<String>) -> Self {
-        Self { summary: summary.into(), detail: None, hints: Vec::new() }
-    }
-
-    pub(super) fn because(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
-        self
-    }
-
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
-        self
-    }
-}
-
-/// A problem's message, about the resources that it concerns.
-pub fn render(severity: Severity, words: &Words, about: &str) -> String {
-    let mut out = String::new();
-    let word = match severity {
-        Severity::Error => paint(ERROR, "error:"),
-        Severity::Warning => paint(WARNING, "warning:"),
+/// Why a rotation isn't repaired yet.
+fn may_still_run(age: Option<i64>, limit: i64, open: Option<i64>) -> Words {
+    let span = |seconds: i64| duration(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()));
+    let words = Words::new("its function may be running for this rotation");
+    let words = match (open, age) {
+        (Some(open), _) => {
+            words.because(format!("an invocation that began at {} has no end in the log", moment(open.div_euclid(1000))))
+        }
+        (None, Some(age)) => words.because(format!(
+            "its version has been pending for {}, and each of the four steps may take as long as the function may run: {} together",
+            span(age),
+            span(limit)
+        )),
+        (None, None) => words.because("it isn't known since when its version has been pending (`secretsmanager:ListSecretVersionIds` says it)"),
     };
-    let _ = writeln!(out, "{word} {}", paint(BOLD, &format!("{about}: {}", words.summary)));
-    if let Some(detail) = &words.detail {
-        let _ = writeln!(out, "  {detail}");
-    }
-    for hint in &words.hints {
-        let _ = writeln!(out, "  {} {hint}", paint(DIM, "hint:"));
-    }
-    out
+    words.hint("wait, and run the same command again; `rotator logs` shows what the function does")
 }
 
-/// Why something could not be read.
-pub fn unread_words(unread: &Unread) -> String {
-    match unread {
-        Unread::Denied { action, resource, code, message } => {
-            // AWS's words say who was refused and by which policy: a right that is there may be taken away again elsewhere.
-            let code = code.as_ref().map(|code| format!("{}: ", safe(code))).unwrap_or_default();
-            let denied =
-                Denial::of(message, resource).is_some_and(|denial| matches!(denial.because, Some(Because::Denied(_))));
-            let how = if denied { "is denied" } else { "is missing" };
-            format!("access denied; `{}` on `{}` {how} ({code}{})", safe(action), safe(resource), safe(message))
+/// What must be confirmed by name.
+fn unconfirmed(way: Way, name: &str) -> Words {
+    let why = match way {
+        Way::Promote => "the function's log doesn't show that testSecret passed for the pending version",
+        Way::Drop | Way::Retry => {
+            "setSecret may have run for the pending version, which may hold the only live password"
         }
-        Unread::Failed { call, code, message, request_id } => {
-            let call = call.as_ref().map(|call| format!("{} on `{}`: ", safe(&call.action), safe(&call.resource)));
-            let mut text = call.unwrap_or_default();
-            text.push_str(&code.as_ref().map(|code| format!("{}: ", safe(code))).unwrap_or_default());
-            text.push_str(&safe(message));
-            if let Some(id) = request_id {
-                let _ = write!(text, " (request {})", safe(id));
-            }
-            text
-        }
-    }
+    };
+    Words::new(format!("`repair {}` asks for the secret's name once more", way.word()))
+        .because(why)
+        .hint(format!("if you know that it is right: `--confirm '{name}'`"))
 }
 
-/// A problem in words. One table of all kinds, so that the compiler asks for the words of a new one. `region`: the target's, for commands
-/// of AWS's CLI, which else goes to whatever region its user has set.
-pub fn words(problem: &Problem, region: &str) -> Words {
+/// That a secret is missing; the region is empty where the words stand for any.
+fn no_such_secret(region: &str) -> String {
+    let place = if region.is_empty() { String::new() } else { format!(" in {}", safe(region)) };
+    format!("Secrets Manager has no such secret{place}")
+}
+
+/// A problem in words. One table of all kinds, so that the compiler asks for the words of a new one. `there`: where commands of AWS's CLI
+/// lead, which else goes to whatever region its user has set.
+#[expect(clippy::too_many_lines, reason = "one table of all kinds: the compiler asks for the words of a new one")]
+pub fn words(problem: &Problem, there: &There<'_>) -> Words {
     let name = safe(&problem.name);
-    let there = safe(region);
     match &problem.kind {
-        ProblemKind::SecretMissing => Words::new("Secrets Manager has no such secret")
-            .hint("create it first; `rotator` never creates secrets, nor sets their values"),
+        ProblemKind::SecretMissing => Words::new(no_such_secret(&there.region))
+            .hint("create it first; `rotator` never creates secrets, nor sets their values")
+            .hint("is it in another region? State the target's `region`, or use `--region`"),
         ProblemKind::NoValue => Words::new("the secret has no value yet, so there is nothing to rotate")
-            .hint("give it its first value with `aws secretsmanager put-secret-value`"),
+            .hint(format!(
+                "give it its first value:\n    {} --secret-id NAME --secret-string file://VALUE",
+                aws("secretsmanager put-secret-value", there)
+            )),
         ProblemKind::ScheduledForDeletion => Words::new("the secret is scheduled for deletion")
-            .hint("take it out of the manifest, or bring it back with `aws secretsmanager restore-secret`"),
+            .hint(format!(
+                "take it out of the manifest, or bring it back:\n    {} --secret-id NAME",
+                aws("secretsmanager restore-secret", there)
+            )),
         ProblemKind::Replica { primary } => {
             Words::new(format!("the secret is a replica; it rotates in its primary region, {}", safe(primary)))
                 .hint("move the entry to a target in that region; replicas follow by themselves")
@@ -104,12 +84,31 @@ pub fn words(problem: &Problem, region: &str) -> Words {
         ProblemKind::UnfinishedRotation { version } => {
             let version = safe(version);
             Words::new(format!("a rotation isn't finished: version {version} holds AWSPENDING"))
-                .because("Secrets Manager answers \"A previous rotation isn't complete\" until it is, and tries it again by itself")
-                .hint("if it has only just begun, plan again in a moment; else look into the function's log for the reason: once it is mended, Secrets Manager's next try ends it")
+                .because("Secrets Manager answers \"A previous rotation isn't complete\" until it is; one that fails it tries some times, and then not before the next window")
                 .hint(format!(
-                    "to give that version up:\n    aws secretsmanager update-secret-version-stage --region {there} --secret-id '{name}' --version-stage AWSPENDING --remove-from-version-id {version}"
+                    "if it has only just begun, run this again in a moment; else this says what is known of it, and which ways out there are:\n    {}",
+                    own("repair", &problem.address, there)
+                ))
+                .hint(format!(
+                    "what its function's log says:\n    {}",
+                    own("logs", &problem.address, there)
                 ))
         }
+        ProblemKind::RotationOff => Words::new("its rotation is off, and to rotate it now would switch it on")
+            .hint("with `--enable` it is switched on, with the function and rules that AWS keeps of it; else put `rotation.enabled: true` into its entry, and apply"),
+        ProblemKind::UnreadSinceRotation { rotated } => Words::new(format!(
+            "AWS says that its value wasn't read on any day after its last rotation, of {}",
+            moment(*rotated)
+        ))
+        .because("where two users alternate, a rotation changes the password that the last but one made: who hasn't read the newest value since is locked out")
+        .hint("have its readers fetch the value first; a rotation that isn't urgent can wait for that"),
+        ProblemKind::RotatedByAnother { by } => {
+            Words::new(format!("{} rotates this secret, and ends its rotations by itself", safe(by)))
+        }
+        ProblemKind::MayStillRun { age, limit, open } => may_still_run(*age, *limit, *open),
+        ProblemKind::Unconfirmed { way } => unconfirmed(*way, &name),
+        ProblemKind::MayBeLive => Words::new("its pending version may hold the only live password")
+            .because("setSecret may have run for it, and then the service knows no other value; the version keeps its value under its new label"),
         ProblemKind::KeyWithoutParameter { key } => {
             Words::new(format!("the secret's key {} is not among the function's parameters", safe(key)))
                 .because("the function's role may then neither decrypt nor encrypt the secret, and its rotation fails")
@@ -120,6 +119,16 @@ pub fn words(problem: &Problem, region: &str) -> Words {
         ProblemKind::BlockedBy { address } => {
             Words::new(format!("left out: {} has an error", safe(&address.to_string())))
         }
+        ProblemKind::ReadSecretMissing { secret } => {
+            Words::new(format!("`role.read_secrets` names `{}`, and Secrets Manager has no such secret", safe(secret)))
+                .hint("create it first; `rotator` never creates secrets, nor sets their values")
+        }
+        ProblemKind::ReadSecretNotTaken { version } => Words::new(format!(
+            "version {} of its application gives the function no other secret to read",
+            safe(version)
+        ))
+        .because("it declares no parameter `masterSecretArn`, and so its role may read nothing but the secrets that it rotates")
+        .hint("choose a version that does with `application.version`, or give the role the right by other means"),
         ProblemKind::TemplateCode => Words::new("no `code:` is stated, so the template's own code stays")
             .because(
                 "its setSecret and testSecret steps raise an error: until the code is customised, every rotation fails",
@@ -140,21 +149,50 @@ pub fn words(problem: &Problem, region: &str) -> Words {
                 return words;
             }
             words.hint(format!(
-                "remove it, and the next apply adds a scoped one:\n    aws lambda remove-permission --region {there} --function-name '{name}' --statement-id '{statement}'"
+                "remove it, and the next apply adds a scoped one:\n    {} --function-name '{name}' --statement-id '{statement}'",
+                aws("lambda remove-permission", there)
             ))
         }
         ProblemKind::InvocationDenied { statement } => {
             Words::new(format!("statement `{}` denies Secrets Manager the invocation", safe(statement)))
         }
+        ProblemKind::OtherAccount { function, account } => {
+            let (function, account) = (safe(function), safe(account));
+            Words::new(format!("nothing lets Secrets Manager invoke its function for account {account}, which the secret belongs to"))
+                .because("the permission that rotator writes is for the target's own account")
+                .hint(format!(
+                    "if it ought to be let in:\n    {} --function-name '{function}' --statement-id SecretsManagerAccess-{account} --action lambda:InvokeFunction --principal secretsmanager.amazonaws.com --source-account {account}",
+                    aws("lambda add-permission", there)
+                ))
+        }
+        ProblemKind::LiveFunction { function, fault } => live_function(function, fault, there),
         ProblemKind::FunctionMissing => Words::new(format!("Lambda has no function `{name}`"))
             .hint("an `existing` function must be there; without `existing:` it is deployed"),
+        ProblemKind::RuntimeStopped { runtime, every_change, from, over, successor } => {
+            let what = match (every_change, over) {
+                (true, true) => "AWS refuses to change functions with the runtime",
+                (true, false) => "AWS is going to refuse to change functions with the runtime",
+                (false, true) => "AWS gives no function any more the runtime",
+                (false, false) => "AWS is soon going to give no function the runtime",
+            };
+            let since = if *over { "since" } else { "from" };
+            let words = Words::new(format!("{what} `{}`, {since} {from}", safe(runtime)));
+            let words = match successor {
+                Some(successor) => words.hint(format!(
+                    "write `runtime: {}`, and rehearse the code with it: `rotator apply --sandbox`",
+                    safe(successor)
+                )),
+                None => words,
+            };
+            words.hint("where AWS has moved that day, put a newer table of runtimes into `ROTATOR_LAMBDA_RUNTIMES`")
+        }
         ProblemKind::FunctionThrottled { function } => {
             let words = Words::new("its reserved concurrency is 0, so that Lambda never runs it")
                 .because("no secret rotates with it until that is mended");
             match function.parse::<Arn>() {
                 Ok(arn) => words.hint(format!(
-                    "let it run again:\n    aws lambda delete-function-concurrency --region {} --function-name '{}'",
-                    safe(&arn.region),
+                    "let it run again:\n    {} --function-name '{}'",
+                    aws("lambda delete-function-concurrency", &there.moved(arn.region)),
                     safe(function_name(function))
                 )),
                 Err(_) => words,
@@ -199,26 +237,23 @@ pub fn words(problem: &Problem, region: &str) -> Words {
                 None => words,
             };
             let reason = reason.as_deref();
-            let hints = [stack::missing(reason, stack_name), stack::by_hand(status, stack_name, region, reason)].concat();
+            let hints = [stack::missing(reason, stack_name), stack::by_hand(status, stack_name, there, reason)].concat();
             let words = hints.into_iter().fold(words, Words::hint);
             if *ours { words } else { words.hint("it has no project's tag, so it is never deleted from here") }
         }
         ProblemKind::ApplicationMissing { application, version } => {
             let version = version.as_ref().map(|version| format!(" version {}", safe(version))).unwrap_or_default();
             Words::new(format!("the Serverless Application Repository has no {}{version}", safe(application)))
-                .hint(format!("`aws serverlessrepo list-application-versions --region {there} --application-id ARN` lists its versions"))
+                .hint(format!(
+                    "`{} --application-id '{}'` lists its versions",
+                    aws("serverlessrepo list-application-versions", there),
+                    safe(application)
+                ))
         }
         ProblemKind::UnknownParameter { parameter, version, declared } => {
             let words = Words::new(format!("version {} declares no parameter `{}`", safe(version), safe(parameter)));
-            // A distance costs time of one word times the other, and CloudFormation's names have at most 255 characters.
-            let nearest = declared
-                .iter()
-                .filter(|_| parameter.len() <= 255)
-                .map(|name| (strsim::jaro_winkler(&name.to_lowercase(), &parameter.to_lowercase()), name))
-                .filter(|(score, _)| *score > 0.8)
-                .max_by(|one, other| one.0.total_cmp(&other.0));
-            match nearest {
-                Some((_, name)) => words.hint(format!("did you mean `{}`?", safe(name))),
+            match near(parameter, declared.iter().map(String::as_str)).first() {
+                Some(name) => words.hint(did_you_mean(&[&safe(name)])),
                 None => words.hint(format!("it declares {}", some_of(declared.iter().map(String::as_str), 20))),
             }
         }
@@ -241,7 +276,7 @@ pub fn words(problem: &Problem, region: &str) -> Words {
         ProblemKind::CodeUnusable { reason } => Words::new(safe(reason)),
         ProblemKind::CredentialsInPackage { parts } => {
             Words::new(super::package::holds(parts))
-                .because("whoever may call `lambda:GetFunction` reads all of a package")
+                .because("all who may call `lambda:GetFunction` can read all of a package")
                 .hint("keep the values in a secret that the function reads, and take the file out of the archive or of `include`")
         }
         ProblemKind::HandlerFileMissing { handler } => {
@@ -254,9 +289,9 @@ pub fn words(problem: &Problem, region: &str) -> Words {
         }
         ProblemKind::UseUnknown => Words::new("whether secrets still rotate with its function can't be known")
             .hint("the reading role needs `secretsmanager:ListSecrets`"),
-        ProblemKind::Policy { rule, at, breach, .. } => super::policy::breach(rule, at, breach),
-        ProblemKind::LimitExceeded(exceeded) => super::policy::limit(exceeded),
-        ProblemKind::Frozen(frozen) => super::policy::frozen(frozen),
+        ProblemKind::Policy { rule, at, breach, .. } => super::rules::breach(rule, at, breach),
+        ProblemKind::LimitExceeded(exceeded) => super::rules::limit(exceeded),
+        ProblemKind::Frozen(frozen) => super::rules::frozen(frozen),
         ProblemKind::Unread { what, unread } => {
             let words = Words::new(format!("the {} can't be read: {}", safe(what), unread_words(unread)));
             // A service that refuses doesn't always say so by its code.
@@ -276,5 +311,44 @@ pub fn words(problem: &Problem, region: &str) -> Words {
             Words::new("the application declares no parameter `functionName`, so AWS would make up the function's name")
                 .hint("deploy it by other means, and use the function with `existing: NAME`")
         }
+    }
+}
+
+/// Why the function that is live can't rotate a secret, whose entry names no other.
+fn live_function(function: &str, fault: &LiveFault, there: &There<'_>) -> Words {
+    let function = safe(function);
+    let other = "mend it, or name another function in the entry: `function:`";
+    match fault {
+        LiveFault::Missing => Words::new(format!("its function is gone: Lambda has no {function}"))
+            .because("the entry names no function, so that the secret keeps the one that it has")
+            .hint("deploy a function here and name it in the entry: `function:`; or set `rotation.enabled: false`"),
+        LiveFault::Failed { reason } => {
+            let words = Words::new(format!("its function {function} is in the state Failed")).hint(other);
+            match reason {
+                Some(reason) => words.because(safe(reason)),
+                None => words,
+            }
+        }
+        LiveFault::Throttled => {
+            Words::new(format!("the reserved concurrency of its function {function} is 0, so that Lambda never runs it"))
+                .hint(format!(
+                    "let it run again:\n    {} --function-name '{function}'",
+                    aws("lambda delete-function-concurrency", there)
+                ))
+        }
+        LiveFault::Denied { statement } => Words::new(format!(
+            "statement `{}` of the policy of its function {function} denies Secrets Manager the invocation",
+            safe(statement)
+        ))
+        .hint(other),
+        LiveFault::NotPermitted { account } => Words::new(format!(
+            "Secrets Manager may not invoke its function {function}: no statement lets it in for account {}",
+            safe(account)
+        ))
+        .hint(format!(
+            "if it ought to be let in:\n    {} --function-name '{function}' --statement-id SecretsManagerAccess --action lambda:InvokeFunction --principal secretsmanager.amazonaws.com --source-account {}",
+            aws("lambda add-permission", there),
+            safe(account)
+        )),
     }
 }

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::time::Duration;
 
-use crate::apply::{Failure, LeftBehind, NotFinished, Outcome, Report};
+use crate::apply::{Failure, LeftBehind, Outcome, Report};
 use crate::aws::AwsError;
 use serde_json::json;
 
@@ -12,7 +11,10 @@ use crate::model::arn::Arn;
 use crate::model::{Address, PERMISSION_STATEMENT};
 use crate::plan::{Severity, Step, StepKind};
 
+use super::command::{There, aws};
+use super::ends::{self, Reach};
 use super::plan::value;
+use super::said::{aws_words, duration};
 use super::{ADD, BOLD, DESTROY, DIM, ERROR, WARNING, count, paint, safe, some_of};
 
 /// How a resource fared, all its steps together; the worst word wins.
@@ -22,8 +24,12 @@ pub enum Fate {
     Unchanged,
     /// Done.
     Applied,
+    /// Done, and nothing tells how the function's test ended.
+    Unverified,
     /// A rotation was accepted and hasn't ended.
     NotFinished,
+    /// The function's test has failed.
+    TestFailed,
     /// What it depends on failed, or the apply was interrupted.
     NotAttempted,
     /// Some of its steps are done, and others weren't attempted.
@@ -35,7 +41,7 @@ pub enum Fate {
 /// The report of one target: what failed or isn't finished in full, the rest in a count.
 ///
 /// `left_out` counts the resources whose changes a foreseen error kept from being tried.
-pub fn report(report: &Report, left_out: usize, region: &str) -> String {
+pub fn report(report: &Report, left_out: usize, reach: Reach<'_>) -> String {
     let mut out = String::new();
     for (index, (step, outcome)) in report.steps.iter().zip(&report.outcomes).enumerate() {
         let address = safe(&step.address.to_string()).into_owned();
@@ -50,7 +56,7 @@ pub fn report(report: &Report, left_out: usize, region: &str) -> String {
                 let all =
                     (index..report.steps.len()).filter(alike).map(|other| report.steps[other].address.to_string());
                 let all: Vec<String> = all.collect();
-                let (summary, rest) = failure_words(failure);
+                let (summary, rest) = failure_words(failure, reach.endpoint);
                 let _ = writeln!(
                     out,
                     "{} {}",
@@ -66,17 +72,30 @@ pub fn report(report: &Report, left_out: usize, region: &str) -> String {
                 }
             }
             Outcome::NotFinished(rest) if rest.waited.is_some() => {
-                out.push_str(&not_finished(&address, step, rest, region));
+                out.push_str(&ends::not_finished(&address, step, rest, reach));
             }
+            Outcome::TestFailed(test) => out.push_str(&ends::test_failed(&address, step, test, reach)),
             _ => {}
         }
     }
-    if report.interrupted {
+    out.push_str(&ends::unverified(report));
+    out.push_str(&ends::moved(report));
+    if let Some(failures) = report.stopped {
         let _ = writeln!(
             out,
-            "{} no new step was begun after it; run the same command again to go on",
-            paint(WARNING, "interrupted:")
+            "{} no wave was begun after {}, of all targets, failed or didn't finish in time",
+            paint(WARNING, "stopped:"),
+            count(failures, "rotation")
         );
+    }
+    if report.interrupted {
+        let how = if report.again.is_some() { "this goes on" } else { "run the same command again to go on" };
+        let _ = writeln!(out, "{} no new step was begun after it; {how}", paint(WARNING, "interrupted:"));
+    } else if report.again.is_some() {
+        let _ = writeln!(out, "{} what isn't done is done, and watched, by this:", paint(DIM, "hint:"));
+    }
+    if let Some(again) = &report.again {
+        let _ = writeln!(out, "    {}", safe(again));
     }
     if !out.is_empty() {
         out.push('\n');
@@ -108,6 +127,8 @@ pub fn fates(report: &Report) -> BTreeMap<&Address, Fate> {
             // Without waiting, accepted is all that was asked for.
             Outcome::NotFinished(rest) if rest.waited.is_none() => Fate::Applied,
             Outcome::NotFinished(_) => Fate::NotFinished,
+            Outcome::TestFailed(_) => Fate::TestFailed,
+            Outcome::Unverified(_) => Fate::Unverified,
             Outcome::Failed(_) => Fate::Failed,
             Outcome::NotAttempted { .. } => Fate::NotAttempted,
         };
@@ -131,6 +152,8 @@ fn summary(out: &mut String, report: &Report, left_out: usize) {
     let bad = number(Fate::Failed) + number(Fate::Partly) + number(Fate::NotAttempted) + left_out;
     let (style, word) = if bad > 0 || report.interrupted {
         (DESTROY.bold(), "Apply incomplete.")
+    } else if number(Fate::TestFailed) > 0 {
+        (WARNING, "Apply complete, but not every test has passed.")
     } else if number(Fate::NotFinished) > 0 {
         (WARNING, "Apply complete, but not every rotation has finished.")
     } else {
@@ -139,7 +162,9 @@ fn summary(out: &mut String, report: &Report, left_out: usize) {
     let mut parts = vec![format!("{} applied", number(Fate::Applied))];
     for (fate, word) in [
         (Fate::Unchanged, "unchanged"),
+        (Fate::Unverified, "unverified"),
         (Fate::NotFinished, "not finished"),
+        (Fate::TestFailed, "with a failed test"),
         (Fate::Failed, "failed"),
         (Fate::Partly, "partly applied"),
         (Fate::NotAttempted, "not attempted"),
@@ -158,7 +183,7 @@ fn summary(out: &mut String, report: &Report, left_out: usize) {
     }
 }
 
-/// AWS's request ids, for whoever asks AWS about a failed apply.
+/// AWS's request ids, for questions to AWS about a failed apply.
 fn requests(out: &mut String, report: &Report) {
     if !report.has_failed() {
         return;
@@ -180,32 +205,6 @@ fn requests(out: &mut String, report: &Report) {
     }
 }
 
-fn not_finished(address: &str, step: &Step, rest: &NotFinished, region: &str) -> String {
-    let mut out = String::new();
-    let waited = rest.waited.map(|waited| format!(" after {}", duration(waited))).unwrap_or_default();
-    let _ = writeln!(
-        out,
-        "{} {}",
-        paint(WARNING, "not finished:"),
-        paint(BOLD, &format!("{address}: the rotation was accepted and hasn't finished{waited}"))
-    );
-    let _ = writeln!(out, "  version {} of {}", safe(&rest.version), safe(&step.name));
-    if let (Some(function), Some(group)) = (&rest.function, &rest.log_group) {
-        let (function, group) = (safe(function), safe(group));
-        let _ = writeln!(out, "  function {function} logs to {group}; to read it:");
-        let _ = writeln!(
-            out,
-            "    aws logs filter-log-events --region {} --log-group-name '{group}' --filter-pattern '\"{}\"'",
-            safe(region),
-            safe(&rest.version)
-        );
-        let _ = writeln!(out, "    aws logs tail '{group}' --region {} --since 1h", safe(region));
-    }
-    let _ =
-        writeln!(out, "  Secrets Manager tries it again by itself; once it has ended, `rotator plan` shows no change.");
-    out
-}
-
 /// A step in words, as something that is being done.
 pub fn doing(kind: StepKind) -> &'static str {
     match kind {
@@ -218,21 +217,13 @@ pub fn doing(kind: StepKind) -> &'static str {
         StepKind::WatchTest => "watching the function's test",
         StepKind::Disable => "switching rotation off",
         StepKind::DeleteStack => "deleting the stack",
+        StepKind::Repair => "repair",
     }
 }
 
-/// A span of time as people say it.
-pub fn duration(span: Duration) -> String {
-    let seconds = span.as_secs();
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        _ => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
-/// A failure in words, and what to do.
-pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
+/// A failure in words, and what to do. `endpoint`: where commands of AWS's CLI lead, where that isn't AWS's own.
+#[expect(clippy::too_many_lines, reason = "one table of all failures: the compiler asks for the words of a new one")]
+pub fn failure_words(failure: &Failure, endpoint: Option<&str>) -> (String, Vec<String>) {
     let plain = |text: String| (text, Vec::new());
     match failure {
         Failure::Aws(error) => aws_words(error),
@@ -250,7 +241,7 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
                 hints.extend(more);
             }
             if let Some(left) = left {
-                let _ = write!(summary, "; {}", left_behind(left, &mut hints));
+                let _ = write!(summary, "; {}", left_behind(left, endpoint, &mut hints));
             }
             (summary, hints)
         }
@@ -264,7 +255,7 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
                 (format!("{action} the function {resource}"), hint)
             };
             let mut hints = vec![hint.to_owned()];
-            let rest = discarded(left.as_deref(), &mut hints);
+            let rest = discarded(left.as_deref(), endpoint, &mut hints);
             (format!("the change set would {effect}, which the plan didn't show; {rest}"), hints)
         }
         Failure::OtherStack { planned, made, left } => {
@@ -272,13 +263,13 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
                 "the repository updates only stacks with its present prefix; deploy a second function, move the secrets, and delete the old stack"
                     .to_owned(),
             ];
-            let rest = discarded(left.as_deref(), &mut hints);
+            let rest = discarded(left.as_deref(), endpoint, &mut hints);
             let (planned, made) = (safe(planned), safe(made));
             (format!("the change set was made for the stack {made} instead of {planned}; {rest}"), hints)
         }
         Failure::Stack { stack, status, reason } => {
             let why = reason.as_ref().map(|reason| format!(": {}", safe(reason))).unwrap_or_default();
-            let hints = super::stack::after_failure(status, stack, reason.as_deref());
+            let hints = super::stack::after_failure(status, stack, endpoint, reason.as_deref());
             (format!("the stack {} ended in {}{why}", safe(stack), safe(status)), hints)
         }
         Failure::Function { function, state, reason } => {
@@ -288,8 +279,20 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
         Failure::FunctionMissing { function } => {
             (format!("the function {} is gone", safe(function)), vec!["plan again".to_owned()])
         }
-        Failure::NotPermitted { function, account, denied_by } => not_permitted(function, account, denied_by.as_deref()),
-        Failure::WrittenWhole { function, account, refused } => written_whole(function, account, refused.as_deref()),
+        Failure::NotPermitted { function, account, denied_by } => {
+            not_permitted(function, account, denied_by.as_deref(), endpoint)
+        }
+        Failure::WrittenWhole { function, account, refused } => {
+            written_whole(function, account, refused.as_deref(), endpoint)
+        }
+        Failure::NotPending { version, now } => {
+            let is = match now {
+                Some(now) => format!("version {} is, or another value has become the current one", safe(now)),
+                None => "nothing is".to_owned(),
+            };
+            let hint = "nothing of this step was done; run the same command again: it looks anew".to_owned();
+            (format!("version {} isn't pending any more: {is}", safe(version)), vec![hint])
+        }
         Failure::SecretMissing => {
             ("the secret has gone since the plan was made".to_owned(), vec!["plan again".to_owned()])
         }
@@ -352,14 +355,19 @@ pub fn failure_words(failure: &Failure) -> (String, Vec<String>) {
     }
 }
 
-/// The option that leads AWS's CLI to the region of an ARN.
-fn region_of(arn: &str) -> String {
-    arn.parse::<Arn>().map(|arn| format!(" --region {}", safe(&arn.region))).unwrap_or_default()
+/// Where commands of AWS's CLI lead that are about what an ARN names.
+fn there_of<'a>(arn: &str, endpoint: Option<&'a str>) -> There<'a> {
+    There::new(arn.parse::<Arn>().map(|arn| arn.region).unwrap_or_default(), endpoint)
 }
 
 /// What keeps Secrets Manager from a function, and what lets it in.
-fn not_permitted(function: &str, account: &str, denied_by: Option<&str>) -> (String, Vec<String>) {
-    let (region, name, account) = (region_of(function), safe(function), safe(account));
+fn not_permitted(
+    function: &str,
+    account: &str,
+    denied_by: Option<&str>,
+    endpoint: Option<&str>,
+) -> (String, Vec<String>) {
+    let (there, name, account) = (there_of(function, endpoint), safe(function), safe(account));
     match denied_by {
         Some(statement) => {
             let statement = safe(statement);
@@ -368,7 +376,8 @@ fn not_permitted(function: &str, account: &str, denied_by: Option<&str>) -> (Str
                     "Secrets Manager may not invoke the function {name}: statement `{statement}` of its policy denies it"
                 ),
                 vec![format!(
-                    "if it ought to be let in:\n    aws lambda remove-permission{region} --function-name '{name}' --statement-id '{statement}'"
+                    "if it ought to be let in:\n    {} --function-name '{name}' --statement-id '{statement}'",
+                    aws("lambda remove-permission", &there)
                 )],
             )
         }
@@ -377,15 +386,21 @@ fn not_permitted(function: &str, account: &str, denied_by: Option<&str>) -> (Str
                 "Secrets Manager may not invoke the function {name}: no statement of its policy lets `secretsmanager.amazonaws.com` in for account {account}"
             ),
             vec![format!(
-                "if it ought to be let in:\n    aws lambda add-permission{region} --function-name '{name}' --statement-id SecretsManagerAccess --action lambda:InvokeFunction --principal secretsmanager.amazonaws.com --source-account {account}"
+                "if it ought to be let in:\n    {} --function-name '{name}' --statement-id SecretsManagerAccess --action lambda:InvokeFunction --principal secretsmanager.amazonaws.com --source-account {account}",
+                aws("lambda add-permission", &there)
             )],
         ),
     }
 }
 
 /// A policy that only its author can let Secrets Manager into.
-fn written_whole(function: &str, account: &str, refused: Option<&AwsError>) -> (String, Vec<String>) {
-    let (region, name) = (region_of(function), safe(function));
+fn written_whole(
+    function: &str,
+    account: &str,
+    refused: Option<&AwsError>,
+    endpoint: Option<&str>,
+) -> (String, Vec<String>) {
+    let (there, name) = (there_of(function, endpoint), safe(function));
     let refused = refused.map(|error| format!("; {}", aws_words(error).0)).unwrap_or_default();
     let statement = json!({
         "Sid": PERMISSION_STATEMENT,
@@ -406,31 +421,26 @@ fn written_whole(function: &str, account: &str, refused: Option<&AwsError>) -> (
                 "add this statement where that policy is written, then run the same command again:\n    {}",
                 safe(&statement)
             ),
-            format!("the policy as it is:\n    aws lambda get-resource-policy{region} --resource-arn '{name}'"),
+            format!("the policy as it is:\n    {} --resource-arn '{name}'", aws("lambda get-resource-policy", &there)),
         ],
     )
 }
 
 /// What became of a change set that wasn't run.
-fn discarded(left: Option<&LeftBehind>, hints: &mut Vec<String>) -> String {
+fn discarded(left: Option<&LeftBehind>, endpoint: Option<&str>, hints: &mut Vec<String>) -> String {
     match left {
         None => "it was deleted and nothing changed".to_owned(),
-        Some(left) => format!("nothing changed, but {}", left_behind(left, hints)),
+        Some(left) => format!("nothing changed, but {}", left_behind(left, endpoint, hints)),
     }
 }
 
-fn left_behind(left: &LeftBehind, hints: &mut Vec<String>) -> String {
-    let (set, region) = (safe(&left.change_set), region_of(&left.change_set));
+fn left_behind(left: &LeftBehind, endpoint: Option<&str>, hints: &mut Vec<String>) -> String {
+    let (set, there) = (safe(&left.change_set), there_of(&left.change_set, endpoint));
     hints.push(format!(
-        "the next apply replaces it; to delete it by hand:\n    aws cloudformation delete-change-set{region} --change-set-name '{set}'"
+        "the next apply replaces it; to delete it by hand:\n    {} --change-set-name '{set}'",
+        aws("cloudformation delete-change-set", &there)
     ));
     format!("the change set couldn't be deleted: {}", aws_words(&left.error).0)
-}
-
-/// An error of AWS in words, and what to do.
-pub fn aws_words(error: &AwsError) -> (String, Vec<String>) {
-    // Hints name the resource, which may be anything that AWS holds.
-    (safe(&error.to_string()).into_owned(), error.hints().iter().map(|hint| safe(hint).into_owned()).collect())
 }
 
 /// The addresses that a report doesn't hold because errors blocked them.

@@ -3,6 +3,7 @@
 use crate::aws::Denial;
 use crate::model::arn::Arn;
 
+use super::command::{There, aws};
 use super::safe;
 
 /// The first hints about a failed stack. `stack`: its ARN, or its name where that is all that is known.
@@ -12,7 +13,7 @@ pub fn missing(reason: Option<&str>, stack: &str) -> Vec<String> {
 }
 
 /// How a stack of ours goes on after an apply that failed.
-pub fn after_failure(status: &str, stack: &str, reason: Option<&str>) -> Vec<String> {
+pub fn after_failure(status: &str, stack: &str, endpoint: Option<&str>, reason: Option<&str>) -> Vec<String> {
     let mut hints = missing(reason, stack);
     match status {
         "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" => hints.push(
@@ -25,14 +26,16 @@ pub fn after_failure(status: &str, stack: &str, reason: Option<&str>) -> Vec<Str
         "DELETE_FAILED" => hints.push("mend the cause and run the same command again".to_owned()),
         status => {
             let region = stack.parse::<Arn>().map(|arn| arn.region).unwrap_or_default();
-            hints.extend(by_hand(status, stack, &region, reason));
+            let endpoint = endpoint.filter(|_| !region.is_empty());
+            let there = There::new(region, endpoint);
+            hints.extend(by_hand(status, stack, &there, reason));
         }
     }
     hints
 }
 
-/// The commands for a stack that only a person can free. `region`: the stack's; empty where it isn't known.
-pub fn by_hand(status: &str, stack: &str, region: &str, reason: Option<&str>) -> Vec<String> {
+/// The commands for a stack that only a person can free. `there`: where they lead.
+pub fn by_hand(status: &str, stack: &str, there: &There<'_>, reason: Option<&str>) -> Vec<String> {
     let command = match status {
         // Its update was told not to roll back.
         "UPDATE_FAILED" => "rollback-stack",
@@ -40,8 +43,7 @@ pub fn by_hand(status: &str, stack: &str, region: &str, reason: Option<&str>) ->
         status if status.ends_with("_FAILED") || status == "ROLLBACK_COMPLETE" => "delete-stack",
         _ => return Vec::new(),
     };
-    let region = if region.is_empty() { String::new() } else { format!(" --region {}", safe(region)) };
-    let command = format!("aws cloudformation {command}{region} --stack-name '{}'", safe(stack));
+    let command = format!("{} --stack-name '{}'", aws(&format!("cloudformation {command}"), there), safe(stack));
     let mut hints = vec![format!("mend the cause, then:\n    {command}")];
     // A roll-back puts the earlier package back, which the repository may not keep for ever.
     let denial = reason.and_then(|reason| Denial::of(reason, stack));
@@ -69,10 +71,10 @@ mod tests {
     const STACK: &str = "arn:aws:cloudformation:eu-west-1:111111111111:stack/serverlessrepo-f/1";
     const DENIED: &str = "SecretsManagerRotationTemplate (AWS::Lambda::Function): Resource handler returned message: \"Your access has been denied by S3, please make sure your request credentials have permission to GetObject for awsserverlessrepo-changesets-x/1/y. S3 Error Code: AccessDenied";
 
-    /// Without it, a roll-back that failed would stand in the way of every apply, and nobody would know how to end it.
+    /// Without it, a roll-back that failed would block every apply, without a word how to end it.
     #[test]
     fn each_status_has_its_own_way_out() {
-        let hints = |status: &str| after_failure(status, STACK, Some(DENIED)).join("\n");
+        let hints = |status: &str| after_failure(status, STACK, None, Some(DENIED)).join("\n");
         for status in ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"] {
             assert!(hints(status).starts_with("allow `s3:GetObject` on `arn:aws:s3:::awsserverlessrepo-changesets*`"));
         }
@@ -82,10 +84,10 @@ mod tests {
         assert!(hints("UPDATE_FAILED").contains("aws cloudformation rollback-stack --region"));
         assert!(hints("ROLLBACK_COMPLETE").contains("run the same command again"));
         assert_eq!(
-            by_hand("DELETE_FAILED", "f", "eu-west-1", None),
+            by_hand("DELETE_FAILED", "f", &There::new("eu-west-1", None), None),
             ["mend the cause, then:\n    aws cloudformation delete-stack --region eu-west-1 --stack-name 'f'"]
         );
-        assert_eq!(by_hand("UPDATE_ROLLBACK_FAILED", "f", "", Some("x")).len(), 1);
+        assert_eq!(by_hand("UPDATE_ROLLBACK_FAILED", "f", &There::new("", None), Some("x")).len(), 1);
     }
 
     /// Without it, a resource's name could add words to a command that people copy.

@@ -6,7 +6,9 @@ use crate::plan::Problem;
 use crate::plan::Severity;
 use crate::plan::fresh::{Stale, StaleKind};
 
-use super::plan::{effect_on, value};
+use super::command::There;
+use super::effect::effect_on;
+use super::plan::value;
 use super::{BOLD, DIM, ERROR, paint, problem, safe};
 
 /// All reasons, one message each.
@@ -37,6 +39,10 @@ pub fn words(reason: &Stale) -> (String, Option<String>) {
         StaleKind::OtherAction => {
             ("it was made, replaced or removed by others since the plan was made".to_owned(), None)
         }
+        StaleKind::NotTested => (
+            "its function can't be tested on it any more, as the plan says".to_owned(),
+            Some("it isn't idle, or its next window is less than an hour away".to_owned()),
+        ),
         StaleKind::NewEffect(effect) => (
             format!("it would have an effect that the plan didn't show: {}", effect.word()),
             Some(effect_on(*effect, std::iter::once(&reason.address))),
@@ -49,10 +55,27 @@ pub fn words(reason: &Stale) -> (String, Option<String>) {
                 kind: kind.clone(),
             };
             // Of its commands none is shown, so that no region is needed.
-            (problem::words(&found, "").summary, None)
+            (problem::words(&found, &There::default()).summary, None)
         }
         StaleKind::Beneath(address) => {
             (format!("{} has changed since the plan was made, and comes first", safe(&address.to_string())), None)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Address, Kind};
+    use crate::plan::ProblemKind;
+
+    /// Without it, a refusal could name a region that it doesn't know: nothing, behind "in".
+    #[test]
+    fn what_is_missing_is_said_without_a_region() {
+        let address = Address { target: None, kind: Kind::Secret, handle: "app/one".to_owned() };
+        let kind = StaleKind::Problem(ProblemKind::SecretMissing);
+        let text = stale(&[Stale { address, name: "app/one".to_owned(), kind }]);
+        let text = anstream::adapter::strip_str(&text).to_string();
+        assert_eq!(text, "stale: secret.app/one: Secrets Manager has no such secret\n");
     }
 }

@@ -1,21 +1,28 @@
 //! What people read, as snapshots: every action, effect, problem, note and outcome at least once.
 
+use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::DESTROY;
+use super::ends::Reach;
 use super::plan::{Detail, Mode, plan as plan_text};
 use super::report::{left_out, report};
-use crate::apply::{Failure, LeftBehind, NotFinished, Outcome, Report};
+use crate::apply::{
+    Failure, LeftBehind, Moved, NotFinished, Outcome, Replaced, Report, TestFailed, Unknown, Unverified,
+};
 use crate::aws::{AwsError, ErrorKind};
 use crate::model::freeze::{Freeze, Period};
 use crate::model::live::{Asked, Unread};
-use crate::model::policy::AtMost;
+use crate::model::rule::AtMost;
+use crate::model::trouble::{Fault, Frame, RotationStep, Trouble};
 use crate::model::{Address, Kind, PackagePart, PartKind, Place, RotationRules, Schedule};
 use crate::plan::foreign::{Foreign, ForeignKind};
 use crate::plan::freeze::Frozen;
+use crate::plan::judge::Breach;
 use crate::plan::limits::{Exceeded, Limited};
-use crate::plan::policy::Breach;
+use crate::plan::problem::LiveFault;
+use crate::plan::verdict::{Tries, Unproved};
 use crate::plan::{
     Action, Change, Effect, FieldChange, Note, NoteKind, Plan, Problem, ProblemKind, Reason, RotateSecret, Severity,
     Shown, Step, StepKind,
@@ -23,6 +30,9 @@ use crate::plan::{
 
 /// A text that tries to clear the screen, to set a title, to ring, to reverse and to forge a line.
 const EVIL: &str = "x\u{1b}[2J\u{1b}]0;t\u{7}\u{202e}\u{2028}\r\ny";
+
+const REACH: Reach<'_> =
+    Reach { region: "eu-west-1", endpoint: Some("http://127.0.0.1:4570"), lasts: true, words: true };
 
 /// Makes every text of the builders below `EVIL` or harmless.
 #[derive(Clone, Copy)]
@@ -47,6 +57,7 @@ impl Texts {
 
     fn request(self, now: bool) -> RotateSecret {
         RotateSecret {
+            token: None,
             secret_arn: self.of("arn:s"),
             function_arn: Some(self.of("arn:f")),
             rules: Some(self.rules()),
@@ -224,6 +235,22 @@ fn secret_changes(t: Texts) -> Vec<Change> {
             vec![rules(&t.rules())],
         ),
         change(
+            secret("tested"),
+            t.of("tested"),
+            Action::TestFunction(t.request(false)),
+            Reason::FunctionChanges,
+            &[Effect::TestsNow],
+            vec![],
+        ),
+        change(
+            secret("untested"),
+            t.of("untested"),
+            Action::TestFunction(t.request(false)),
+            Reason::Untested,
+            &[Effect::TestsNow],
+            vec![],
+        ),
+        change(
             secret("moved"),
             t.of("moved"),
             Action::UpdateRotation(t.request(false)),
@@ -236,10 +263,51 @@ fn secret_changes(t: Texts) -> Vec<Change> {
     ]
 }
 
+/// What is wrong with the function that is live, or with the permission for a secret's account.
+fn of_live_functions(t: Texts) -> [ProblemKind; 6] {
+    [
+        ProblemKind::OtherAccount { function: t.of("arn:f"), account: t.of("222222222222") },
+        ProblemKind::LiveFunction { function: t.of("arn:f"), fault: LiveFault::Missing },
+        ProblemKind::LiveFunction {
+            function: t.of("arn:f"),
+            fault: LiveFault::Failed { reason: Some(t.of("no subnet")) },
+        },
+        ProblemKind::LiveFunction { function: t.of("arn:f"), fault: LiveFault::Throttled },
+        ProblemKind::LiveFunction { function: t.of("arn:f"), fault: LiveFault::Denied { statement: t.of("no") } },
+        ProblemKind::LiveFunction {
+            function: t.of("arn:f"),
+            fault: LiveFault::NotPermitted { account: t.of("111111111111") },
+        },
+    ]
+}
+
+/// A runtime that AWS refuses, and one that it is going to.
+fn stopped_runtimes(t: Texts) -> [ProblemKind; 2] {
+    let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).expect("a day");
+    [
+        ProblemKind::RuntimeStopped {
+            runtime: t.of("python3.9"),
+            every_change: true,
+            from: day(2027, 3, 3),
+            over: true,
+            successor: Some(t.of("python3.14")),
+        },
+        ProblemKind::RuntimeStopped {
+            runtime: t.of("go1.x"),
+            every_change: false,
+            from: day(2027, 2, 1),
+            over: false,
+            successor: None,
+        },
+    ]
+}
+
+#[expect(clippy::too_many_lines, reason = "one list of all kinds")]
 fn problems(t: Texts) -> Vec<Problem> {
     let [denied, failed] = t.unread();
+    let [refused, ahead] = stopped_runtimes(t);
     let parameter = || t.of("kmsKeyARN");
-    let kinds = vec![
+    let mut kinds = vec![
         ProblemKind::SecretMissing,
         ProblemKind::NoValue,
         ProblemKind::ScheduledForDeletion,
@@ -254,6 +322,8 @@ fn problems(t: Texts) -> Vec<Problem> {
         ProblemKind::InvocationDenied { statement: t.of("keepout") },
         ProblemKind::NotPermitted,
         ProblemKind::FunctionMissing,
+        refused,
+        ahead,
         ProblemKind::FunctionFailed { reason: Some(t.of("no such subnet")) },
         ProblemKind::FunctionFailed { reason: None },
         ProblemKind::NameTaken,
@@ -290,12 +360,15 @@ fn problems(t: Texts) -> Vec<Problem> {
         ProblemKind::PruningRefused,
         ProblemKind::NameNotTaken,
         ProblemKind::BlockedBy { address: t.address(Kind::Function, "f") },
+        ProblemKind::ReadSecretMissing { secret: t.of("broker/admin") },
+        ProblemKind::ReadSecretNotTaken { version: t.of("1.1.500") },
         ProblemKind::Unread { what: "stack".into(), unread: denied },
         ProblemKind::Unread { what: "secret".into(), unread: failed },
         ProblemKind::LimitExceeded(exceeded(t, Limited::Changed, AtMost::Percent(30))),
         ProblemKind::LimitExceeded(exceeded(t, Limited::RotatingNow, AtMost::Count(1))),
         ProblemKind::Frozen(frozen(t, Some("sale"))),
     ];
+    kinds.extend(of_live_functions(t));
     let broken = breaches(t).into_iter().map(|breach| ProblemKind::Policy {
         rule: t.of("fresh"),
         at: place(t, Some("max_age_days: 30")),
@@ -331,7 +404,7 @@ fn frozen(t: Texts, reason: Option<&str>) -> Frozen {
 }
 
 fn exceeded(t: Texts, what: Limited, at_most: AtMost) -> Exceeded {
-    Exceeded { what, count: 4, of: 7, at_most, allowed: at_most.of(7), at: place(t, None) }
+    Exceeded { what, count: 4, of: 7, at_most, allowed: at_most.of(7), at: place(t, None), targets: 1 }
 }
 
 /// Every way in which a rule is broken.
@@ -353,6 +426,7 @@ fn breaches(t: Texts) -> Vec<Breach> {
         Breach::Age { rules: days, hours: 31 * 24, days: 30 },
         Breach::Age { rules: t.rules(), hours: 750, days: 1 },
         Breach::Interval { rules: t.rules(), hours: 36, days: 1 },
+        Breach::NotRotated { days: 91, allowed: 90 },
         Breach::WindowLength { hours: 24, allowed: 1 },
         outside(None),
         outside(Some("MON")),
@@ -378,6 +452,9 @@ fn breaches(t: Texts) -> Vec<Breach> {
 fn notes(t: Texts) -> Vec<Note> {
     let [denied, failed] = t.unread();
     let kinds = vec![
+        NoteKind::NotVerified,
+        NoteKind::TestUnknown,
+        NoteKind::MeetsRotations { secrets: 2 },
         NoteKind::OrphanSecret { function: t.of("arn:old") },
         NoteKind::OrphanStack { rotating: None },
         NoteKind::OrphanStack { rotating: Some(1) },
@@ -387,6 +464,8 @@ fn notes(t: Texts) -> Vec<Note> {
         NoteKind::OrphansNotChecked { unread: None },
         NoteKind::NotManaged { live: Some(t.rules()), on: true },
         NoteKind::NotManaged { live: None, on: false },
+        NoteKind::Late { secrets: 1 },
+        NoteKind::Late { secrets: 2 },
         NoteKind::KeepsReference,
         NoteKind::SharedWith { secrets: 2 },
         NoteKind::NewerVersion { version: t.of("1.0.2"), newest: t.of("1.1.0") },
@@ -438,6 +517,7 @@ fn whole_plan(t: Texts) -> Plan {
         target: Some(t.of("prod")),
         account: t.of("111111111111"),
         region: t.of("eu-west-1"),
+        endpoint: None,
         partial: true,
         functions: 9,
         secrets: 4,
@@ -447,6 +527,7 @@ fn whole_plan(t: Texts) -> Plan {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of all outcomes")]
 fn outcomes(t: Texts) -> Vec<(StepKind, Outcome)> {
     let rest = |waited, interrupted| {
         Outcome::NotFinished(NotFinished {
@@ -455,6 +536,9 @@ fn outcomes(t: Texts) -> Vec<(StepKind, Outcome)> {
             log_group: Some(t.of("/aws/lambda/f")),
             waited,
             interrupted,
+            tries: Err(Unknown::NotWaited),
+            goes_on: true,
+            silent: false,
         })
     };
     let aws = AwsError {
@@ -537,11 +621,74 @@ fn outcomes(t: Texts) -> Vec<(StepKind, Outcome)> {
         (StepKind::Watch, rest(Some(Duration::from_secs(605)), false)),
         (StepKind::Watch, rest(Some(Duration::from_secs(5)), true)),
         (StepKind::Watch, rest(None, false)),
+        (StepKind::Watch, failing(t, rest(Some(Duration::from_secs(605)), false), true)),
+        (StepKind::Watch, failing(t, rest(Some(Duration::from_secs(45)), false), false)),
+        (StepKind::WatchTest, Outcome::TestFailed(test_failed(t))),
+        (StepKind::WatchTest, replaced(t, None, None, None)),
+        (StepKind::WatchTest, replaced(t, Some("old="), None, None)),
+        (StepKind::WatchTest, replaced(t, Some("old="), Some("functions/f"), None)),
+        (StepKind::WatchTest, replaced(t, Some("old="), Some("functions/f"), Some("0123456789ab"))),
         (StepKind::Rotation, Outcome::NotAttempted { because: Some(6) }),
         (StepKind::Rotation, Outcome::NotAttempted { because: None }),
     ];
+    outcomes.extend(unverified(t, &aws).into_iter().map(|test| (StepKind::WatchTest, Outcome::Unverified(test))));
     outcomes.extend(failures.into_iter().map(|failure| (StepKind::Code, Outcome::Failed(failure))));
     outcomes
+}
+
+fn trouble(t: Texts, error: (&str, &str)) -> Trouble {
+    let place = Frame { file: t.of("keys.py"), line: 40, function: Some(t.of("set_secret")), own: true };
+    Trouble {
+        at: 0,
+        step: Some(RotationStep::Set),
+        error: Some(Fault { name: t.of(error.0), words: Some(t.of(error.1)) }),
+        place: Some(place),
+        lines: Vec::new(),
+    }
+}
+
+/// A rotation whose tries fail.
+fn failing(t: Texts, outcome: Outcome, goes_on: bool) -> Outcome {
+    let Outcome::NotFinished(rest) = outcome else { return outcome };
+    let (first, last) = (trouble(t, ("URLError", "no route")), trouble(t, ("HTTPError", "401")));
+    let (first, last) = (Some(Box::new(first)), Some(Box::new(last)));
+    let tries = Tries { all: 5, failed: 4, first, last, certain: goes_on, rests: true };
+    Outcome::NotFinished(NotFinished { tries: Ok(tries), goes_on, ..rest })
+}
+
+fn test_failed(t: Texts) -> TestFailed {
+    let trouble = Box::new(trouble(t, ("RuntimeError", "the API said 401")));
+    TestFailed { version: t.of("v3"), function: t.of("f"), log_group: t.of("/aws/lambda/f"), trouble, replaced: None }
+}
+
+/// A test that failed after its function had changed.
+fn replaced(t: Texts, code: Option<&str>, path: Option<&str>, commit: Option<&str>) -> Outcome {
+    let of = |text: Option<&str>| text.map(|text| t.of(text));
+    let address = t.address(Kind::Function, "f");
+    let replaced = Replaced { handle: t.of("f"), address, code: of(code), path: of(path), commit: of(commit) };
+    Outcome::TestFailed(TestFailed { replaced: Some(Box::new(replaced)), ..test_failed(t) })
+}
+
+/// A test for each reason why nothing says how it ended.
+fn unverified(t: Texts, aws: &AwsError) -> Vec<Unverified> {
+    let unproved = [
+        Unproved::Silent,
+        Unproved::NoEnd,
+        Unproved::Several(2),
+        Unproved::Format,
+        Unproved::SharedGroup,
+        Unproved::Simulated,
+        Unproved::Silent,
+    ];
+    let others = [Unknown::Unread(Box::new(aws.clone())), Unknown::Elsewhere, Unknown::NotWaited, Unknown::NoFunction];
+    let all = unproved.into_iter().map(Unknown::Unproved).chain(others);
+    let test = |why| Unverified {
+        version: t.of("v3"),
+        function: Some(t.of("f")),
+        log_group: Some(t.of("/aws/lambda/f")),
+        why,
+    };
+    all.map(test).collect()
 }
 
 fn whole_report(t: Texts) -> Report {
@@ -553,7 +700,8 @@ fn whole_report(t: Texts) -> Report {
             (Step { address, name: t.of("name"), kind, change: None, after: Vec::new() }, outcome)
         })
         .unzip();
-    Report { steps, outcomes, interrupted: true }
+    let moved = BTreeMap::from([(3, Moved { before: 1_800_000_000, after: 1_800_604_800 })]);
+    Report { steps, outcomes, interrupted: true, moved, ..Report::default() }
 }
 
 fn plain(text: &str) -> String {
@@ -595,7 +743,7 @@ fn what_is_left_out_or_ends_stands_out() {
 /// Without it the last thing that people read of an apply could change unseen.
 #[test]
 fn a_report_with_everything() {
-    insta::assert_snapshot!("report", plain(&report(&whole_report(Texts(false)), 2, "eu-west-1")));
+    insta::assert_snapshot!("report", plain(&report(&whole_report(Texts(false)), 2, REACH)));
 }
 
 /// Without it an apply that left out what can't even be compared would call itself complete.
@@ -618,7 +766,11 @@ fn control_characters_never_get_through() {
             assert_harmless(&plan_text(&whole_plan(t), mode, detail));
         }
     }
-    assert_harmless(&report(&whole_report(t), 2, EVIL));
+    assert_harmless(&report(
+        &whole_report(t),
+        2,
+        Reach { region: EVIL, endpoint: Some(EVIL), lasts: true, words: true },
+    ));
     let row = |windows| super::schedule::Row {
         address: EVIL.to_owned(),
         rules: Some(t.rules()),

@@ -48,10 +48,24 @@ struct Log {
     file: Option<File>,
 }
 
+/// Opens a file to write behind what is there. A pipe is never waited for: nobody may read it, or stop doing so, and then it is the
+/// log that suffers.
+fn append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
+    }
+    options.open(path)
+}
+
 impl Calls {
     /// A log that also goes to a file, line by line, after what is there already.
     pub fn open(path: Option<&Path>) -> io::Result<Self> {
-        let file = path.map(|path| OpenOptions::new().create(true).append(true).open(path)).transpose()?;
+        let file = path.map(append).transpose()?;
         Ok(Self { log: Mutex::new(Log { entries: VecDeque::new(), file }) })
     }
 

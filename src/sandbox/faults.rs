@@ -60,8 +60,9 @@ use axum::http::HeaderValue;
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use super::model;
-use super::service::Service;
+use super::call::Signer;
+use super::operations;
+use super::services::Service;
 use super::wire::ApiError;
 
 /// The longest of all waits, in milliseconds: an hour.
@@ -230,7 +231,7 @@ impl Rule {
         let service = self.service.as_deref().and_then(Service::named);
         let code = self.error.as_ref().map(|error| error.code.as_str());
         let content_type = self.answer.as_ref().and_then(|answer| answer.content_type.as_deref());
-        if let Some(unknown) = self.operation.as_deref().filter(|name| !model::is_operation(service, name)) {
+        if let Some(unknown) = self.operation.as_deref().filter(|name| !operations::is_operation(service, name)) {
             let of = service.map_or("any service that is served".to_owned(), |service| format!("`{}`", service.name()));
             Some(format!("`{unknown}` is no operation of {of}"))
         } else if self.times == Some(0) {
@@ -411,15 +412,6 @@ pub struct Faults {
     script: watch::Sender<u64>,
     /// How many calls wait at the moment.
     waiting: AtomicU64,
-}
-
-/// Who signed a request, and for where; both empty for what `CloudFormation` calls.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Signer<'a> {
-    /// The access key id.
-    pub key: &'a str,
-    /// The region.
-    pub region: &'a str,
 }
 
 /// A call that waits, counted as long as it does.

@@ -12,41 +12,54 @@
 //! | [`server`], `connection` | HTTP: who may speak to us, which protocol it is, the order of a call; how its answer goes out |
 //! | [`wire`] | AWS's protocols: JSON 1.1, Query with XML, REST with JSON; signatures; times |
 //! | [`model`] | what the API's models say about requests; each service has its table |
-//! | [`service`] | what every handler is given: [`service::Shared`] and [`service::Call`] |
+//! | [`services`], [`call`], [`options`] | ground words: which services there are, one call, how a sandbox is started |
+//! | [`operations`] | which operations are served: the services' tables together |
+//! | [`service`] | what every handler is given beside the call: [`service::Shared`] |
+//! | [`sessions`] | temporary credentials |
 //! | [`state`] | [`state::World`]: all that is saved, per account and region |
 //! | [`clock`] | service time |
-//! | [`persist`] | the state file: lock, load, save |
+//! | [`persist`], `saver` | the state file: lock, load, save; when it is saved |
 //! | [`faults`], [`quotas`], [`calls`] | scripted failures, throttling, the log of calls |
+//! | [`rights`], `needs` | what callers may do (`--allow`), and which rights each call asks for |
 //! | `history` | what the world was like a while ago, while a scripted failure asks for it |
 //! | [`control`] | `/_sandbox/…`, for tests |
-//! | [`secretsmanager`], [`sts`], [`lambda`], [`logs`], [`cloudformation`], [`serverlessrepo`] | one service each |
+//! | [`secretsmanager`], [`sts`], [`lambda`], [`logs`], [`cloudtrail`], [`cloudformation`], [`serverlessrepo`] | one service each |
 //! | [`runtime`] | runs functions |
 //!
 //! It knows nothing of plans, manifests or the SDK, so that it can't share their mistakes. Nothing in it is real.
 
+pub mod call;
 pub mod calls;
 pub mod clock;
 pub mod cloudformation;
+pub mod cloudtrail;
 pub mod control;
 pub mod faults;
 pub mod lambda;
 pub mod logs;
 pub mod model;
+pub mod operations;
+pub mod options;
 pub mod persist;
 pub mod quotas;
+pub mod rights;
 pub mod runtime;
 pub mod secretsmanager;
 pub mod server;
 pub mod serverlessrepo;
 pub mod service;
+pub mod services;
+pub mod sessions;
 pub mod state;
 pub mod sts;
 pub mod wire;
 
 mod connection;
 mod history;
+mod needs;
+mod saver;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,55 +67,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use options::Options;
+pub use runtime::source::Place;
+pub use secretsmanager::{Finding, Flaw, Rehearsal, Rotated, StandIn, direct, goes_on, rehearse, rotated};
 use service::Shared;
-
-/// How a sandbox is started.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Where it listens; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// Whether that may be another address than loopback's: it runs the code that callers send, as the user who runs it.
-    pub allow_remote: bool,
-    /// Where its state is kept between runs; `None`: nowhere.
-    pub state_file: Option<PathBuf>,
-    /// The account of callers whose key doesn't say another: 12 digits.
-    pub account: String,
-    /// The region of the few calls whose signature doesn't say one.
-    pub region: String,
-    /// Added to every answer.
-    pub latency: Duration,
-    /// Throttle as AWS does ([`quotas`]).
-    pub quotas: bool,
-    /// Scripted failures ([`faults`]): JSON, or JSON lines.
-    pub faults: Option<PathBuf>,
-    /// Where to write one JSON line a call ([`calls`]).
-    pub calls: Option<PathBuf>,
-    /// Asynchronous waits are multiplied by this: 0 for none, 1 as they are. AWS's own waits are much longer.
-    pub time_scale: f64,
-    /// `Host` names that are accepted beside loopback's and the one listened on.
-    pub hosts: Vec<String>,
-    /// Where language runtimes for functions are prepared and kept; `None`: the user's cache directory.
-    pub cache: Option<PathBuf>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            allow_remote: false,
-            state_file: None,
-            account: "123456789012".to_owned(),
-            region: "us-east-1".to_owned(),
-            latency: Duration::ZERO,
-            quotas: false,
-            faults: None,
-            calls: None,
-            time_scale: 1.0,
-            hosts: Vec::new(),
-            cache: None,
-        }
-    }
-}
 
 /// Why a sandbox didn't start.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +98,9 @@ pub enum StartError {
     /// The scripted failures can't be read.
     #[error(transparent)]
     Faults(#[from] faults::FaultsError),
+    /// A policy of what callers may do can't be used.
+    #[error(transparent)]
+    Rights(#[from] rights::RightsError),
     /// The log of calls can't be written.
     #[error("cannot write the log of calls `{path}`")]
     Calls {
@@ -163,16 +134,17 @@ pub async fn start(options: Options) -> Result<Sandbox, StartError> {
     if !options.allow_remote && is_remote(options.listen) {
         return Err(StartError::Remote(options.listen));
     }
-    let faults = match &options.faults {
-        Some(path) => faults::read(path)?,
-        None => Vec::new(),
-    };
-    let calls = calls::Calls::open(options.calls.as_deref())
-        .map_err(|source| StartError::Calls { path: options.calls.clone().unwrap_or_default(), source })?;
-    let file = options.state_file.clone();
-    // A large state, or a slow disk, takes time in which signals are to be heard.
-    let opened = tokio::task::spawn_blocking(move || persist::Store::open(file.as_deref())).await;
-    let (store, state) = opened.map_err(|error| persist::PersistError::Io {
+    let (faults, calls, file) = (options.faults.clone(), options.calls.clone(), options.state_file.clone());
+    let allow = options.allow.clone();
+    // A pipe that nobody writes into, a large state, or a slow disk, takes time in which signals are to be heard.
+    let opened = tokio::task::spawn_blocking(move || -> Result<_, StartError> {
+        let faults = faults.map_or_else(|| Ok(Vec::new()), |path| faults::read(&path))?;
+        let rights = rights::Rights::new(rights::read(&allow)?);
+        let log = calls::Calls::open(calls.as_deref())
+            .map_err(|source| StartError::Calls { path: calls.unwrap_or_default(), source })?;
+        Ok((faults, rights, log, persist::Store::open(file.as_deref())?))
+    });
+    let (faults, rights, calls, (store, state)) = opened.await.map_err(|error| persist::PersistError::Io {
         path: options.state_file.clone().unwrap_or_default(),
         source: std::io::Error::other(error),
     })??;
@@ -182,10 +154,12 @@ pub async fn start(options: Options) -> Result<Sandbox, StartError> {
     let addr = listener.local_addr().map_err(|source| StartError::Listen { address: options.listen, source })?;
 
     hide();
-    let shared = Arc::new(Shared::new(options, addr, state, faults, calls));
-    let saver = tokio::spawn(persist::keep_saved(Arc::clone(&shared), store));
+    let shared = Arc::new(Shared::new(options, addr, state, (faults, rights), calls));
+    let saver = tokio::spawn(saver::keep_saved(Arc::clone(&shared), store));
     let server = tokio::spawn(server::serve(Arc::clone(&shared), listener));
-    secretsmanager::resume(&shared);
+    if !shared.options().rests {
+        secretsmanager::resume(&shared);
+    }
     lambda::resume(&shared);
     cloudformation::resume(&shared);
     Ok(Sandbox { shared, addr, server, saver })
@@ -222,12 +196,22 @@ impl Sandbox {
     ///
     /// False where it is known already, deleted ones included: what somebody deleted stays deleted.
     pub fn seed_secret(&self, account: &str, region: &str, name: &str) -> bool {
-        secretsmanager::seed(&self.shared, account, region, name)
+        secretsmanager::seed(&self.shared, account, region, name, None)
+    }
+
+    /// The same with a value.
+    pub fn seed_secret_as(&self, account: &str, region: &str, name: &str, value: &str) -> bool {
+        secretsmanager::seed(&self.shared, account, region, name, Some(value))
     }
 
     /// Creates a rotation function that Secrets Manager may invoke. False where it is known already.
     pub fn seed_function(&self, account: &str, region: &str, name: &str) -> bool {
         lambda::seed(&self.shared, account, region, name)
+    }
+
+    /// The secrets whose current version was made by something else than AWS would have run, by name.
+    pub fn stand_ins(&self, account: &str, region: &str) -> Vec<(String, StandIn)> {
+        secretsmanager::stand_ins(&self.shared, account, region)
     }
 
     /// What the user should be told since the last look, such as "preparing the Python runtime…".
@@ -266,6 +250,24 @@ impl Drop for Sandbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Without it, a pipe in the place of a script or of a log would hold the sandbox up, and no signal be heard.
+    #[tokio::test]
+    #[cfg(unix)]
+    async fn pipes_hold_nothing_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+        assert!(made.success());
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let log = Options { listen, calls: Some(pipe.clone()), ..Options::default() };
+        assert!(matches!(start(log).await, Err(StartError::Calls { .. })), "nobody reads it");
+        let script = Options { listen, faults: Some(pipe.clone()), ..Options::default() };
+        let waits = tokio::time::timeout(std::time::Duration::from_millis(200), start(script)).await;
+        // What waits for a writer gets one, so that the test's own end needn't wait for it.
+        drop(std::fs::OpenOptions::new().write(true).open(&pipe).expect("the pipe"));
+        assert!(waits.is_err(), "others go on while it waits");
+    }
 
     /// Without it, one wrong address would let a whole network run programs here, by calls that need no secret.
     #[tokio::test]

@@ -7,23 +7,14 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::clock::Time;
-use super::service::Shared;
 use super::state::World;
 
 /// The format of the state file. It goes up when an old file can't be read any more.
 const VERSION: u32 = 2;
-
-/// How long changes are gathered before they are saved.
-const GATHER: Duration = Duration::from_millis(100);
-
-/// A large state is saved less often, so that saving takes a fifth of the time at most; but at least this often.
-const LONGEST_GATHER: Duration = Duration::from_secs(2);
 
 /// Why the state file can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +95,11 @@ pub struct Store {
 }
 
 impl Store {
+    /// Whether it keeps anything.
+    pub(super) fn is_kept(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Locks and reads a state file; one that doesn't exist is made at the first save.
     pub fn open(file: Option<&Path>) -> Result<(Self, Saved), PersistError> {
         let Some(path) = file else {
@@ -119,6 +115,7 @@ impl Store {
         }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(io)?;
+            ignore(folder);
         }
         // A sibling, since the state file itself is replaced by each save.
         let lock = regular(&lock, OpenOptions::new().create(true).truncate(false).write(true)).map_err(io)?;
@@ -135,7 +132,7 @@ impl Store {
         Ok((Self { file: Some(path.to_owned()), _lock: Some(lock) }, saved))
     }
 
-    fn save(&self, time: Time, world: &World) -> Result<(), PersistError> {
+    pub(super) fn save(&self, time: Time, world: &World) -> Result<(), PersistError> {
         let Some(path) = &self.file else { return Ok(()) };
         let draft = sibling(path, ".draft");
         let result = write(&draft, time, world).and_then(|()| std::fs::rename(&draft, path));
@@ -204,6 +201,15 @@ fn regular(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
     Err(std::io::Error::other("it is not a regular file"))
 }
 
+/// Keeps Git from a folder that is the tool's own: the state holds made-up values that look like real ones. Whatever stands there
+/// stays, and a folder that can't be written says so when the state is.
+fn ignore(folder: &Path) {
+    if folder.file_name().is_some_and(|name| name == ".rotator") {
+        let made = OpenOptions::new().write(true).create_new(true).open(folder.join(".gitignore"));
+        let _ = made.and_then(|mut file| file.write_all(b"*\n"));
+    }
+}
+
 /// A file beside another one, named after it.
 fn sibling(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -222,43 +228,4 @@ fn read(path: &Path, file: File) -> Result<Saved, PersistError> {
     }
     let document: Document = serde_json::from_str(&text).map_err(format)?;
     Ok(Saved { time: Some(document.time), world: document.world })
-}
-
-/// Saves soon after each change, and once more when the sandbox has ended. A save that failed is tried again.
-pub(super) async fn keep_saved(shared: Arc<Shared>, mut store: Store) {
-    if store.file.is_none() {
-        return;
-    }
-    let mut gather = GATHER;
-    let mut failed = false;
-    loop {
-        if !failed {
-            tokio::select! {
-                () = shared.until_changed() => {}
-                () = shared.until_ended() => {}
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(gather) => {}
-            () = shared.until_ended() => {}
-        }
-        // Asked before the world is looked at: if it ends while this save is written, there may be more to save.
-        let is_last = shared.has_ended();
-        let started = Instant::now();
-        // The clone is cheap (what is big is shared); writing happens without the lock and off the async threads.
-        let world = shared.world().clone();
-        let time = shared.now();
-        let saving = tokio::task::spawn_blocking(move || {
-            let result = store.save(time, &world);
-            (store, result)
-        });
-        let Ok((back, result)) = saving.await else { return };
-        store = back;
-        failed = result.is_err();
-        shared.set_save_error(result.err());
-        if is_last {
-            return;
-        }
-        gather = if failed { LONGEST_GATHER } else { (started.elapsed() * 4).clamp(GATHER, LONGEST_GATHER) };
-    }
 }

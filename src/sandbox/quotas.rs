@@ -9,6 +9,7 @@
 //! | Lambda `GetFunction` | 100 |
 //! | Lambda `GetPolicy` | 15 |
 //! | the rest of Lambda's control plane together | 15 |
+//! | `CloudTrail`'s `LookupEvents` | 2 |
 //!
 //! `Invoke` isn't control plane. `CloudFormation`'s and the repository's quotas aren't published: not throttled.
 //! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>,
@@ -18,7 +19,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::service::{Call, Service};
+use super::call::Call;
+use super::services::{Protocol, Service};
 use super::wire::ApiError;
 
 type Key = (&'static str, String, String);
@@ -85,18 +87,19 @@ fn quota(service: Service, operation: &str) -> Option<(&'static str, f64)> {
         (Service::Lambda, "GetFunction") => Some(("function", 100.0)),
         (Service::Lambda, "GetPolicy") => Some(("policy", 15.0)),
         (Service::Lambda, _) => Some(("lambda", 15.0)),
+        (Service::CloudTrail, "LookupEvents") => Some(("events", 2.0)),
         _ => None,
     }
 }
 
 fn throttled(service: Service) -> ApiError {
-    match service {
-        Service::SecretsManager | Service::Logs => ApiError::new(400, "ThrottlingException", "Rate exceeded"),
-        Service::CloudFormation | Service::Sts => ApiError::new(400, "Throttling", "Rate exceeded"),
-        Service::Lambda => ApiError::new(429, "TooManyRequestsException", "Rate exceeded")
+    match service.protocol() {
+        Protocol::Json => ApiError::new(400, "ThrottlingException", "Rate exceeded"),
+        Protocol::Query => ApiError::new(400, "Throttling", "Rate exceeded"),
+        Protocol::Rest if service == Service::Lambda => ApiError::new(429, "TooManyRequestsException", "Rate exceeded")
             .field("Reason", "CallerRateLimitExceeded")
             .field("retryAfterSeconds", "1"),
-        Service::ServerlessRepo => ApiError::new(429, "TooManyRequestsException", "Rate exceeded"),
+        Protocol::Rest => ApiError::new(429, "TooManyRequestsException", "Rate exceeded"),
     }
 }
 

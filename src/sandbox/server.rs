@@ -12,14 +12,18 @@ use axum::response::Response as HttpResponse;
 use futures::StreamExt as _;
 use tokio::net::TcpListener;
 
+use super::call::Call;
 use super::calls::{Entry, LONGEST_AGENT};
 use super::connection::{self, Line, Lines};
 use super::faults::{Answer, Fault, When};
-use super::service::{Call, Service, Shared};
+use super::service::Shared;
+use super::services::{Protocol, Service};
 use super::wire::query::Query;
 use super::wire::rest::RestRequest;
-use super::wire::{ApiError, Response, json, sigv4};
-use super::{cloudformation, control, history, lambda, logs, secretsmanager, serverlessrepo, sts};
+use super::wire::{ApiError, Response, json, sigv4, unserved};
+use super::{
+    cloudformation, cloudtrail, control, history, lambda, logs, needs, secretsmanager, serverlessrepo, sessions, sts,
+};
 
 /// The largest body: a direct upload of 50 MB, in base64, with room for the rest.
 const LARGEST_BODY: usize = 80 * 1024 * 1024;
@@ -56,7 +60,8 @@ async fn answer(
         return http(too_large(&parts.headers, path));
     };
     if let Some(path) = path.strip_prefix("/_sandbox/") {
-        return http(sandbox(&shared, parts.method.as_str(), path, &parts.headers, &body).await);
+        let query = parts.uri.query().unwrap_or_default();
+        return http(sandbox(&shared, (parts.method.as_str(), path, query), &parts.headers, &body).await);
     }
     let request = Incoming {
         method: parts.method.as_str(),
@@ -66,7 +71,15 @@ async fn answer(
         body,
     };
     let (reply, fault) = call(&shared, &request).await;
-    deliver(reply, &fault, &line)
+    let mut response = deliver(reply, &fault, &line);
+    // Whoever calls can know that nothing here is real, and ask what was left out.
+    response.headers_mut().insert(HeaderName::from_static(control::HEADER), HeaderValue::from_static("1"));
+    // Service time, not the machine's: clients that judge dates judge them by the clock that set them.
+    let date = shared.now().utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
 }
 
 /// Answers one API call of a caller who has been let in, without a connection: for whoever embeds the sandbox.
@@ -139,7 +152,7 @@ async fn unread_fault(shared: &Shared, parts: &request::Parts) -> Option<Fault> 
     // A request in the Query protocol doesn't say yet what it wants, nor do some malformed ones.
     let (service, call) = match identify(shared, &request, "") {
         Ok((call, _)) => (call.service, Some(call)),
-        Err((service, _)) => (service, None),
+        Err(refused) => (refused.service, None),
     };
     let who = call.as_ref().map(|call| (call.operation.as_str(), call.signer())).unzip();
     let fault = shared.faults().take_unread(service, who, contains)?;
@@ -203,7 +216,12 @@ fn check_sender(shared: &Shared, headers: &HeaderMap, authority: Option<&str>) -
     known.then_some(()).ok_or("this Host is not the sandbox's")
 }
 
-async fn sandbox(shared: &Arc<Shared>, method: &str, path: &str, headers: &HeaderMap, body: &[u8]) -> Response {
+async fn sandbox(
+    shared: &Arc<Shared>,
+    (method, path, query): (&str, &str, &str),
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response {
     // Download URLs are opened by clients that know nothing of our header; their token can't be guessed.
     if let ("GET", Some(token)) = (method, path.strip_prefix("code/")) {
         return match lambda::code(shared, token) {
@@ -214,7 +232,7 @@ async fn sandbox(shared: &Arc<Shared>, method: &str, path: &str, headers: &Heade
     if headers.get(control::HEADER).is_none_or(|value| value != "1") {
         return control::error(403, "control calls need the header `x-rotator-sandbox: 1`");
     }
-    control::handle(shared, method, path, body).await
+    control::handle(shared, (method, path, query), body).await
 }
 
 struct Incoming<'a> {
@@ -237,7 +255,7 @@ async fn call(shared: &Arc<Shared>, request: &Incoming<'_>) -> (Reply, Fault) {
     let request_id = uuid::Uuid::new_v4().to_string();
     let (call, parsed) = match identify(shared, request, &request_id) {
         Ok(identified) => identified,
-        Err((service, error)) => return (Reply::Service(error.response(service, &request_id)), Fault::default()),
+        Err(refused) => return (Reply::Service(refused.answer), Fault::default()),
     };
     let contains = |part: &str| {
         find(&request.body, part.as_bytes()) || request.path.contains(part) || request.query.contains(part)
@@ -332,6 +350,7 @@ async fn dispatch(
     request: &Incoming<'_>,
     parsed: Parsed,
 ) -> Result<Response, ApiError> {
+    check_rights(shared, call, request, &parsed)?;
     match (call.service, parsed) {
         (service, Parsed::Rest(_)) if call.operation.contains(' ') => {
             Err(ApiError::not_served(service, &call.operation))
@@ -340,6 +359,7 @@ async fn dispatch(
             secretsmanager::handle(shared, call, json::read(&request.body)?).await
         }
         (Service::Logs, Parsed::Json) => logs::handle(shared, call, json::read(&request.body)?).await,
+        (Service::CloudTrail, Parsed::Json) => cloudtrail::handle(shared, call, json::read(&request.body)?).await,
         (Service::CloudFormation, Parsed::Query(query)) => cloudformation::handle(shared, call, query).await,
         (Service::Sts, Parsed::Query(query)) => sts::handle(shared, call, &query),
         (Service::Lambda, Parsed::Rest(rest)) => lambda::handle(shared, call, rest).await,
@@ -348,15 +368,38 @@ async fn dispatch(
     }
 }
 
+/// Refuses what the policy doesn't allow the caller, or what the service does in the caller's name. Functions have the rights of their
+/// roles, and what needs no signature needs no rights either.
+fn check_rights(shared: &Shared, call: &Call, request: &Incoming<'_>, parsed: &Parsed) -> Result<(), ApiError> {
+    let token = request.headers.get("x-amz-security-token").and_then(|value| value.to_str().ok());
+    let is_function = token.is_some_and(|token| sessions::function_principal(token, &call.account).is_some());
+    if !shared.rights().are_held() || is_function || call.access_key.is_empty() {
+        return Ok(());
+    }
+    let read = match parsed {
+        Parsed::Json => needs::Request::Json(json::read(&request.body)?),
+        Parsed::Query(query) => needs::Request::Query(query),
+        Parsed::Rest(rest) => needs::Request::Rest(rest),
+    };
+    needs::check(shared, call, &read)
+}
+
+/// A request that no service takes: which was probably meant, and what is answered.
+struct Refused {
+    service: Service,
+    answer: Response,
+}
+
 /// Who calls what, from the signature and the request's own protocol.
-fn identify(shared: &Shared, request: &Incoming<'_>, request_id: &str) -> Result<(Call, Parsed), (Service, ApiError)> {
+fn identify(shared: &Shared, request: &Incoming<'_>, request_id: &str) -> Result<(Call, Parsed), Refused> {
+    let refused = |service: Service, error: &ApiError| Refused { service, answer: error.response(service, request_id) };
     let header = |name: HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok());
     let target = header(HeaderName::from_static("x-amz-target")).and_then(json::target);
     let form = || Query::read(if request.body.is_empty() { request.query.as_bytes() } else { &request.body });
     let signed = match header(header::AUTHORIZATION) {
         Some(text) => Some(sigv4::read(text).ok_or_else(|| {
             let service = guess(request, target.map(|(service, _)| service));
-            (service, incomplete_signature(service))
+            refused(service, &incomplete_signature(service))
         })?),
         None => None,
     };
@@ -380,21 +423,24 @@ fn identify(shared: &Shared, request: &Incoming<'_>, request_id: &str) -> Result
                 };
                 Ok((call, Parsed::Query(query)))
             }
-            _ => Err((service, missing_token(service))),
+            _ => Err(refused(service, &missing_token(service))),
         };
     };
     let service = Service::named(&signed.service).ok_or_else(|| {
-        let guessed = guess(request, target.map(|(service, _)| service));
-        let message = format!("The sandbox doesn't serve `{}`.", signed.service);
-        (guessed, ApiError::new(400, "UnknownOperationException", message))
+        let answer = unserved::refusal(&signed.service, request.headers, request_id);
+        Refused { service: guess(request, target.map(|(service, _)| service)), answer }
     })?;
-    let (operation, parsed) = read(service, request, target, form).map_err(|error| (service, error))?;
+    let (operation, parsed) = read(service, request, target, form).map_err(|error| refused(service, &error))?;
     let session = shared.session(&signed.access_key);
     if session.as_ref().is_some_and(|session| session.expires <= shared.now()) {
-        return Err((service, expired_token(service)));
+        return Err(refused(service, &expired_token(service)));
     }
     let account = session.as_ref().map_or_else(|| sts::account_of(shared, &signed.access_key), |s| s.account.clone());
-    let principal = session.map_or_else(|| sts::user_arn(&account, &signed.region), |s| s.principal);
+    let token = header(HeaderName::from_static("x-amz-security-token"));
+    let principal = session
+        .map(|session| session.principal)
+        .or_else(|| sessions::function_principal(token?, &account))
+        .unwrap_or_else(|| sts::user_arn(&account, &signed.region));
     let call = Call {
         service,
         operation,
@@ -415,19 +461,19 @@ fn read(
     target: Option<(Service, &str)>,
     form: impl Fn() -> Query,
 ) -> Result<(String, Parsed), ApiError> {
-    match service {
-        Service::SecretsManager | Service::Logs => match target {
+    match service.protocol() {
+        Protocol::Json => match target {
             Some((meant, operation)) if meant == service => Ok((operation.to_owned(), Parsed::Json)),
             _ => Err(ApiError::new(400, "UnknownOperationException", "X-Amz-Target doesn't name an operation.")),
         },
-        Service::CloudFormation | Service::Sts => {
+        Protocol::Query => {
             let query = form();
             if query.action.is_empty() {
                 return Err(ApiError::new(400, "MissingAction", "The request has no Action."));
             }
             Ok((query.action.clone(), Parsed::Query(query)))
         }
-        Service::Lambda | Service::ServerlessRepo => {
+        Protocol::Rest => {
             let rest = RestRequest::new(
                 request.method,
                 request.path,
@@ -468,33 +514,27 @@ fn guess(request: &Incoming<'_>, target: Option<Service>) -> Service {
 }
 
 fn missing_token(service: Service) -> ApiError {
-    match service {
-        Service::SecretsManager | Service::Logs => {
-            ApiError::new(400, "MissingAuthenticationTokenException", "Missing Authentication Token")
-        }
-        Service::CloudFormation | Service::Sts => {
-            ApiError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
-        }
-        Service::Lambda | Service::ServerlessRepo => {
-            ApiError::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
-        }
+    match service.protocol() {
+        Protocol::Json => ApiError::new(400, "MissingAuthenticationTokenException", "Missing Authentication Token"),
+        Protocol::Query => ApiError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
+        Protocol::Rest => ApiError::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token"),
     }
 }
 
 fn expired_token(service: Service) -> ApiError {
     let message = "The security token included in the request is expired";
-    match service {
-        Service::SecretsManager | Service::Logs => ApiError::new(400, "ExpiredTokenException", message),
-        Service::CloudFormation | Service::Sts => ApiError::new(403, "ExpiredToken", message),
-        Service::Lambda | Service::ServerlessRepo => ApiError::new(403, "ExpiredTokenException", message),
+    match service.protocol() {
+        Protocol::Json => ApiError::new(400, "ExpiredTokenException", message),
+        Protocol::Query => ApiError::new(403, "ExpiredToken", message),
+        Protocol::Rest => ApiError::new(403, "ExpiredTokenException", message),
     }
 }
 
 fn incomplete_signature(service: Service) -> ApiError {
     let message = "The Authorization header is not a well-formed AWS4-HMAC-SHA256 signature.";
-    match service {
-        Service::CloudFormation | Service::Sts => ApiError::new(400, "IncompleteSignature", message),
-        _ => ApiError::new(400, "IncompleteSignatureException", message),
+    match service.protocol() {
+        Protocol::Query => ApiError::new(400, "IncompleteSignature", message),
+        Protocol::Json | Protocol::Rest => ApiError::new(400, "IncompleteSignatureException", message),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What every service handler is given: the shared sandbox and the call.
+//! The sandbox as its parts share it: what every service's handler is given, beside the call.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -7,100 +7,17 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use super::Options;
 use super::calls::Calls;
 use super::clock::{Clock, Time};
-use super::faults::{Faults, Rule, Signer};
+use super::faults::{Faults, Rule};
 use super::history::{self, History};
+use super::options::Options;
 use super::persist::{PersistError, Saved};
 use super::quotas::Quotas;
+use super::rights::Rights;
 use super::runtime::Runtime;
+use super::sessions::{self, Credentials};
 use super::state::{Region, Session, World};
-
-/// The services that are served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Service {
-    /// AWS Secrets Manager: JSON 1.1.
-    SecretsManager,
-    /// AWS Lambda: REST with JSON.
-    Lambda,
-    /// AWS `CloudFormation`: Query.
-    CloudFormation,
-    /// AWS Serverless Application Repository: REST with JSON.
-    ServerlessRepo,
-    /// AWS Security Token Service: Query.
-    Sts,
-    /// Amazon `CloudWatch` Logs: JSON 1.1.
-    Logs,
-}
-
-impl Service {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::SecretsManager, Self::Lambda, Self::CloudFormation, Self::ServerlessRepo, Self::Sts, Self::Logs];
-
-    /// The name in a signature's scope, and in faults and call logs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SecretsManager => "secretsmanager",
-            Self::Lambda => "lambda",
-            Self::CloudFormation => "cloudformation",
-            Self::ServerlessRepo => "serverlessrepo",
-            Self::Sts => "sts",
-            Self::Logs => "logs",
-        }
-    }
-
-    /// The service of a signing name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|service| service.name() == name)
-    }
-}
-
-/// One call, as far as all services share it.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// Which service.
-    pub service: Service,
-    /// Such as `DescribeSecret`.
-    pub operation: String,
-    /// The caller's account: 12 digits.
-    pub account: String,
-    /// From the signature's scope.
-    pub region: String,
-    /// A new one for each call.
-    pub request_id: String,
-    /// The caller's access key id; empty for the calls that need no signature.
-    pub access_key: String,
-    /// The caller's ARN.
-    pub principal: String,
-    /// Service time at which the call came.
-    pub now: Time,
-}
-
-impl Call {
-    /// Who signed it, and for where.
-    pub(super) fn signer(&self) -> Signer<'_> {
-        Signer { key: &self.access_key, region: &self.region }
-    }
-}
-
-/// Temporary credentials, issued by [`Shared::issue_session`].
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    /// `ASIA…`.
-    pub access_key_id: String,
-    /// Not checked.
-    pub secret_access_key: String,
-    /// Not checked.
-    pub session_token: String,
-    /// In service time.
-    pub expiration: Time,
-    /// `AROA…:SESSION`.
-    pub user_id: String,
-    /// `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
-    pub principal: String,
-}
 
 /// The sandbox, as its parts share it.
 #[derive(Debug)]
@@ -113,6 +30,7 @@ pub struct Shared {
     faults: Faults,
     history: History,
     quotas: Quotas,
+    rights: Rights,
     calls: Calls,
     notices: Mutex<VecDeque<String>>,
     save_error: Mutex<Option<PersistError>>,
@@ -124,7 +42,13 @@ pub struct Shared {
 
 impl Shared {
     /// A sandbox that goes on from what was saved.
-    pub(super) fn new(options: Options, addr: SocketAddr, saved: Saved, faults: Vec<Rule>, calls: Calls) -> Self {
+    pub(super) fn new(
+        options: Options,
+        addr: SocketAddr,
+        saved: Saved,
+        (faults, rights): (Vec<Rule>, Rights),
+        calls: Calls,
+    ) -> Self {
         // Whoever listens on all addresses is reached at loopback by its own functions.
         let ip = match addr.ip() {
             ip if !ip.is_unspecified() => ip,
@@ -139,6 +63,7 @@ impl Shared {
             faults: Faults::default(),
             history: History::default(),
             quotas: Quotas::new(options.quotas),
+            rights,
             calls,
             notices: Mutex::default(),
             save_error: Mutex::default(),
@@ -247,6 +172,11 @@ impl Shared {
         &self.quotas
     }
 
+    /// What callers may do.
+    pub fn rights(&self) -> &Rights {
+        &self.rights
+    }
+
     /// The log of calls.
     pub fn calls(&self) -> &Calls {
         &self.calls
@@ -290,7 +220,10 @@ impl Shared {
     /// Issues temporary credentials for a role, as `AssumeRole` does. Function processes get theirs here too, with
     /// [`Duration::MAX`]: the clock may be moved by years while they run.
     pub fn issue_session(&self, account: &str, role: &str, session: &str, lasts: Duration) -> Credentials {
-        super::sts::issue(self, account, role, session, lasts)
+        let now = self.now();
+        let credentials = sessions::issue(&mut self.world(), now, account, role, session, lasts);
+        self.touch();
+        credentials
     }
 
     /// The session of an access key id, also where it has ended.

@@ -7,7 +7,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Time;
-use super::{cloudformation, lambda, logs, secretsmanager, serverlessrepo};
+use super::cloudformation::State as Stacks;
+use super::cloudtrail::State as Trail;
+use super::lambda::State as Functions;
+use super::logs::State as Logs;
+use super::secretsmanager::{Rehearsal, State as Secrets};
+use super::serverlessrepo::State as Applications;
 
 /// Everything. Cloned under the lock for each save, so whatever is big in it stands behind an [`std::sync::Arc`].
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -69,15 +74,20 @@ impl<'de> Deserialize<'de> for Scope {
 #[serde(default)]
 pub struct Region {
     /// Secrets Manager.
-    pub secrets: secretsmanager::State,
+    pub secrets: Secrets,
     /// Lambda.
-    pub functions: lambda::State,
+    pub functions: Functions,
     /// `CloudWatch` Logs.
-    pub logs: logs::State,
+    pub logs: Logs,
+    /// `CloudTrail`.
+    pub trail: Trail,
     /// `CloudFormation`.
-    pub stacks: cloudformation::State,
+    pub stacks: Stacks,
     /// The Serverless Application Repository.
-    pub applications: serverlessrepo::State,
+    pub applications: Applications,
+    /// What rehearsals found of functions, by their ARNs.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rehearsals: BTreeMap<String, Rehearsal>,
 }
 
 /// Temporary credentials that STS or the function runtime issued.

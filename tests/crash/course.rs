@@ -5,10 +5,10 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt as _;
 use rotator::sandbox::faults::When;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::scenario::{Scenario, named, word};
-use super::stage::{CALLER, Call, Saved, Stage, difference};
+use super::stage::{CALLER, Call, Saved, Stage, difference, printed};
 use super::support::Output;
 
 /// How a scenario is gone through: what is killed, and what follows.
@@ -24,6 +24,21 @@ pub enum Mode {
     Destroy,
     /// `apply`, then `destroy`: somebody changes their mind.
     Undo,
+    /// `rotate`, then `rotate --resume ID` with the id that the first has printed.
+    Rotate,
+    /// The same with `--wave 1`: one secret after the other.
+    Waves,
+    /// `repair promote`, then the same.
+    Promote,
+    /// `repair drop`, then the same.
+    Drop,
+}
+
+impl Mode {
+    /// Whether it asks something of single secrets, and doesn't converge.
+    pub fn is_asked(self) -> bool {
+        matches!(self, Self::Rotate | Self::Waves | Self::Promote | Self::Drop)
+    }
 }
 
 /// A scenario, a mode, and how slow AWS is: at a small scale, what was begun is over before the next run looks; at a larger one, that
@@ -58,8 +73,17 @@ pub const COURSES: &[Course] = &[
     course("change", Mode::NoWait, QUICK),
     course("change", Mode::Destroy, SLOW),
     course("take", Mode::Destroy, QUICK),
+    course("verify", Mode::Apply, QUICK),
+    course("verify", Mode::Saved, SLOW),
+    course("targets", Mode::Apply, QUICK),
+    course("targets", Mode::Saved, SLOW),
+    course("targets", Mode::Destroy, SLOW),
     course("first", Mode::Undo, SLOW),
     course("replace", Mode::Undo, QUICK),
+    course("leaked", Mode::Rotate, SLOW),
+    course("leaked", Mode::Waves, QUICK),
+    course("stuck", Mode::Promote, QUICK),
+    course("stuck", Mode::Drop, QUICK),
 ];
 
 /// A point of a course.
@@ -104,20 +128,41 @@ impl Course {
     /// The command that is killed.
     pub fn first(&self, prune: bool, plan: &str) -> Vec<String> {
         let words = match self.mode {
-            Mode::Apply | Mode::Undo => vec!["apply", "--auto-approve"],
-            Mode::NoWait => vec!["apply", "--auto-approve", "--no-wait"],
-            Mode::Saved => return vec!["apply".to_owned(), plan.to_owned()],
-            Mode::Destroy => vec!["destroy", "--auto-approve"],
+            Mode::Apply | Mode::Undo => vec!["apply", "--auto-approve", "--allow-simulated", "--all-targets"],
+            Mode::NoWait => vec!["apply", "--auto-approve", "--allow-simulated", "--all-targets", "--no-wait"],
+            Mode::Saved => return vec!["apply".to_owned(), "--allow-simulated".to_owned(), plan.to_owned()],
+            Mode::Destroy => vec!["destroy", "--auto-approve", "--all-targets"],
+            Mode::Rotate => vec!["rotate", "--auto-approve", "--allow-simulated"],
+            Mode::Waves => vec!["rotate", "--auto-approve", "--allow-simulated", "--wave", "1"],
+            Mode::Promote => vec!["repair", "promote", "--auto-approve", "--secret", "stuck", "--confirm", "stuck"],
+            Mode::Drop => vec!["repair", "drop", "--auto-approve", "--secret", "stuck", "--confirm", "stuck"],
         };
         let prune = (prune && self.mode != Mode::Destroy).then_some("--prune");
         words.into_iter().chain(prune).map(str::to_owned).collect()
     }
 
-    /// The command that follows.
-    fn again(&self, prune: bool, plan: &str) -> Vec<String> {
-        match self.mode {
+    /// The command that follows what has printed this.
+    fn again(&self, prune: bool, plan: &str, said: &str) -> Result<Vec<String>, String> {
+        let mut words = match self.mode {
             Mode::Undo => Course { mode: Mode::Destroy, ..*self }.first(prune, plan),
             _ => self.first(prune, plan),
+        };
+        if matches!(self.mode, Mode::Rotate | Mode::Waves) {
+            let id = said.lines().next().and_then(|line| line.strip_prefix("Run "));
+            let id = id.ok_or_else(|| format!("it called AWS before it printed its id: {said:?}"))?;
+            words.extend(["--resume".to_owned(), id.to_owned()]);
+        }
+        Ok(words)
+    }
+
+    /// Whether an undisturbed run does what the course is about.
+    fn leads(&self, world: &Value, rotations: usize) {
+        let labels = &world["secrets"]["stuck"]["labels"];
+        match self.mode {
+            Mode::Rotate | Mode::Waves => assert_eq!(rotations, 2, "each secret rotates once"),
+            Mode::Promote => assert_eq!(*labels, json!([["AWSPENDING", "AWSCURRENT"], ["AWSPREVIOUS"]])),
+            Mode::Drop => assert_eq!(*labels, json!([["AWSCURRENT"], ["rotator-dropped-DATE"]])),
+            _ => {}
         }
     }
 }
@@ -135,15 +180,18 @@ impl Undisturbed {
         }
         let stage = Stage::open(manifests.path(), Some(&start), course.time_scale).await;
         let plan = plan_file(&stage, course, scenario).await;
-        run(&stage, &course.first(scenario.prune, &plan)).await.exits(0);
+        let said = run(&stage, &course.first(scenario.prune, &plan)).await.exits(0).stdout;
         let rotations = rotations(&stage);
         let calls = stage.calls();
+        let again = course.again(scenario.prune, &plan, &said).expect("what follows is known");
         if course.mode == Mode::Undo {
-            run(&stage, &course.again(scenario.prune, &plan)).await.exits(0);
+            run(&stage, &again).await.exits(0);
         }
         is_settled(&stage, course, scenario).await.expect("an undisturbed run settles");
+        is_done(&stage, course, &again).await.expect("what was asked for is done");
         stage.at_rest().await;
         let world = stage.world();
+        course.leads(&world, rotations);
         Self { course, scenario, manifests, start, world, rotations, calls }
     }
 
@@ -187,7 +235,8 @@ impl Undisturbed {
             stage.kill(&mut program).await;
         }
         stage.let_go();
-        let again = run(&stage, &course.again(prune, &plan)).await;
+        let words = course.again(prune, &plan, &printed(&mut program).await)?;
+        let again = run(&stage, &words).await;
         if again.code != 0 {
             return Err(format!("the next run fails: {}", again.all()));
         }
@@ -197,6 +246,7 @@ impl Undisturbed {
         is_settled(&stage, course, self.scenario)
             .await
             .map_err(|why| format!("{why}\nthe run before: {}", again.all()))?;
+        is_done(&stage, course, &words).await.map_err(|why| format!("{why}\nthe run before: {}", again.all()))?;
         stage.at_rest().await;
         if rotations > self.rotations {
             return Err(format!("{rotations} rotations began, and the plans said {}", self.rotations));
@@ -246,15 +296,27 @@ fn rotations(stage: &Stage) -> usize {
 
 /// Whether a further run finds nothing to do.
 async fn is_settled(stage: &Stage, course: &Course, scenario: &Scenario) -> Result<(), String> {
-    stage.calls();
     let mut words = match course.mode {
-        Mode::Destroy | Mode::Undo => vec!["destroy", "--auto-approve"],
+        Mode::Destroy | Mode::Undo => vec!["destroy", "--auto-approve", "--all-targets"],
         _ => vec!["plan", "--detailed-exitcode"],
     };
     if scenario.prune && words[0] == "plan" {
         words.push("--prune");
     }
-    let output = stage.run(&words).await;
+    changes_nothing(stage, &words).await
+}
+
+/// Whether what was asked of single secrets is done: asked for once more, it changes nothing.
+async fn is_done(stage: &Stage, course: &Course, again: &[String]) -> Result<(), String> {
+    if !course.mode.is_asked() {
+        return Ok(());
+    }
+    changes_nothing(stage, &again.iter().map(String::as_str).collect::<Vec<_>>()).await
+}
+
+async fn changes_nothing(stage: &Stage, words: &[&str]) -> Result<(), String> {
+    stage.calls();
+    let output = stage.run(words).await;
     if output.code != 0 {
         return Err(format!("there is still something to do: {}", output.all()));
     }

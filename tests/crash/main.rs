@@ -37,9 +37,11 @@ use futures::StreamExt as _;
 use rotator::sandbox::faults::When;
 use tokio::time::Instant;
 
-use course::{COURSES, Course, Fate, Mode, Point, Undisturbed};
+use course::{COURSES, Course, Fate, Mode, Point, Undisturbed, run};
 use race::{Interleaving, interleavings};
 use scenario::{points, word};
+use stage::difference;
+use support::{ACCOUNT, REGION};
 
 /// How many points the sample has.
 const SAMPLE: usize = 40;
@@ -90,7 +92,7 @@ async fn attempt(surveyed: &[Undisturbed], points: Vec<Point>) -> Vec<(Point, Fa
 }
 
 fn say(text: &str) {
-    // Where nobody reads it, nothing is lost.
+    // Where it isn't read, nothing is lost.
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
@@ -110,9 +112,11 @@ fn none_is_broken(fates: &[(Point, Fate)]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_killed_anywhere_is_repaired_by_the_next() {
     let mut dice = fastrand::Rng::with_seed(number("CRASH_SEED", 1));
-    let mut courses: Vec<&'static Course> = COURSES.iter().collect();
+    let (mut asked, mut courses): (Vec<&'static Course>, Vec<_>) =
+        COURSES.iter().partition(|course| course.mode.is_asked());
     dice.shuffle(&mut courses);
-    let (surveyed, mut points) = survey(courses.into_iter().take(4)).await;
+    dice.shuffle(&mut asked);
+    let (surveyed, mut points) = survey(courses.into_iter().take(3).chain(asked.into_iter().take(2))).await;
     dice.shuffle(&mut points);
     // Writes are where something can be left half done.
     points.sort_by_key(|point| point.call.only_reads());
@@ -124,6 +128,23 @@ async fn a_run_that_is_killed_anywhere_is_repaired_by_the_next() {
     none_is_broken(&fates);
     let survived = fates.iter().filter(|(_, fate)| *fate == Fate::Survived).count();
     assert!(survived * 4 > fates.len() * 3, "only {survived} of {} points were reached", fates.len());
+}
+
+/// Without it, a version would collect a label for each day on which it was tried to give it up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drop_that_was_killed_on_another_day_leaves_one_label() {
+    let course = COURSES.iter().find(|course| course.mode == Mode::Drop).expect("it is there");
+    let undisturbed = Undisturbed::new(course).await;
+    let stage = undisturbed.stage().await;
+    // As a run leaves it that was killed between its two calls.
+    stage.sandbox.shared().write(ACCOUNT, REGION, |region| {
+        let secret = region.secrets.edit("stuck").expect("it is there");
+        let mut versions = secret.versions.values_mut();
+        let pending = versions.find(|version| version.has("AWSPENDING")).expect("it is stuck");
+        pending.stages.push("rotator-dropped-2026-01-31".to_owned());
+    });
+    run(&stage, &course.first(false, "")).await.exits(0);
+    assert_eq!(difference(undisturbed.world(), &stage.world()), None);
 }
 
 /// Without it, only luck would tell whether there is a point that the sample misses.

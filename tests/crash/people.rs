@@ -85,7 +85,7 @@ async fn disturbed() -> Undisturbed {
     Undisturbed::new(course).await
 }
 
-const APPLY: &[&str] = &["apply", "--auto-approve"];
+const APPLY: &[&str] = &["apply", "--auto-approve", "--allow-simulated"];
 
 /// Holds an apply at a call, has a person do something, and lets it go on.
 async fn meanwhile(stage: &Stage, held: &Value, act: impl AsyncFnOnce(&Person)) -> Output {
@@ -143,7 +143,7 @@ async fn a_secret_that_somebody_changes_meanwhile_is_left_alone() {
     converges(&stage).await;
 }
 
-/// Without it, an apply would overwrite code or settings that nobody saw in its plan; or fail where nothing of it was touched.
+/// Without it, an apply would overwrite code or settings that its plan didn't show; or fail where nothing of it was touched.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_somebody_changes_meanwhile_is_left_alone() {
     const MENDED: &str = "SecretsManagerMended";
@@ -163,15 +163,15 @@ async fn a_function_that_somebody_changes_meanwhile_is_left_alone() {
     converges(&stage).await;
     assert!(super::stage::difference(course.world(), &stage.world()).is_none());
 
-    // A variable that nobody manages is merged; another statement is none of ours.
+    // A variable that isn't managed is merged; another statement is none of ours.
     let stage = course.stage().await;
-    let theirs = [("MODE", "reckless"), ("THEIRS", "kept")];
+    let theirs = [("MODE", "reckless"), ("THEIRS", "of-somebody-else")];
     let output = meanwhile(&stage, &configuration, async |person| {
         person.sets_variables(MENDED, &theirs).await;
         person.permits(MENDED, "theirs", "888888888888").await;
     });
-    output.await.exits(0).says("Apply complete!").keeps_silent_about("reckless").keeps_silent_about("kept");
-    assert_eq!(stage.world()["functions"][MENDED]["settings"]["environment"]["THEIRS"], "kept");
+    output.await.exits(0).says("Apply complete!").keeps_silent_about("reckless").keeps_silent_about("of-somebody-else");
+    assert_eq!(stage.world()["functions"][MENDED]["settings"]["environment"]["THEIRS"], "of-somebody-else");
     converges(&stage).await;
 
     let stage = course.stage().await;
@@ -233,12 +233,12 @@ async fn projects_that_share_a_function_do_not_break_each_other() {
     for secret in ["theirs", "ours"] {
         assert!(stage.sandbox.seed_secret(ACCOUNT, REGION, secret));
     }
-    stage.run(&["apply", "--auto-approve", "owner.yaml"]).await.exits(0);
+    stage.run(&["apply", "--auto-approve", "--allow-simulated", "owner.yaml"]).await.exits(0);
     // One goes while the other comes.
     stage.script(&json!([{"operation": "CancelRotateSecret", "caller": CALLER, "delay_ms": 3_600_000}]).to_string());
     let mut destroy = stage.start(CALLER, &["destroy", "--auto-approve", "owner.yaml"]);
     assert!(stage.holds(&mut destroy).await);
-    ended(stage.start(OTHER, &["apply", "--auto-approve", "guest.yaml"])).await.exits(0);
+    ended(stage.start(OTHER, &["apply", "--auto-approve", "--allow-simulated", "guest.yaml"])).await.exits(0);
     stage.let_go();
     ended(destroy).await.exits(1).says("the secret ours still rotates with its function, which was left alone");
     stage.run(&["plan", "--detailed-exitcode", "guest.yaml"]).await.exits(0);
@@ -249,8 +249,8 @@ async fn projects_that_share_a_function_do_not_break_each_other() {
     let rules = [(CALLER, 1), (OTHER, 2)]
         .map(|(caller, seed)| json!({"caller": caller, "percent": 40, "seed": seed, "delay_ms": 100}));
     stage.script(&json!(rules).to_string());
-    let owner = stage.start(CALLER, &["apply", "--auto-approve", "owner.yaml"]);
-    let guest = stage.start(OTHER, &["apply", "--auto-approve", "guest.yaml"]);
+    let owner = stage.start(CALLER, &["apply", "--auto-approve", "--allow-simulated", "owner.yaml"]);
+    let guest = stage.start(OTHER, &["apply", "--auto-approve", "--allow-simulated", "guest.yaml"]);
     let (owner, guest) = tokio::join!(ended(owner), ended(guest));
     owner.exits(0);
     guest.exits(0);

@@ -1,7 +1,7 @@
 //! Two applies of one manifest at once. The first is held at one of its calls, before its effect or after it; the second runs whole;
 //! then the first goes on. Or both run side by side, and calls of each are delayed as a seed says.
 //!
-//! Whoever comes too late has nothing left to do, or says in one message what the other has changed.
+//! The one that comes too late has nothing left to do, or says in one message what the other has changed.
 
 use rotator::sandbox::faults::When;
 use serde_json::json;

@@ -29,7 +29,7 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const ALL: &[Scenario] = &[FIRST, CHANGE, TAKE, PRUNE, REPLACE];
+pub const ALL: &[Scenario] = &[FIRST, CHANGE, TAKE, PRUNE, REPLACE, VERIFY, TARGETS, LEAKED, STUCK];
 
 /// The scenario of a name.
 pub fn named(name: &str) -> &'static Scenario {
@@ -204,6 +204,104 @@ secrets:
     prune: false,
 };
 
+/// Functions that are tested once they have changed: new code, and a new configuration.
+const VERIFY: Scenario = Scenario {
+    name: "verify",
+    secrets: &["coded", "configured"],
+    made_by: &[r#"
+functions:
+  SecretsManagerCoded: {application: {version: 1.1.500}, code: one}
+  SecretsManagerConfigured: {application: {version: 1.1.500}, code: one}
+secrets:
+  coded: {function: SecretsManagerCoded, rotation: {schedule_expression: "cron(0 8 1 1 ? *)", duration: 2h}}
+  configured: {function: SecretsManagerConfigured}
+"#],
+    by_hand: |_| {},
+    manifest: r#"
+functions:
+  SecretsManagerCoded: {application: {version: 1.1.500}, code: two, verify: true}
+  SecretsManagerConfigured: {application: {version: 1.1.500}, code: one, timeout: 45, verify: configured}
+secrets:
+  coded: {function: SecretsManagerCoded, rotation: {schedule_expression: "cron(0 8 1 1 ? *)", duration: 2h}}
+  configured: {function: SecretsManagerConfigured}
+"#,
+    prune: false,
+};
+
+/// Several targets, which are applied side by side: one deploys, one changes what it has.
+const TARGETS: Scenario = Scenario {
+    name: "targets",
+    secrets: &["dev-key", "prod-key"],
+    made_by: &[r#"
+project: targets
+targets: {prod: {}}
+functions:
+  keys: {name: "SecretsManager-${target}", application: {version: 1.1.500}, code: one}
+secrets:
+  key: {name: "${target}-key", function: keys}
+"#],
+    by_hand: |_| {},
+    manifest: r#"
+targets: {dev: {}, prod: {}}
+functions:
+  keys: {name: "SecretsManager-${target}", application: {version: 1.1.500}, code: two, environment: {MODE: "${target}"}}
+secrets:
+  key: {name: "${target}-key", function: keys, rotation: {automatically_after_days: 7}}
+"#,
+    prune: false,
+};
+
+/// Secrets that leaked: both get other values, by one function.
+const LEAKED: Scenario = Scenario {
+    name: "leaked",
+    secrets: &["leaked-1", "leaked-2"],
+    made_by: &[LEAKED_MANIFEST],
+    by_hand: |_| {},
+    manifest: LEAKED_MANIFEST,
+    prune: false,
+};
+
+const LEAKED_MANIFEST: &str = r"
+functions:
+  SecretsManagerLeaked: {application: {version: 1.1.500}, code: one}
+secrets:
+  leaked-1: {function: SecretsManagerLeaked}
+  leaked-2: {function: SecretsManagerLeaked}
+";
+
+/// Rotations that were cancelled a day ago, after their functions had made versions; only one of them is repaired.
+const STUCK: Scenario = Scenario {
+    name: "stuck",
+    secrets: &["stuck", "left"],
+    made_by: &[r"
+functions:
+  SecretsManagerStuck: {application: {version: 1.1.500}, code: one}
+secrets:
+  stuck: {function: SecretsManagerStuck, rotation: {rotate_immediately: false}}
+  left: {function: SecretsManagerStuck, rotation: {rotate_immediately: false}}
+"],
+    by_hand: |region| {
+        for name in ["stuck", "left"] {
+            let secret = region.secrets.edit(name).expect("it was seeded");
+            let current = secret.versions.values().find(|version| version.has("AWSCURRENT"));
+            let mut pending = current.cloned().expect("it has a value");
+            pending.stages = vec!["AWSPENDING".to_owned()];
+            pending.created.0 -= 24 * 60 * 60 * 1000;
+            secret.versions.insert("0197a3c5-6f1e-4d52-8b0f-5a4c3e2d1f00".to_owned(), pending);
+            let rotation = secret.rotation.as_mut().expect("it rotates");
+            (rotation.enabled, rotation.next) = (false, None);
+        }
+    },
+    manifest: r"
+functions:
+  SecretsManagerStuck: {application: {version: 1.1.500}, code: one}
+secrets:
+  stuck: {function: SecretsManagerStuck, rotation: {enabled: false}}
+  left: {function: SecretsManagerStuck, rotation: {enabled: false}}
+",
+    prune: false,
+};
+
 /// What every manifest begins with.
 const HEAD: &str = r"version: 1
 defaults:
@@ -249,7 +347,8 @@ impl Scenario {
             );
         }
         for number in 0..self.made_by.len() {
-            let output = stage.run(&["apply", "--auto-approve", &format!("before-{number}.yaml")]).await;
+            let output =
+                stage.run(&["apply", "--auto-approve", "--allow-simulated", &format!("before-{number}.yaml")]).await;
             let expected = i32::from(self.name == REPLACE.name);
             assert_eq!(output.code, expected, "{}: {}", self.name, output.all());
         }

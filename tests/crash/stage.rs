@@ -11,6 +11,7 @@ use rotator::sandbox::faults::{self, When};
 use rotator::sandbox::lambda::state::Phase;
 use rotator::sandbox::{self, Options, Sandbox};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
@@ -46,7 +47,7 @@ impl std::fmt::Display for Call {
 impl Call {
     /// Whether it only looks.
     pub fn only_reads(&self) -> bool {
-        ["Get", "Describe", "List"].iter().any(|verb| self.operation.starts_with(verb))
+        ["Get", "Describe", "List", "Filter"].iter().any(|verb| self.operation.starts_with(verb))
     }
 }
 
@@ -260,6 +261,8 @@ impl Stage {
                     .filter(|stages| !stages.is_empty())
                     .collect();
                 labels.sort();
+                let labels: Vec<Vec<String>> =
+                    labels.into_iter().map(|stages| stages.iter().map(|label| undated(label)).collect()).collect();
                 let rotation = one.rotation.as_ref();
                 let known = json!({
                     "on": rotation.map(|rotation| rotation.enabled),
@@ -287,12 +290,28 @@ fn without_ids(statement: &Value) -> Value {
     statement
 }
 
+/// A label, without the day on which `repair drop` put it there.
+fn undated(label: &str) -> String {
+    match label.strip_prefix("rotator-dropped-").and_then(|date| date.split_at_checked("2026-11-30".len())) {
+        Some((_, end)) => format!("rotator-dropped-DATE{end}"),
+        None => label.to_owned(),
+    }
+}
+
 /// A name without the made-up end that a stack gave it.
 fn without_end(name: &str) -> &str {
     match name.rsplit_once('-') {
         Some((start, _)) if name.contains("serverlessrepo-") => start,
         _ => name,
     }
+}
+
+/// What a program has printed that has ended, or was killed.
+pub async fn printed(program: &mut Child) -> String {
+    let mut text = String::new();
+    let output = program.stdout.as_mut().expect("its output is a pipe");
+    output.read_to_string(&mut text).await.expect("UTF-8");
+    text
 }
 
 /// Waits for a program's end.

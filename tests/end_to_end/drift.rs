@@ -60,7 +60,7 @@ fn each_drift_is_shown_and_repaired() {
     repaired(&["environment.MODE = (sensitive value) -> (sensitive value)"]);
     let live = world.aws(&["lambda", "get-function-configuration", "--function-name", FUNCTION]);
     assert_eq!(live["Environment"]["Variables"]["MODE"], "careful");
-    assert_eq!(live["Environment"]["Variables"]["THEIRS"], "stays", "keys that nobody manages are merged, not wiped");
+    assert_eq!(live["Environment"]["Variables"]["THEIRS"], "stays", "keys that aren't managed are merged, not wiped");
 
     configure(&["--vpc-config", "SubnetIds=subnet-0f9,SecurityGroupIds=sg-0c3"]);
     repaired(&["vpc.subnets", "subnet-0f9"]);

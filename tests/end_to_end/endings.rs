@@ -9,9 +9,6 @@ use super::support::{Output, World, output, rotator_binary, scrubbed};
 const FUNCTION: &str = "SecretsManagerEnding";
 
 fn world() -> World {
-    let world = World::new();
-    world.create_secret("s", "first");
-    world.write_signing_key("code/lambda_function.py");
     let manifest = format!(
         "version: 1
 project: ending
@@ -19,8 +16,7 @@ functions: {{{FUNCTION}: {{code: code}}}}
 secrets: {{s: {{function: {FUNCTION}, rotation: {{automatically_after_days: 30}}}}}}
 "
     );
-    world.write("rotator.yaml", &manifest);
-    world
+    World::with_signing_key("s", &manifest)
 }
 
 /// A shell's script around the program, which is `$0`.
@@ -29,7 +25,7 @@ fn script(world: &World, script: &str) -> Output {
 }
 
 /// The commands that print data, with how they end where they can print it.
-const PRINTING: [(&str, i32); 15] = [
+const PRINTING: [(&str, i32); 24] = [
     ("validate", 0),
     ("validate --format sarif", 0),
     ("plan", 0),
@@ -39,7 +35,16 @@ const PRINTING: [(&str, i32); 15] = [
     ("show a.plan", 0),
     ("explain function.SecretsManagerEnding", 0),
     ("schedule", 0),
+    ("targets", 0),
+    ("permissions", 0),
+    ("permissions --format json", 0),
+    ("permissions --alarms cloudformation", 0),
+    ("schema permissions", 0),
     ("schema", 0),
+    ("schema status", 0),
+    ("status", 4),
+    ("logs", 0),
+    ("repair", 0),
     ("schema plan", 0),
     ("completions bash", 0),
     ("man", 0),
@@ -65,7 +70,7 @@ fn a_full_disk_fails_every_command_that_prints() {
     assert!(!world.calls().iter().any(|call| call.ends_with("CreateCloudFormationChangeSet")));
 }
 
-/// Without it, `plan | head` would end in an error that concerns nobody.
+/// Without it, `plan | head` would end in an error for nothing.
 #[test]
 fn a_reader_that_goes_away_is_no_error_of_a_command_that_only_reads() {
     let world = world();
@@ -76,7 +81,7 @@ fn a_reader_that_goes_away_is_no_error_of_a_command_that_only_reads() {
     }
 }
 
-/// Without it, an apply whose report nobody could read would look like one that was read and found good.
+/// Without it, an apply whose report couldn't be written would look like a good one.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_apply_whose_report_is_lost_ends_in_an_error_and_says_it_where_it_can() {
@@ -101,6 +106,113 @@ fn an_apply_whose_report_is_lost_ends_in_an_error_and_says_it_where_it_can() {
     // A reader that takes the plan and goes away.
     let world = world();
     script(&world, "$0 apply --auto-approve --json | head -1; exit ${PIPESTATUS[0]}").exits(1).says("error: ");
+}
+
+/// The lines of JSON that a command printed.
+fn lines(ended: &Output) -> Vec<serde_json::Value> {
+    let parsed = ended.stdout.lines().map(serde_json::from_str);
+    parsed.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}: {}", ended.all()))
+}
+
+/// Without it, a program that reads a command's JSON would find nothing where it fails, and not know why.
+#[test]
+fn every_command_that_prints_json_says_there_why_it_fails() {
+    let repository = super::review::Repository::new();
+    let help = repository.rotator(&["--help"]).exits(0).stdout;
+    let commands = help.lines().skip_while(|line| !line.ends_with("Commands:")).skip(1);
+    let commands = commands
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  "))
+        .filter_map(|line| line.split_whitespace().next());
+    let mut tried = Vec::new();
+    for command in commands.filter(|command| *command != "help") {
+        let help = repository.rotator(&[command, "--help"]).exits(0).stdout;
+        let json: &[&str] = match (help.contains("--json"), help.contains("- json:")) {
+            (true, _) => &["--json", "--auto-approve"],
+            (_, true) => &["--format", "json"],
+            _ => continue,
+        };
+        let wrong: &[&str] = match command {
+            "show" => &["rotator.yaml"],
+            "explain" => &["secret.mail/nobody"],
+            _ => &["--target", "nobody"],
+        };
+        let ended = repository.rotator(&[&[command], json, wrong].concat()).exits(1).says("error: `");
+        let lines = lines(&ended);
+        let (kind, last) = (&lines[0]["type"], &lines[lines.len() - 1]);
+        assert_eq!(kind, if json[0] == "--json" { "version" } else { "diagnostic" }, "{}", ended.all());
+        let summary = last["diagnostic"]["summary"].as_str().unwrap_or_default();
+        assert!(!summary.is_empty() && ended.stderr.contains(summary), "{}", ended.all());
+        assert_eq!((&last["diagnostic"]["severity"], &last["rotator"]["exit_code"]), (&"error".into(), &1.into()));
+        tried.push(command.to_owned());
+    }
+    assert_eq!(
+        tried,
+        ["diff", "explain", "targets", "permissions", "plan", "show", "apply", "rotate", "destroy", "status", "logs"]
+    );
+    // What is wrong with files has its place.
+    repository.edit("rotator.yaml", "{timeout: ", "{timeuot: ");
+    for command in
+        [&["apply", "--json", "--auto-approve"][..], &["plan", "--format", "json"], &["diff", "--format", "json"]]
+    {
+        let ended = repository.rotator(command).exits(1);
+        let lines = lines(&ended);
+        let found = lines.iter().find(|line| line["rotator"]["check"] == "unknown-field");
+        let found = found.unwrap_or_else(|| panic!("{}", ended.all()));
+        assert!(found["rotator"]["file"].as_str().is_some_and(|file| file.ends_with("rotator.yaml")), "{found}");
+        assert_eq!((&found["type"], &found["rotator"]["line"]), (&"diagnostic".into(), &13.into()), "{found}");
+    }
+}
+
+/// Without it, of several targets that fail, a program would learn of one, or take a part of the plan for the whole.
+#[test]
+fn each_target_that_fails_is_a_line_of_json() {
+    let world = world();
+    world.write(
+        "rotator.yaml",
+        "version: 1
+project: p
+targets: {a: {account: \"111111111111\"}, b: {account: \"222222222222\"}, c: {}}
+functions: {f: {existing: f}}
+secrets: {s: {function: f, rotation: {automatically_after_days: 30}}}
+",
+    );
+    let ended = world.rotator(&["plan", "--format", "json"]).exits(1).says("target a: ").says("target b: ");
+    let told = lines(&ended);
+    assert!(told.iter().all(|line| line["type"] == "diagnostic"), "{}", ended.all());
+    assert_eq!(told.len(), 2, "{}", ended.all());
+    // People see what could be read.
+    world.rotator(&["plan"]).exits(1).says("target a: ").says("target b: ").says("region us-east-1, target c: ");
+    let ended = world.rotator(&["apply", "--json", "--auto-approve", "--all-targets"]).exits(1);
+    let told = lines(&ended);
+    let kinds: Vec<&str> = told.iter().filter_map(|line| line["type"].as_str()).take(3).collect();
+    assert_eq!(kinds, ["version", "diagnostic", "diagnostic"], "{}", ended.all());
+    assert!(told.iter().any(|line| line["type"] == "change_summary"), "c is planned all the same: {}", ended.all());
+}
+
+/// Without it, a program couldn't tell which planned change a step belongs to, where only some of several projects change.
+#[test]
+fn steps_name_resources_as_their_plan_does() {
+    let world = world();
+    world.create_secret("t", "first");
+    let text = std::fs::read_to_string(world.path("rotator.yaml")).expect("the manifest");
+    world.write("a/rotator.yaml", &text.replace("code: code", "code: code, shared: true"));
+    world.write_signing_key("a/code/lambda_function.py");
+    world.rotator(&["apply", "--auto-approve", "a"]).exits(0);
+    let other = text
+        .replace("ending", "other")
+        .replace(&format!("{{{FUNCTION}: {{code: code}}}}"), "{g: {existing: SecretsManagerEnding}}");
+    let other = other.replace(&format!("{{s: {{function: {FUNCTION}"), "{t: {function: g");
+    world.write("b/rotator.yaml", &other);
+    let ended = world.rotator(&["apply", "--json", "--auto-approve", "--all-targets", "a", "b"]).exits(0);
+    let told = lines(&ended);
+    let of = |kind: &str, place: &str| -> Vec<String> {
+        let lines = told.iter().filter(|line| line["type"] == kind);
+        lines.filter_map(|line| Some(line.pointer(place)?.as_str()?.to_owned())).collect()
+    };
+    let (planned, begun) = (of("planned_change", "/change/resource/addr"), of("apply_start", "/hook/resource/addr"));
+    assert!(planned.iter().all(|address| address.starts_with("module.other.")), "{planned:?}");
+    assert!(!begun.is_empty() && begun.iter().all(|address| planned.contains(address)), "{begun:?} of {planned:?}");
 }
 
 /// Starts an apply, and waits until it has begun to change something.

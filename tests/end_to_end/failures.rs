@@ -36,7 +36,7 @@ secrets:
     );
     // The deadline is for the function that raises, not for the making of its runtime.
     prepare_runtime();
-    // What a function logs may hold anything: nobody sees it unasked.
+    // What a function logs may hold anything: it is only shown when asked for.
     let unasked = ["apply", "--auto-approve", "--rotation-timeout", "3s", "--target", "secret.bad-too"];
     world.rotator(&unasked).exits(4).says("not finished: secret.bad-too").keeps_silent_about("no login");
     let output =

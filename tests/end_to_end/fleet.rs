@@ -32,22 +32,22 @@ functions:
 
 /// Without it the tool would be proven on a toy only.
 #[test]
-fn five_hundred_secrets_on_five_functions_converge_shrink_and_go() {
+fn two_hundred_secrets_on_five_functions_converge_shrink_and_go() {
     let world = World::new();
     code(&world);
-    seed(&world, 500);
-    world.write("rotator.yaml", &fleet(0..500, 5, 0));
-    world.rotator(&["plan"]).exits(0).says("500 secrets rotate now").says("Plan: 505 to add");
+    seed(&world, 200);
+    world.write("rotator.yaml", &fleet(0..200, 5, 0));
+    world.rotator(&["plan"]).exits(0).says("200 secrets rotate now").says("Plan: 205 to add");
     world
-        .rotator(&["apply", "--auto-approve", "--max-rotations", "500"])
+        .rotator(&["apply", "--auto-approve", "--max-rotations", "200"])
         .exits(0)
-        .says("505 applied")
+        .says("205 applied")
         .says("Apply complete!");
     world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.");
 
-    // One function and its hundred secrets, and ten secrets more, leave the manifest.
-    world.write("rotator.yaml", &fleet(10..500, 5, 1));
-    let gone = 100 + 8;
+    // One function and its forty secrets, and ten secrets more, leave the manifest.
+    world.write("rotator.yaml", &fleet(10..200, 5, 1));
+    let gone = 40 + 8;
     world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("--prune").says("No changes.");
     world
         .rotator(&["plan", "--prune", "--detailed-exitcode"])
@@ -63,7 +63,7 @@ fn five_hundred_secrets_on_five_functions_converge_shrink_and_go() {
     world.rotator(&["destroy", "--auto-approve"]).exits(0).says("No changes.");
     assert_eq!(world.aws(&["lambda", "list-functions"])["Functions"].as_array().map(Vec::len), Some(0));
     assert_eq!(world.aws(&["cloudformation", "describe-stacks"])["Stacks"].as_array().map(Vec::len), Some(0));
-    for secret in ["fleet/000", "fleet/250", "fleet/499"] {
+    for secret in ["fleet/000", "fleet/100", "fleet/199"] {
         assert_eq!(world.describe(secret)["RotationEnabled"], false);
     }
 }

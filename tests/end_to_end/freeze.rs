@@ -92,7 +92,7 @@ fn a_freeze_holds_back_what_rotates_tests_or_replaces_code() {
 #[test]
 fn a_saved_plan_is_judged_by_the_day_of_its_apply() {
     let world = world();
-    // Whoever owns the pipeline may freeze too, without a rule.
+    // The pipeline's owner may freeze too, without a rule.
     let policy = |from, to| format!("version: 1\n{}", freeze(from, to));
     world.write("rotator.yaml", &manifest("", 30));
     world.rotator(&["plan", "--out", "before.rotator"]).exits(0);

@@ -1,24 +1,37 @@
 //! The real binary over HTTP against the sandbox, judged by AWS's own CLI where one can.
 
+mod acknowledged;
+mod allowed;
 mod answers;
 mod drift;
 mod endings;
 mod failures;
 mod fleet;
+mod foreseen;
 mod freeze;
 mod guide;
+mod incidents;
+mod least;
+mod logs;
 mod packages;
 mod peers;
 mod permissions;
 mod policy;
 mod proxies;
 mod quickstart;
+mod rehearsed;
+mod repair;
 mod review;
 mod revisions;
 mod rights;
 mod roles;
+mod rotate;
 mod saved;
 mod secrecy;
+mod status;
+mod stumbles;
 mod support;
+mod targets;
+mod tested;
 mod times;
 mod upgrade;

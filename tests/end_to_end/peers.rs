@@ -1,4 +1,4 @@
-//! The suites of `tests/peers`: AWS's own clients, and what else nobody here wrote, against a served sandbox.
+//! The suites of `tests/peers`: AWS's own clients, and other foreign programs, against a served sandbox.
 
 use std::io::Write as _;
 
@@ -56,11 +56,13 @@ suites! {
     live,
     node,
     persistence,
+    recorded,
     replicas,
     review_tools,
     rotation,
     schedules,
     services,
+    status,
     terraform,
     walk,
 }

@@ -1,14 +1,16 @@
-//! The tables of permissions in `examples/README.md` against what the program calls.
+//! The table of rights (`src/permissions/table.rs`) against what the program calls, and against AWS's published tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::support::{ACCOUNT, Output, REGION, World, repository};
+use rotator::permissions::Need;
+use rotator::permissions::scope::On;
+use rotator::permissions::table::{Known, PHASES, Phase};
+use serde_json::Value;
+
+use super::support::{ACCOUNT, Output, REGION, World, output, repository, rotator_binary, scrubbed};
 
 /// The one call that needs no permission.
 const FREE: &str = "sts:GetCallerIdentity";
-
-/// What stands in the second and third table of another resource, too.
-const ON_SEVERAL: [&str; 3] = ["cloudformation:CreateChangeSet", "s3:GetObject", "sts:AssumeRole"];
 
 /// What a resource type's handlers list for properties that no rotation function's stack sets.
 const WITHOUT: [(&str, &str); 17] = [
@@ -31,57 +33,19 @@ const WITHOUT: [(&str, &str); 17] = [
     ("lambda:PutRuntimeManagementConfig", "no setting of runtime updates"),
 ];
 
-/// The actions of the three tables: of planning, of applying, and of `CloudFormation` in the name of who applies.
-struct Listed {
-    plan: BTreeSet<String>,
-    apply: BTreeSet<String>,
-    stack: BTreeSet<String>,
+/// All that the program's own table names.
+fn needs() -> Vec<Need> {
+    PHASES.iter().flat_map(Phase::needs).collect()
 }
 
-impl Listed {
-    fn read() -> Self {
-        let text = std::fs::read_to_string(repository().join("examples/README.md")).expect("the page of examples");
-        let section = section(&text, "## What AWS must allow");
-        let (plan, rest) = section.split_once("`apply` (`apply_role`) needs all that").expect("two tables");
-        let (apply, stack) = rest.split_once("CloudFormation works in the name of who applies").expect("a third table");
-        Self { plan: actions(plan, 1), apply: actions(apply, 1), stack: actions(stack, 1) }
-    }
-
-    fn all(&self) -> BTreeSet<String> {
-        [&self.plan, &self.apply, &self.stack].into_iter().flatten().cloned().collect()
-    }
+/// The actions of some rows.
+fn actions(needs: &[Need], is: impl Fn(&Need) -> bool) -> BTreeSet<String> {
+    needs.iter().filter(|need| is(need)).map(|need| need.action.to_owned()).collect()
 }
 
-fn section<'a>(text: &'a str, heading: &str) -> &'a str {
-    let section = text.split_once(heading).expect("the section").1;
-    section.split("\n## ").next().unwrap_or_default()
-}
-
-/// The actions in a table's column: a name without a service belongs to the one before it.
-fn actions(table: &str, column: usize) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for line in table.lines().filter(|line| line.starts_with("| ") && line.contains(':')) {
-        let mut service = String::new();
-        for name in line.split('|').nth(column).unwrap_or_default().split('`').skip(1).step_by(2) {
-            let (named, action) = name.split_once(':').unwrap_or(("", name));
-            if !named.is_empty() {
-                named.clone_into(&mut service);
-            }
-            found.insert(format!("{service}:{action}"));
-        }
-    }
-    found
-}
-
-/// How actions are known, by the first word of each row of the other table.
-fn known() -> BTreeMap<String, BTreeSet<String>> {
-    let text = std::fs::read_to_string(repository().join("tests/README.md")).expect("the tests' README");
-    let rows = section(&text, "## What AWS must allow, and how that is known");
-    let row = |line: &str| {
-        let (word, _) = line.strip_prefix("| ")?.split_once(": ")?;
-        Some((word.to_owned(), actions(line, 2)))
-    };
-    rows.lines().filter_map(row).collect()
+fn json(file: &str) -> Value {
+    let text = std::fs::read_to_string(repository().join("tests/permissions").join(file)).expect("a generated file");
+    serde_json::from_str(&text).expect("JSON")
 }
 
 /// The actions of the handlers of a stack's resources.
@@ -95,33 +59,66 @@ fn handled() -> BTreeSet<String> {
     handlers.collect()
 }
 
-/// Without it, a role with what the tables say would deploy on the sandbox, where nothing is refused, and fail on AWS.
+/// Without it, a role with what is printed would deploy on the sandbox, and fail on AWS; or an action be marked as found in a table that
+/// hasn't got it.
 #[test]
 fn what_a_stack_needs_is_listed() {
-    let (listed, handled) = (Listed::read(), handled());
-    let all = listed.all();
+    let (needs, handled) = (needs(), handled());
+    let all = actions(&needs, |_| true);
     let without: BTreeMap<&str, &str> = WITHOUT.into();
     let missing: Vec<_> =
         handled.iter().filter(|action| !all.contains(*action) && !without.contains_key(action.as_str())).collect();
-    assert!(missing.is_empty(), "CloudFormation needs what the tables lack: {missing:?}");
+    assert!(missing.is_empty(), "CloudFormation needs what the table lacks: {missing:?}");
     for (action, reason) in &without {
         assert!(handled.contains(*action), "{action}, of which it says \"{reason}\", is no handler's any more");
         assert!(!all.contains(*action), "{action} is listed, and needed by nothing: {reason}");
     }
-    // The template's transform is no resource.
-    let of_resources = |action: &&String| *action != "cloudformation:CreateChangeSet";
-    let unknown: Vec<_> = listed.stack.difference(&handled).filter(of_resources).collect();
-    assert!(unknown.is_empty(), "the third table lists what no handler asks for: {unknown:?}");
+    let reference = json("actions.json");
+    let described = reference["actions"].as_object().expect("actions").values();
+    let dependent = described.flat_map(|action| action["dependent"].as_array().expect("a list").clone());
+    let dependent: BTreeSet<String> = dependent.filter_map(|action| Some(action.as_str()?.to_owned())).collect();
+    let missing: Vec<_> =
+        dependent.iter().filter(|action| !all.contains(*action) && !without.contains_key(action.as_str())).collect();
+    assert!(missing.is_empty(), "actions depend on what the table lacks: {missing:?}");
+    let in_tables: BTreeSet<String> = handled.union(&dependent).cloned().collect();
+    let unknown: Vec<_> = actions(&needs, |need| need.known == Known::Table).difference(&in_tables).cloned().collect();
+    assert!(unknown.is_empty(), "these are marked as found in a table, and are in none: {unknown:?}");
 }
 
-/// Without it, an action could stand in the tables for an unknown reason, or a reader be told that it was seen where it wasn't.
+/// Without it, a policy could allow an action that AWS doesn't know, or on what AWS never judges it on: then it allows nothing.
 #[test]
-fn how_each_action_is_known_is_said() {
-    let (all, handled, known) = (Listed::read().all(), handled(), known());
-    assert_eq!(known.keys().collect::<Vec<_>>(), ["docs", "schema", "transcript", "wire"]);
-    let said: BTreeSet<String> = known.values().flatten().cloned().collect();
-    assert_eq!(said, all, "the table of how actions are known has others than those of permissions");
-    assert_eq!(known["schema"], handled.intersection(&all).cloned().collect());
+fn resources_are_those_that_aws_judges_actions_on() {
+    let reference = json("actions.json");
+    let unlisted: Vec<&str> =
+        reference["unlisted"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    // The reference lags behind the model, which has it since July 2026.
+    assert_eq!(unlisted, ["lambda:GetResourcePolicy"]);
+    let resource_of = |arn: &str| arn.splitn(6, ':').nth(5).unwrap_or_default().to_owned();
+    for need in needs().iter().filter(|need| !unlisted.contains(&need.action)) {
+        let described = &reference["actions"][need.action];
+        let arns: Vec<String> = described["resources"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{} isn't in tests/permissions/actions.json", need.action))
+            .iter()
+            .filter_map(|arn| Some(resource_of(arn.as_str()?)))
+            .collect();
+        let Some(form) = need.on.form() else { continue };
+        // What a transform is judged on is known from refusals alone.
+        if need.on == On::Transform {
+            continue;
+        }
+        let form = resource_of(form);
+        let begins = |arn: &String| form.starts_with(arn.split("${").next().unwrap_or_default());
+        assert!(arns.iter().any(begins), "{} isn't judged on {form}, but on {arns:?}", need.action);
+    }
+    for need in needs().iter().filter(|need| matches!(need.on, On::Network | On::Vpc)) {
+        assert_eq!(
+            reference["actions"][need.action]["resources"],
+            serde_json::json!([]),
+            "{} could be narrower",
+            need.action
+        );
+    }
 }
 
 /// The actions that the program has called since a moment of the log.
@@ -145,10 +142,11 @@ functions:
     )
 }
 
-/// Without it, the tables would lack what the program has begun to call, and nobody would see before a role is refused; or list
+/// Without it, the tables would lack what the program has begun to call, and it would only show when a role is refused; or list
 /// what it doesn't need, and roles would be given too much.
 #[test]
-fn the_tables_list_what_is_called_and_nothing_else() {
+#[expect(clippy::too_many_lines, reason = "one run of all commands, in the order of the tables")]
+fn what_is_marked_as_seen_is_what_is_called() {
     let world = World::new();
     for name in ["one", "two", "bad"] {
         world.create_secret(name, "first");
@@ -164,13 +162,14 @@ fn the_tables_list_what_is_called_and_nothing_else() {
     let mut planned = called(&world);
     assert!(!planned.is_empty());
 
-    // What says of itself that it works offline calls nothing: it is safe to run on anybody's pull request.
+    // What says of itself that it works offline calls nothing: it is safe to run on a stranger's pull request.
     let before = world.calls().len();
     for offline in [
         &["validate"][..],
         &["show", "first.plan"],
         &["explain", "secret.one"],
         &["schedule"],
+        &["permissions"],
         &["schema"],
         &["completions", "bash"],
         &["man"],
@@ -230,33 +229,80 @@ secrets: {one: {function: SecretsManagerOne}, bad: {function: SecretsManagerBad}
     run(&["plan"]).exits(0);
     planned.extend(world.tool_calls().split_off(before).into_iter().filter(|action| action != FREE));
 
+    // A rotation that hasn't finished is asked since when.
+    let pending = ["--secret-string", "next", "--version-stages", "AWSPENDING"];
+    world.aws(&[&["secretsmanager", "put-secret-value", "--secret-id", "one"], &pending[..]].concat());
+    run(&["status"]);
+    world.advance_days(2);
+    run(&["repair", "drop", "--secret", "one", "--confirm", "one", "--auto-approve"]).exits(0);
+
     // Everything goes.
     run(&["destroy", "--auto-approve", "--target", "here"]).exits(0);
 
-    let listed = Listed::read();
-    let missing: Vec<_> = planned.difference(&listed.plan).collect();
-    assert!(missing.is_empty(), "planning calls what the first table lacks: {missing:?}");
-    let called = called(&world);
-    let all = listed.all();
-    let missing: Vec<_> = called.difference(&all).collect();
-    assert!(missing.is_empty(), "applying calls what the tables lack: {missing:?}");
-    assert_eq!(called, known()["wire"], "what was called isn't what tests/README.md says was seen on the wire");
-    let twice = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<String> {
-        one.intersection(other).filter(|action| !ON_SEVERAL.contains(&action.as_str())).cloned().collect()
-    };
-    let Listed { plan, apply, stack } = &listed;
-    for twice in [twice(plan, apply), twice(plan, stack), twice(apply, stack)] {
-        assert!(twice.is_empty(), "{twice:?} stands in two tables");
-    }
+    let needs = needs();
+    let plan: Vec<Need> = PHASES.iter().filter(|phase| phase.name.starts_with("plan")).flat_map(Phase::needs).collect();
+    let missing: Vec<_> = planned.difference(&actions(&plan, |_| true)).cloned().collect();
+    assert!(missing.is_empty(), "planning calls what its rows lack: {missing:?}");
+    assert_eq!(
+        called(&world),
+        actions(&needs, |need| need.known == Known::Seen),
+        "what is marked as seen isn't what was called"
+    );
 }
 
-/// Without it, a role that may only read could turn out to be too little for a plan, or be given a write by mistake.
+/// Without it, a pipeline would read members that the published schema doesn't name, or IAM be given files that it doesn't take.
 #[test]
-fn a_plan_calls_nothing_that_writes() {
-    for action in &Listed::read().plan {
-        let name = action.split_once(':').map_or(action.as_str(), |(_, name)| name);
-        let reads = ["Describe", "Get", "List"].iter().any(|start| name.starts_with(start));
-        assert!(reads || ["sts:AssumeRole", "kms:Decrypt"].contains(&action.as_str()), "{action} is no reading");
-        assert!(!name.contains("SecretValue"), "{action} returns a value");
+fn what_is_printed_and_written_is_what_programs_take() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &[&str]| {
+        output(scrubbed(rotator_binary()).current_dir(folder.path()).args([&["permissions"], arguments].concat()))
+    };
+    let two = "  theirs: {existing: theirs}\nsecrets: {one: {function: SecretsManagerOne}, two: {function: theirs}}\n";
+    let text = manifest("1.1.618", "/@", two).replace("targets:", "targets:\n  eu: {region: eu-west-1}");
+    std::fs::write(folder.path().join("rotator.yaml"), text).expect("written");
+    std::fs::create_dir(folder.path().join("code")).expect("a folder");
+    std::fs::write(folder.path().join("code/lambda_function.py"), "").expect("written");
+
+    let committed = std::fs::read_to_string("schema/permissions.schema.json").expect("the schema is committed");
+    let printed = output(scrubbed(rotator_binary()).args(["schema", "permissions"])).exits(0).stdout;
+    assert_eq!(committed, printed, "rotator schema permissions > schema/permissions.schema.json");
+    let schema: Value = serde_json::from_str(&committed).expect("JSON");
+    let json: Value =
+        serde_json::from_str(&run(&["--format", "json", "--trust", "github:a/b"]).exits(0).stdout).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let errors: Vec<String> = validator.iter_errors(&json).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let policies = json["policies"].as_array().expect("policies");
+    let of = |target: &str| policies.iter().filter(|one| one["target"] == target).collect::<Vec<_>>();
+    assert_eq!(of("eu")[0]["placeholders"], serde_json::json!(["account"]));
+    let has = |one: &&&Value, phase: &str| one["phase"] == phase;
+    // Who becomes a target's roles comes with a token; those roles don't.
+    let trusted: Vec<bool> = of("here").iter().map(|one| one["trust"].is_null()).collect();
+    assert_eq!((&trusted[..2], trusted[2..].iter().all(|has| *has)), (&[false, false][..], true), "{trusted:?}");
+    assert!(of("eu").iter().find(|one| has(one, "plan")).is_some_and(|one| !one["trust"].is_null()));
+
+    run(&["--out", "policies", "--phase", "apply", "--account", "111111111111", "--trust", "github:a/b:prod"]).exits(0);
+    let file = std::fs::read_to_string(folder.path().join("policies/permissions-eu-apply.json")).expect("a policy");
+    let document: Value = serde_json::from_str(&file).expect("JSON");
+    assert_eq!(document["Version"], "2012-10-17");
+    assert!(file.contains("arn:aws:lambda:eu-west-1:111111111111:function:theirs"), "{file}");
+    let trust = std::fs::read_to_string(folder.path().join("policies/permissions-eu-apply-trust.json"))
+        .expect("a trust policy");
+    assert!(trust.contains("repo:a/b:environment:prod"), "{trust}");
+
+    for (wrong, says) in [
+        (&["--phase", "rotat"][..], "it is one of plan-caller, apply-caller, plan"),
+        (&["--account", "1"], "twelve digits"),
+        (&["--kms-key", "alias/x"], "a key's ARN"),
+        (&["--trust", "github:a/*"], "a pattern lets in"),
+    ] {
+        run(wrong).exits(1).says(says);
     }
+    run(&["--alarms", "terraform"]).exits(1).says("each target has rules of its own").says("--target");
+    run(&["--alarms", "terraform", "--target", "eu"]).exits(0).says("aws_cloudwatch_event_rule");
+    let template: Value =
+        serde_json::from_str(&run(&["--alarms", "cloudformation", "--target", "here"]).exits(0).stdout).expect("JSON");
+    assert_eq!(template["Resources"]["Rotations1"]["Type"], "AWS::Events::Rule");
+    run(&["--alarms", "cloudformation", "--out", "alarms"]).exits(0);
+    assert!(folder.path().join("alarms/permissions-here-alarms.json").exists());
 }

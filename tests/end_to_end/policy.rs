@@ -27,7 +27,7 @@ fn entry(name: &str, rotation: &str) -> String {
 fn world(secrets: &[&str]) -> World {
     let world = World::new();
     for name in secrets {
-        world.create_secret(name, "first");
+        world.create_secret(name, "a key to begin with, 0123456789");
     }
     world.write_signing_key("code/lambda_function.py");
     world
@@ -83,7 +83,7 @@ policy:
         (&problem["rule"], &problem["at"], &problem["declared_at"]),
         (&"fresh".into(), &"security.yaml:5:5".into(), &"rotator.yaml:10:3".into())
     );
-    // A refusal counts for more than changes that are pending; whoever follows an apply by lines of JSON learns of it too.
+    // A refusal counts for more than changes that are pending; the lines of JSON say it too.
     world
         .rotator(&[&["plan", "--detailed-exitcode", "--format", "markdown"], &policy[..]].concat())
         .exits(5)
@@ -199,7 +199,7 @@ fn a_saved_plan_keeps_to_its_policies() {
     world.rotator(&given).exits(0).says("Apply complete!");
 }
 
-/// Without it, a secret that nobody put into Git would be nobody's matter; or what can't be listed would pass.
+/// Without it, a secret that isn't in Git would escape every rule; or what can't be listed would pass.
 #[test]
 fn rules_cover_what_no_manifest_names() {
     let world = world(&["prod/key", "prod/stray", "dev/stray"]);
@@ -399,7 +399,7 @@ fn a_longer_worst_case_stands_on_top_and_can_be_forbidden() {
     world.rotator(&["apply", "--auto-approve", "--policy", "security.yaml"]).exits(0);
 }
 
-/// Without it, a function that does nothing, made by anybody, would meet a rule that asks for reviewed code.
+/// Without it, a function that does nothing, made by a stranger, would meet a rule that asks for reviewed code.
 #[test]
 fn functions_are_listed_and_have_code() {
     let world = world(&["prod/a"]);
@@ -438,7 +438,8 @@ fn functions_are_listed_and_have_code() {
         .rotator(&["plan"])
         .exits(0)
         .says("its reserved concurrency is 0, so that Lambda never runs it")
-        .says("aws lambda delete-function-concurrency --region us-east-1 --function-name 'noop'");
+        .says("aws lambda delete-function-concurrency --region us-east-1 --endpoint-url")
+        .says("--function-name 'noop'");
     world.aws(&["secretsmanager", "cancel-rotate-secret", "--secret-id", "prod/a"]);
     world.refuses(5, &policy("forbid: [stops-rotation]")).says("stops-rotation: prod/a");
 }
@@ -502,4 +503,25 @@ fn a_percentage_is_of_what_exists() {
     world.refuses(5, &three.iter().map(String::as_str).collect::<Vec<_>>()).says("3 of 4 secrets");
     let two = run(&["a", "b"]);
     world.rotator(&two.iter().map(String::as_str).collect::<Vec<_>>()).exits(0);
+}
+
+/// Without it, four targets of one account would stop four secrets under a limit of one.
+#[test]
+fn limits_hold_over_targets_of_one_account_and_region() {
+    let names = ["a", "b", "c"];
+    let world = world(&names);
+    let all = |rotation: &str| names.map(|name| entry(name, rotation)).concat();
+    world.write("rotator.yaml", &manifest("", &all("{automatically_after_days: 30, rotate_immediately: false}")));
+    world.rotator(&["apply", "--auto-approve", "--no-wait"]).exits(0);
+    let targets = names.map(|name| format!("  {name}: {{region: us-east-1}}\n")).concat();
+    let stopped = names.map(|name| format!("  {name}: {{targets: [{name}], rotation: {{enabled: false}}}}\n")).concat();
+    let head = |most: usize| format!("limits: {{stopped: {most}}}\ntargets:\n{targets}");
+    let in_first = |text: String| text.replace("{code: code}", "{code: code, targets: [a]}");
+    world.write("rotator.yaml", &in_first(manifest(&head(1), &stopped)));
+    world
+        .refuses(5, &["apply", "--auto-approve", "--all-targets"])
+        .says("3 of 3 secrets would stop rotating, and at most 1 may, in 3 targets of this account and region")
+        .says("error: 1 limit is exceeded; nothing was changed");
+    world.write("rotator.yaml", &in_first(manifest(&head(3), &stopped)));
+    world.rotator(&["plan"]).exits(0);
 }

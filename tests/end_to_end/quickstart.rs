@@ -18,7 +18,28 @@ fn the_first_command_rotates_a_secret_and_the_second_plan_is_empty() {
         .exits(0)
         .says("1 secret rotates now")
         .says("Plan: 2 to add, 0 to change, 0 to destroy.")
-        .says("Apply complete!");
+        .says("Apply complete!")
+        // Without it, a newcomer would see that something was applied, and not that a secret rotated, and what to try next.
+        .says("sandbox: created 1 secret as `test` says")
+        .says("What happened:")
+        .says("  quickstart/signing-key: AWSCURRENT moved from version ")
+        .says("their values differ")
+        .says("createSecret ")
+        .says("18 log lines")
+        .says("nothing wrong was found")
+        .says(&format!("  rotator plan --sandbox {example}"))
+        .keeps_silent_about("the-first-key");
+    // What is to be tried next works, and what was told isn't told again.
+    rotator(folder.path(), &["logs", "--sandbox", example]).exits(0).says("0 failed");
+    rotator(folder.path(), &["sandbox", "secret", "show", "quickstart/signing-key"])
+        .exits(0)
+        // The form stays: text before, and after both rotations.
+        .says("no label; 13 bytes")
+        .says("AWSPREVIOUS; 64 bytes")
+        .says("AWSCURRENT; 64 bytes");
+    rotator(folder.path(), &["apply", "--sandbox", "--auto-approve", example])
+        .exits(0)
+        .keeps_silent_about("What happened:");
     rotator(folder.path(), &["plan", "--sandbox", "--detailed-exitcode", example]).exits(0).says("No changes.");
 
     // The function's own four steps moved AWSCURRENT: the value has the shape that only its code makes.

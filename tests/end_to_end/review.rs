@@ -379,7 +379,7 @@ fn hostile_names_are_shown_as_names() {
     assert!(markdown.contains("``` `a` | @b ```") || markdown.contains("`` `a` | @b ``"), "{markdown}");
 }
 
-/// Without it, nobody could tell which of four places a value came from.
+/// Without it, one couldn't tell which of four places a value came from.
 #[test]
 fn explain_names_the_place_of_each_value() {
     let repository = Repository::new();
@@ -421,4 +421,33 @@ fn explain_names_the_place_of_each_value() {
     repository.rotator(&["explain", "secret.payments/key-7"]).exits(1).says("did you mean `secret.payments/key-07`");
     repository.rotator(&["explain", "prod-uk/secret.mail/smtp"]).exits(1).says("did you mean `prod-us`?");
     repository.rotator(&["explain", "secret.*"]).exits(1).says("is a pattern");
+}
+
+/// Without it, a manifest would be good for one offline command and an error for the next, or a filter be heard by some.
+#[test]
+fn offline_commands_read_manifests_alike() {
+    let repository = Repository::new();
+    repository.write(
+        "rotator.yaml",
+        "version: 1
+project: p
+functions: {f: {existing: \"f-${region}\"}}
+secrets: {s: {name: \"s-${account}\", function: f, rotation: {automatically_after_days: 30}}}
+",
+    );
+    repository.commit("names that only AWS knows");
+    repository.write("rules.yaml", "version: 1\npolicy: [{name: r, forbid: [overrides-freeze]}]\n");
+    for command in [&["validate"][..], &["schedule"], &["explain", "secret.s"], &["diff"]] {
+        let with = |more: &[&str]| repository.rotator(&[command, more].concat());
+        for more in [&[][..], &["--policy", "rules.yaml"], &["--target", "secret.s"], &["--region", "eu-west-1"]] {
+            with(more).exits(0);
+        }
+        with(&["--target", "secret.nobody"]).exits(1).says("error: `--target secret.nobody` matches nothing");
+        with(&["--target", "label:of=nobody"]).exits(1).says("error: `--target label:of=nobody` matches nothing");
+        with(&["--target", "dev"]).exits(1).says("error: `--target dev` matches no target").says("has no `targets:`");
+        with(&["--target", "freeze.x"]).exits(1).says("names no function and no secret, but a freeze");
+    }
+    for command in [&["validate"][..], &["schedule"], &["explain", "secret.s"]] {
+        repository.rotator(&[command, &["--policy", "nothing.yaml"]].concat()).exits(1).says("nothing.yaml");
+    }
 }

@@ -12,11 +12,7 @@ secrets: {s: {function: SecretsManagerOne, rotation: {automatically_after_days: 
 ";
 
 fn world() -> World {
-    let world = World::new();
-    world.create_secret("s", "first");
-    world.write_signing_key("code/lambda_function.py");
-    world.write("rotator.yaml", MANIFEST);
-    world
+    World::with_signing_key("s", MANIFEST)
 }
 
 /// A service's refusal of one operation.
@@ -98,7 +94,7 @@ fn hints_name_what_aws_names() {
     );
 }
 
-/// Without it, a role without the right to the application's package would end in a stack that nobody knows how to free.
+/// Without it, a role without the right to the application's package would end in a stuck stack, without a word how to free it.
 #[test]
 fn a_stack_that_failed_over_its_package_says_so_and_is_freed_as_it_says() {
     let world = world();

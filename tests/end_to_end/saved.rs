@@ -17,11 +17,7 @@ secrets: {{prod/key: {{function: {FUNCTION}, rotation: {{automatically_after_day
 }
 
 fn world() -> World {
-    let world = World::new();
-    world.create_secret("prod/key", "first");
-    world.write_signing_key("code/lambda_function.py");
-    world.write("rotator.yaml", &manifest(40));
-    world
+    World::with_signing_key("prod/key", &manifest(40))
 }
 
 /// Without it, what was reviewed and what is done could be two things, or a plan be done twice.
@@ -39,7 +35,7 @@ fn a_saved_plan_is_applied_once_and_never_again() {
     world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.");
 }
 
-/// Without it, a plan could do what nobody reviewed: after an edit of the manifest, of the code, of the file itself, or in
+/// Without it, a plan could do what wasn't reviewed: after an edit of the manifest, of the code, of the file itself, or in
 /// another account.
 #[test]
 fn a_plan_from_other_inputs_is_refused() {
@@ -101,7 +97,7 @@ fn a_plan_from_other_inputs_is_refused() {
     world.rotator(&["apply", "a.plan"]).exits(0).says("Apply complete!");
 }
 
-/// Without it, what is checked and what is applied could be two files, for whoever swaps them at the right moment.
+/// Without it, what is checked and what is applied could be two files, if someone swaps them at the right moment.
 #[test]
 fn a_file_that_changes_while_a_plan_is_applied_refuses_it() {
     let world = world();
@@ -149,7 +145,7 @@ fn what_a_plan_left_out_is_said_when_it_is_applied_and_applied_again() {
         .says(left_out)
         .says("There is nothing left to do.")
         .keeps_silent_about("beside the plan");
-    // By now the secret is there: this plan still doesn't do it, and says so.
+    // The secret is there now: this plan still doesn't do it, and says so.
     world.create_secret("prod/late", "first");
     let again = world.rotator(&["apply", "a.plan"]).exits(1).says(left_out).keeps_silent_about("beside the plan");
     again.keeps_silent_about("Apply complete!");
@@ -199,7 +195,7 @@ fn the_same_plan_goes_on_after_a_killed_apply() {
     world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.");
 }
 
-/// Without it, whoever follows an apply by its lines would miss its end, or stumble over a line for people.
+/// Without it, programs that follow an apply by its lines would miss its end, or stumble over a line for people.
 #[test]
 fn an_apply_speaks_in_lines_of_json() {
     let world = world();

@@ -188,7 +188,7 @@ impl World {
     pub fn wait_for_calls(&self, operation: &str, times: usize) {
         let began = std::time::Instant::now();
         while self.calls().iter().filter(|call| call.ends_with(operation)).count() < times {
-            assert!(began.elapsed().as_secs() < 300, "nobody calls {operation}");
+            assert!(began.elapsed().as_secs() < 300, "{operation} wasn't called");
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
     }
@@ -216,6 +216,24 @@ impl World {
         output(command.args(arguments).args(["--output", "json"]))
     }
 
+    /// Runs AWS's CLI as another caller, and reads its JSON.
+    #[track_caller]
+    pub fn aws_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Value {
+        let mut command = scrubbed(venv().join("bin/aws"));
+        self.aws_environment(&mut command);
+        let run = output(command.envs(variables.iter().copied()).args(arguments).args(["--output", "json"])).exits(0);
+        serde_json::from_str(&run.stdout).unwrap_or(Value::Null)
+    }
+
+    /// One with a secret, code that rotates signing keys in `code`, and a manifest.
+    pub fn with_signing_key(secret: &str, manifest: &str) -> Self {
+        let world = Self::new();
+        world.create_secret(secret, "first");
+        world.write_signing_key("code/lambda_function.py");
+        world.write("rotator.yaml", manifest);
+        world
+    }
+
     pub fn create_secret(&self, name: &str, value: &str) {
         self.aws(&["secretsmanager", "create-secret", "--name", name, "--secret-string", value]);
     }
@@ -234,15 +252,46 @@ impl World {
 
     /// Scripts a failure.
     pub fn fault(&self, rule: &str) {
+        self.control("faults", rule);
+    }
+
+    /// Moves service time forward, so that schedules fire and dates pass.
+    pub fn advance_days(&self, days: u32) {
+        self.control("clock", &format!("{{\"advance_seconds\": {}}}", days * 86_400));
+    }
+
+    /// Holds every caller to a policy from now on.
+    pub fn allow(&self, policy: &str) {
+        self.control("allow", policy);
+    }
+
+    /// Holds nobody to a policy any more.
+    pub fn allow_all(&self) {
+        self.controlled("DELETE", "allow", "");
+    }
+
+    /// What was asked of the policy: action, resource, and whether it was allowed.
+    pub fn asked(&self) -> Vec<(String, String, bool)> {
+        let answer: Value = serde_json::from_str(&self.controlled("GET", "allow", "")).expect("JSON");
+        let text = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
+        let one = |one: &Value| (text(one, "action"), text(one, "resource"), one["allowed"] == true);
+        answer["asked"].as_array().expect("a list").iter().map(one).collect()
+    }
+
+    fn control(&self, what: &str, body: &str) {
+        self.controlled("POST", what, body);
+    }
+
+    fn controlled(&self, method: &str, what: &str, body: &str) -> String {
         let script = format!(
             "import urllib.request
-request = urllib.request.Request('{}/_sandbox/faults', data={rule:?}.encode(), method='POST',
+request = urllib.request.Request('{}/_sandbox/{what}', data={body:?}.encode() or None, method='{method}',
     headers={{'x-rotator-sandbox': '1', 'content-type': 'application/json'}})
-urllib.request.urlopen(request)
+print(urllib.request.urlopen(request).read().decode())
 ",
             self.url
         );
-        output(scrubbed("python3").args(["-c", &script])).exits(0);
+        output(scrubbed("python3").args(["-c", &script])).exits(0).stdout
     }
 
     /// The log of calls.

@@ -28,7 +28,7 @@ secrets: {{s: {{function: {FUNCTION}, rotation: {{automatically_after_days: 30}}
 }
 
 fn apply(world: &World) -> Output {
-    world.rotator(&["apply", "--auto-approve"])
+    world.rotator(&["apply", "--auto-approve", "--allow-simulated"])
 }
 
 /// A script of one rule: what a call is answered with, so many times.
@@ -165,7 +165,7 @@ fn a_stack_left_in_review_is_deleted_where_the_repository_refuses_it() {
     world.rotator(&["plan", "--detailed-exitcode"]).exits(0);
 }
 
-/// Without it "The following hook(s)/validation failed" would be all that anybody learns, once the change set is gone.
+/// Without it "The following hook(s)/validation failed" would be all that is known, once the change set is gone.
 #[test]
 fn what_refused_a_change_set_is_said() {
     let world = world("");

@@ -15,6 +15,9 @@ pub const SECRET: &str = "canary-of-a-secret";
 pub const VARIABLE: &str = "canary-of-a-variable";
 pub const KEY: &str = "canary-of-a-key";
 
+/// The codes of AWS's answers to calls that came too fast.
+const THROTTLED: [&str; 3] = ["ThrottlingException", "Throttling", "TooManyRequestsException"];
+
 /// A sandbox in which nothing takes time.
 pub struct Aws {
     sandbox: Sandbox,
@@ -57,6 +60,12 @@ impl Aws {
     pub fn calls(&self) -> Vec<String> {
         let entries = self.sandbox.shared().calls().entries();
         entries.into_iter().map(|call| format!("{}.{}", call.service, call.operation)).collect()
+    }
+
+    /// How many calls were refused because they came faster than AWS's quotas allow.
+    pub fn throttled(&self) -> usize {
+        let entries = self.sandbox.shared().calls().entries();
+        entries.iter().filter(|call| call.error.as_ref().is_some_and(|code| THROTTLED.contains(&code.as_str()))).count()
     }
 
     /// What it holds now.

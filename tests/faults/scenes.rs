@@ -41,10 +41,12 @@ pub struct Scene {
     pub end: Value,
 }
 
-const APPLY: &[&str] = &["apply", "--auto-approve"];
-const PRUNE: &[&str] = &["apply", "--auto-approve", "--prune"];
+const APPLY: &[&str] = &["apply", "--auto-approve", "--allow-simulated"];
+const PRUNE: &[&str] = &["apply", "--auto-approve", "--allow-simulated", "--prune"];
 const DESTROY: &[&str] = &["destroy", "--auto-approve"];
-const LOGS: &[&str] = &["apply", "--auto-approve", "--rotation-timeout", "1s", "--show-function-logs"];
+const ALL: &[&str] = &["apply", "--auto-approve", "--allow-simulated", "--all-targets"];
+const LOGS: &[&str] =
+    &["apply", "--auto-approve", "--allow-simulated", "--rotation-timeout", "1s", "--show-function-logs"];
 const PLAN: &[&str] = &["plan", "--detailed-exitcode"];
 const PLAN_PRUNE: &[&str] = &["plan", "--detailed-exitcode", "--prune"];
 
@@ -108,6 +110,27 @@ functions:
     )
 }
 
+/// Other code for the function, which is tested then.
+fn verified() -> String {
+    manifest(
+        &format!("application: {{version: 1.1.500}}\n    verify: true\n    environment: {{PASSPHRASE: {VARIABLE}}}"),
+        &format!("secrets:\n  first: {{function: {FUNCTION}, rotation: {{automatically_after_days: 30}}}}"),
+    )
+}
+
+/// Two targets of one account and region, each with a function and a secret.
+fn targets() -> String {
+    let secrets = "targets: {first: {}, second: {}}
+secrets:
+  key: {name: \"${target}\", function: SecretsManagerFirst, rotation: {automatically_after_days: 30}}";
+    manifest(
+        &format!(
+            "name: \"SecretsManager-${{target}}\"\n    application: {{version: 1.1.500}}\n    environment: {{PASSPHRASE: {VARIABLE}}}"
+        ),
+        secrets,
+    )
+}
+
 fn roles() -> String {
     let role = |name: &str| format!("\"arn:aws:iam::{ACCOUNT}:role/{name}\"");
     format!(
@@ -123,6 +146,7 @@ pub async fn all(below: &Path) -> Vec<Scene> {
     let before = below.join("before");
     let empty = World::with_secrets(&["first", "second"]).await;
     let standing = after(&before, &create(), &empty).await;
+    let standing_again = standing.clone();
     let broken = after(&before, &unfinished(false), &empty).await;
     let everything = &["*"];
     let scene = |name, text: &str, world: World, command, thorough| Scene {
@@ -169,16 +193,9 @@ pub async fn all(below: &Path) -> Vec<Scene> {
             rules: vec![fails],
             ..scene("rollback", &create(), empty.clone(), APPLY, &["cloudformation.DescribeStackEvents"])
         },
-        Scene {
-            first: 4,
-            ..scene(
-                "unfinished",
-                &unfinished(true),
-                broken,
-                LOGS,
-                &["secretsmanager.ListSecretVersionIds", "logs.FilterLogEvents"],
-            )
-        },
+        Scene { first: 4, ..scene("unfinished", &unfinished(true), broken, LOGS, &["logs.FilterLogEvents"]) },
+        scene("verify", &verified(), standing_again, APPLY, &["logs.FilterLogEvents", "secretsmanager.RotateSecret"]),
+        scene("targets", &targets(), empty.clone(), ALL, &[]),
         scene("roles", &roles(), empty, APPLY, &["sts.AssumeRole", "sts.GetCallerIdentity"]),
     ];
     futures::future::join_all(scenes.iter_mut().map(rehearse)).await;
@@ -195,7 +212,7 @@ fn folder(below: &Path, name: &str, manifest: &str) -> PathBuf {
         path
     };
     write("rotator.yaml", manifest);
-    write("code/rotation/Handler.class", if name == "update" { "newer code" } else { "code" });
+    write("code/rotation/Handler.class", if ["update", "verify"].contains(&name) { "newer code" } else { "code" });
     let bootstrap = write("broken/bootstrap", "#!/bin/sh\nexit 1\n");
     #[cfg(unix)]
     {

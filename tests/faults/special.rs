@@ -52,7 +52,7 @@ fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(path, text).expect("files can be written");
 }
 
-const APPLY: &[&str] = &["apply", "--auto-approve", "--max-rotations", "1000"];
+const APPLY: &[&str] = &["apply", "--auto-approve", "--allow-simulated", "--max-rotations", "1000"];
 const PLAN: &[&str] = &["plan", "--detailed-exitcode"];
 
 #[track_caller]
@@ -230,6 +230,9 @@ async fn a_fleet_converges_at_the_published_quotas() {
     let ended = rotator(&aws, folder.path(), APPLY, &[("AWS_MAX_ATTEMPTS", "8")]).await;
     exits(&ended, 0);
     says(&ended, "301 applied");
+    // AWS's buckets and ours don't begin at the same moment, so that a few may be refused; unbudgeted, it is hundreds.
+    let throttled = aws.throttled();
+    assert!(throttled <= 3, "{throttled} calls came faster than AWS's quotas allow");
     exits(&rotator(&aws, folder.path(), PLAN, &[]).await, 0);
     let after = aws.world();
     for name in names(300) {

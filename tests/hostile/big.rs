@@ -30,6 +30,7 @@ fn filled(size: usize, start: &str, mut line: impl FnMut(&mut String, usize) -> 
 }
 
 /// What is written, with what must be said about it; `None`: it is accepted.
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn cases(size: usize) -> Vec<(&'static str, String, Option<&'static str>)> {
     let secret = "function: f, rotation: {automatically_after_days: 30}";
     vec![

@@ -1,4 +1,4 @@
-//! Input that nobody meant well: answers of AWS that lie, manifests of 50 MB, folders full of pipes and links.
+//! Hostile input: answers of AWS that lie, manifests of 50 MB, folders full of pipes and links.
 //!
 //! The tests run a seeded sample. All of it, with figures:
 //! `cargo test --test hostile -- --ignored --nocapture --test-threads 1`

@@ -267,7 +267,7 @@ fn the_sandboxs_state_is_a_regular_file_of_its_own() {
     run(rotator(&inner, MEGABYTES).args(plan)).sound().exits(0);
 }
 
-/// Without it, the name of a file could steer the terminal of whoever looks at a pull request.
+/// Without it, the name of a file could steer the terminal of those who look at a pull request.
 #[test]
 fn names_of_files_are_shown_and_never_obeyed() {
     let names: [&[u8]; 6] = [

@@ -35,7 +35,7 @@ ENDED_WELL, FAILED, REFUSED, LEFT, INTERRUPTED = 0, 1, 2, 3, 130
 PLAN = """This deploys, rotates, changes and destroys in account {account}, region {region}. It makes, and removes again:
   the stacks {stacks}, from AWS's own application
   the functions {functions}, each with a role of its own
-  the secret {secret}, whose value is made up and read by nobody
+  the secret {secret}, whose value is made up and never read
   the log groups {groups}
 It may cost: a secret is 0.40 US dollars a month and billed by the hour, its calls 0.05 for ten thousand, of which there are some
 hundreds; some thirty short invocations and some kilobytes of logs; stacks and the repository cost nothing. In all less than

@@ -217,7 +217,7 @@ class Course:
         if live["Timeout"] != 30:
             raise Failed(f"the repaired function has a timeout of {live['Timeout']} s")
         if not statements(self.functions.get_policy(FunctionName=self.names.function)["Policy"]):
-            raise Failed("the repaired function lets nobody in")
+            raise Failed("the repaired function lets no one in")
 
     def update(self):
         """Another parameter: the stack is updated, and the code must stay the manifest's."""

@@ -21,13 +21,19 @@ FACTS = {
     "test-version": "how long the version of a test stays, and whether it holds the current value",
     "list-lag": "how long `ListSecrets` lags behind `CreateSecret`",
     "log-lag": "how long a function's lines take to the log",
+    "log-runtimes": "what each runtime writes of what nobody caught, in a log in text",
+    "log-status": "what `platform.report` and `REPORT` say of an invocation that failed",
     "tags-unread": "whether `GetFunction` says `TagsError` to a caller without `lambda:ListTags`",
+    "rotation-reattempted": "whether a second request for a rotation that is stuck has it tried again",
     "rotation-retries": "how often a failed rotation is tried again, and when",
 }
 
 #: Those that no run tries, and why.
 NOT_TRIED = {
+    "log-runtimes": "it takes a function of each runtime, which this check doesn't make",
+    "log-status": "it takes functions that fail in each way, which this check doesn't make",
     "tags-unread": "it takes a second role, which this check doesn't make",
+    "rotation-reattempted": "it takes a rotation that is stuck",
     "rotation-retries": "it takes days",
 }
 

@@ -1,6 +1,6 @@
 """A way to AWS on loopback that signs anew what comes through it, and keeps the shape of each answer.
 
-A signature names the host that it is for, so that a proxy can't pass a signed request on. Whoever may use this one signs with a key that is
+A signature names the host that it is for, so that a proxy can't pass a signed request on. Programs that may use this one sign with a key that is
 made up for the run; it is taken for a password, and the request is signed again with the real credentials, which no other process gets.
 """
 
@@ -160,7 +160,7 @@ class Recorder:
         body = handler.rfile.read(int(headers.get("content-length") or 0))
         caller = self.caller(headers)
         if caller is None:
-            # Anybody on this machine may knock; only this run's own programs are let through.
+            # Any program on this machine may call; only this run's own programs are let through.
             return reply(handler, 403, [("content-type", "text/plain")], b"not one of this run's keys\n")
         by, service = caller
         operation = self.models.operation(service, handler.command, handler.path, headers, body)

@@ -179,8 +179,8 @@ class GitHub:
 class Job:
     """What became of a job."""
 
-    def __init__(self, result, log, summary=""):
-        self.result, self.log, self.summary = result, log, summary
+    def __init__(self, result, log, summary="", outputs=None):
+        self.result, self.log, self.summary, self.outputs = result, log, summary, outputs or {}
 
     def __repr__(self):
         return f"{self.result}\n{self.log}"
@@ -206,12 +206,17 @@ class Runner:
         assert plan["permissions"] == {}, "a job that forgets its permissions would get them all"
         github = {"event_name": event, "repository": REPOSITORY, "sha": sha, "event": payload or {}}
         github["base_ref"] = "main" if event == "pull_request" else ""
+        known = (on.get("workflow_dispatch") or {}).get("inputs", {}) if isinstance(on, dict) else {}
+        inputs = {key: one["default"] for key, one in known.items()} | (payload or {}).get("inputs", {})
+        assert inputs.keys() == known.keys(), f"{workflow} has other inputs"
         done = {}
         for name, job in plan["jobs"].items():
-            for matrix in expand(job.get("strategy", {}).get("matrix", {})):
+            needed = [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", [])
+            needs = {other: {"result": done[other].result, "outputs": done[other].outputs} for other in needed}
+            asked = job.get("strategy", {}).get("matrix", {})
+            for matrix in expand({key: fill(values, {"needs": needs}) for key, values in asked.items()}):
                 contexts = {"github": github, "vars": self.variables, "matrix": matrix, "steps": {}, "env": {}}
-                needed = [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", [])
-                contexts["needs"] = {other: {"result": done[other].result} for other in needed}
+                contexts |= {"needs": needs, "inputs": inputs}
                 status = "success" if all(done[other].result == "success" for other in needed) else "skipped"
                 label = "/".join([name, *map(str, matrix.values())])
                 if not condition(job.get("if"), contexts, status):
@@ -260,8 +265,10 @@ class Runner:
             if outcome == "failure":
                 status = "failure"
             if "id" in step:
-                contexts["steps"][step["id"]] = {"outcome": outcome}
-        return Job(status, "\n".join(log), files["GITHUB_STEP_SUMMARY"].read_text())
+                outputs = dict(line.split("=", 1) for line in files["GITHUB_OUTPUT"].read_text().splitlines())
+                contexts["steps"][step["id"]] = {"outcome": outcome, "outputs": outputs}
+        outputs = {key: fill(value, contexts) for key, value in job.get("outputs", {}).items()} if status == "success" else {}
+        return Job(status, "\n".join(log), files["GITHUB_STEP_SUMMARY"].read_text(), outputs)
 
     def step(self, step, contexts, environment, workspace, sha, head):
         options = {name: fill(value, contexts) for name, value in step.get("with", {}).items()}
@@ -350,7 +357,12 @@ def evaluate(text, contexts, status):
         at, token = found.end(), found.group()
         if re.match("[A-Za-z_]", token):
             name = f"name_{len(names)}"
-            names[name] = (lambda function=token: FUNCTIONS[function](status)) if text[at : at + 1] == "(" else look(token, contexts)
+            if token == "fromJSON":
+                names[name] = json.loads
+            elif text[at : at + 1] == "(":
+                names[name] = lambda function=token: FUNCTIONS[function](status)
+            else:
+                names[name] = look(token, contexts)
             token = name
         words.append({"&&": " and ", "||": " or ", "!": " not "}.get(token, token))
     return eval("".join(words).strip(), {"__builtins__": {}}, names)  # noqa: S307: of tokens that are known, from our own files

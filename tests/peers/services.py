@@ -22,7 +22,7 @@ FUNCTIONS = Path(sys.prefix) / "functions"
 
 
 def free_port():
-    """A port of loopback that nobody listens on now."""
+    """A port of loopback that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

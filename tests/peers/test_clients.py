@@ -34,7 +34,7 @@ def test_the_caller_is_the_account_of_the_key(sandbox):
 
 
 def test_waiters_of_boto3_see_a_stack_through_its_life(unhurried):
-    """Without it, whoever deploys with waiters, as most do, would wait for ever or too short."""
+    """Without it, those who deploy with waiters, as most do, would wait for ever or too short."""
     stack = Stack(unhurried, "life")
     seen = []
     change_set = stack.request()["ChangeSetId"]

@@ -184,7 +184,7 @@ def test_other_change_sets_are_obsolete_once_one_has_run(sandbox):
 
 
 def test_a_creation_that_fails_is_rolled_back_with_its_reason(sandbox):
-    """Without it, nobody could learn from a stack's events why it failed, or its parts would stay behind."""
+    """Without it, a stack's events wouldn't say why it failed, or its parts would stay behind."""
     sandbox.client("lambda").create_function(
         FunctionName="SecretsManager-taken",
         Runtime="python3.12",
@@ -384,7 +384,7 @@ def test_the_stack_carries_what_identifies_its_application(sandbox):
     assert on_function["aws:cloudformation:stack-id"] == arn
     assert on_function["aws:cloudformation:logical-id"] == FUNCTION
     assert on_function["SecretsManagerLambda"] == "Rotation"
-    # The oldest version lets nobody invoke the function: that is left to whoever deploys it.
+    # The oldest version lets no one invoke the function: that is left to those who deploy it.
     assert PERMISSION not in stack.resources()
     refused(lambda: stack.functions.get_policy(FunctionName="SecretsManager-tagged"), "ResourceNotFoundException")
     stack.update(version="1.1.618", tags={"team": "payments"})

@@ -163,7 +163,7 @@ def test_an_error_arrives_in_each_services_protocol(sandbox, service):
 
 
 def test_an_error_after_the_effect_leaves_the_effect(sandbox, secret):
-    """Without it, nobody could rehearse the write that AWS did and whose answer was lost."""
+    """Without it, a write that AWS did and whose answer was lost couldn't be rehearsed."""
     client = client_of(sandbox, "secretsmanager")
     error = {"status": 500, "code": "InternalServiceError", "message": "lost"}
     sandbox.faults({"operation": "PutSecretValue", "when": "after", "error": error, "times": 1})

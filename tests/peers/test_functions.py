@@ -127,7 +127,7 @@ def test_invocations_run_side_by_side(function):
 
     class Gate(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            # Nobody gets through alone.
+            # No single error gets through.
             try:
                 barrier.wait(timeout=90)
                 self.send_response(204)
@@ -298,7 +298,7 @@ def test_a_function_that_hangs_ends_with_its_time_and_with_its_children(function
 
 @pytest.mark.parametrize("kind", ["RequestResponse", "Event"])
 def test_an_answer_says_which_version_ran(function, kind):
-    """Without it, whoever deploys by versions would see that the old code ran, or believe that the new one did."""
+    """Without it, those who deploy by versions would see the old code run, or believe that the new one did."""
     made = function("def lambda_handler(event, context): return context.function_version")
     number = made.client.publish_version(FunctionName=made.name)["Version"]
     for qualifier, version in ((number, number), ("$LATEST", "$LATEST")):
@@ -341,7 +341,7 @@ def test_an_event_that_fails_is_tried_three_times(function):
 
 
 def test_a_dry_run_runs_nothing(function):
-    """Without it, whoever only asks whether they may would have done it."""
+    """Without it, a call that only asks whether it may would be done."""
     made = function("def lambda_handler(event, context): print('ran')")
     answer = made.client.invoke(FunctionName=made.name, InvocationType="DryRun", Payload="{}")
     assert answer["StatusCode"] == 204
@@ -382,7 +382,7 @@ def test_answers_have_a_limit(function):
 
 
 def test_logs_are_read_as_from_cloudwatch(function):
-    """Without it, whoever looks for the reason of a failed rotation would not find it."""
+    """Without it, the reason of a failed rotation couldn't be found."""
     made = function(
         "import logging\nlogging.getLogger().setLevel(logging.INFO)\ndef lambda_handler(event, context):\n"
         "    print('step', event['Step'])\n    logging.info('secret %s', event['Step'])\n"

@@ -3,11 +3,15 @@
 Everything runs as it stands, from the pull request to the drift check. GitHub alone is played, by github.py.
 """
 
+import hashlib
+import http.server
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -59,8 +63,8 @@ class Team:
         git(self.clone, "remote", "add", "origin", str(self.origin))
         self.commit("main", "the first commit")
         variables = {
-            "ROTATOR_SOURCE": "",
-            "ROTATOR_REVISION": "",
+            "ROTATOR_RELEASE": "",
+            "ROTATOR_SHA256": "",
             "ROTATOR_READ_ROLE": READ,
             "ROTATOR_APPLY_ROLE": APPLY,
         }
@@ -122,6 +126,9 @@ class Team:
     def schedule(self):
         return self.runner.run("rotator-drift.yaml", "schedule", git(self.origin, "rev-parse", "main"))
 
+    def look(self):
+        return self.runner.run("rotator-status.yaml", "schedule", git(self.origin, "rev-parse", "main"))
+
     def writes(self):
         """How many calls have changed something on AWS."""
         calls = map(json.loads, (self.folder / "calls.jsonl").read_text().splitlines())
@@ -140,6 +147,10 @@ class Team:
         change = ("secretsmanager", "rotate-secret", "--secret-id", "prod/payments/webhook-key")
         change += ("--rotation-rules", rules, "--no-rotate-immediately")
         self.aws.aws(*change, account=PROD[0], region=PROD[1])
+
+    def cancel_by_hand(self, secret):
+        """What a colleague does at night, and forgets."""
+        self.aws.aws("secretsmanager", "cancel-rotate-secret", "--secret-id", secret, account=PROD[0], region=PROD[1])
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +235,7 @@ def test_a_plan_that_no_longer_holds_is_refused_and_planned_anew(team):
 
 
 def test_a_plan_of_another_tree_is_refused(team):
-    """Without it, two pull requests that were reviewed apart would be applied together, as nobody has seen them."""
+    """Without it, two pull requests that were reviewed apart would be applied together, unreviewed."""
     numbers = []
     for name, old, new in [("first", "days: 60", "days: 50"), ("second", "timeout: 60", "timeout: 70")]:
         team.branch(name)
@@ -239,7 +250,7 @@ def test_a_plan_of_another_tree_is_refused(team):
 
 
 def test_a_fork_gets_no_credentials_and_still_an_answer(team):
-    """Without it, anybody could become a role of ours by a pull request, or outsiders would wait in vain for a hint."""
+    """Without it, anyone could get a role of ours by a pull request, or outsiders would wait in vain for a hint."""
     team.branch("fork")
     team.edit("services/payments.yaml", "payments/webhook-key: {}", "payments/webhook-key: {rotation: {duration: 90h}}")
     number = team.open(team.commit("fork", "a longer window"))
@@ -254,7 +265,7 @@ def test_a_fork_gets_no_credentials_and_still_an_answer(team):
     team.github.pulls[number]["head"]["sha"] = team.commit("fork", "a window that can be")
     jobs = team.review(number, fork=True)
     assert (jobs["validate"].result, jobs["plan"].result) == ("success", "skipped"), jobs
-    # Nobody has seen a plan of it, so nothing is applied until somebody has.
+    # Its plan hasn't been reviewed, so nothing is applied until it has been.
     jobs = team.merge(number)
     assert jobs["apply"].result == "failure" and "::error title=No plan to apply::" in jobs["apply"].log, jobs
     passed(team.by_hand("rotator-apply.yaml"))
@@ -288,7 +299,7 @@ def test_a_change_that_breaks_the_policy_is_refused(team, tmp_path):
     assert "success" not in {job.result for name, job in jobs.items() if name.startswith("apply")}, jobs
     assert team.writes() == before, "a refused change has changed something"
     assert team.days(PROD, "prod/payments/webhook-key") == 28
-    # The scripts that apply and look for drift know a refusal, and send nobody to try again.
+    # The scripts that apply and look for drift know a refusal, and don't say to try again.
     jobs = team.schedule()
     assert {name: job.result for name, job in jobs.items()}["drift/prod-eu"] == "failure", jobs
     (issue,) = team.github.open_issues()
@@ -403,7 +414,7 @@ def test_drift_opens_one_issue_that_closes_itself(team):
     team.aws.faults(DENIED)
     jobs = team.schedule()
     team.aws.faults()
-    assert {job.result for job in jobs.values()} == {"failure"}, jobs
+    assert {job.result for name, job in jobs.items() if name != "targets"} == {"failure"}, jobs
     assert len(team.github.open_issues()) == 1
 
     passed(team.by_hand("rotator-apply.yaml"))
@@ -411,6 +422,32 @@ def test_drift_opens_one_issue_that_closes_itself(team):
     assert team.github.open_issues() == []
     assert issue["state_reason"] == "completed"
     assert "AWS is again what" in team.github.comments_of(issue["number"])[0]
+
+
+def test_a_failed_rotation_opens_one_issue_that_closes_itself(team):
+    """Without it, the pipeline would be green over secrets that haven't rotated for weeks: they are no drift."""
+    passed(team.look())
+    assert team.github.open_issues() == []
+    before = team.writes()
+    team.cancel_by_hand("prod/payments/webhook-key")
+    before += 1
+    passed(team.look())
+    (issue,) = team.github.open_issues()
+    assert issue["title"] == "Secrets in prod-eu don't rotate as they should"
+    assert "| **off** | `prod-eu/secret." in issue["body"] and "rotator apply" in issue["body"], issue["body"]
+
+    # Blind isn't well: the issue stays, and the job says why.
+    team.aws.faults(DENIED)
+    jobs = team.look()
+    team.aws.faults()
+    assert {job.result for name, job in jobs.items() if name != "targets"} == {"failure"}, jobs
+    assert len(team.github.open_issues()) == 1
+    assert team.writes() == before, "looking has changed something"
+
+    passed(team.by_hand("rotator-apply.yaml"))
+    passed(team.look())
+    assert team.github.open_issues() == []
+    assert "All rotate as they should again" in team.github.comments_of(issue["number"])[0]
 
 
 def shell(script, folder, environment):
@@ -457,13 +494,14 @@ def test_gitlabs_pipeline_plans_applies_and_finds_drift(team, tmp_path):
     assert report == {"create": 0, "update": 1, "delete": 0}
     for file in pipeline["plan"]["artifacts"]["paths"]:
         assert (checkout / file).exists()
-    (targets,) = pipeline["drift"]["parallel"]["matrix"]
-    assert {target: job("drift", TARGET=target)[0] for target in targets["TARGET"]} == {"dev": 0, "staging": 0, "prod-eu": 2}
+    code, said = job("drift")
+    assert code == 2 and "drift of dev ended with 0" in said and "drift of prod-eu ended with 2" in said, said
     code, said = job("plan")
     assert code == 0, said
     code, said = job("apply")
     assert code == 0 and "Applied. AWS is as the plan said." in said, said
-    assert job("drift", TARGET="prod-eu")[0] == 0
+    assert job("drift")[0] == 0
+    assert job("status")[0] == 0
 
 
 def test_atlantis_plans_and_applies_each_target(team, tmp_path):
@@ -476,7 +514,9 @@ def test_atlantis_plans_and_applies_each_target(team, tmp_path):
     role = {"AWS_ROLE_ARN": APPLY, "AWS_WEB_IDENTITY_TOKEN_FILE": str(token)}
     team.change_by_hand(160)
     names = [project["name"] for project in atlantis["projects"]]
-    assert names == ["dev", "staging", "prod-eu"]
+    # Atlantis can't ask the manifest for them.
+    code, said = shell("rotator targets", checkout, team.machine)
+    assert names == [line.split()[0] for line in said.splitlines()] == ["dev", "staging", "prod-eu"]
     assert len({project["workspace"] for project in atlantis["projects"]}) == len(names)
     for project in atlantis["projects"]:
         workflow = atlantis["workflows"][project["workflow"]]
@@ -490,29 +530,74 @@ def test_atlantis_plans_and_applies_each_target(team, tmp_path):
     assert team.days(PROD, "prod/payments/webhook-key") == 28
 
 
-def test_the_tool_is_built_where_it_isnt_installed(tmp_path):
-    """Without it, a machine without the tool would fail late, or build whatever a branch holds just now."""
+def test_a_reviewer_may_let_a_plan_go_beyond_the_limits(tmp_path):
+    """Without it, the input could be ignored, or taken for yes where it wasn't said."""
+    workflow = yaml.safe_load((EXAMPLE / ".github/workflows/rotator-apply.yaml").read_text())
+    (step,) = [step for step in workflow["jobs"]["plan"]["steps"] if "ci/plan.sh" in step.get("run", "")]
+    assert step["env"] == {"OVERRIDE_LIMITS": "${{ inputs.override_limits }}"}
+    # Only the job behind the environment with reviewers applies such a plan; a merge can't ask for one.
+    assert workflow["jobs"]["plan"]["if"] == "github.event_name == 'workflow_dispatch'"
+    (tmp_path / "ci").mkdir()
+    (tmp_path / "ci/plan.sh").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "ci/plan.sh").chmod(0o755)
+    for value, said in {"true": ".pipeline --override-limits", "false": ".pipeline", "": ".pipeline"}.items():
+        environment = {"PATH": os.environ["PATH"], "OVERRIDE_LIMITS": value}
+        assert shell(step["run"], tmp_path, environment) == (0, f"{said}\n")
+
+
+def test_a_release_is_installed_by_its_checksum(tmp_path):
+    """Without it, a replaced release, or a filled cache, would run with the pipeline's roles."""
+    release = tmp_path / "rotator-0.1.0-x"
+    release.mkdir()
+    (release / "rotator").write_text("#!/bin/sh\necho rotator 0.1.0\n")
+    (release / "rotator").chmod(0o755)
+    archive = tmp_path / "rotator-0.1.0-x.tar.gz"
+    subprocess.run(["tar", "-czf", archive, "-C", tmp_path, release.name], check=True)
+    good = hashlib.sha256(archive.read_bytes()).hexdigest()
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(archive.read_bytes())
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # As on GitHub's machines: without the tool.
     bin = tmp_path / "bin"
     bin.mkdir()
-    for program in ("bash", "env", "mkdir", "chmod", "cat"):
+    for program in ("bash", "env", "mkdir", "rm", "tar", "gzip", "curl", "sha256sum"):
         (bin / program).symlink_to(shutil.which(program))
-    cargo = bin / "cargo"
-    cargo.write_text(
-        f'#!{shutil.which("bash")}\necho "$@" >"$RUNNER_TEMP/cargo"\nmkdir -p "$RUNNER_TEMP/rotator/bin"\n'
-        'printf "#!/bin/sh\\necho rotator 0.1.0\\n" >"$RUNNER_TEMP/rotator/bin/rotator"\nchmod +x "$RUNNER_TEMP/rotator/bin/rotator"\n'
-    )
-    cargo.chmod(0o755)
-    machine = {"PATH": str(bin), "RUNNER_TEMP": str(tmp_path), "GITHUB_PATH": str(tmp_path / "path")}
-    script = str(EXAMPLE / "ci/install.sh")
-    source = {"ROTATOR_SOURCE": "https://git.example/rotator"}
-    for revision in ("", "main", "v1"):
-        code, said = shell(script, tmp_path, machine | source | {"ROTATOR_REVISION": revision})
-        assert code == 1 and "a full commit id" in said, said
-    revision = "0123456789abcdef0123456789abcdef01234567"
-    code, said = shell(script, tmp_path, machine | source | {"ROTATOR_REVISION": revision})
-    assert code == 0 and "rotator 0.1.0" in said, said
-    assert f"--rev {revision}" in (tmp_path / "cargo").read_text()
-    assert (tmp_path / "path").read_text().strip() == str(tmp_path / "rotator/bin")
+    url = f"http://127.0.0.1:{server.server_port}/{archive.name}"
+    machine = {"PATH": str(bin), "RUNNER_TEMP": str(tmp_path / "temp"), "RUNNER_TOOL_CACHE": str(tmp_path / "tools")}
+    machine |= {"GITHUB_PATH": str(tmp_path / "path"), "ROTATOR_RELEASE": url}
+    script = shlex.quote(str(EXAMPLE / "ci/install.sh"))
+    try:
+        for checksum in ("", "main", good.upper()):
+            code, said = shell(script, tmp_path, machine | {"ROTATOR_SHA256": checksum})
+            assert code == 1 and "to its SHA-256" in said and not asked, said
+        code, said = shell(script, tmp_path, machine | {"ROTATOR_SHA256": "0" * 64})
+        assert code == 1 and "nothing of it was unpacked" in said and not (tmp_path / "temp").exists(), said
+        for _ in range(2):
+            code, said = shell(script, tmp_path, machine | {"ROTATOR_SHA256": good})
+            assert code == 0 and "rotator 0.1.0" in said, said
+        assert len(asked) == 2, "the second time it comes from the cache"
+        assert (tmp_path / "path").read_text().splitlines()[0] == str(tmp_path / "temp/rotator")
+        # A cache that others filled is no release.
+        (tmp_path / f"tools/rotator/{good}.tar.gz").write_bytes(b"something else")
+        code, said = shell(script, tmp_path, machine | {"ROTATOR_SHA256": good})
+        assert code == 0 and len(asked) == 3, said
+    finally:
+        server.shutdown()
+        server.server_close()
+    # The action of this project and the example are one script.
+    action = REPOSITORY / ".github/actions/setup/install.sh"
+    assert action.read_text() == (EXAMPLE / "ci/install.sh").read_text() and os.access(action, os.X_OK)
 
 
 def test_hooks_stop_a_commit_that_cannot_be_valid(tmp_path, tools):

@@ -119,18 +119,21 @@ def test_the_whole_course_keeps_no_value_and_leaves_nothing(start, tmp_path):
     recorded = json.loads(text)
     called = {one.partition(":")[2] for one in recorded}
     assert {"RotateSecret", "ExecuteChangeSet", "UpdateFunctionCode", "AddPermission", "DescribeSecret", "DeleteStack"} <= called
-    assert "GetSecretValue" not in called, "nobody reads a value"
+    assert "GetSecretValue" not in called, "no value is read"
     if os.environ.get("ROTATOR_LIVE_BASELINE") == "write":
         BASELINE.write_text(text)
     differences = shapes.differences(recorded, json.loads(BASELINE.read_text()))
     told = "ROTATOR_LIVE_BASELINE=write cargo test --test end_to_end peers::live"
     # Whether a look falls into an edit, which gives reasons for its state, is a matter of the machine's speed.
     differences = [one for one in differences if not one[2].endswith(("StatusReason", "StateReason", "ReasonCode"))]
+    # So is whether a function's log is asked for before the function has written its first line.
+    early = ("logs:FilterLogEvents", "400 ResourceNotFoundException")
+    differences = [one for one in differences if one[:2] != early]
     assert differences == [], f"not as in tests/live/sandbox.json; where that is meant: {told}\n{differences}"
 
 
 def test_nothing_is_done_without_being_told(sandbox, tmp_path):
-    """Without it, a slip of the fingers would work in an account that nobody meant."""
+    """Without it, a slip of the fingers would work in an account that wasn't meant."""
     sandbox.control("DELETE", "calls")
     refusals = [
         Check(sandbox, tmp_path, "live-no", consent="").ends(2),
@@ -172,7 +175,7 @@ def test_an_address_where_nothing_answers_is_said(start, tmp_path):
 
 
 def test_a_failure_is_cleaned_up_and_what_is_left_is_named(start, tmp_path):
-    """Without it, a run that failed would leave things that cost money, and nobody would know which."""
+    """Without it, a run that failed would leave things that cost money, without saying which."""
     sandbox = start("--time-scale", "0")
     boom = {"status": 400, "code": "ValidationError", "message": f"{PLANTED} boom"}
     kept = {"status": 400, "code": "AccessDeniedException", "message": f"{PLANTED} no"}

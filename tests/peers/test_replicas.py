@@ -35,7 +35,7 @@ def test_only_replicas_are_removed(regions):
     assert remove(THERE)["ReplicationStatus"] == []
     refused(lambda: value(regions[THERE], name), "ResourceNotFoundException")
 
-    # One that was promoted is nobody's replica any more.
+    # One that was promoted is no replica any more.
     here.replicate_secret_to_regions(SecretId=name, AddReplicaRegions=[{"Region": THERE}])
     regions[THERE].stop_replication_to_replica(SecretId=name)
     refused(lambda: remove(THERE), "InvalidParameterException")
@@ -47,7 +47,7 @@ def statuses(answer):
 
 
 def test_each_replica_has_its_own_key(regions):
-    """Without it, whoever looks for replicas under the wrong key would find none, and a plan of keys would never be empty."""
+    """Without it, a search for replicas under the wrong key would find none, and a plan of keys would never be empty."""
     name = "keys"
     wanted = [{"Region": THERE, "KmsKeyId": "alias/there"}, {"Region": ELSEWHERE}]
     made = regions[HERE].create_secret(Name=name, KmsKeyId="alias/here", SecretString="v", AddReplicaRegions=wanted)
@@ -63,7 +63,7 @@ def test_each_replica_has_its_own_key(regions):
     expected[ELSEWHERE] = ("InSync", "alias/elsewhere")
     assert statuses(regions[HERE].describe_secret(SecretId=name)) == expected
     change = {"SecretId": name, "KmsKeyId": "alias/x", "Description": "d"}
-    refused(lambda: regions[ELSEWHERE].update_secret(**change), "InvalidRequestException")
+    refused(lambda: regions[ELSEWHERE].update_secret(**change), "InvalidParameterException")
 
 
 def test_a_name_that_is_taken_fails_its_replica_alone(regions):
@@ -110,7 +110,7 @@ def test_replicas_are_read_only_until_they_are_promoted(sandbox, regions):
         lambda: replica.delete_resource_policy(SecretId=name),
         lambda: replica.put_secret_value(SecretId=name, SecretString="w"),
     ):
-        assert "replica" in refused(write, "InvalidRequestException")
+        assert "replica" in refused(write, "InvalidParameterException")
     replica.stop_replication_to_replica(SecretId=name)
     promoted = replica.describe_secret(SecretId=name)
     assert not promoted.get("RotationEnabled") and "RotationLambdaARN" not in promoted

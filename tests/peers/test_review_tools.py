@@ -102,7 +102,7 @@ def rotation(target, handle):
 
 @pytest.mark.parametrize("plan", ["new", "same"])
 def test_checkovs_rule_about_rotation_fires(tools, plans, plan):
-    """Without it, whoever has Checkov in the pipeline would believe that it guards rotation, and it would see nothing."""
+    """Without it, teams with Checkov in the pipeline would believe that it guards rotation, and it would see nothing."""
     found = checkov(tools, plans, plan)
     assert found["CKV_AWS_304"] == {
         rotation("dev", "judged/late"): "FAILED",
@@ -120,6 +120,22 @@ def test_checkov_judges_what_will_be(tools, plans):
     late = rotation("dev", "judged/late")
     assert checkov(tools, plans, "drifted")["CKV_AWS_304"][late] == "FAILED"
     assert "CKV_AWS_304" not in checkov(tools, plans, "gone")
+
+
+def test_checkov_reads_the_rules_that_hear_of_failed_rotations(tools, plans):
+    """Without it, the template for CloudFormation could be none."""
+    command = [rotator_binary(), "permissions", "--alarms", "cloudformation", "--target", "dev"]
+    done = subprocess.run(command, cwd=plans, env=scrubbed(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (plans / "alarms.json").write_text(done.stdout)
+    command = [tools / "bin/checkov", "--file", "alarms.json", "--framework", "cloudformation", "--skip-download"]
+    command += ["--soft-fail", "--output", "json", "--output-file-path", "checkov-alarms"]
+    judge(command, plans)
+    report = json.loads((plans / "checkov-alarms/results_json.json").read_text())
+    # Without a rule that speaks of such resources, it only counts.
+    summary = report.get("summary", report)
+    assert summary.get("parsing_errors", 0) == 0, report
+
 
 
 FEATURE = """Feature: rotation
@@ -234,7 +250,7 @@ def test_workflows_and_pipelines_fit_their_published_schemas(tools):
     """Without it, a misspelt key would be ignored by GitHub or GitLab, and only a run would show it."""
     check = tools / "bin/check-jsonschema"
     workflows = sorted(EXAMPLE.glob(".github/workflows/*"))
-    assert len(workflows) == 3
+    assert len(workflows) == 4
     judge([check, "--builtin-schema", "vendor.github-workflows", *workflows], EXAMPLE)
     judge([check, "--builtin-schema", "custom.github-workflows-require-timeout", *workflows], EXAMPLE)
     gitlab = ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci", ".gitlab-ci.yml"]
@@ -252,9 +268,36 @@ def test_workflows_are_free_of_known_dangers(tools, tmp_path):
     assert "unpinned-uses" in judge(auditor, tmp_path / "repository", exits=14)
 
 
+def test_the_release_is_what_its_schema_and_the_auditor_allow(tools, tmp_path):
+    """Without it, a tag could be the first to run the workflow, or hand a stranger the right to publish."""
+    check = tools / "bin/check-jsonschema"
+    workflow = REPOSITORY / ".github/workflows/release.yaml"
+    judge([check, "--builtin-schema", "vendor.github-workflows", workflow], EXAMPLE)
+    judge([check, "--builtin-schema", "custom.github-workflows-require-timeout", workflow], EXAMPLE)
+    judge([check, "--builtin-schema", "vendor.github-actions", REPOSITORY / ".github/actions/setup/action.yaml"], EXAMPLE)
+    for part in ("workflows", "actions"):
+        shutil.copytree(REPOSITORY / ".github" / part, tmp_path / "repository/.github" / part)
+    auditor = [tools / "bin/zizmor", "--offline", "--persona", "auditor", "--no-progress", "."]
+    assert "No findings to report" in judge(auditor, tmp_path / "repository")
+
+
+def test_a_release_says_one_version_and_has_notes():
+    """Without it, a tag could release another version than it names, or one of which nobody wrote what changed."""
+    scripts = REPOSITORY / ".ci/release"
+    version = judge([scripts / "version"], EXAMPLE).strip()
+    tag = {"GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": f"v{version}"}
+    assert judge([scripts / "version"], EXAMPLE, **tag).strip() == version
+    assert "Cargo.toml says" in judge([scripts / "version"], EXAMPLE, exits=1, **tag | {"GITHUB_REF_NAME": "v9.9.9"})
+    notes = judge([scripts / "notes", f"v{version}"], EXAMPLE)
+    assert "- " in notes and "## " not in notes
+    assert "says nothing of 9.9.9" in judge([scripts / "notes", "v9.9.9"], EXAMPLE, exits=1)
+
+
 def test_scripts_are_free_of_known_mistakes(tools):
     """Without it, a space in a name could turn into two arguments."""
     scripts = [*sorted(EXAMPLE.glob("ci/*.sh")), REPOSITORY / "tests/peers/prepare", *REPOSITORY.glob(".ci/run")]
+    scripts += [REPOSITORY / ".ci/release" / name for name in ("build", "notes", "pack", "tools", "try", "version")]
+    scripts += [REPOSITORY / ".github/actions/setup/install.sh"]
     assert len(scripts) >= 10
     assert "set -euo pipefail" in Path(scripts[0]).read_text()
     judge([tools / "bin/shellcheck", "--severity", "style", *scripts], EXAMPLE)

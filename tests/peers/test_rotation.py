@@ -14,7 +14,7 @@ def recorder(sandbox):
 
 
 def test_a_rotation_answers_at_once_and_runs_four_steps_in_order(sandbox, recorder):
-    """Without it, whoever watches a rotation by its version would see labels that AWS never shows, or miss those it does."""
+    """Without it, programs that watch a rotation by its version would see labels that AWS never shows, or miss those it does."""
     secret = Secret(sandbox, "four-steps", hold="createSecret")
     before = secret.describe()
     token = str(uuid.uuid4())
@@ -225,7 +225,7 @@ def test_a_replica_rotates_in_its_primary_alone(sandbox, recorder):
     before = replica.describe_secret(SecretId=secret.name)
     arn = recorder.replace(REGION, "eu-central-1")
     message = refused(
-        lambda: replica.rotate_secret(SecretId=secret.name, RotationLambdaARN=arn), "InvalidRequestException"
+        lambda: replica.rotate_secret(SecretId=secret.name, RotationLambdaARN=arn), "InvalidParameterException"
     )
     assert message == "Operation not permitted on a replica secret. Call must be made in primary secret's region."
     after = replica.describe_secret(SecretId=secret.name)
@@ -381,7 +381,7 @@ def test_a_resource_policy_lets_another_account_in(sandbox):
     secret.rotated(secret.rotate(RotationLambdaARN=arn)["VersionId"])
     assert read()["SecretString"] != "first"
 
-    # AWS's own key is nobody else's.
+    # AWS's own key belongs to no one else.
     secret.client.update_secret(SecretId=secret.name, KmsKeyId="")
     assert refused(read, "InvalidRequestException") == (
         "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key."

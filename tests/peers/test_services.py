@@ -234,7 +234,7 @@ def test_a_secret_that_nobody_takes_rotates_nothing(case):
 
 @kinds(WebService)
 def test_apply_shows_why_a_rotation_has_not_finished(case):
-    """Without it, whoever reads a pipeline's output would know that a rotation hangs, and not that the service is down."""
+    """Without it, a pipeline's output would say that a rotation hangs, and not that the service is down."""
     case.service.stop()
     said = case.apply("--rotation-timeout", "10s", "--show-function-logs", exits=4)
     assert "not finished" in said

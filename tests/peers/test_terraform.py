@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ACCOUNT, OTHER_ACCOUNT, REPOSITORY, scrubbed, until, zipped
+from conftest import ACCOUNT, OTHER_ACCOUNT, REPOSITORY, rotator_binary, scrubbed, until, zipped
 from mirror import find_mirror
 
 CONFIGURATIONS = Path(__file__).parent / "terraform"
@@ -246,7 +246,8 @@ def test_secrets_and_their_rotation(sandbox, terraform):
     invoked(sandbox, "terraform-secrets", 18)
     assert settled(sandbox, "terraform/rotated/days") != versions["days"]
     assert (rules("days"), rules("paused")) == ({"AutomaticallyAfterDays": 30}, {"AutomaticallyAfterDays": 7})
-    assert "Tags" not in client.describe_secret(SecretId="terraform/full")
+    # Tags that were taken away leave an empty list, as on AWS.
+    assert not client.describe_secret(SecretId="terraform/full").get("Tags")
     for name in ("full", "binary"):
         assert "ResourcePolicy" not in client.get_resource_policy(SecretId=f"terraform/{name}")
     assert secrets.plan(**third) == NOTHING
@@ -264,7 +265,7 @@ def functions_left(sandbox):
 
 
 def test_functions_of_ones_own_and_from_the_template(sandbox, terraform):
-    """Without it, a team that has its rotation functions and their stacks in Terraform would see drift that nobody made."""
+    """Without it, a team that has its rotation functions and their stacks in Terraform would see drift where nothing changed."""
     functions = terraform("functions")
     first = {
         "package": functions.write("first.zip", zipped({"lambda_function.py": SIGNING_KEY})),
@@ -468,3 +469,25 @@ secrets:
     assert settled(sandbox, secret) == current
     sandbox.rotator("plan", "--detailed-exitcode", folder=imported.folder)
     sandbox.rotator("destroy", "--auto-approve", folder=imported.folder)
+
+
+def test_the_rules_that_hear_of_failed_rotations_are_valid(prepared, tmp_path):
+    """Without it, Terraform could refuse the file that is meant to be its own."""
+    initialised, environment = prepared
+    for shared in ("provider.tf", ".terraform.lock.hcl"):
+        shutil.copy(initialised / shared, tmp_path)
+    (tmp_path / "rotator.yaml").write_text(
+        "version: 1\nproject: alarms\ntargets: {here: {region: eu-west-1, account: '111111111111'}}\n"
+        "functions: {keys: {existing: keys}}\nsecrets:\n"
+        + "".join(f"  team/{at}: {{function: keys, rotation: {{automatically_after_days: 30}}}}\n" for at in range(40))
+    )
+    printed = subprocess.run(
+        [rotator_binary(), "permissions", "--alarms", "terraform"], cwd=tmp_path, env=scrubbed(), capture_output=True, text=True
+    )
+    assert printed.returncode == 0, printed.stderr
+    # Forty names are more than one rule's pattern may hold.
+    assert printed.stdout.count('resource "aws_cloudwatch_event_rule"') > 1
+    (tmp_path / "alarms.tf").write_text(printed.stdout)
+    command = ["terraform", "validate", "-json", "-no-color"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert json.loads(done.stdout)["valid"], done.stdout

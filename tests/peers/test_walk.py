@@ -1,4 +1,4 @@
-"""The walk: every operation of the six services' public API models, called raw, its answers held against the model."""
+"""The walk: every operation of the seven services' public API models, called raw, its answers held against the model."""
 
 import itertools
 import operator
@@ -30,6 +30,7 @@ INVALID = {
     "sts": "ValidationError",
     "serverlessrepo": "BadRequestException",
     "logs": "InvalidParameterException",
+    "cloudtrail": "ValidationException",
 }
 UNREADABLE = {
     "secretsmanager": "SerializationException",
@@ -38,6 +39,7 @@ UNREADABLE = {
     "sts": "MalformedInput",
     "serverlessrepo": "BadRequestException",
     "logs": "SerializationException",
+    "cloudtrail": "SerializationException",
 }
 
 
@@ -53,6 +55,7 @@ LEAST = {
     "serverlessrepo": (8, 10, 67, 54, 1_200),
     "sts": (4, 2, 88, 58, 1_000),
     "logs": (9, 4, 140, 65, 2_000),
+    "cloudtrail": (4, 3, 10, 5, 100),
 }
 
 
@@ -147,7 +150,7 @@ class Walk:
 
 @pytest.mark.parametrize(("service", "operation"), OPERATIONS, ids=map(named, OPERATIONS))
 def test_a_served_operation_is_what_its_model_says(sandbox, service, operation):
-    """Without it, a typed client that nobody here tried could fail on an answer, or a request that AWS refuses could pass."""
+    """Without it, a typed client that wasn't tried here could fail on an answer, or a request that AWS refuses could pass."""
     walk = Walk(sandbox, service, operation)
     walk.walk()
     assert not walk.problems, "\n".join(walk.problems)
@@ -163,7 +166,7 @@ def test_the_table_is_what_is_served(service):
 
 @pytest.mark.parametrize(("service", "operation"), UNSERVED, ids=map(named, UNSERVED))
 def test_what_is_not_served_is_refused_by_its_name(sandbox, service, operation):
-    """Without it, whoever misses an operation would get an answer that doesn't say so, or a client's own guess."""
+    """Without it, the answer to an unknown operation wouldn't say so, or a client's own guess."""
     shape = models.MODELS[service].operation_model(operation).input_shape
     params = mutations.sample(shape) if shape else {}
     answer = wire.Wire(sandbox.url).send(wire.written(service, operation, params), "123456789012")
@@ -182,6 +185,7 @@ READS = {
     "sts": ("GetCallerIdentity", {}),
     "serverlessrepo": ("CreateCloudFormationTemplate", {"ApplicationId": GENERIC, "SemanticVersion": "1.1.500"}),
     "logs": ("DescribeLogGroups", {"limit": 1}),
+    "cloudtrail": ("LookupEvents", {"MaxResults": 1}),
 }
 
 

@@ -16,6 +16,8 @@ pub enum Job {
     Plan,
     /// A plan where one secret of twenty has other rules.
     Drift,
+    /// How rotation does, where all is well: the list alone.
+    Status,
     /// Switches rotation on for every secret; the functions stand already.
     Attach,
     /// Deploys the functions too.
@@ -29,6 +31,7 @@ impl Job {
             Self::Validate => "validate",
             Self::Plan => "plan, no change",
             Self::Drift => "plan, 5 % drift",
+            Self::Status => "status",
             Self::Attach => "apply, attach all",
             Self::Apply => "apply, from nothing",
         }
@@ -37,7 +40,7 @@ impl Job {
     /// What AWS holds when it begins.
     pub fn start(self) -> Start {
         match self {
-            Self::Validate | Self::Plan | Self::Drift => Start::Attached,
+            Self::Validate | Self::Plan | Self::Drift | Self::Status => Start::Attached,
             Self::Attach => Start::Deployed,
             Self::Apply => Start::Bare,
         }
@@ -56,7 +59,7 @@ impl Job {
     pub fn exits(self) -> i32 {
         match self {
             Self::Drift => 2,
-            Self::Validate | Self::Plan | Self::Attach | Self::Apply => 0,
+            Self::Validate | Self::Plan | Self::Status | Self::Attach | Self::Apply => 0,
         }
     }
 
@@ -67,8 +70,9 @@ impl Job {
         match self {
             Self::Validate => program.args(["validate"]),
             Self::Plan | Self::Drift => program.args(["plan", "--detailed-exitcode"]),
+            Self::Status => program.args(["status"]),
             Self::Attach | Self::Apply => {
-                program.args(["apply", "--no-wait", "--auto-approve", "--max-rotations", &most])
+                program.args(["apply", "--no-wait", "--allow-simulated", "--auto-approve", "--max-rotations", &most])
             }
         }
         .args([manifest])

@@ -109,7 +109,7 @@ pub fn scrubbed(program: impl AsRef<std::ffi::OsStr>) -> Command {
             command.env(name, value);
         }
     }
-    // Nothing may reach AWS, nor read anybody's profiles.
+    // Nothing may reach AWS, nor read the user's profiles.
     command.env("AWS_CONFIG_FILE", "/nonexistent").env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent");
     command.env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
     command

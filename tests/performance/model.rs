@@ -1,4 +1,4 @@
-//! A model of a plan of many accounts, in virtual time: what no machine at hand can measure.
+//! A model of a plan of many accounts, in virtual time: what no machine here can measure.
 //!
 //! Calls wait for a token of their account's quota, then for a core of the machine that plans, then for the network. Which calls there
 //! are, in which order, and how many side by side is what `src/aws/observe` does; [`Plan::time`] of a fleet that can be measured is

@@ -141,7 +141,7 @@ impl Log {
         }
     }
 
-    /// The headers that a replay sends: what the request means, and a signature of the same scope that nobody had to compute.
+    /// The headers that a replay sends: what the request means, and a made-up signature of the same scope.
     fn headers(&self, sent: &HeaderMap) -> Result<Arc<HeaderMap>> {
         let mut kept = HeaderMap::new();
         for name in KEPT {

@@ -119,7 +119,7 @@ impl Runner {
         self.options.time().saturating_sub(self.kept).saturating_sub(self.began.elapsed())
     }
 
-    /// How often a job is run, where nobody says: what waits for a quota takes the same time each time.
+    /// How often a job is run, where it isn't stated: what waits for a quota takes the same time each time.
     fn runs(&self, jobs: &[Job], secrets: usize) -> usize {
         let runs = self.options.runs(secrets);
         if self.options.runs.is_some() {
@@ -160,6 +160,7 @@ impl Runner {
                 for latency in self.options.latencies() {
                     let conditions = Conditions { latency, quotas };
                     add(Wish::Plan, "plan", conditions, &[Job::Plan, Job::Drift]);
+                    add(Wish::Plan, "status", conditions, &[Job::Status]);
                     add(Wish::Attach, "attach", conditions, &[Job::Attach]);
                     add(Wish::Apply, "apply", conditions, &[Job::Apply]);
                 }
@@ -234,12 +235,12 @@ impl Runner {
         }
     }
 
-    /// Counts the calls of a plan and of two applies, and holds them against what is said of them.
+    /// Counts the calls of a plan, a status and two applies, and holds them against what is said of them.
     pub async fn calls(&mut self) -> Result<()> {
         let mut differences = Vec::new();
         for fleet in [Fleet { secrets: 250, functions: 3, targets: 0 }, Fleet { secrets: 20, functions: 2, targets: 2 }]
         {
-            for job in [Job::Plan, Job::Attach, Job::Apply] {
+            for job in [Job::Plan, Job::Status, Job::Attach, Job::Apply] {
                 if fleet.targets > 0 && job != Job::Plan {
                     continue;
                 }
@@ -453,7 +454,9 @@ impl Runner {
     /// Jobs that leave AWS as it was: on one sandbox.
     async fn reads(&mut self, jobs: &[Job], fleet: Fleet, conditions: Conditions) -> Result<()> {
         let offline = jobs.contains(&Job::Validate);
-        let asked = if offline { None } else { Some(self.asked(Job::Plan, fleet, conditions.latency).await?) };
+        // Plans ask the same, whatever they find.
+        let first = if jobs.contains(&Job::Status) { Job::Status } else { Job::Plan };
+        let asked = if offline { None } else { Some(self.asked(first, fleet, conditions.latency).await?) };
         let folder = self.prepared(fleet, &[Start::Attached]).await?;
         let mut rows: Vec<Row> = jobs.iter().map(|job| self.row(*job, fleet, conditions, asked.as_ref())).collect();
         let sandbox = self.sandbox(&folder, Start::Attached, conditions, "measured")?;
@@ -508,7 +511,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Shows a line as soon as it is known: whoever interrupts a long run keeps what it has measured.
+    /// Shows a line as soon as it is known: an interrupted run keeps what it has measured.
     fn keep(&mut self, row: Row) {
         print(&table::job(&row));
         self.rows.push(row);

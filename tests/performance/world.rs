@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::Result;
 use super::measure::{Program, scrubbed, tail};
 
-/// The account of whoever states none.
+/// The account where none is stated.
 pub const ACCOUNT: &str = "123456789012";
 /// The region of everything.
 pub const REGION: &str = "us-east-1";
@@ -133,7 +133,7 @@ impl Prototype {
             sandbox.create_secret(name).await?;
         }
         let most = functions.to_string();
-        let apply = ["apply", "--auto-approve", "--max-rotations", &most];
+        let apply = ["apply", "--auto-approve", "--allow-simulated", "--max-rotations", &most];
         sandbox.program("prototype", rotator, folder).args(apply).run(0)?;
         sandbox.program("prototype", rotator, folder).args(["plan", "--detailed-exitcode"]).run(0)?;
         sandbox.stop()?;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use rotator::config::{self, Ambient};
-use rotator::plan::compare::{Consequence, Difference, compare};
+use rotator::plan::diff::{Consequence, Difference, compare};
 
 use super::pages::repository;
 
@@ -242,6 +242,7 @@ fn around(name: &str, inner: Value) -> Value {
         "path_code" | "s3_code" => with("functions", json!({ "f": { "code": inner } })),
         "vpc" => with("functions", json!({ "f": { "vpc": inner } })),
         "freeze" => with("freeze", json!([inner])),
+        "acknowledgement" => with("acknowledge", json!([inner])),
         "exemption" => with("policy", json!([{ "name": "x", "max_age_days": 90, "exempt": [inner] }])),
         "rule" => {
             let mut rule = inner;

@@ -6,6 +6,7 @@ mod fields;
 mod links;
 mod options;
 mod pages;
+mod permissions;
 mod shell;
 #[path = "../end_to_end/support.rs"]
 #[allow(dead_code, reason = "the other tests use the rest of it")]

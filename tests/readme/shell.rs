@@ -1,8 +1,8 @@
-//! What pages show of a shell is done: blocks of `sh` are run, and blocks of `text` that begin with `$ ` are compared with what the
-//! command prints.
+//! What pages show of a shell is done: blocks of `sh` are run, and blocks of `text` that begin with `$ ` are compared with what their
+//! commands print, one after another. Times differ between runs, and may not be many times longer than they are shown.
 //!
 //! Each runs in a folder of its own that holds the repository's `examples`, against a sandbox of its own. A comment on the line
-//! before says what is special: `run: in FOLDER; secrets NAME NAME; ends with 2`, or `not run: REASON`. Two folders are made
+//! before says what is special: `run: in FOLDER; secrets NAME NAME; ends with 2 0`, or `not run: REASON`. Two folders are made
 //! for pages: `manifest` has the manifest of `schema/README.md`, `change` a Git repository with a topic branch.
 
 use std::fmt::Write as _;
@@ -19,7 +19,8 @@ use super::support::{Output, World, output, rotator_binary, venv};
 struct How {
     folder: String,
     secrets: Vec<String>,
-    code: i32,
+    /// How each command ends; those that aren't named with 0.
+    codes: Vec<i32>,
     /// Why it isn't.
     not: Option<String>,
 }
@@ -36,13 +37,17 @@ impl How {
                 folder.clone_into(&mut how.folder);
             } else if let Some(names) = part.strip_prefix("secrets ") {
                 how.secrets = names.split(' ').map(str::to_owned).collect();
-            } else if let Some(code) = part.strip_prefix("ends with ") {
-                how.code = code.parse().expect("an exit code");
+            } else if let Some(codes) = part.strip_prefix("ends with ") {
+                how.codes = codes.split(' ').map(|code| code.parse().expect("an exit code")).collect();
             } else {
                 assert!(part.is_empty(), "`{part}` says nothing of how a block is run");
             }
         }
         how
+    }
+
+    fn code(&self, command: usize) -> i32 {
+        self.codes.get(command).copied().unwrap_or_default()
     }
 }
 
@@ -140,7 +145,7 @@ fn what_a_shell_is_shown_to_do_is_done() {
             let text = text.replace("sandbox start", &format!("sandbox start --listen 127.0.0.1:{free}"));
             let script = format!("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{text}");
             let output = run(&world, &how, &script);
-            if output.code != how.code {
+            if output.code != how.code(0) {
                 wrong.push(format!("{}:{}: {}", page.path.display(), block.line, output.all()));
             }
         }
@@ -149,21 +154,38 @@ fn what_a_shell_is_shown_to_do_is_done() {
     assert!(count >= 4, "only {count} blocks were run");
 }
 
-/// A line as it is compared: without spaces at its end, and with one word for all revisions.
+/// How many times longer than shown something may take: machines that test are busy.
+const SLOWER: f64 = 5.0;
+
+/// A span of time as people write it, in seconds: `4s`, `0m3.412s`.
+fn seconds(word: &str) -> Option<f64> {
+    let word = word.trim_end_matches(['.', ',']).strip_suffix('s')?;
+    let (minutes, seconds) = word.split_once('m').unwrap_or(("0", word));
+    Some(minutes.parse::<f64>().ok()? * 60.0 + seconds.parse::<f64>().ok()?)
+}
+
+/// The times in a text.
+fn times(text: &str) -> impl Iterator<Item = f64> {
+    text.split_whitespace().filter_map(seconds)
+}
+
+/// A line as it is compared: without spaces at its end, and with one word for all revisions, and for all times.
 fn comparable(line: &str) -> String {
     let is_revision =
         |word: &str| word.len() == 12 && word.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
     let words = line
         .trim_end()
-        .split(' ')
-        .map(|word| if is_revision(word) && word != super::support::ACCOUNT { "REVISION" } else { word });
+        .split([' ', '\t'])
+        .map(|word| if is_revision(word) && word != super::support::ACCOUNT { "REVISION" } else { word })
+        .map(|word| if seconds(word).is_some() { "TIME" } else { word });
     words.collect::<Vec<_>>().join(" ")
 }
 
 /// What isn't printed of what a block shows, in its order.
 fn missing(block: &Block, printed: &str) -> Vec<String> {
     let mut lines = printed.lines().map(comparable);
-    let shown = block.text.lines().skip(1).filter(|line| !line.trim().is_empty() && line.trim() != "…").map(comparable);
+    let is_shown = |line: &&str| !line.trim().is_empty() && line.trim() != "…" && !line.starts_with("$ ");
+    let shown = block.text.lines().filter(is_shown).map(comparable);
     shown.filter(|line| !lines.any(|other| other == *line)).collect()
 }
 
@@ -176,11 +198,23 @@ fn what_a_terminal_is_shown_to_print_is_printed() {
             count += 1;
             let how = How::read(&block.marker);
             assert!(how.not.is_none(), "{}:{}", page.path.display(), block.line);
-            let command = block.text.lines().next().unwrap_or_default().trim_start_matches("$ ");
-            let output = run(&world(&how), &how, command);
-            let missing = missing(block, &output.stdout);
-            if output.code != how.code || !missing.is_empty() {
-                wrong.push(format!("{}:{}: {missing:#?}\n{}", page.path.display(), block.line, output.all()));
+            let place = format!("{}:{}", page.path.display(), block.line);
+            let (world, mut printed) = (world(&how), String::new());
+            let longest = |text: &str| times(text).fold(0.0, f64::max);
+            for (number, shown) in format!("\n{}", block.text).split("\n$ ").skip(1).enumerate() {
+                let command = shown.lines().next().unwrap_or_default();
+                let output = run(&world, &how, &format!("{{ {command}\n}} 2>&1"));
+                if output.code != how.code(number) {
+                    wrong.push(format!("{place}: {command}: {}", output.all()));
+                }
+                if longest(&output.stdout) > longest(shown).max(10.0) * SLOWER {
+                    wrong.push(format!("{place}: {command} takes much longer than shown: {}", output.all()));
+                }
+                printed += &output.stdout;
+            }
+            let missing = missing(block, &printed);
+            if !missing.is_empty() {
+                wrong.push(format!("{place}: {missing:#?}\n{printed}"));
             }
         }
     }

@@ -16,18 +16,8 @@ if [[ $status -ne 0 && ! -s $report ]]; then
   exit "$status"
 fi
 
-issue=$(
-  gh api --paginate "repos/$GITHUB_REPOSITORY/issues?state=open&creator=github-actions%5Bbot%5D&per_page=100" \
-    --jq '.[] | select(.pull_request | not) | [.number, ((.body // "") | split("\n")[0] | rtrimstr("\r"))] | @tsv' |
-    awk -F '\t' -v marker="$marker" '$2 == marker && !found {found = $1} END {print found}'
-)
-
 if [[ $status -eq 0 ]]; then
-  if [[ -n $issue ]]; then
-    gh api --silent --method POST "repos/$GITHUB_REPOSITORY/issues/$issue/comments" \
-      --field "body=AWS is again what $GITHUB_SHA says: [this run]($run)."
-    gh api --silent --method PATCH "repos/$GITHUB_REPOSITORY/issues/$issue" --field state=closed --field state_reason=completed
-  fi
+  "$(dirname "$0")/issue.sh" close "$marker" "AWS is again what $GITHUB_SHA says: [this run]($run)."
   exit
 fi
 
@@ -46,11 +36,6 @@ body=$(mktemp)
   echo
   echo "<sub>By [this run]($run). This issue closes itself.</sub>"
 } >"$body"
-if [[ -n $issue ]]; then
-  gh api --silent --method PATCH "repos/$GITHUB_REPOSITORY/issues/$issue" --field "body=@$body"
-else
-  gh api --silent --method POST "repos/$GITHUB_REPOSITORY/issues" \
-    --field "title=Rotation in $target isn't what the manifest says" --field "body=@$body"
-fi
+"$(dirname "$0")/issue.sh" open "$marker" "Rotation in $target isn't what the manifest says" "$body"
 # What differs is told by the issue; what is wrong, by the job too.
 [[ $status -eq 2 ]] || exit "$status"

@@ -4,7 +4,7 @@ use super::*;
 use crate::model::Vpc;
 use crate::model::live::{LiveStack, STACK_IN_REVIEW};
 
-/// Without it "The following hook(s)/validation failed" would be all that anybody reads: the events go with the change set.
+/// Without it "The following hook(s)/validation failed" would be all that people read: the events go with the change set.
 #[tokio::test(start_paused = true)]
 async fn a_refused_change_sets_reasons_are_read_before_it_is_deleted() {
     let refused = || {
@@ -61,7 +61,7 @@ async fn a_stack_left_in_review_makes_room_where_it_is_in_the_way() {
     assert!(!run.on(&fake).await.has_failed());
     assert!(!fake.calls().iter().any(|call| call.starts_with("delete_stack")));
 
-    // What has left the review by now, or is refused for another reason, stays.
+    // What is out of review, or is refused for another reason, stays.
     for (status, kind) in [("CREATE_IN_PROGRESS", ErrorKind::Invalid), (STACK_IN_REVIEW, ErrorKind::Denied)] {
         let (run, mut state) = left();
         state.stacks.insert("stack:left".to_owned(), VecDeque::from([status.to_owned()]));

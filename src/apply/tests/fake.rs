@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::aws::execute::FunctionState;
 use crate::aws::execute::{
     Answer, ApplicationChangeSet, ChangeSetIds, ChangeSetView, CodeUpload, ConfigurationChange, Done, Execute,
     PolicyState, ResourceChange, RotateAnswer, RotationProgress, SecretState, StackStatus, Updated,
 };
-use crate::aws::reader::FunctionState;
 use crate::aws::{AwsError, ErrorKind};
 use crate::model::live::{Configuration, LiveSecret, LiveStack, Statement};
-use crate::model::{RotationRules, Schedule, Sensitive, Settings};
+use crate::model::{LogEvent, RotationRules, Schedule, Sensitive, Settings};
 use crate::plan::fixtures;
 
 /// What AWS holds, and what it will do.
@@ -49,10 +49,14 @@ pub struct State {
     pub after_first_permission: VecDeque<ErrorKind>,
     /// How long ago secrets changed.
     pub age: Option<Duration>,
+    /// When secrets rotate next, in seconds since 1970: before a request, and after it.
+    pub dates: (Option<i64>, Option<i64>),
     /// By ARN.
     pub secrets: BTreeMap<String, LiveSecret>,
     /// The labels of a rotation's version: one look after the other, the last for ever.
     pub progress: VecDeque<Vec<String>>,
+    /// What functions have logged, by group; in the order of their times.
+    pub log: Vec<LogEvent>,
     pub sent: Vec<ConfigurationChange>,
     pub change_sets: Vec<ApplicationChangeSet>,
     /// Those of `RotateSecret`.
@@ -70,6 +74,9 @@ pub struct State {
     /// The stacks that somebody has changed since, by ARN.
     pub moved_stacks: BTreeMap<String, LiveStack>,
 }
+
+/// The time by its clock.
+pub const NOW: i64 = 1_000_000;
 
 #[derive(Default)]
 pub struct Fake(Mutex<State>);
@@ -269,8 +276,13 @@ impl Execute for Fake {
     ) -> Answer<Updated> {
         let mut state = self.call("update_code", function)?;
         let uploaded = state.uploaded.clone().unwrap_or_else(|| "ours".to_owned());
+        let ended = if state.edits_fail { "Failed" } else { "Successful" };
         if let Some(live) = state.functions.get_mut(function) {
-            live.code_sha256 = uploaded;
+            (live.code_sha256, live.last_update_status) = (uploaded, ended.to_owned());
+        }
+        if let Some(left) = state.lost_answers.checked_sub(1) {
+            state.lost_answers = left;
+            return Err(refused(ErrorKind::Precondition, "update_code"));
         }
         Ok(Updated { revision_id: None, request_id: Some("request-code".to_owned()) })
     }
@@ -348,11 +360,21 @@ impl Execute for Fake {
         Ok(done("cancel"))
     }
 
+    async fn move_label(&self, secret: &str, _label: &str, _to: Option<&str>, _from: Option<&str>) -> Answer<Done> {
+        self.call("move_label", secret).map(|_| done("label"))
+    }
+
     async fn describe_secret(&self, secret: &str) -> Answer<SecretState> {
         let state = self.call("describe_secret", secret)?;
         let found = state.secrets.values().find(|live| live.arn == secret || live.name == secret).cloned();
         let found = found.ok_or_else(|| refused(ErrorKind::NotFound, "describe_secret"))?;
-        Ok(SecretState { revision: format!("{found:?}"), secret: found, age: state.age })
+        Ok(SecretState {
+            revision: format!("{found:?}"),
+            secret: found,
+            age: state.age,
+            next_rotation: state.dates.0,
+            versions: BTreeMap::new(),
+        })
     }
 
     async fn rotating_with(&self, function_arn: &str) -> Answer<Vec<String>> {
@@ -361,9 +383,18 @@ impl Execute for Fake {
         Ok(state.secrets.values().filter(rotates).map(|live| live.arn.clone()).collect())
     }
 
+    fn now(&self) -> i64 {
+        NOW
+    }
+
+    async fn log(&self, group: &str, since: i64) -> Answer<Vec<LogEvent>> {
+        let state = self.call("log", group)?;
+        Ok(state.log.iter().filter(|event| event.at >= since).cloned().collect())
+    }
+
     async fn rotation_progress(&self, secret: &str, _version: &str) -> Answer<RotationProgress> {
         let mut state = self.call("rotation_progress", secret)?;
         let stages = next(&mut state.progress).unwrap_or_else(|| vec!["AWSCURRENT".to_owned()]);
-        Ok(RotationProgress { stages, ..RotationProgress::default() })
+        Ok(RotationProgress { stages, next_rotation: state.dates.1, ..RotationProgress::default() })
     }
 }

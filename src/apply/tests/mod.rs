@@ -1,7 +1,9 @@
 //! The applier against a scripted AWS, with paused time: waits pass at once, in their order.
 
 mod changes;
+mod ends;
 mod fake;
+mod idle;
 mod refused;
 mod times;
 
@@ -9,17 +11,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Context, EDITS, Event, Failure, Interrupt, Observer, Options, Outcome, Report, run};
+use super::{Context, EDITS, Event, Failure, Interrupt, Logs, Observer, Options, Outcome, Report, run};
 use crate::aws::ErrorKind;
 use crate::aws::execute::ResourceChange;
 use crate::model::live::{LiveSecret, OrphanSecret, Reading, Statement};
 use crate::model::{Desired, FunctionSource, Live, Sensitive};
 use crate::plan::fixtures::{self, arn, desired, empty_live, live, orphaned, stack, statement, wanted};
-use crate::plan::{Plan, Purpose, Scope, StepKind, diff, order};
+use crate::plan::{Plan, PlanOptions, Purpose, StepKind, make_plan, order};
 use fake::{Fake, State, fresh};
 
-const CONVERGE: Scope = Scope { purpose: Purpose::Converge { prune: false }, partial: false };
-const PRUNE: Scope = Scope { purpose: Purpose::Converge { prune: true }, partial: false };
+const CONVERGE: PlanOptions = PlanOptions { purpose: Purpose::Converge { prune: false }, partial: false };
+const PRUNE: PlanOptions = PlanOptions { purpose: Purpose::Converge { prune: true }, partial: false };
 const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:s-abcdef";
 
 /// Pulls the interrupt when a step of a kind begins, if one is given.
@@ -46,7 +48,7 @@ impl Observer for Puller {
 struct Run {
     desired: Desired,
     live: Live,
-    scope: Scope,
+    scope: PlanOptions,
     options: Options,
     interrupt_at: Option<StepKind>,
 }
@@ -57,10 +59,15 @@ impl Run {
     }
 
     fn plan(&self) -> Plan {
-        diff(&self.desired, &self.live, self.scope)
+        make_plan(&self.desired, &self.live, self.scope)
     }
 
     async fn on(&self, fake: &Fake) -> Report {
+        self.watched(fake).await.0
+    }
+
+    /// With what happened.
+    async fn watched(&self, fake: &Fake) -> (Report, Vec<Event>) {
         let plan = self.plan();
         let steps = order(&plan, &self.desired);
         let (pull, interrupt) = Interrupt::new();
@@ -72,18 +79,24 @@ impl Run {
             desired: &self.desired,
             live: &self.live,
             plan: &plan,
+            beside: &[],
             packages: &packages,
             options: &self.options,
             observer: &observer,
-            versions: Mutex::default(),
+            sent: Mutex::default(),
+            logs: Logs::default(),
+            moved: Mutex::default(),
             left: Mutex::default(),
             made: Mutex::default(),
+            waited: Mutex::default(),
         };
-        run(&context, steps, &interrupt).await
+        let report = run(&context, steps, &interrupt).await;
+        let events = observer.events.lock().map(|events| events.clone()).unwrap_or_default();
+        (report, events)
     }
 }
 
-/// The secret before anybody configured it.
+/// The secret before it was configured.
 fn untouched() -> LiveSecret {
     LiveSecret { rotation_enabled: None, function_arn: None, rules: None, ..fixtures::secret() }
 }
@@ -111,6 +124,8 @@ fn kinds(report: &Report) -> Vec<(StepKind, &'static str)> {
         Outcome::Applied { .. } => "applied",
         Outcome::Unchanged => "unchanged",
         Outcome::NotFinished(_) => "not finished",
+        Outcome::TestFailed(_) => "test failed",
+        Outcome::Unverified(_) => "unverified",
         Outcome::Failed(_) => "failed",
         Outcome::NotAttempted { .. } => "not attempted",
     };
@@ -270,7 +285,7 @@ async fn a_stack_that_rolls_back_says_why() {
 
 /// A second function and secret beside the first, both missing.
 /// Without it, an answer that was lost would make a stack's change look failed while it runs; or another apply's change set, which ran
-/// first, be met in words that tell nobody what happened.
+/// first, be told in words that don't say what happened.
 #[tokio::test(start_paused = true)]
 async fn a_change_set_that_cannot_run_says_who_was_faster() {
     let refused = |kind: ErrorKind, executed: Option<&str>| {
@@ -439,8 +454,8 @@ async fn a_rotation_is_watched_to_its_end() {
         (stages(&[&["AWSPENDING"], &["AWSPREVIOUS"]]), true, "applied"),
         (stages(&[&["AWSPENDING"]]), true, "not finished"),
         (stages(&[&["AWSPENDING"], &[]]), true, "not finished"),
-        (stages(&[&["AWSPENDING"], &[]]), false, "applied"),
-        (stages(&[&[]]), false, "applied"),
+        (stages(&[&["AWSPENDING"], &[]]), false, "unverified"),
+        (stages(&[&[]]), false, "unverified"),
         (stages(&[&["AWSPENDING"]]), false, "not finished"),
     ] {
         let (mut run, mut state) = rotation_only();
@@ -558,7 +573,7 @@ async fn what_has_moved_since_the_plan_is_left_alone() {
     assert_eq!(fake.calls(), [""; 0]);
 }
 
-/// Without it a list that lags would switch off a secret that others rotate by now.
+/// Without it a list that lags would switch off a secret that others rotate now.
 #[tokio::test(start_paused = true)]
 async fn an_orphan_that_moved_on_is_not_switched_off() {
     let listed =

@@ -6,7 +6,7 @@ use crate::model::PROJECT_TAG;
 /// What happens to a secret while a rotation, given its token, is asked for.
 type Meanwhile = fn(&mut LiveSecret, &str);
 
-const DESTROY: Scope = Scope { purpose: Purpose::Destroy, partial: false };
+const DESTROY: PlanOptions = PlanOptions { purpose: Purpose::Destroy, partial: false };
 
 /// Without it, a refusal would be reported as applied because the secret was rotated by others meanwhile; or a rotation
 /// whose answer was lost as refused.
@@ -134,6 +134,29 @@ async fn uploaded_code_is_compared_with_what_was_sent() {
     let report = Run::new(desired(), live).on(&Fake::new(state)).await;
     let Failure::CodeDiffers { sent, live } = failure(&report) else { panic!("{:?}", report.outcomes) };
     assert_eq!((sent.as_str(), live.as_str()), ("ours", "theirs"));
+}
+
+/// Without it, an upload whose answer was lost would be sent again, or be reported as applied though Lambda couldn't use the code.
+#[tokio::test(start_paused = true)]
+async fn an_upload_whose_answer_was_lost_is_looked_at() {
+    for edits_fail in [false, true] {
+        let (_, mut state) = drifted();
+        let mut live = live();
+        fixtures::live_configuration(&mut live).code_sha256 = "old".to_owned();
+        let function = state.functions.get_mut("f").expect("built above");
+        (function.code_sha256, function.settings.timeout) = ("old".to_owned(), Some(30));
+        (state.lost_answers, state.edits_fail) = (1, edits_fail);
+        let fake = Fake::new(state);
+        let report = Run::new(desired(), live).on(&fake).await;
+        assert_eq!(fake.calls(), ["update_code f"], "what was done isn't done again");
+        if edits_fail {
+            let failed =
+                matches!(failure(&report), Failure::Function { state, .. } if state == "LastUpdateStatus Failed");
+            assert!(failed, "{:?}", report.outcomes);
+        } else {
+            assert_eq!(kinds(&report), [(StepKind::Code, "applied")]);
+        }
+    }
 }
 
 /// Without it, a statement that is gone already would stop the step that puts another one in its place.

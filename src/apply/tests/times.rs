@@ -25,7 +25,7 @@ async fn a_new_function_may_be_missing_for_a_moment() {
     let began = tokio::time::Instant::now();
     let report = run.on(&Fake::new(state)).await;
     assert!(matches!(failure(&report), Failure::FunctionMissing { .. }));
-    assert!(began.elapsed().is_zero(), "nobody made it a moment ago");
+    assert!(began.elapsed().is_zero(), "it wasn't made a moment ago");
 }
 
 /// Without it an apply would blame somebody else for a change set of its own that doesn't show yet; or wait for one that another apply
@@ -106,7 +106,7 @@ async fn roles_and_keys_get_their_time_to_spread() {
     assert_eq!(fake.calls().len(), 1, "what is wrong stays wrong");
 }
 
-/// Without it a function that nothing permits would be waited for, and the message name a policy that nobody looked at.
+/// Without it a function that nothing permits would be waited for, and the message name a policy that wasn't read.
 #[tokio::test(start_paused = true)]
 async fn a_permission_that_does_not_stand_is_not_waited_for() {
     let denial = Statement { sid: "no".to_owned(), allows: false, denies: true, ..statement() };
@@ -141,7 +141,7 @@ async fn a_permission_that_does_not_stand_is_not_waited_for() {
     state.statements.clear();
     state.refusals.insert("rotate_secret", VecDeque::from([ErrorKind::CannotInvoke]));
     assert!(matches!(failure(&run.on(&Fake::new(state)).await), Failure::FunctionMissing { .. }));
-    // Whoever may not read the policy waits.
+    // Without the right to read the policy, it waits.
     let (run, mut state) = rotation_only();
     state.refusals.insert("get_policy", VecDeque::from([ErrorKind::Denied]));
     state.refusals.insert("rotate_secret", VecDeque::from([ErrorKind::CannotInvoke]));

@@ -1,16 +1,28 @@
 //! Why a target can't be worked on, and what to do about it.
 
-use crate::aws::error::{AwsError, clean};
+use crate::aws::error::AwsError;
 use crate::aws::http::CaBundleError;
+use crate::aws::text::clean;
+use crate::model::near::did_you_mean;
 
 /// Why a target can't be worked on.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// Nobody says which region.
+    /// No region is stated anywhere.
     #[error("no region: neither the manifest, nor `--region`, nor the environment, nor the profile states one")]
     NoRegion {
         /// The profile that `--profile` chose, which may not exist.
         profile: Option<String>,
+    },
+    /// No configuration file has the profile that was chosen.
+    #[error("there is no profile `{name}` in AWS's configuration files")]
+    NoProfile {
+        /// Its name.
+        name: String,
+        /// What chose it.
+        stated_by: &'static str,
+        /// Profiles of a similar name.
+        near: Vec<String>,
     },
     /// An endpoint isn't a URL. It isn't shown: what isn't one may hold anything.
     #[error("the endpoint of {service} {fault}")]
@@ -87,6 +99,12 @@ impl ConnectError {
                         .iter()
                         .map(|name| format!("check that the profile `{name}` exists: `aws configure list-profiles`")),
                 );
+                hints
+            }
+            Self::NoProfile { stated_by, near, .. } => {
+                let near: Vec<&str> = near.iter().map(String::as_str).collect();
+                let mut hints = if near.is_empty() { Vec::new() } else { vec![did_you_mean(&near)] };
+                hints.push(format!("it comes from {stated_by}; `aws configure list-profiles` lists those that there are"));
                 hints
             }
             Self::WrongAccount { .. } => {

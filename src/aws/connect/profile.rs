@@ -12,8 +12,10 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::SettingError;
+use super::error::{ConnectError, SettingError};
 use super::roles::Role;
+use crate::aws::text::clean;
+use crate::model::near::{SUGGESTIONS, near};
 
 /// How long AWS lets a role's session last, in seconds (STS, `DurationSeconds`).
 const SECONDS: std::ops::RangeInclusive<u64> = 900..=43_200;
@@ -74,6 +76,16 @@ impl Profiles {
     pub async fn load(chosen: Option<&str>) -> Option<Self> {
         let chosen = chosen.map(|name| Cow::Owned(name.to_owned()));
         profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), chosen).await.ok().map(Self)
+    }
+
+    /// What is wrong where no file has the profile that was chosen; `stated_by`: what chose it.
+    pub fn missing(&self, stated_by: &'static str) -> Option<ConnectError> {
+        let name = self.name();
+        if self.0.get_profile(name).is_some() {
+            return None;
+        }
+        let near = near(name, self.0.profiles()).into_iter().take(SUGGESTIONS).map(clean).collect();
+        Some(ConnectError::NoProfile { name: clean(name), stated_by, near })
     }
 
     /// The name of the profile that holds.

@@ -5,7 +5,7 @@ use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
-use crate::aws::error::refuses_region;
+use crate::aws::classify::refuses_region;
 use crate::model::arn;
 
 /// A role of a target.

@@ -14,13 +14,13 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::SHORTEST;
 
 /// How often something is undone: JSON within a string of JSON, within base64.
-const DEPTH: usize = 3;
+const DEPTH: usize = 4;
 
 /// How much all readings of a text may hold together: so many bytes, and so many times its own. Those of which less was undone come first.
 const BYTES: usize = 4 * 1024 * 1024;
 const TIMES: usize = 3;
 
-/// Base64 as anybody writes it: padded or not, cut anywhere.
+/// Base64 in any spelling: padded or not, cut anywhere.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -33,16 +33,16 @@ const BASE64_SHORTEST: usize = (SHORTEST * 4).div_ceil(3);
 const HEX_SHORTEST: usize = SHORTEST * 2;
 
 /// What stands between two decoded runs: no text has it.
-const GAP: u8 = 0xff;
+pub(super) const GAP: u8 = 0xff;
 
 /// Where a byte came from: the first byte of a text, and the one behind the last.
-type Place = (usize, usize);
+type Stretch = (usize, usize);
 
 /// A text in one way of reading it.
 pub(super) struct Reading<'t> {
     pub bytes: Cow<'t, [u8]>,
     /// Where each byte came from; `None`: it is the text itself.
-    places: Option<Vec<Place>>,
+    places: Option<Vec<Stretch>>,
 }
 
 /// What can be undone.
@@ -57,10 +57,23 @@ enum Dress {
     /// As HTML and XML do.
     Entities,
     Base64,
+    /// In groups, as people are shown long texts.
+    Base64Groups,
     Hex,
+    /// Two bytes a character, as Windows and Java have text (UTF-16): of ASCII, each other byte is 0.
+    Wide,
 }
 
-const DRESSES: [Dress; 6] = [Dress::Escapes, Dress::Percent, Dress::Form, Dress::Entities, Dress::Base64, Dress::Hex];
+const DRESSES: [Dress; 8] = [
+    Dress::Escapes,
+    Dress::Percent,
+    Dress::Form,
+    Dress::Entities,
+    Dress::Base64,
+    Dress::Hex,
+    Dress::Wide,
+    Dress::Base64Groups,
+];
 
 /// All readings of a text, itself first, then by how much was undone.
 pub(super) struct Readings<'t> {
@@ -114,7 +127,7 @@ impl<'t> Reading<'t> {
     }
 
     /// Where some of its bytes came from.
-    pub(super) fn place(&self, start: usize, end: usize) -> Place {
+    pub(super) fn place(&self, start: usize, end: usize) -> Stretch {
         match &self.places {
             None => (start, end),
             Some(places) if start < end => (places[start].0, places[end - 1].1),
@@ -140,8 +153,12 @@ impl<'t> Reading<'t> {
             Dress::Percent => self.replaced(b'%', percent),
             Dress::Form => self.without_form(),
             Dress::Entities => self.replaced(b'&', entity),
-            Dress::Base64 => self.without_base64(is_wanted),
+            Dress::Base64 => self.without_base64(is_wanted, |between| {
+                between.contains(&b'\n') && between.iter().all(u8::is_ascii_whitespace)
+            }),
+            Dress::Base64Groups => self.without_base64(is_wanted, |between| between == b" "),
             Dress::Hex => self.without_hex(is_wanted),
+            Dress::Wide => self.replaced(0, |_, _| Some(1)),
         }
     }
 
@@ -178,9 +195,8 @@ impl<'t> Reading<'t> {
 
     /// Decodes all runs of base64 that may hold a value, each as if it began at any of four characters: what stands before it may
     /// look like a part of it.
-    fn without_base64(&self, is_wanted: Wanted<'_>) -> Option<Reading<'static>> {
+    fn without_base64(&self, is_wanted: Wanted<'_>, is_break: impl Fn(&[u8]) -> bool) -> Option<Reading<'static>> {
         let mut made = Made::of(self);
-        let is_break = |between: &[u8]| between.contains(&b'\n') && between.iter().all(u8::is_ascii_whitespace);
         for places in self.runs(is_base64, BASE64_SHORTEST, is_break) {
             let letters: Vec<u8> = places.iter().map(|place| standard(self.bytes[*place])).collect();
             for skipped in 0..4 {
@@ -203,8 +219,7 @@ impl<'t> Reading<'t> {
     /// Decodes all runs of hex that may hold a value, each from its first and its second digit.
     fn without_hex(&self, is_wanted: Wanted<'_>) -> Option<Reading<'static>> {
         let mut made = Made::of(self);
-        let is_mark = |between: &[u8]| matches!(between, [b' ' | b'\n' | b':' | b'-']);
-        for places in self.runs(|byte| byte.is_ascii_hexdigit(), HEX_SHORTEST, is_mark) {
+        for places in self.hex_runs() {
             for skipped in 0..2 {
                 let pairs = places[skipped..].chunks_exact(2);
                 let decoded: Vec<u8> =
@@ -218,6 +233,36 @@ impl<'t> Reading<'t> {
             }
         }
         made.if_any()
+    }
+
+    /// The places of digits of hex that follow each other, with nothing between them but a few marks, and `0x` before a pair.
+    fn hex_runs(&self) -> Vec<Vec<usize>> {
+        /// As in `0x41, 0x42`, and a line's break.
+        const MARKS: usize = 3;
+        let is_digit = |at: usize| self.bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
+        let (mut runs, mut run, mut marks, mut at) = (Vec::new(), Vec::new(), 0, 0);
+        let mut end = |run: &mut Vec<usize>| {
+            if run.len() >= HEX_SHORTEST { runs.push(std::mem::take(run)) } else { run.clear() }
+        };
+        while let Some(byte) = self.bytes.get(at) {
+            let is_prefixed = *byte == b'0'
+                && matches!(self.bytes.get(at + 1), Some(b'x' | b'X'))
+                && is_digit(at + 2)
+                && is_digit(at + 3);
+            if is_prefixed {
+                at += 2;
+            } else if byte.is_ascii_hexdigit() {
+                run.push(at);
+                (marks, at) = (0, at + 1);
+            } else if !run.is_empty() && marks < MARKS && b" \r\n\t,:;-_.".contains(byte) {
+                (marks, at) = (marks + 1, at + 1);
+            } else {
+                end(&mut run);
+                (marks, at) = (0, at + 1);
+            }
+        }
+        end(&mut run);
+        runs
     }
 
     /// The places of letters of one alphabet that follow each other, with nothing between them but what may be.
@@ -254,7 +299,7 @@ impl<'t> Reading<'t> {
 struct Made<'r> {
     from: &'r Reading<'r>,
     bytes: Vec<u8>,
-    places: Vec<Place>,
+    places: Vec<Stretch>,
 }
 
 impl<'r> Made<'r> {
@@ -263,7 +308,7 @@ impl<'r> Made<'r> {
     }
 
     /// Adds a byte that some bytes of the other one stand for.
-    fn push(&mut self, byte: u8, (start, end): Place) {
+    fn push(&mut self, byte: u8, (start, end): Stretch) {
         self.bytes.push(byte);
         self.places.push(self.from.place(start, end));
     }
@@ -302,7 +347,7 @@ pub(super) fn bare(value: &str) -> Vec<Vec<u8>> {
 }
 
 /// Hands over bytes without regard to case, each with its place.
-fn fold(bytes: &[u8], mut push: impl FnMut(u8, Place)) {
+fn fold(bytes: &[u8], mut push: impl FnMut(u8, Stretch)) {
     let mut at = 0;
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -311,8 +356,11 @@ fn fold(bytes: &[u8], mut push: impl FnMut(u8, Place)) {
                 push(bytes[at].to_ascii_lowercase(), place);
             } else {
                 // By way of the capital, which two small letters may share.
-                for c in c.to_uppercase().flat_map(char::to_lowercase) {
-                    c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push(byte, place));
+                let same: String = c.to_uppercase().flat_map(char::to_lowercase).collect();
+                let is_itself = same.as_bytes() == &bytes[place.0..place.1];
+                for (number, byte) in same.bytes().enumerate() {
+                    // What was decoded may only look like a character, of which a value has a part.
+                    push(byte, if is_itself { (at + number, at + number + 1) } else { place });
                 }
             }
             at = place.1;
@@ -329,7 +377,10 @@ fn may_hold(decoded: &[u8], is_wanted: Wanted<'_>) -> bool {
     let mut folded = Vec::with_capacity(decoded.len());
     fold(decoded, |byte, _| folded.push(byte));
     let is_text = |text: &str| text.split(char::is_control).any(|line| line.len() >= SHORTEST);
-    is_wanted(&folded) || decoded.utf8_chunks().any(|chunk| is_text(chunk.valid()))
+    // Two bytes a character.
+    let wide: Vec<u8> =
+        if folded.contains(&0) { folded.iter().copied().filter(|byte| *byte != 0).collect() } else { Vec::new() };
+    is_wanted(&folded) || is_wanted(&wide) || decoded.utf8_chunks().any(|chunk| is_text(chunk.valid()))
 }
 
 /// A letter of base64 for addresses as the standard has it.

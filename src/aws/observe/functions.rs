@@ -8,7 +8,8 @@ use super::stacks::Stacks;
 use super::{Counter, Listener, Part, Selection, budget, side_by_side};
 use crate::aws::cover;
 use crate::aws::error::reading;
-use crate::aws::reader::{FunctionState, Reader};
+use crate::aws::execute::FunctionState;
+use crate::aws::reader::Reader;
 use crate::model::live::{ApplicationVersion, Configuration, LiveFunction, LiveStack, Reading, Statement};
 use crate::model::{Deployment, Function, FunctionSource, PackagedFile, SAR_VERSION_TAG};
 use crate::package;
@@ -78,8 +79,8 @@ pub(super) async fn read(
                 Reading::Unread(unread) => Reading::Unread(unread),
             };
             let policy = seen.policy;
-            let live =
-                LiveFunction { stack, configuration, policy, application: Reading::Absent, foreign_secrets: None };
+            let application = Reading::Absent;
+            let live = LiveFunction { stack, configuration, policy, application, foreign_secrets: None, tested: None };
             (handle.clone(), live)
         }
     });
@@ -118,11 +119,21 @@ fn reveal(deployment: &Deployment, version: &ApplicationVersion) {
 async fn one(reader: &Reader, name: &str) -> Seen {
     let state = reading(reader.function(name).await);
     let policy = match &state {
+        // A version or an alias has a policy of its own.
+        Reading::Found(_) if is_qualified(name) => reading(reader.policy(name).await),
         Reading::Found(state) => reading(reader.policy(&state.configuration.arn).await),
         Reading::Absent => Reading::Absent,
         Reading::Unread(unread) => Reading::Unread(unread.clone()),
     };
     Seen { state, policy }
+}
+
+/// Whether a name, a partial ARN or an ARN names a version or an alias.
+fn is_qualified(name: &str) -> bool {
+    match name.rsplit_once(":function:").or_else(|| name.rsplit_once("function:")) {
+        Some((_, rest)) => rest.contains(':'),
+        None => name.contains(':'),
+    }
 }
 
 /// The files of a function whose package differs from the manifest's, so that the difference can be shown file by file.

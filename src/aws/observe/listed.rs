@@ -7,15 +7,17 @@ use std::sync::Arc;
 
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::list_secrets::{ListSecretsError, ListSecretsOutput};
-use aws_sdk_secretsmanager::types::{SortByType, SortOrderType};
+use aws_sdk_secretsmanager::types::{SecretListEntry, SortByType, SortOrderType};
 use aws_smithy_async::future::pagination_stream::PaginationStream;
 use futures::future::try_join;
 
+use crate::aws::classify::failed;
 use crate::aws::convert;
-use crate::aws::error::{AwsError, failed};
+use crate::aws::error::AwsError;
 use crate::aws::pages::Pages;
 use crate::aws::reader::{Reader, given};
 use crate::model::live::ListedSecret;
+use crate::model::record::SecretRecord;
 use crate::model::shared::once;
 
 const ACTION: &str = "secretsmanager:ListSecrets";
@@ -29,19 +31,74 @@ type Date = (i64, u32);
 impl Reader {
     /// All secrets (`ListSecrets`) but those that are scheduled for deletion, by ARN.
     pub async fn secrets(&self) -> Result<Vec<ListedSecret>, AwsError> {
+        self.list(false, convert::listed_secret).await
+    }
+
+    /// All secrets (`ListSecrets`), those that are scheduled for deletion too, by ARN, with what says how their rotation does.
+    pub async fn records(&self) -> Result<Vec<SecretRecord>, AwsError> {
+        self.list(true, convert::listed_record).await
+    }
+
+    async fn list<T: Listed>(
+        &self,
+        with_deleted: bool,
+        convert: fn(SecretListEntry, &str) -> T,
+    ) -> Result<Vec<T>, AwsError> {
         let in_order = |order: SortOrderType| {
             let call = self.inner.secrets.list_secrets().max_results(100);
+            let call = if with_deleted { call.include_planned_deletion(true) } else { call };
             // The two ends are the same list's only by a key that is said: which one AWS takes by itself may change.
             let call = call.sort_by(SortByType::CreatedDate).sort_order(order);
             let pages = call.into_paginator().send();
-            Listing { pages, bound: Pages::of(ACTION, "*"), region: &self.inner.region, functions: HashSet::new() }
+            let (region, functions) = (self.inner.region.as_str(), HashSet::new());
+            Listing { pages, bound: Pages::of(ACTION, "*"), region, functions, convert }
         };
         let mut secrets = from_both_ends(in_order(SortOrderType::Asc), in_order(SortOrderType::Desc)).await?;
         // Where the ends met, both may have had the same ones.
-        // Of two answers about one, that counts which says that it rotates: somebody's function is missed by nobody.
-        secrets.sort_unstable_by(|a, b| a.arn.cmp(&b.arn).then(b.is_on.cmp(&a.is_on)));
-        secrets.dedup_by(|a, b| a.arn == b.arn);
+        // Of two answers about one secret, the one that says that it rotates counts, so that no function in use is overlooked.
+        secrets.sort_unstable_by(|a, b| a.arn().cmp(b.arn()).then(b.is_on().cmp(&a.is_on())));
+        secrets.dedup_by(|a, b| a.arn() == b.arn());
         Ok(secrets)
+    }
+}
+
+/// What an entry of the list is read as.
+trait Listed: Send {
+    /// The secret's ARN.
+    fn arn(&self) -> &str;
+
+    /// Whether rotation is on.
+    fn is_on(&self) -> bool;
+
+    /// The function that it refers to: of many secrets the same one.
+    fn function(&mut self) -> &mut Option<Arc<str>>;
+}
+
+impl Listed for ListedSecret {
+    fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    fn function(&mut self) -> &mut Option<Arc<str>> {
+        &mut self.function_arn
+    }
+}
+
+impl Listed for SecretRecord {
+    fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    fn is_on(&self) -> bool {
+        SecretRecord::is_on(self)
+    }
+
+    fn function(&mut self) -> &mut Option<Arc<str>> {
+        &mut self.function_arn
     }
 }
 
@@ -65,22 +122,23 @@ struct Page<T> {
 }
 
 /// The list of secrets in one of its orders.
-struct Listing<'a> {
+struct Listing<'a, T> {
     pages: PaginationStream<Answer>,
     bound: Pages<'a>,
     region: &'a str,
     /// The functions of all entries so far.
     functions: HashSet<Arc<str>>,
+    convert: fn(SecretListEntry, &str) -> T,
 }
 
-impl Source for Listing<'_> {
-    type Item = ListedSecret;
+impl<T: Listed> Source for Listing<'_, T> {
+    type Item = T;
 
-    fn is_same(one: &ListedSecret, other: &ListedSecret) -> bool {
-        one.arn == other.arn
+    fn is_same(one: &T, other: &T) -> bool {
+        one.arn() == other.arn()
     }
 
-    async fn page(&mut self) -> Result<Page<ListedSecret>, AwsError> {
+    async fn page(&mut self) -> Result<Page<T>, AwsError> {
         let Some(page) = self.pages.next().await else { return Ok(Page { entries: Vec::new(), is_last: true }) };
         let page = page.map_err(failed(ACTION, "*"))?;
         self.bound.page(page.secret_list().len(), page.next_token())?;
@@ -88,8 +146,9 @@ impl Source for Listing<'_> {
         let entries = page.secret_list.unwrap_or_default().into_iter().map(|entry| {
             given(ACTION, "*", &[("name of a secret", entry.name()), ("ARN of a secret", entry.arn())])?;
             let date = entry.created_date().map(|date| (date.secs(), date.subsec_nanos()));
-            let mut secret = convert::listed_secret(entry, self.region);
-            secret.function_arn = secret.function_arn.map(|function| once(&mut self.functions, function));
+            let mut secret = (self.convert)(entry, self.region);
+            let function = secret.function();
+            *function = function.take().map(|function| once(&mut self.functions, function));
             Ok((date, secret))
         });
         Ok(Page { entries: entries.collect::<Result<_, _>>()?, is_last })

@@ -3,11 +3,14 @@
 //! Independent readings run side by side; how many, [`budget`] says. What can't be read is a value in the result, never the end
 //! of the rest.
 
+mod attached;
 mod functions;
 mod listed;
 mod orphans;
+mod reads;
 mod secrets;
 mod stacks;
+mod tested;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +19,7 @@ use futures::StreamExt as _;
 use futures::stream;
 
 use super::cover;
-use super::error::ErrorKind;
+use super::kind::ErrorKind;
 use super::reader::Reader;
 use crate::model::arn::{Arn, unqualified_function_arn};
 use crate::model::live::{ListedSecret, Live, LiveFunction, LiveSecret, Reading, Unread};
@@ -110,7 +113,7 @@ impl<'a> Counter<'a> {
 ///
 /// The jobs are made before the first runs: a closure that lived on between them would keep the whole from being sent to
 /// another thread.
-async fn side_by_side<Job: Future, All: Default + Extend<Job::Output>>(
+pub(super) async fn side_by_side<Job: Future, All: Default + Extend<Job::Output>>(
     at_a_time: usize,
     jobs: impl Iterator<Item = Job>,
 ) -> All {
@@ -169,7 +172,9 @@ impl Reader {
             stacks_unread: stacks.unread.clone(),
             listed: None,
         };
-        self.owners(desired, &mut live).await;
+        let attached = attached::read(self, desired, &mut live).await;
+        self.owners(desired, &attached, &mut live).await;
+        tested::read(self, &selection, &mut live).await;
         if let Some(listed) = listed.as_ref().filter(|_| options.orphans) {
             orphans::find(self, (desired, &options.siblings), &stacks, listed.as_deref(), &mut live);
         }
@@ -177,22 +182,30 @@ impl Reader {
         live
     }
 
-    /// `None` where nobody asks.
+    /// `None` where it isn't asked for.
     async fn listed_secrets(&self, wanted: bool) -> Option<Result<Vec<ListedSecret>, Unread>> {
         if wanted { Some(self.secrets().await.map_err(Unread::from)) } else { None }
     }
 
     /// Fills in whose the functions are that rotate the manifest's secrets now and that the manifest doesn't name.
-    async fn owners(&self, desired: &Desired, live: &mut Live) {
+    async fn owners(&self, desired: &Desired, attached: &attached::Seen, live: &mut Live) {
         let ours: BTreeSet<String> = self.own_functions(desired, &live.functions);
         let foreign: BTreeSet<String> = rotating(&live.secrets)
             .filter(|arn| !ours.contains(*arn) && self.is_here(arn))
             .map(str::to_owned)
             .collect();
         let one = |arn: String| async move {
+            if let Some(seen) = attached.get(&arn) {
+                let tags = match &seen.configuration {
+                    Reading::Found(configuration) => configuration.tags.clone(),
+                    Reading::Absent => Ok(BTreeMap::new()),
+                    Reading::Unread(unread) => Err(unread.clone()),
+                };
+                return (arn, tags);
+            }
             let tags = match self.function(&arn).await {
                 Ok(function) => function.configuration.tags,
-                // One that is gone belongs to nobody.
+                // One that is gone has no owner.
                 Err(error) if error.kind == ErrorKind::NotFound => Ok(BTreeMap::new()),
                 Err(error) => Err(error.into()),
             };

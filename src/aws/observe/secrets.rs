@@ -60,7 +60,7 @@ pub(super) async fn read(
                 return;
             }
             loop {
-                // Waking another thread costs a good part of what a call does: it is done for several, where nobody has to wait.
+                // Waking another thread costs a good part of what a call does: it is done for several at once, where none has to wait.
                 let mut some = Vec::with_capacity(ANSWERS);
                 let began = Instant::now();
                 while some.len() < ANSWERS && began.elapsed() < TOLD_WITHIN {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Counter, Listener, Part, Selection, budget, side_by_side};
-use crate::aws::error::{AwsError, ErrorKind, reading};
+use crate::aws::error::{AwsError, reading};
+use crate::aws::kind::ErrorKind;
 use crate::aws::reader::Reader;
 use crate::model::live::{LiveStack, Reading, Unread};
 use crate::model::{Deployment, Desired, PROJECT_TAG, SAR_APPLICATION_TAG, SAR_STACK_PREFIXES};
@@ -12,7 +13,7 @@ use crate::model::{Deployment, Desired, PROJECT_TAG, SAR_APPLICATION_TAG, SAR_ST
 pub(super) struct Stacks {
     /// For each selected handle of a deployed function.
     pub by_handle: BTreeMap<String, Reading<LiveStack>>,
-    /// Stacks with the project's tag, or its earlier name's, by ARN; empty where nobody asks for orphans.
+    /// Stacks with the project's tag, or its earlier name's, by ARN; empty where orphans aren't asked for.
     pub owned: BTreeMap<String, Reading<LiveStack>>,
     /// Why stacks could not be listed, if they couldn't.
     pub unread: Option<Unread>,
@@ -160,6 +161,10 @@ mod tests {
             application: Application { id: "app".into(), version: None, parameters: BTreeMap::new() },
             stack: "f".into(),
             shared: false,
+            verify: None,
+            read_secrets: Vec::new(),
+            read_fault: None,
+            test: crate::model::TestValues::default(),
             code: None,
             settings: Settings::default(),
             environment: BTreeMap::new(),

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::cli::failure::{Cause, Failure};
 use crate::cli::filter::Filter;
-use crate::cli::output;
-use crate::cli::session::{Packages, Printed, build_packages};
+use crate::cli::packages::{Packages, build_packages};
 use crate::config::{self, Ambient, Fetch as _, Loaded, Manifest, Problems};
 use crate::exit;
 use crate::git::{Attributes, Commit, Repository, RevisionError, Snapshot, Stop, attributes_of, folders_of};
@@ -86,8 +86,8 @@ impl Side {
         })
     }
 
-    /// Reads the manifests; prints what is wrong with them.
-    pub fn load(mut self) -> Result<Self, Printed> {
+    /// Reads the manifests.
+    pub fn load(mut self) -> Result<Self, Failure> {
         if self.roots.is_empty() {
             return self.check().map(|()| self);
         }
@@ -108,21 +108,21 @@ impl Side {
     }
 
     /// Files that couldn't be brought out of the revision.
-    pub fn check(&self) -> Result<(), Printed> {
+    pub fn check(&self) -> Result<(), Failure> {
         if self.stop.is_asked() {
             // Why was said where the end was asked for.
-            return Err(Printed(exit::INTERRUPTED));
+            return Err(Failure::said(exit::INTERRUPTED));
         }
         match self.snapshot.as_ref().and_then(|snapshot| snapshot.failure()) {
-            Some(failure) => Err(Printed(output::fail(&format!("cannot read `{}`: {failure}", self.name), &[]))),
+            Some(failure) => Err(Failure::new(format!("cannot read `{}`: {failure}", self.name))),
             None => Ok(()),
         }
     }
 
-    fn refused(&self, problems: Problems) -> Printed {
-        let problems: Vec<_> = problems.0.into_iter().map(|problem| self.shown(problem)).collect();
-        output::diagnostics(&problems);
-        Printed(output::fail(&format!("the manifests of `{}` can't be compared: they have errors", self.name), &[]))
+    fn refused(&self, problems: Problems) -> Failure {
+        let problems = problems.0.into_iter().map(|problem| self.shown(problem)).collect();
+        let failure = Failure::new(format!("the manifests of `{}` can't be compared: they have errors", self.name));
+        Failure { cause: Cause::Files(problems), ..failure }
     }
 
     /// A problem with the paths of the repository instead of those of the temporary folder.
@@ -162,7 +162,7 @@ impl Side {
         filter: &Filter,
         matched: &mut BTreeSet<String>,
         code: &mut BTreeSet<PathBuf>,
-    ) -> Result<Vec<Desired>, Printed> {
+    ) -> Result<Vec<Desired>, Failure> {
         let packages = Packages::default();
         let mut all = Vec::new();
         for (index, target) in manifest.targets().iter().enumerate() {
@@ -206,7 +206,7 @@ impl Side {
     }
 
     /// What a checkout makes of the files that were compared.
-    pub fn attributes(&self, code: &BTreeSet<PathBuf>) -> Result<Attributes, Printed> {
+    pub fn attributes(&self, code: &BTreeSet<PathBuf>) -> Result<Attributes, Failure> {
         let mut files: BTreeSet<PathBuf> = match &self.snapshot {
             Some(snapshot) => snapshot.files(),
             None => self.files().into_keys().chain(code.iter().cloned()).collect(),

@@ -55,7 +55,7 @@ fn text(value: &str) -> EffectiveValue {
 
 /// The layer, the file's name, and the line.
 fn place(value: &ExplainedValue) -> (Layer, String, usize) {
-    let Origin::Written { layer, at } = &value.origin else { panic!("nobody wrote {value:?}") };
+    let Origin::Written { layer, at } = &value.origin else { panic!("not written: {value:?}") };
     (*layer, at.file.file_name().unwrap_or_default().to_string_lossy().into_owned(), at.line)
 }
 
@@ -84,7 +84,7 @@ fn every_layer_is_told_from_the_others() {
     assert!(matches!(&window.origin, Origin::Default(why) if why.contains("`12h` doesn't fit")), "{window:?}");
 }
 
-/// Without it, what nobody wrote would be missing, or look as if AWS's value were known.
+/// Without it, what isn't written would be missing, or look as if AWS's value were known.
 #[test]
 fn what_nobody_wrote_is_a_default_or_not_managed() {
     let f = explain(Kind::Function, "f");

@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::engine;
 use super::operation::OnFailure;
+use super::request::{capabilities, given, invalid, page, place, previous_template, repeated, scope, tags};
 use super::state::{ChangeSet, Stack, State};
 use super::status::{ChangeSetStatus, ExecutionStatus, StackStatus};
 use super::steps::{self, Asked};
 use super::template::{self, Action, Cause, Change, Definition, Place, Replacement};
-use super::{capabilities, engine, given, invalid, page, place, previous_template, repeated, scope, tags};
+use crate::sandbox::call::Call;
 use crate::sandbox::clock::Time;
-use crate::sandbox::model::{shorten, validation};
+use crate::sandbox::model::validation;
 use crate::sandbox::serverlessrepo::parameters;
-use crate::sandbox::service::{Call, Service, Shared};
+use crate::sandbox::service::Shared;
+use crate::sandbox::services::Service;
 use crate::sandbox::wire::query::{self, Query};
 use crate::sandbox::wire::xml::Xml;
-use crate::sandbox::wire::{ApiError, Response};
+use crate::sandbox::wire::{ApiError, Response, shorten};
 
 const PAGE: usize = 100;
 
@@ -141,7 +144,9 @@ pub fn redefined(state: &State, request: &Query, call: &Call) -> Result<Definiti
 /// `CreateChangeSet`.
 pub(super) fn create(shared: &Arc<Shared>, call: &Call, request: &Query) -> Result<Response, ApiError> {
     let (stack, name) = (request.required("StackName"), request.required("ChangeSetName"));
-    match request.get("ChangeSetType") {
+    let kind = request.get("ChangeSetType");
+    shared.read(&call.account, &call.region, |region| check_stack(&region.stacks, kind, stack, name))?;
+    match kind {
         Some("CREATE") => {
             // It has no template but one of its own, which is refused; without one there is nothing to create.
             previous_template(request)?;
@@ -172,6 +177,22 @@ pub(super) fn create(shared: &Arc<Shared>, call: &Call, request: &Query) -> Resu
         xml.text("Id", &id);
         xml.text("StackId", &stack);
     }))
+}
+
+/// What AWS says of the stack and of the change set's name before it looks at the rest of a request.
+fn check_stack(state: &State, kind: Option<&str>, stack: &str, name: &str) -> Result<(), ApiError> {
+    // Under its ARN a deleted stack is still known; its name is free.
+    let Some(found) = state.stack(stack) else { return Ok(()) };
+    match (kind, found.status) {
+        (Some("CREATE"), StackStatus::ReviewInProgress) => Ok(()),
+        (Some("CREATE"), _) => Err(invalid(format!(
+            "Stack [{stack}] already exists and cannot be created again with the changeSet [{name}]."
+        ))),
+        (_, StackStatus::DeleteComplete) => {
+            Err(invalid(format!("Stack:{} is in {} state and can not be updated.", found.id, found.status)))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn on_failure(text: Option<&str>) -> Option<OnFailure> {
@@ -324,7 +345,7 @@ pub(super) fn execute(shared: &Arc<Shared>, call: &Call, request: &Query) -> Res
     let started = shared
         .write(&call.account, &call.region, |region| start(&mut region.stacks, request, place(call), call.now))?;
     if let Some(stack) = started {
-        engine::drive(shared, scope(call), stack);
+        engine::begin(shared, call, stack);
     }
     // The operation has an output without members, which the service writes as an empty result.
     Ok(query::answer(call, |_| {}))

@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 
 use serde_json::{Map, Value, json};
 
+use super::request::{invalid, page, place};
 use super::state::{Event, Stack, StackResource, State};
 use super::status::StackStatus;
 use super::template::Place;
-use super::{invalid, page, place};
-use crate::sandbox::service::{Call, Shared};
+use crate::sandbox::call::Call;
+use crate::sandbox::service::Shared;
 use crate::sandbox::wire::query::{self, Query};
 use crate::sandbox::wire::xml::Xml;
 use crate::sandbox::wire::{ApiError, Response};
@@ -226,7 +227,13 @@ fn write_resource(xml: &mut Xml, resource: &StackResource, timestamp: &str) {
 
 /// `GetTemplate`: a description of what the stack consists of, since there is no template text.
 pub(super) fn template(shared: &Shared, call: &Call, request: &Query) -> Result<Response, ApiError> {
-    let name = request.required("StackName");
+    let Some(name) = request.get("StackName").filter(|name| !name.is_empty()) else {
+        // Of a change set that is named by its ARN there is a template at AWS; here there is none but the stack's.
+        return Err(invalid(match request.get("ChangeSetName") {
+            Some(_) => "StackName is a required parameter.",
+            None => "StackName is required if ChangeSetName is not specified.",
+        }));
+    };
     look(shared, call, |state| {
         let stack = state.stack(name).ok_or_else(|| unknown_id(name))?;
         let shown = stack.definition.as_ref().map(|definition| definition.shown(&call.region));

@@ -9,11 +9,22 @@ use super::state::State;
 use super::status::{ChangeSetStatus, ExecutionStatus, StackStatus};
 use super::steps::{self, Next};
 use super::template::{self, Place};
+use crate::sandbox::call::Call;
 use crate::sandbox::service::Shared;
 use crate::sandbox::state::Scope;
 
 /// Between the steps of a stack: short, since people wait for it, but long enough for clients to see what is under way.
 const PAUSE: Duration = Duration::from_millis(150);
+
+/// Drives a stack in the name of a caller, who has just begun its operation.
+pub(super) fn begin(shared: &Arc<Shared>, call: &Call, stack: String) {
+    shared.write(&call.account, &call.region, |region| {
+        if let Some(stack) = region.stacks.stacks.get_mut(&stack) {
+            stack.caller = Some(call.principal.clone());
+        }
+    });
+    drive(shared, Scope::new(&call.account, &call.region), stack);
+}
 
 /// Drives a stack until its operation has ended. Each operation has one driver.
 pub fn drive(shared: &Arc<Shared>, scope: Scope, stack: String) {
@@ -21,7 +32,11 @@ pub fn drive(shared: &Arc<Shared>, scope: Scope, stack: String) {
     shared.spawn(async move {
         loop {
             match next(&runner, &scope, &stack) {
-                Next::Ended => return,
+                Next::Ended => {
+                    // What its function's role may do may be something else now: rotations that failed over that are tried again.
+                    runner.reschedule();
+                    return;
+                }
                 Next::Pause => {}
                 Next::Work(job) => {
                     let result = provision::perform(&runner, &scope, &job).await;

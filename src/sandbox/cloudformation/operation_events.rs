@@ -5,10 +5,11 @@
 
 use super::change_sets;
 use super::describe::write_event_resource;
+use super::request::{invalid, page};
 use super::state::{ChangeSet, Event, Stack};
 use super::status::ChangeSetStatus;
-use super::{invalid, page};
-use crate::sandbox::service::{Call, Shared};
+use crate::sandbox::call::Call;
+use crate::sandbox::service::Shared;
 use crate::sandbox::wire::query::{self, Query};
 use crate::sandbox::wire::xml::Xml;
 use crate::sandbox::wire::{ApiError, Response};

@@ -17,11 +17,14 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::operation::{Leftover, Task};
+use super::rights::{self, Subject};
 use super::template::{Place, Resource};
-use crate::sandbox::faults::{Signer, When};
+use crate::sandbox::call::{Call, Signer};
+use crate::sandbox::faults::When;
 use crate::sandbox::lambda;
 use crate::sandbox::serverlessrepo::catalogue::Code;
-use crate::sandbox::service::{Call, Service, Shared};
+use crate::sandbox::service::Shared;
+use crate::sandbox::services::Service;
 use crate::sandbox::state::Scope;
 use crate::sandbox::wire::ApiError;
 use crate::sandbox::wire::rest::RestRequest;
@@ -47,6 +50,8 @@ pub struct Job {
     pub stack_id: String,
     /// The stack's name.
     pub stack_name: String,
+    /// The ARN of who asked for it, where that is known.
+    pub caller: Option<String>,
     /// The resource's name in its service.
     pub physical_id: Option<String>,
     /// Names of the stack's resources in their services.
@@ -88,7 +93,12 @@ pub async fn perform(shared: &Arc<Shared>, scope: &Scope, job: &Job) -> Result<D
     let lambda = Lambda { shared, scope, stack: &job.stack_id };
     let place = Place { account: &scope.account, region: &scope.region };
     let kind = match &job.task {
-        Task::Delete(leftover) => return delete(&lambda, leftover).await,
+        Task::Delete(leftover) => {
+            let name = leftover.function.as_deref().or(leftover.physical_id.as_deref()).unwrap_or_default();
+            let subject = Subject { kind: &leftover.kind, name, properties: &Map::new() };
+            rights::check(shared, job.caller.as_deref(), &job.task, &subject, place)?;
+            return delete(&lambda, leftover).await;
+        }
         _ => job.after.as_ref().map_or("", |resource| resource.kind),
     };
     let Some(after) = &job.after else {
@@ -101,10 +111,16 @@ pub async fn perform(shared: &Arc<Shared>, scope: &Scope, job: &Job) -> Result<D
         }
     };
     let (new, old) = (properties(after), job.before.as_ref().map(properties).unwrap_or_default());
+    let is_new = matches!(job.task, Task::Create(_) | Task::Replace(_));
+    let role = match job.physical_id.clone().filter(|_| !is_new) {
+        Some(role) => role,
+        None => generated(&job.stack_name, after.logical_id),
+    };
+    let name = if kind == "AWS::IAM::Role" { &role } else { text(&new, "FunctionName") };
+    let subject = Subject { kind, name, properties: &new };
+    rights::check(shared, job.caller.as_deref(), &job.task, &subject, place)?;
     match (&job.task, kind) {
-        (Task::Create(_) | Task::Replace(_), "AWS::IAM::Role") => {
-            Ok(Done { physical_id: Some(generated(&job.stack_name, after.logical_id)), function: None })
-        }
+        (Task::Create(_) | Task::Replace(_), "AWS::IAM::Role") => Ok(Done { physical_id: Some(role), function: None }),
         (Task::Create(_) | Task::Replace(_), "AWS::Lambda::Function") => create_function(&lambda, job, &new).await,
         (Task::Create(_) | Task::Replace(_), "AWS::Lambda::Permission") => permit(&lambda, job, &new).await,
         (Task::Update(_), "AWS::Lambda::Function") => {

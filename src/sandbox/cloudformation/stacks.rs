@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::operation::{Interrupt, Phase};
+use super::request::{capabilities, invalid, place, previous_template, repeated};
 use super::status::StackStatus;
 use super::steps::{self, Asked};
-use super::{capabilities, change_sets, engine, invalid, place, previous_template, repeated, scope, template};
-use crate::sandbox::service::{Call, Shared};
+use super::{change_sets, engine, template};
+use crate::sandbox::call::Call;
+use crate::sandbox::service::Shared;
 use crate::sandbox::wire::query::{self, Query};
 use crate::sandbox::wire::{ApiError, Response};
 
@@ -22,7 +24,7 @@ pub(super) fn update(shared: &Arc<Shared>, call: &Call, request: &Query) -> Resu
     let (stack, started) = shared.write(&call.account, &call.region, |region| {
         let state = &mut region.stacks;
         let (id, status) = {
-            let stack = state.living(name).ok_or_else(|| does_not_exist(name))?;
+            let stack = state.stack(name).ok_or_else(|| does_not_exist(name))?;
             if repeated(&stack.tokens, token, "UpdateStack")? {
                 return Ok((stack.id.clone(), false));
             }
@@ -47,7 +49,7 @@ pub(super) fn update(shared: &Arc<Shared>, call: &Call, request: &Query) -> Resu
         Ok((id, true))
     })?;
     if started {
-        engine::drive(shared, scope(call), stack.clone());
+        engine::begin(shared, call, stack.clone());
     }
     Ok(query::answer(call, |xml| xml.text("StackId", &stack)))
 }
@@ -105,7 +107,7 @@ pub(super) fn delete(shared: &Arc<Shared>, call: &Call, request: &Query) -> Resu
         Ok(Some(id))
     })?;
     if let Some(stack) = started {
-        engine::drive(shared, scope(call), stack);
+        engine::begin(shared, call, stack);
     }
     Ok(query::empty(call))
 }
@@ -138,7 +140,7 @@ pub(super) fn continue_rollback(shared: &Arc<Shared>, call: &Call, request: &Que
         Ok(Some(id))
     })?;
     if let Some(stack) = started {
-        engine::drive(shared, scope(call), stack);
+        engine::begin(shared, call, stack);
     }
     Ok(query::answer(call, |_| {}))
 }

@@ -56,6 +56,9 @@ pub struct Stack {
     pub stuck: Option<Operation>,
     /// Which operation used which client request token.
     pub tokens: BTreeMap<String, String>,
+    /// The ARN of who asked for the last operation: what is done to resources is done in that name.
+    #[serde(default)]
+    pub caller: Option<String>,
 }
 
 /// A resource of a stack.
@@ -197,6 +200,7 @@ impl Stack {
             operation: None,
             stuck: None,
             tokens: BTreeMap::new(),
+            caller: None,
         };
         stack.enter(StackStatus::ReviewInProgress, Some("User Initiated".to_owned()), now);
         stack

@@ -155,6 +155,7 @@ fn job(stack: &Stack, operation: &Operation, task: Task, place: Place<'_>) -> Jo
         tags_after: tags(stack.definition.as_ref()),
         stack_id: stack.id.clone(),
         stack_name: stack.name.clone(),
+        caller: stack.caller.clone(),
         physical_id: stack.resource(task.logical_id()).and_then(|resource| resource.physical_id.clone()),
         siblings: stack
             .resources

@@ -136,6 +136,15 @@ fn role(given: &BTreeMap<String, String>, Place { account, region }: Place<'_>) 
             "Effect": "Allow", "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], "Resource": key,
         }));
     }
+    let admin = value(given, "masterSecretArn");
+    if !admin.is_empty() {
+        statements.push(json!({"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": admin}));
+    }
+    let admin_key = value(given, "masterSecretKmsKeyArn");
+    if !admin_key.is_empty() {
+        let actions = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"];
+        statements.push(json!({"Effect": "Allow", "Action": actions, "Resource": admin_key}));
+    }
     let assume = json!({
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": ["sts:AssumeRole"], "Principal": {"Service": ["lambda.amazonaws.com"]}}],
@@ -157,7 +166,14 @@ fn role(given: &BTreeMap<String, String>, Place { account, region }: Place<'_>) 
                     replaces: false,
                 },
             ),
-            ("Policies", Property { value: policies, parameters: &["functionName", "kmsKeyArn"], replaces: false }),
+            (
+                "Policies",
+                Property {
+                    value: policies,
+                    parameters: &["functionName", "kmsKeyArn", "masterSecretArn", "masterSecretKmsKeyArn"],
+                    replaces: false,
+                },
+            ),
             ("Tags", plain(json!([{"Key": "lambda:createdBy", "Value": "SAM"}]))),
         ]),
         tagged: true,

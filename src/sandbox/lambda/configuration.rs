@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::state::{Settings, Vpc};
-use crate::sandbox::wire::ApiError;
+use crate::sandbox::wire::{ApiError, shorten};
 
-/// The runtimes that a function may have (the model's `Runtime`, without those that Lambda retired years ago).
-const RUNTIMES: [&str; 32] = [
+/// The runtimes that a function may have: the model's `Runtime`, without those that no function can be made with any more.
+pub const RUNTIMES: [&str; 31] = [
     "nodejs18.x",
     "nodejs20.x",
     "nodejs22.x",
@@ -40,11 +40,10 @@ const RUNTIMES: [&str; 32] = [
     "provided.al2",
     "provided.al2023",
     "nodejs16.x",
-    "provided",
 ];
 
 /// Variables that Lambda sets itself ("Defined runtime environment variables").
-const RESERVED_VARIABLES: [&str; 19] = [
+pub const RESERVED_VARIABLES: [&str; 20] = [
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
     "AWS_DEFAULT_REGION",
@@ -64,10 +63,11 @@ const RESERVED_VARIABLES: [&str; 19] = [
     "LAMBDA_TASK_ROOT",
     "LAMBDA_RUNTIME_DIR",
     "AWS_LAMBDA_METADATA_API",
+    "AWS_LAMBDA_MAX_CONCURRENCY",
 ];
 
-/// The size of all variables together, in bytes (Lambda quotas, "Environment variables").
-const MAX_ENVIRONMENT_BYTES: usize = 4096;
+/// The size of all variables together, in bytes of their JSON (Lambda quotas, "Environment variables").
+pub const MAX_ENVIRONMENT_BYTES: usize = 4096;
 
 /// How many layers a function may have (Lambda quotas).
 const MAX_LAYERS: usize = 5;
@@ -90,7 +90,7 @@ pub(super) fn apply(settings: &mut Settings, body: &Map<String, Value>) -> Resul
         if !RUNTIMES.contains(&runtime.as_str()) {
             return Err(invalid(format!(
                 "Value {} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [{}] or be a valid ARN",
-                crate::sandbox::model::shorten(runtime),
+                shorten(runtime),
                 RUNTIMES.join(", ")
             )));
         }
@@ -98,6 +98,7 @@ pub(super) fn apply(settings: &mut Settings, body: &Map<String, Value>) -> Resul
     }
     if let Some(environment) = body.get("Environment").filter(|value| !value.is_null()) {
         settings.environment = variables(environment)?;
+        settings.has_environment = true;
     }
     if let Some(vpc) = body.get("VpcConfig").filter(|value| !value.is_null()) {
         network(settings, vpc)?;

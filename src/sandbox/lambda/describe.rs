@@ -35,7 +35,7 @@ pub(super) fn one(function: &Function, version: &Version, number: Option<u64>) -
         "LoggingConfig": logging_of(function, settings),
         "RuntimeVersionConfig": {"RuntimeVersionArn": runtime_version(function, settings)},
     }));
-    if !settings.environment.is_empty() {
+    if settings.has_environment || !settings.environment.is_empty() {
         out.insert("Environment".to_owned(), json!({ "Variables": settings.environment }));
     }
     if let Some(vpc) = &settings.vpc {
@@ -77,6 +77,20 @@ pub(super) fn one(function: &Function, version: &Version, number: Option<u64>) -
         Phase::Active => json!({ "State": "Active", "LastUpdateStatus": "Successful" }),
     };
     out.append(&mut object(phase));
+    out
+}
+
+/// The same of what a caller asked for: an ARN is qualified where the request was, `$LATEST` included.
+pub(super) fn asked_for(
+    function: &Function,
+    version: &Version,
+    number: Option<u64>,
+    is_latest: bool,
+) -> Map<String, Value> {
+    let mut out = one(function, version, number);
+    if is_latest {
+        out.insert("FunctionArn".to_owned(), json!(format!("{}:{LATEST}", function.arn)));
+    }
     out
 }
 

@@ -10,12 +10,14 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
 use super::configuration::{self, invalid};
-use super::policy::function_arn;
-use super::reference;
+use super::lookup::{check_idle, check_revision, found, found_mut, page};
+use super::reference::{self, function_arn};
 use super::state::{Code, Function, Phase, Settings, Version};
-use super::{describe, found, found_mut, page, tags, versions};
+use super::{describe, tags, versions};
+use crate::sandbox::call::Call;
 use crate::sandbox::runtime::package::{MAX_UNZIPPED_BYTES, PackageError};
-use crate::sandbox::service::{Call, Service, Shared};
+use crate::sandbox::service::Shared;
+use crate::sandbox::services::Service;
 use crate::sandbox::state::Region;
 use crate::sandbox::wire::rest::{self, RestRequest};
 use crate::sandbox::wire::{ApiError, Response};
@@ -28,6 +30,12 @@ const SETTLE_IN_VPC: Duration = Duration::from_millis(1500);
 
 /// The largest package that may be sent directly, in bytes (Lambda quotas, 50 MB zipped).
 const MAX_ZIPPED_BYTES: usize = 52_428_800;
+
+/// The concurrency of an account in a region (Lambda quotas).
+const CONCURRENCY: u32 = 1000;
+
+/// What of it no function can reserve.
+const LEAST_UNRESERVED: u32 = 100;
 
 /// How many packages are read at a time: each takes a processor, and the memory of its request.
 static INSPECTIONS: Semaphore = Semaphore::const_new(2);
@@ -72,7 +80,9 @@ pub(super) async fn create(shared: &Arc<Shared>, call: &Call, request: &RestRequ
         };
         let number = publish.then(|| versions::publish(&mut function, None, call.now));
         let shown = number.and_then(|number| function.published.get(&number)).unwrap_or(&function.latest);
-        let answer = describe::one(&function, shown, number);
+        let mut answer = describe::one(&function, shown, number);
+        // Here alone AWS names a published version by the function's own ARN.
+        answer.insert("FunctionArn".to_owned(), json!(function.arn));
         region.functions.functions.insert(reference.name.clone(), function);
         Ok(answer)
     })?;
@@ -87,12 +97,20 @@ pub(super) fn get(shared: &Shared, call: &Call, request: &RestRequest, name: &st
         let (function, version, number) = versions::find(region, &reference)?;
         let location = format!("{}/_sandbox/code/{}", shared.endpoint(), version.code.token());
         let mut answer = json!({
-            "Configuration": describe::one(function, version, number),
+            "Configuration": describe::asked_for(function, version, number, reference.latest),
             "Code": {"RepositoryType": "S3", "Location": location},
         });
         // Lambda asks for the caller's right to `ListTags`, and answers with all the rest where that is missing.
         let of_function = |part: &str| function.arn.contains(part);
-        match shared.faults().take_beside(Service::Lambda, "ListTags", call.signer(), of_function) {
+        let scripted = shared.faults().take_beside(Service::Lambda, "ListTags", call.signer(), of_function);
+        // Stacks look at their own functions with the service's own rights.
+        let may_list = || {
+            if call.access_key.is_empty() {
+                return Ok(());
+            }
+            shared.rights().check(&call.principal, "lambda:ListTags", &function.arn)
+        };
+        match scripted.or_else(|| may_list().err().map(|refusal| refusal.error(Service::Lambda))) {
             Some(error) => answer["TagsError"] = json!({"ErrorCode": error.code, "Message": error.message}),
             None if !function.tags.is_empty() => answer["Tags"] = json!(function.tags),
             None => {}
@@ -114,7 +132,8 @@ pub(super) fn get_configuration(
 ) -> Result<Response, ApiError> {
     let reference = reference::resolve(call, name, request.parameter("Qualifier"))?;
     let answer = shared.read(&call.account, &call.region, |region| {
-        versions::find(region, &reference).map(|(function, version, number)| describe::one(function, version, number))
+        let found = versions::find(region, &reference);
+        found.map(|(function, version, number)| describe::asked_for(function, version, number, reference.latest))
     })?;
     Ok(rest::answer(call, 200, &Value::Object(answer)))
 }
@@ -162,7 +181,13 @@ pub(super) fn update_configuration(
     name: &str,
 ) -> Result<Response, ApiError> {
     let body = request.json()?;
-    change(shared, call, &body, name, |version| configuration::apply(&mut version.settings, &body))
+    change(shared, call, &body, name, |version| {
+        configuration::apply(&mut version.settings, &body)?;
+        // A new function shows an empty environment that it was given (recorded). One that was emptied shows none: Terraform's
+        // provider, whose tests run on AWS, plans nothing after it has taken the last variable away.
+        version.settings.has_environment &= !version.settings.environment.is_empty();
+        Ok(())
+    })
 }
 
 /// One edit of `$LATEST`: refused while another is under way, or where the caller saw another revision.
@@ -226,51 +251,27 @@ pub(super) fn delete(shared: &Shared, call: &Call, request: &RestRequest, name: 
     Ok(rest::empty(call, 204))
 }
 
-/// The precondition that a caller may set on a write.
-pub(super) fn check_revision(revision: Option<&str>, version: &Version) -> Result<(), ApiError> {
-    if revision.is_none_or(|revision| revision == version.revision_id) {
-        return Ok(());
-    }
-    Err(ApiError::new(
-        412,
-        "PreconditionFailedException",
-        "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
-    ))
-}
-
-/// One edit at a time.
-pub(super) fn check_idle(function: &Function) -> Result<(), ApiError> {
-    let why = match function.latest.phase {
-        Phase::Active => return Ok(()),
-        Phase::Updating => format!("An update is in progress for resource: {}", function.arn),
-        Phase::Pending => "The function is currently in the following state: Pending".to_owned(),
-    };
-    Err(ApiError::new(
-        409,
-        "ResourceConflictException",
-        format!("The operation cannot be performed at this time. {why}"),
-    ))
-}
-
 /// Lets a write take effect after a while.
 fn settle_later(shared: &Arc<Shared>, call: &Call, name: &str) {
     let (account, region, name) = (call.account.clone(), call.region.clone(), name.to_owned());
     let written = shared.read(&account, &region, |region| {
         let function = region.functions.functions.get(&name)?;
         let in_vpc = function.latest.settings.vpc.as_ref().is_some_and(|vpc| !vpc.subnets.is_empty());
-        Some((function.latest.revision_id.clone(), in_vpc))
+        Some((function.latest.edition, in_vpc))
     });
-    let Some((revision, in_vpc)) = written else { return };
+    let Some((edition, in_vpc)) = written else { return };
     let inner = Arc::clone(shared);
     shared.spawn(async move {
         inner.sleep(if in_vpc { SETTLE_IN_VPC } else { SETTLE }).await;
         inner.write(&account, &region, |region| {
             // Another function of that name, or one that was reset, has waits of its own.
             let function = region.functions.functions.get_mut(&name);
-            if let Some(function) = function.filter(|function| function.latest.revision_id == revision) {
+            if let Some(function) = function.filter(|function| function.latest.edition == edition) {
                 settle(function);
             }
         });
+        // A rotation that failed is tried again with what is new.
+        inner.reschedule();
     });
 }
 
@@ -375,6 +376,11 @@ pub(super) fn side(shared: &Shared, call: &Call, request: &RestRequest, name: &s
 /// `PutFunctionConcurrency` and `DeleteFunctionConcurrency`.
 pub(super) fn reserve(shared: &Shared, call: &Call, request: &RestRequest, name: &str) -> Result<Response, ApiError> {
     let reference = reference::resolve(call, name, None)?;
+    if reference.latest || reference.qualifier.is_some() {
+        return Err(invalid(
+            "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN.",
+        ));
+    }
     let reserved = if call.operation == "PutFunctionConcurrency" {
         let body = request.json()?;
         let number = body.get("ReservedConcurrentExecutions").and_then(Value::as_i64);
@@ -383,6 +389,13 @@ pub(super) fn reserve(shared: &Shared, call: &Call, request: &RestRequest, name:
         None
     };
     shared.write(&call.account, &call.region, |region| {
+        found(region, &reference)?;
+        let others = reserved_by_others(region, &reference.name);
+        if reserved.is_some_and(|reserved| others + reserved > CONCURRENCY - LEAST_UNRESERVED) {
+            return Err(invalid(format!(
+                "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [{LEAST_UNRESERVED}]."
+            )));
+        }
         found_mut(region, &reference)?.reserved_concurrency = reserved;
         Ok::<_, ApiError>(())
     })?;
@@ -392,11 +405,21 @@ pub(super) fn reserve(shared: &Shared, call: &Call, request: &RestRequest, name:
     })
 }
 
+/// The concurrency that functions other than this one have reserved.
+fn reserved_by_others(region: &Region, name: &str) -> u32 {
+    let others = region.functions.functions.values().filter(|function| function.name != name);
+    others.filter_map(|function| function.reserved_concurrency).sum()
+}
+
 /// `GetAccountSettings`.
 pub(super) fn account(shared: &Shared, call: &Call) -> Response {
-    let (count, size) = shared.read(&call.account, &call.region, |region| {
+    let (count, reserved, size) = shared.read(&call.account, &call.region, |region| {
         let functions = &region.functions.functions;
-        (functions.len(), functions.values().map(|function| function.latest.code.zip().len()).sum::<usize>())
+        (
+            functions.len(),
+            reserved_by_others(region, ""),
+            functions.values().map(|function| function.latest.code.zip().len()).sum::<usize>(),
+        )
     });
     // The default quotas of an account.
     let answer = json!({
@@ -404,8 +427,8 @@ pub(super) fn account(shared: &Shared, call: &Call) -> Response {
             "TotalCodeSize": 80_530_636_800_u64,
             "CodeSizeUnzipped": MAX_UNZIPPED_BYTES,
             "CodeSizeZipped": MAX_ZIPPED_BYTES,
-            "ConcurrentExecutions": 1000,
-            "UnreservedConcurrentExecutions": 1000,
+            "ConcurrentExecutions": CONCURRENCY,
+            "UnreservedConcurrentExecutions": CONCURRENCY - reserved,
         },
         "AccountUsage": {"TotalCodeSize": size, "FunctionCount": count},
     });

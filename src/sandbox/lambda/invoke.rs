@@ -7,15 +7,17 @@ use std::time::{Duration, SystemTime};
 use axum::body::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::reference::{self, Reference};
 use super::state::{Function, LATEST, Phase, Version};
-use super::{InvokeOutcome, simulate, versions};
+use super::versions;
+use crate::sandbox::call::Call;
 use crate::sandbox::clock::Time;
 use crate::sandbox::logs;
-use crate::sandbox::runtime::{self, Event, Finished, InvokeError, Unavailable};
-use crate::sandbox::service::{Call, Service, Shared};
+use crate::sandbox::runtime::{self, Event, Finished, InvokeError};
+use crate::sandbox::service::Shared;
+use crate::sandbox::services::Service;
 use crate::sandbox::state::Scope;
 use crate::sandbox::wire::rest::{self, RestRequest};
 use crate::sandbox::wire::{ApiError, Response};
@@ -31,6 +33,53 @@ const TAIL_BYTES: usize = 4096;
 
 /// The waits before Lambda tries a failed asynchronous invocation again.
 const RETRIES: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];
+
+/// How an invocation from inside the sandbox ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InvokeOutcome {
+    /// The function returned.
+    Ok(Ran),
+    /// The function failed: raised, exited, timed out.
+    FunctionError {
+        /// `errorType`, such as `ValueError`.
+        kind: String,
+        /// The whole error payload.
+        payload: Vec<u8>,
+    },
+    /// There is no such function.
+    NotFound,
+    /// It can't be run now: its state, throttling; why.
+    Unavailable(String),
+    /// This machine has nothing to run it with; why.
+    CannotRun(String),
+}
+
+/// What an invocation took that ended well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ran {
+    /// From its first log line to its last, the start of the function's process included.
+    pub took: Duration,
+    /// How many lines it left in its log, Lambda's own included.
+    pub lines: usize,
+}
+
+impl Ran {
+    fn of(log: &[runtime::LogLine]) -> Self {
+        let (first, last) = (log.iter().map(|line| line.at).min(), log.iter().map(|line| line.at).max());
+        let took = first.zip(last).and_then(|(first, last)| last.duration_since(first).ok()).unwrap_or_default();
+        Self { took, lines: log.len() }
+    }
+}
+
+/// How an invocation ended that its function's log has nothing of; with its own log: when, in milliseconds since 1970, and the line.
+pub enum Apart {
+    /// The function returned.
+    Passed(Vec<(i64, String)>),
+    /// It failed.
+    Failed(Vec<(i64, String)>),
+    /// It couldn't be run.
+    Nothing,
+}
 
 /// A function as it is to be run.
 struct Runnable {
@@ -127,42 +176,76 @@ async fn to_its_end(shared: &Arc<Shared>, call: &Call, runnable: Runnable, event
 
 /// Invokes a function as another service does.
 pub(super) async fn internally(shared: &Arc<Shared>, scope: &Scope, arn: &str, payload: Vec<u8>) -> InvokeOutcome {
-    let Some(reference) = of_arn(arn) else { return InvokeOutcome::NotFound };
+    let Some(reference) = reference::meant_by(arn) else { return InvokeOutcome::NotFound };
     let runnable = match runnable(shared, scope, &reference) {
         Ok(runnable) => runnable,
         Err(error) if error.status == 404 => return InvokeOutcome::NotFound,
         Err(error) => return InvokeOutcome::Unavailable(error.message),
     };
-    let event = Event {
-        request_id: uuid::Uuid::new_v4().to_string(),
-        payload: Bytes::from(payload),
-        arn: Some(arn.to_owned()),
-        client_context: None,
-    };
+    let event = event_of(arn, payload);
     match run(shared, scope, &runnable, &event).await {
         Ok(finished) if finished.failed => {
             let document: Value = serde_json::from_slice(&finished.payload).unwrap_or_default();
             let kind = document.get("errorType").and_then(Value::as_str).unwrap_or("Unknown").to_owned();
             InvokeOutcome::FunctionError { kind, payload: finished.payload.to_vec() }
         }
-        Ok(finished) => InvokeOutcome::Ok(finished.payload.to_vec()),
-        Err(InvokeError::Unavailable(reason)) => simulated(shared, scope, &runnable, &event, &reason).await,
+        Ok(finished) => InvokeOutcome::Ok(Ran::of(&finished.log)),
+        Err(InvokeError::Unavailable(reason)) => InvokeOutcome::CannotRun(reason.to_string()),
         Err(InvokeError::Stopped) => InvokeOutcome::Unavailable(InvokeError::Stopped.to_string()),
     }
 }
 
-/// What stands in for a function that the machine can't run; the user is told, and so is the function's log.
-async fn simulated(
-    shared: &Arc<Shared>,
-    scope: &Scope,
-    runnable: &Runnable,
-    event: &Event,
-    reason: &Unavailable,
-) -> InvokeOutcome {
-    let function = &runnable.function;
-    let Some(step) = simulate::Step::read(&event.payload) else {
-        return InvokeOutcome::Unavailable(reason.to_string());
+/// Invokes a function as another service does, and keeps nothing of what it logs.
+pub(super) async fn apart(shared: &Arc<Shared>, scope: &Scope, arn: &str, payload: Vec<u8>) -> Apart {
+    let Some(reference) = reference::meant_by(arn) else { return Apart::Nothing };
+    let Ok(runnable) = runnable(shared, scope, &reference) else { return Apart::Nothing };
+    let event = event_of(arn, payload);
+    let step = step_of(&event);
+    let cache: Option<PathBuf> = shared.options().cache.clone();
+    let notice = |text: String| shared.notice(text);
+    let run = shared.runtime().invoke(&runnable.function, &event, shared.endpoint(), cache.as_deref(), &notice);
+    let Ok(mut finished) = run.await else { return Apart::Nothing };
+    say_step(&mut finished, step.as_deref());
+    let at = |line: &runtime::LogLine| {
+        let since = line.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     };
+    let log = finished.log.iter().map(|line| (at(line), line.message.clone())).collect();
+    if finished.failed { Apart::Failed(log) } else { Apart::Passed(log) }
+}
+
+fn event_of(arn: &str, payload: Vec<u8>) -> Event {
+    Event {
+        request_id: uuid::Uuid::new_v4().to_string(),
+        payload: Bytes::from(payload),
+        arn: Some(arn.to_owned()),
+        client_context: None,
+    }
+}
+
+/// The step of a rotation that an event asks for.
+fn step_of(event: &Event) -> Option<String> {
+    let document: Value = serde_json::from_slice(&event.payload).ok()?;
+    document["Step"].as_str().map(str::to_owned)
+}
+
+/// Says in the log of a step that failed which one it was: code that can't be loaded, or takes too long, names none.
+fn say_step(finished: &mut Finished, step: Option<&str>) {
+    let Some(step) = step.filter(|_| finished.failed) else { return };
+    let is_end = |line: &runtime::LogLine| {
+        line.message.starts_with("END RequestId: ") || line.message.contains("\"type\":\"platform.report\"")
+    };
+    let end = finished.log.iter().position(is_end).unwrap_or(finished.log.len());
+    // Not later than the end: logs are read in the order of their times.
+    let at = finished.log.get(end).map_or_else(SystemTime::now, |line| line.at);
+    finished.log.insert(end, runtime::LogLine { at, message: format!("[sandbox] this was {step}\n") });
+}
+
+/// Says that a step is simulated, since the machine can't run its function: to the user, and in the function's log.
+pub(super) fn say_simulated(shared: &Shared, scope: &Scope, arn: &str, step: &str, reason: &str) {
+    let Some(reference) = reference::meant_by(arn) else { return };
+    let Ok(runnable) = runnable(shared, scope, &reference) else { return };
+    let function = &runnable.function;
     notice_once(
         shared,
         format!(
@@ -170,18 +253,26 @@ async fn simulated(
             function.name
         ),
     );
-    let line = format!("[sandbox] {} is SIMULATED: {reason}\n", step.name());
+    let line = format!("[sandbox] {step} is SIMULATED: {reason}\n");
+    write_beside(shared, scope, &function.log_group, "simulated", line);
+}
+
+/// Says in a function's log what a step left undone that ended without an error.
+pub(super) fn say_undone(shared: &Shared, scope: &Scope, arn: &str, step: &str, what: &str) {
+    let Some(reference) = reference::meant_by(arn) else { return };
+    let Ok(runnable) = runnable(shared, scope, &reference) else { return };
+    // In a form that Lambda has for what it says itself. Each in a stream of its own, as a try of its own.
+    let line = format!("RequestId: {step} Error: {what}\n");
+    let stream = format!("undone/{}", uuid::Uuid::new_v4());
+    write_beside(shared, scope, &runnable.function.log_group, &stream, line);
+}
+
+/// Writes into a stream of the sandbox's own, which no process of the function has.
+fn write_beside(shared: &Shared, scope: &Scope, group: &str, stream: &str, line: String) {
     let now = shared.now();
     shared.write(&scope.account, &scope.region, |region| {
-        logs::append(&mut region.logs, &function.log_group, "simulated", now, [(now, line)]);
+        logs::append(&mut region.logs, group, stream, now, [(now, line)]);
     });
-    match simulate::step(shared, scope, &step).await {
-        Ok(()) => InvokeOutcome::Ok(b"null".to_vec()),
-        Err(error) => {
-            let document = json!({ "errorType": error.code, "errorMessage": error.message });
-            InvokeOutcome::FunctionError { kind: error.code, payload: document.to_string().into_bytes() }
-        }
-    }
 }
 
 async fn asynchronously(shared: &Arc<Shared>, scope: &Scope, runnable: &Runnable, event: &Event) {
@@ -203,15 +294,39 @@ async fn asynchronously(shared: &Arc<Shared>, scope: &Scope, runnable: &Runnable
 }
 
 async fn run(shared: &Arc<Shared>, scope: &Scope, runnable: &Runnable, event: &Event) -> Result<Finished, InvokeError> {
-    if runnable.layers {
-        notice_once(shared, format!("`{}` runs without its layers: the sandbox serves none", runnable.function.name));
-    }
+    let said = say_differences(shared, runnable);
     let cache: Option<PathBuf> = shared.options().cache.clone();
     let notice = |text: String| shared.notice(text);
-    let finished =
+    let mut finished =
         shared.runtime().invoke(&runnable.function, event, shared.endpoint(), cache.as_deref(), &notice).await?;
+    let said = said.into_iter().map(|text| runtime::LogLine::now(format!("[sandbox] {text}\n")));
+    finished.log.extend(said);
+    say_step(&mut finished, step_of(event).as_deref());
     keep_log(shared, scope, &finished);
     Ok(finished)
+}
+
+/// Says once what of a function is other here than on AWS, and returns what is news: its log says so too, which clients can read.
+fn say_differences(shared: &Shared, runnable: &Runnable) -> Vec<String> {
+    let mut all = differences_of(runnable);
+    all.retain(|text| shared.runtime().is_news(text));
+    for text in &all {
+        shared.notice(text.clone());
+    }
+    all
+}
+
+/// What of a function is other here than on AWS.
+pub(super) fn differences(scope: &Scope, function: &Function) -> Vec<String> {
+    differences_of(&runnable_of(scope, function, &function.latest, None))
+}
+
+fn differences_of(runnable: &Runnable) -> Vec<String> {
+    let mut all = runtime::differences(&runnable.function);
+    if runnable.layers {
+        all.push(format!("`{}` runs without its layers: the sandbox serves none", runnable.function.name));
+    }
+    all
 }
 
 /// Tells the user, unless that was told already.
@@ -280,20 +395,10 @@ fn runnable_of(scope: &Scope, function: &Function, version: &Version, number: Op
             log_group: function.log_group(settings),
             log_format: settings.logging.format.clone().unwrap_or_else(|| "Text".to_owned()),
             log_level: settings.logging.application_level.clone(),
+            role: settings.role.clone(),
             zip: Arc::clone(version.code.zip()),
             code_sha256: version.code.sha256().to_owned(),
             edition: version.edition,
         },
     }
-}
-
-/// What an ARN refers to, without a caller whose account and region it would have to be in.
-pub(super) fn of_arn(arn: &str) -> Option<Reference> {
-    let (name, qualifier) = reference::of_arn(arn)?;
-    Some(Reference {
-        name: name.to_owned(),
-        qualifier: qualifier.filter(|qualifier| *qualifier != LATEST).map(str::to_owned),
-        latest: qualifier == Some(LATEST),
-        arn: arn.to_owned(),
-    })
 }

@@ -6,9 +6,10 @@
 //! | `reference` | how requests name a function |
 //! | `inputs`, `paths` | what requests may hold, and how they name an operation |
 //! | `configuration`, `describe` | a function's settings, in requests and in answers |
-//! | `functions`, `versions`, [`policy`], `tags` | the operations |
+//! | `lookup` | finding a function, and what a write asks first |
+//! | [`policy`] | who may invoke a function |
+//! | `functions`, `versions`, `permissions`, `tags` | the operations |
 //! | `invoke` | running a function, for callers and for Secrets Manager |
-//! | `simulate` | what stands in where the machine can't run one |
 //! | `seed` | stand-ins for functions that exist only on AWS |
 //!
 //! A new function is `Pending` for a moment, an edited one `InProgress`, and refuses other edits meanwhile. Stacks use the same
@@ -21,33 +22,44 @@ mod describe;
 mod functions;
 pub(super) mod inputs;
 mod invoke;
+mod lookup;
 pub(super) mod paths;
+mod permissions;
 pub mod policy;
 mod reference;
 mod seed;
-mod simulate;
 pub mod state;
 mod tags;
 mod versions;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use serde_json::{Map, Value, json};
 
-use crate::sandbox::model::{check, input, routes};
-use crate::sandbox::service::{Call, Service, Shared};
+use crate::sandbox::call::Call;
+use crate::sandbox::model::{check, routes};
+use crate::sandbox::operations::input;
+use crate::sandbox::runtime::source::Source;
+use crate::sandbox::service::Shared;
+use crate::sandbox::services::Service;
 use crate::sandbox::state::{Region, Scope};
-use crate::sandbox::wire::rest::{self, RestRequest};
+use crate::sandbox::wire::rest::RestRequest;
 use crate::sandbox::wire::{ApiError, Response};
+pub use configuration::{MAX_ENVIRONMENT_BYTES, RESERVED_VARIABLES, RUNTIMES};
+pub use invoke::{Apart, InvokeOutcome, Ran};
+use lookup::of_arn;
 use paths::ROUTES;
-use reference::Reference;
-use state::Function;
 pub use state::State;
 
 /// The operation that a method and path name.
 pub fn operation(request: &RestRequest) -> Option<&'static str> {
     routes::find(ROUTES, request).map(|route| route.operation)
+}
+
+/// The ARN of a function that a call names, qualified as it is asked for; an error where the call may not name it.
+pub fn arn_of(call: &Call, name: &str, qualifier: Option<&str>) -> Result<String, ApiError> {
+    reference::resolve(call, name, qualifier).map(|reference| reference.arn)
 }
 
 /// Answers a call.
@@ -67,11 +79,11 @@ pub async fn handle(shared: &Arc<Shared>, call: &Call, request: RestRequest) -> 
         "UpdateFunctionCode" => functions::update_code(shared, call, request, name).await,
         "PutFunctionConcurrency" | "DeleteFunctionConcurrency" => functions::reserve(shared, call, request, name),
         "GetAccountSettings" => Ok(functions::account(shared, call)),
-        "GetPolicy" => policy::get(shared, call, request, name),
-        "AddPermission" => policy::add(shared, call, request, name),
+        "GetPolicy" => permissions::get(shared, call, request, name),
+        "AddPermission" => permissions::add(shared, call, request, name),
         "RemovePermission" => {
             let statement = request.segments.get(4).map_or("", String::as_str);
-            policy::remove(shared, call, request, name, statement)
+            permissions::remove(shared, call, request, name, statement)
         }
         "Invoke" => invoke::invoke(shared, call, request, name).await,
         "ListVersionsByFunction" => versions::list(shared, call, request, name),
@@ -113,28 +125,7 @@ pub fn seed(shared: &Arc<Shared>, account: &str, region: &str, name: &str) -> bo
     seed::seed(shared, account, region, name)
 }
 
-/// How an invocation from inside the sandbox ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InvokeOutcome {
-    /// The function returned this.
-    Ok(Vec<u8>),
-    /// The function failed: raised, exited, timed out.
-    FunctionError {
-        /// `errorType`, such as `ValueError`.
-        kind: String,
-        /// The whole error payload.
-        payload: Vec<u8>,
-    },
-    /// There is no such function.
-    NotFound,
-    /// It can't be run now: its state, throttling; why.
-    Unavailable(String),
-}
-
 /// Invokes a function as another service does: the caller has looked at its permission already.
-///
-/// Where the machine lacks the function's runtime, and the event is a step of a rotation, the step is simulated: the pending version
-/// gets a made-up value, and is promoted. The user is told by a notice, and the function's log says so.
 pub async fn invoke_internal(
     shared: &Arc<Shared>,
     account: &str,
@@ -143,6 +134,66 @@ pub async fn invoke_internal(
     payload: Vec<u8>,
 ) -> InvokeOutcome {
     invoke::internally(shared, &Scope::new(account, region), function_arn, payload).await
+}
+
+/// Invokes a function as another service does, and tells whoever asks what it logged: its log has nothing of it.
+pub async fn invoke_apart(
+    shared: &Arc<Shared>,
+    account: &str,
+    region: &str,
+    function_arn: &str,
+    payload: Vec<u8>,
+) -> Apart {
+    invoke::apart(shared, &Scope::new(account, region), function_arn, payload).await
+}
+
+/// The code of a function.
+pub fn source(region: &Region, function_arn: &str) -> Option<Source> {
+    let (function, reference) = of_arn(region, function_arn)?;
+    let version = function.version(reference.qualifier.as_deref())?;
+    Some(Source::of(version.code.zip(), &version.settings.handler))
+}
+
+/// Says that a step of a rotation is simulated, since the machine can't run its function: to the user, and in the function's log.
+pub fn say_simulated(shared: &Shared, account: &str, region: &str, function_arn: &str, step: &str, reason: &str) {
+    invoke::say_simulated(shared, &Scope::new(account, region), function_arn, step, reason);
+}
+
+/// Says in a function's log what a step left undone that ended without an error.
+pub fn say_undone(shared: &Shared, account: &str, region: &str, function_arn: &str, step: &str, what: &str) {
+    invoke::say_undone(shared, &Scope::new(account, region), function_arn, step, what);
+}
+
+/// The edition of a function, once its last change has taken effect.
+pub fn edition(region: &Region, function_arn: &str) -> Option<u64> {
+    let (function, reference) = of_arn(region, function_arn)?;
+    let version = function.version(reference.qualifier.as_deref())?;
+    (version.phase == state::Phase::Active).then_some(version.edition)
+}
+
+/// The role of a function, by its ARN.
+pub fn role(region: &Region, function_arn: &str) -> Option<String> {
+    let (function, reference) = of_arn(region, function_arn)?;
+    Some(function.version(reference.qualifier.as_deref())?.settings.role.clone())
+}
+
+/// The runtime of a function and the version that runs it here, where that is another one.
+pub fn runs_otherwise(shared: &Shared, account: &str, region: &str, function_arn: &str) -> Option<(String, String)> {
+    let runtime = shared.read(account, region, |region| {
+        let (function, reference) = of_arn(region, function_arn)?;
+        Some(function.version(reference.qualifier.as_deref())?.settings.runtime.clone())
+    })?;
+    let version = shared.runtime().other_version(&runtime)?;
+    Some((runtime, version))
+}
+
+/// What of an account's functions is other here than on AWS, by their ARNs: for people, and names alone, never values.
+pub fn differences(shared: &Shared, account: &str, region: &str) -> BTreeMap<String, Vec<String>> {
+    let scope = Scope::new(account, region);
+    shared.read(account, region, |found| {
+        let of = |function: &state::Function| (function.arn.clone(), invoke::differences(&scope, function));
+        found.functions.functions.values().map(of).filter(|(_, all)| !all.is_empty()).collect()
+    })
 }
 
 /// Whether a function exists. The ARN may carry a version or an alias.
@@ -168,53 +219,4 @@ pub fn code(shared: &Arc<Shared>, token: &str) -> Option<Bytes> {
     versions
         .find(|version| version.code.token() == token)
         .map(|version| Bytes::from_owner(Arc::clone(version.code.zip())))
-}
-
-/// The function that an ARN names, in this account and region.
-fn of_arn<'a>(region: &'a Region, arn: &str) -> Option<(&'a Function, Reference)> {
-    let reference = invoke::of_arn(arn)?;
-    let function = region.functions.functions.get(&reference.name)?;
-    let rest = arn.strip_prefix(function.arn.as_str())?;
-    let known = rest.is_empty() || function.version(rest.strip_prefix(':')).is_some();
-    known.then_some((function, reference))
-}
-
-fn not_found(arn: &str) -> ApiError {
-    ApiError::new(404, "ResourceNotFoundException", format!("Function not found: {arn}"))
-}
-
-fn found<'a>(region: &'a Region, reference: &Reference) -> Result<&'a Function, ApiError> {
-    region.functions.functions.get(&reference.name).ok_or_else(|| not_found(&reference.arn))
-}
-
-fn found_mut<'a>(region: &'a mut Region, reference: &Reference) -> Result<&'a mut Function, ApiError> {
-    region.functions.functions.get_mut(&reference.name).ok_or_else(|| not_found(&reference.arn))
-}
-
-/// One page of a list: `Marker` says where it starts, `MaxItems` how long it is, and AWS never gives more than `most`.
-fn page(
-    call: &Call,
-    request: &RestRequest,
-    member: &str,
-    items: Vec<Value>,
-    most: usize,
-) -> Result<Response, ApiError> {
-    let limit = request
-        .parameter("MaxItems")
-        .and_then(|limit| limit.parse::<usize>().ok())
-        .map_or(most, |limit| limit.min(most));
-    let start = match request.parameter("Marker") {
-        None | Some("") => 0,
-        Some(marker) => marker
-            .strip_prefix("sandbox-")
-            .and_then(|start| start.parse::<usize>().ok())
-            .ok_or_else(|| configuration::invalid("Invalid pagination token"))?,
-    };
-    let end = start.saturating_add(limit).min(items.len());
-    let mut answer = Map::new();
-    if end < items.len() {
-        answer.insert("NextMarker".to_owned(), json!(format!("sandbox-{end}")));
-    }
-    answer.insert(member.to_owned(), items.into_iter().skip(start).take(limit).collect());
-    Ok(rest::answer(call, 200, &Value::Object(answer)))
 }

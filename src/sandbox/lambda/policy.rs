@@ -3,17 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::reference::{self, Reference};
-use super::state::new_revision;
-use super::{found, found_mut};
-use crate::sandbox::service::{Call, Shared};
-use crate::sandbox::state::Region;
-use crate::sandbox::wire::arn::{Arn, partition};
-use crate::sandbox::wire::rest::{self, RestRequest};
-use crate::sandbox::wire::{ApiError, Response};
+use crate::sandbox::services::Service;
+use crate::sandbox::wire::ApiError;
+use crate::sandbox::wire::arn::Arn;
 
 /// The principal that rotates secrets.
 const SECRETS_MANAGER: &str = "secretsmanager.amazonaws.com";
+
+/// What the names of services end in.
+const SERVICES: [&str; 3] = [".amazonaws.com", ".amazonaws.com.cn", ".amazon.com"];
 
 /// The largest policy of a function, in bytes (Lambda quotas, "Function resource-based policy").
 const MAX_POLICY_BYTES: usize = 20_480;
@@ -23,8 +21,6 @@ const MAX_POLICY_BYTES: usize = 20_480;
 pub struct Policy {
     /// Its statements, in the order in which they came.
     pub statements: Vec<Statement>,
-    /// Changes with each write.
-    pub revision_id: String,
 }
 
 /// A statement, as AWS writes it.
@@ -112,7 +108,7 @@ fn principal(text: &str, resource: &str) -> Result<Value, ApiError> {
         Ok(json!({ "AWS": format!("arn:{partition}:iam::{text}:root") }))
     } else if text.starts_with("arn:") {
         Ok(json!({ "AWS": text }))
-    } else if text.contains('.') {
+    } else if SERVICES.iter().any(|domain| text.ends_with(domain)) {
         Ok(json!({ "Service": text }))
     } else {
         Err(ApiError::new(
@@ -149,18 +145,14 @@ impl Policy {
                 ),
             ));
         }
-        larger.revision_id = new_revision();
         *self = larger;
-        self.statements
-            .last()
-            .ok_or_else(|| ApiError::internal(crate::sandbox::service::Service::Lambda, "no statement"))
+        self.statements.last().ok_or_else(|| ApiError::internal(Service::Lambda, "no statement"))
     }
 
     /// Removes a statement; false where there is none.
     pub fn remove(&mut self, statement_id: &str) -> bool {
         let before = self.statements.len();
         self.statements.retain(|statement| statement.sid != statement_id);
-        self.revision_id = new_revision();
         self.statements.len() != before
     }
 
@@ -177,109 +169,6 @@ impl Policy {
         // A statement holds strings and maps of strings alone.
         serde_json::to_string(&document).unwrap_or_default()
     }
-}
-
-/// `AddPermission`.
-pub(super) fn add(shared: &Shared, call: &Call, request: &RestRequest, name: &str) -> Result<Response, ApiError> {
-    let body = request.json()?;
-    let text = |key: &str| body.get(key).and_then(Value::as_str);
-    let owned = |key: &str| text(key).map(str::to_owned);
-    let permission = Permission {
-        statement_id: owned("StatementId").unwrap_or_default(),
-        action: owned("Action").unwrap_or_default(),
-        principal: owned("Principal").unwrap_or_default(),
-        source_account: owned("SourceAccount"),
-        source_arn: owned("SourceArn"),
-        organization: owned("PrincipalOrgID"),
-        event_source_token: owned("EventSourceToken"),
-        url_auth_type: owned("FunctionUrlAuthType"),
-        via_url: body.get("InvokedViaFunctionUrl").and_then(Value::as_bool),
-    };
-    let reference = reference::resolve(call, name, request.parameter("Qualifier"))?;
-    let statement = shared.write(&call.account, &call.region, |region| {
-        change(region, &reference, text("RevisionId"), |policy, resource| policy.add(&permission, resource).cloned())
-    })?;
-    let statement = serde_json::to_string(&statement).unwrap_or_default();
-    Ok(rest::answer(call, 201, &json!({ "Statement": statement })))
-}
-
-/// `RemovePermission`.
-pub(super) fn remove(
-    shared: &Shared,
-    call: &Call,
-    request: &RestRequest,
-    name: &str,
-    statement_id: &str,
-) -> Result<Response, ApiError> {
-    let reference = reference::resolve(call, name, request.parameter("Qualifier"))?;
-    shared.write(&call.account, &call.region, |region| {
-        let key = policy_key(&reference);
-        let known = found(region, &reference)?
-            .policies
-            .get(&key)
-            .is_some_and(|policy| policy.statements.iter().any(|statement| statement.sid == statement_id));
-        if !known {
-            return Err(ApiError::new(
-                404,
-                "ResourceNotFoundException",
-                format!("Statement {statement_id} is not found in resource policy."),
-            )
-            .field("Type", "User"));
-        }
-        change(region, &reference, request.parameter("RevisionId"), |policy, _| Ok(policy.remove(statement_id)))
-    })?;
-    Ok(rest::empty(call, 204))
-}
-
-/// `GetPolicy`.
-pub(super) fn get(shared: &Shared, call: &Call, request: &RestRequest, name: &str) -> Result<Response, ApiError> {
-    let reference = reference::resolve(call, name, request.parameter("Qualifier"))?;
-    let policy = shared.read(&call.account, &call.region, |region| {
-        found(region, &reference)?
-            .policies
-            .get(&policy_key(&reference))
-            .filter(|policy| !policy.statements.is_empty())
-            .cloned()
-            .ok_or_else(|| {
-                ApiError::new(404, "ResourceNotFoundException", "The resource you requested does not exist.")
-                    .field("Type", "User")
-            })
-    })?;
-    Ok(rest::answer(call, 200, &json!({ "Policy": policy.document(), "RevisionId": policy.revision_id })))
-}
-
-/// `$LATEST` has no policy of its own.
-fn policy_key(reference: &Reference) -> String {
-    reference.qualifier.clone().unwrap_or_default()
-}
-
-fn change<T>(
-    region: &mut Region,
-    reference: &Reference,
-    revision: Option<&str>,
-    change: impl FnOnce(&mut Policy, String) -> Result<T, ApiError>,
-) -> Result<T, ApiError> {
-    let function = found_mut(region, reference)?;
-    let resource = match &reference.qualifier {
-        Some(qualifier) => format!("{}:{qualifier}", function.arn),
-        None => function.arn.clone(),
-    };
-    let key = policy_key(reference);
-    let mut policy = function.policies.get(&key).cloned().unwrap_or_default();
-    if revision.is_some_and(|revision| revision != policy.revision_id) {
-        return Err(ApiError::new(
-            412,
-            "PreconditionFailedException",
-            "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the latest Revision Id",
-        ));
-    }
-    let result = change(&mut policy, resource)?;
-    if policy.statements.is_empty() {
-        function.policies.remove(&key);
-    } else {
-        function.policies.insert(key, policy);
-    }
-    Ok(result)
 }
 
 /// Whether a policy lets Secrets Manager invoke its function for an account's secret.
@@ -344,14 +233,10 @@ pub(in crate::sandbox) fn like(pattern: &str, text: &str) -> bool {
     pattern[p..].iter().all(|rest| *rest == '*')
 }
 
-/// The ARN of a function.
-pub(super) fn function_arn(account: &str, region: &str, name: &str) -> String {
-    format!("arn:{}:lambda:{region}:{account}:function:{name}", partition(region))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::lambda::reference::function_arn;
 
     fn policy(permission: &Permission) -> Policy {
         let mut policy = Policy::default();

@@ -1,10 +1,11 @@
 //! How requests name a function: by name, by a part of its ARN, or by the ARN, each with a qualifier or without.
 
-use super::policy::function_arn;
 use super::state::LATEST;
-use crate::sandbox::model::{shorten, validation};
-use crate::sandbox::service::{Call, Service};
-use crate::sandbox::wire::ApiError;
+use crate::sandbox::call::Call;
+use crate::sandbox::model::validation;
+use crate::sandbox::services::Service;
+use crate::sandbox::wire::arn::partition;
+use crate::sandbox::wire::{ApiError, shorten};
 
 /// The model's pattern of a function reference, for error messages.
 const PATTERN: &str = "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?";
@@ -87,6 +88,22 @@ pub(super) fn of_arn(arn: &str) -> Option<(&str, Option<&str>)> {
     }
     let parts = Parts::parse(arn)?;
     Some((parts.name, parts.qualifier))
+}
+
+/// What an ARN refers to, without a caller whose account and region it would have to be in.
+pub(super) fn meant_by(arn: &str) -> Option<Reference> {
+    let (name, qualifier) = of_arn(arn)?;
+    Some(Reference {
+        name: name.to_owned(),
+        qualifier: qualifier.filter(|qualifier| *qualifier != LATEST).map(str::to_owned),
+        latest: qualifier == Some(LATEST),
+        arn: arn.to_owned(),
+    })
+}
+
+/// The ARN of a function.
+pub(super) fn function_arn(account: &str, region: &str, name: &str) -> String {
+    format!("arn:{}:lambda:{region}:{account}:function:{name}", partition(region))
 }
 
 struct Parts<'a> {

@@ -6,7 +6,8 @@ use std::io::{Cursor, Write as _};
 use zip::result::ZipResult;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-use super::policy::{Permission, Policy, function_arn};
+use super::policy::{Permission, Policy};
+use super::reference::function_arn;
 use super::state::{Code, Function, Phase, Settings, Version};
 use crate::sandbox::service::Shared;
 use crate::sandbox::wire::arn::partition;

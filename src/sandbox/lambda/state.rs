@@ -65,6 +65,9 @@ pub struct Version {
     pub last_modified: Time,
     /// Where its life stands.
     pub phase: Phase,
+    /// Of a published version: what `$LATEST` was described as when it was published, which its own description may differ from.
+    #[serde(default)]
+    pub described: Option<String>,
 }
 
 /// Where a version's life stands: `State` and `LastUpdateStatus`.
@@ -95,6 +98,9 @@ pub struct Settings {
     pub memory: u32,
     /// Its variables.
     pub environment: BTreeMap<String, String>,
+    /// Whether a request ever gave it variables, none included: then they are shown.
+    #[serde(default)]
+    pub has_environment: bool,
     /// Its network, where it ever had one.
     pub vpc: Option<Vpc>,
     /// The key that encrypts its variables, where it is the customer's.
@@ -139,6 +145,7 @@ impl Default for Settings {
             timeout: 3,
             memory: 128,
             environment: BTreeMap::new(),
+            has_environment: false,
             vpc: None,
             kms_key: None,
             architecture: "x86_64".to_owned(),
@@ -188,6 +195,14 @@ impl Function {
         }
     }
 
+    /// The same, to change it.
+    pub fn version_mut(&mut self, qualifier: Option<&str>) -> Option<&mut Version> {
+        match qualifier {
+            None | Some(LATEST) => Some(&mut self.latest),
+            Some(number) => self.published.get_mut(&number.parse().ok()?),
+        }
+    }
+
     /// Its log group.
     pub fn log_group(&self, settings: &Settings) -> String {
         settings.logging.group.clone().unwrap_or_else(|| format!("/aws/lambda/{}", self.name))
@@ -197,7 +212,15 @@ impl Function {
 impl Version {
     /// A version that is written now.
     pub fn new(settings: Settings, code: Code, now: Time, phase: Phase) -> Self {
-        Self { settings, code, revision_id: new_revision(), edition: fastrand::u64(..), last_modified: now, phase }
+        Self {
+            settings,
+            code,
+            revision_id: new_revision(),
+            edition: fastrand::u64(..),
+            last_modified: now,
+            phase,
+            described: None,
+        }
     }
 
     /// Notes an edit.

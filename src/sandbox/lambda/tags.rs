@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::configuration::invalid;
-use super::reference;
-use super::{found, found_mut};
-use crate::sandbox::service::{Call, Shared};
+use super::lookup::{found, found_mut};
+use super::reference::{self, Reference};
+use super::state::new_revision;
+use crate::sandbox::call::Call;
+use crate::sandbox::service::Shared;
 use crate::sandbox::wire::rest::{self, RestRequest};
 use crate::sandbox::wire::{ApiError, Response};
 
@@ -26,16 +28,21 @@ pub(super) fn read(value: Option<&Value>) -> Result<BTreeMap<String, String>, Ap
 }
 
 fn check_count(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
-    if tags.len() > MAX_TAGS {
-        Err(invalid("Tags for the resource would exceed the limit of 50 tags."))
-    } else {
-        Ok(())
+    if tags.len() > MAX_TAGS { Err(invalid("Number of tags exceeds resource tag limit.")) } else { Ok(()) }
+}
+
+/// The function of an ARN: versions have no tags.
+fn of_function(call: &Call, arn: &str) -> Result<Reference, ApiError> {
+    let reference = reference::resolve(call, arn, None)?;
+    if reference.latest || reference.qualifier.is_some() {
+        return Err(invalid("Tags on function aliases and versions are not supported. Please specify a function ARN."));
     }
+    Ok(reference)
 }
 
 /// `TagResource`.
 pub(super) fn add(shared: &Shared, call: &Call, request: &RestRequest, arn: &str) -> Result<Response, ApiError> {
-    let reference = reference::resolve(call, arn, None)?;
+    let reference = of_function(call, arn)?;
     let body = request.json()?;
     if body.get("Tags").and_then(Value::as_object).is_none_or(serde_json::Map::is_empty) {
         return Err(invalid("Tags cannot be null or empty."));
@@ -47,6 +54,7 @@ pub(super) fn add(shared: &Shared, call: &Call, request: &RestRequest, arn: &str
         all.extend(tags);
         check_count(&all)?;
         function.tags = all;
+        function.latest.revision_id = new_revision();
         Ok::<_, ApiError>(())
     })?;
     Ok(rest::empty(call, 204))
@@ -54,13 +62,15 @@ pub(super) fn add(shared: &Shared, call: &Call, request: &RestRequest, arn: &str
 
 /// `UntagResource`.
 pub(super) fn remove(shared: &Shared, call: &Call, request: &RestRequest, arn: &str) -> Result<Response, ApiError> {
-    let reference = reference::resolve(call, arn, None)?;
+    let reference = of_function(call, arn)?;
     let keys: Vec<&str> = request.parameters("tagKeys").collect();
     if keys.is_empty() {
         return Err(invalid("TagKeys cannot be null or empty."));
     }
     shared.write(&call.account, &call.region, |region| {
-        found_mut(region, &reference)?.tags.retain(|key, _| !keys.contains(&key.as_str()));
+        let function = found_mut(region, &reference)?;
+        function.tags.retain(|key, _| !keys.contains(&key.as_str()));
+        function.latest.revision_id = new_revision();
         Ok::<_, ApiError>(())
     })?;
     Ok(rest::empty(call, 204))
@@ -68,7 +78,7 @@ pub(super) fn remove(shared: &Shared, call: &Call, request: &RestRequest, arn: &
 
 /// `ListTags`.
 pub(super) fn list(shared: &Shared, call: &Call, arn: &str) -> Result<Response, ApiError> {
-    let reference = reference::resolve(call, arn, None)?;
+    let reference = of_function(call, arn)?;
     let tags = shared
         .read(&call.account, &call.region, |region| found(region, &reference).map(|function| function.tags.clone()))?;
     Ok(rest::answer(call, 200, &json!({ "Tags": tags })))

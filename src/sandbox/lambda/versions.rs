@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
+use super::lookup::{check_idle, check_revision, found, found_mut, not_found, page};
 use super::reference::{self, Reference};
 use super::state::{Function, Version};
-use super::{configuration, describe, found, found_mut, functions, page};
+use super::{configuration, describe};
+use crate::sandbox::call::Call;
 use crate::sandbox::clock::Time;
-use crate::sandbox::service::{Call, Shared};
+use crate::sandbox::service::Shared;
 use crate::sandbox::state::Region;
 use crate::sandbox::wire::rest::{self, RestRequest};
 use crate::sandbox::wire::{ApiError, Response};
@@ -24,20 +26,24 @@ pub(super) fn find<'a>(
         // There are no aliases here.
         Some(Err(_)) => None,
     };
-    let (version, number) = version.ok_or_else(|| super::not_found(&reference.arn))?;
+    let (version, number) = version.ok_or_else(|| not_found(&reference.arn))?;
     Ok((function, version, number))
 }
 
 /// Publishes `$LATEST`, unless nothing changed since the newest version; its number.
 pub(super) fn publish(function: &mut Function, description: Option<&str>, now: Time) -> u64 {
     let mut version = function.latest.clone();
+    version.described = Some(version.settings.description.clone());
     if let Some(description) = description {
         description.clone_into(&mut version.settings.description);
     }
     if let Some((number, newest)) = function.published.last_key_value() {
         let mut same = newest.settings.clone();
+        // A description that was given to the version alone isn't a change of the function.
+        let described = newest.described.as_ref().unwrap_or(&same.description);
+        let is_described_alike = *described == function.latest.settings.description;
         same.description.clone_from(&version.settings.description);
-        if same == version.settings && newest.code.sha256() == version.code.sha256() {
+        if is_described_alike && same == version.settings && newest.code.sha256() == version.code.sha256() {
             return *number;
         }
     }
@@ -56,8 +62,8 @@ pub(super) fn create(shared: &Shared, call: &Call, request: &RestRequest, name: 
     let reference = reference::resolve(call, name, None)?;
     let answer = shared.write(&call.account, &call.region, |region| {
         let function = found_mut(region, &reference)?;
-        functions::check_revision(text("RevisionId"), &function.latest)?;
-        functions::check_idle(function)?;
+        check_revision(text("RevisionId"), &function.latest)?;
+        check_idle(function)?;
         if let Some(sha256) = text("CodeSha256").filter(|sha256| *sha256 != function.latest.code.sha256()) {
             return Err(configuration::invalid(format!(
                 "CodeSHA256 ({sha256}) is different from current CodeSHA256 in $LATEST ({}). Please try again with the CodeSHA256 in $LATEST.",

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Group, LogEvent, State};
+use super::state::{Group, LogEvent, State};
+use crate::sandbox::call::Call;
 use crate::sandbox::clock::Time;
-use crate::sandbox::service::Call;
 use crate::sandbox::wire::ApiError;
 use crate::sandbox::wire::arn::partition;
 

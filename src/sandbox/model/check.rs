@@ -6,12 +6,9 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::{Kind, Member, NO_LIMIT, spelt};
-use crate::sandbox::service::Service;
-use crate::sandbox::wire::ApiError;
-
-/// How many characters of a value a message shows: requests have up to a hundred million of them.
-const MOST_SHOWN: usize = 256;
+use super::member::{Kind, Member, NO_LIMIT, spelt};
+use crate::sandbox::services::{Protocol, Service};
+use crate::sandbox::wire::{ApiError, shorten};
 
 /// Checks a request's members. Something of the wrong type ends the check, as AWS's front ends don't read further;
 /// constraints that aren't met are reported together.
@@ -33,12 +30,10 @@ fn wrong_type(service: Service, WrongType { at, expected }: &WrongType) -> ApiEr
 
 /// The error that a request can't be read as what the API expects.
 pub fn unreadable(service: Service, message: impl Into<String>) -> ApiError {
-    match service {
-        Service::CloudFormation | Service::Sts => ApiError::new(400, "MalformedInput", message),
-        Service::ServerlessRepo => ApiError::new(400, "BadRequestException", message),
-        Service::SecretsManager | Service::Lambda | Service::Logs => {
-            ApiError::new(400, "SerializationException", message)
-        }
+    match service.protocol() {
+        Protocol::Query => ApiError::new(400, "MalformedInput", message),
+        Protocol::Rest if service == Service::ServerlessRepo => ApiError::new(400, "BadRequestException", message),
+        Protocol::Json | Protocol::Rest => ApiError::new(400, "SerializationException", message),
     }
 }
 
@@ -46,7 +41,7 @@ pub fn unreadable(service: Service, message: impl Into<String>) -> ApiError {
 /// `Value '…' at '…' failed to satisfy constraint: …`.
 pub fn validation(service: Service, problems: &[String]) -> ApiError {
     let code = match service {
-        Service::SecretsManager | Service::Lambda => "ValidationException",
+        Service::SecretsManager | Service::Lambda | Service::CloudTrail => "ValidationException",
         Service::CloudFormation | Service::Sts => "ValidationError",
         Service::ServerlessRepo => "BadRequestException",
         Service::Logs => "InvalidParameterException",
@@ -119,18 +114,29 @@ fn value(kind: &Kind, found: &Value, at: &str, shown: bool, problems: &mut Vec<S
     Ok(())
 }
 
-/// The constraints that some of a list's items don't meet.
+/// The constraints of a list's items, all of them as AWS tells them, where some item doesn't meet one.
 fn unmet<'a>(kind: &Kind, items: impl Iterator<Item = &'a Value>, at: &str) -> Result<Vec<String>, WrongType> {
     let kind = if let Kind::Secret(kind) = kind { kind } else { kind };
     let mut all: Vec<String> = Vec::new();
     for item in items {
-        for fail in scalar(kind, item).map_err(|expected| WrongType { at: at.to_owned(), expected })? {
-            if !all.contains(&fail) {
-                all.push(fail);
-            }
+        let fails = scalar(kind, item).map_err(|expected| WrongType { at: at.to_owned(), expected })?;
+        if !fails.is_empty() && all.is_empty() {
+            all = told(kind, fails);
         }
     }
     Ok(all)
+}
+
+/// A text's constraints, as AWS tells them of a list's items; of other kinds, what wasn't met.
+fn told(kind: &Kind, fails: Vec<String>) -> Vec<String> {
+    let Kind::Text(least, most, pattern) = kind else { return fails };
+    let mut told = Vec::new();
+    if *most != NO_LIMIT {
+        told.push(format!("Member must have length less than or equal to {most}"));
+        told.push(format!("Member must have length greater than or equal to {least}"));
+    }
+    told.extend(pattern.map(|pattern| format!("Member must satisfy regular expression pattern: {pattern}")));
+    told
 }
 
 /// What a single value doesn't satisfy; `Err` says what it should have been.
@@ -184,15 +190,6 @@ fn length(length: usize, least: usize, most: usize, fails: &mut Vec<String>) {
     }
 }
 
-/// A value cut to what a message may show of it.
-pub fn shorten(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(MOST_SHOWN) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
-}
-
 /// A value as AWS's messages show it: lists in brackets, maps in braces, texts without quotation marks.
 fn show(value: &Value) -> String {
     match value {
@@ -243,7 +240,7 @@ fn matches(pattern: &'static str, text: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::{NUMBER, TEXT, inputs, matching, optional, required, text};
+    use super::super::{NUMBER, TEXT, matching, optional, required, text};
     use super::*;
 
     fn patterns(kind: &Kind, into: &mut Vec<&'static str>) {
@@ -260,7 +257,7 @@ mod tests {
     #[test]
     fn every_pattern_of_the_tables_is_understood() {
         let mut all = Vec::new();
-        for (_, members) in Service::ALL.into_iter().flat_map(inputs) {
+        for (_, members) in Service::ALL.into_iter().flat_map(crate::sandbox::operations::inputs) {
             members.iter().for_each(|member| patterns(&member.kind, &mut all));
         }
         assert!(all.len() > 50, "{}", all.len());

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{Kind, Member, Place, unreadable};
-use crate::sandbox::service::Service;
+use super::check::unreadable;
+use super::member::{Kind, Member, Place};
+use crate::sandbox::services::Service;
 use crate::sandbox::wire::ApiError;
 use crate::sandbox::wire::rest::RestRequest;
 

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::Function;
+use super::function::Function;
+use crate::sandbox::sessions::function_token;
 
 /// What a process is given besides what its function says.
 pub(super) struct Surroundings<'a> {
@@ -46,6 +47,40 @@ const REMOVED: [&str; 18] = [
     "BOTO_CONFIG",
 ];
 
+/// The endpoints of these services are the sandbox's, whatever a function says (`AWS_ENDPOINT_URL_` and the service's id in the models).
+const SERVED: [&str; 6] =
+    ["SECRETS_MANAGER", "LAMBDA", "CLOUDFORMATION", "SERVERLESSAPPLICATIONREPOSITORY", "STS", "CLOUDWATCH_LOGS"];
+
+/// Whether a function's own variable isn't passed on. An endpoint on this machine of a service that the sandbox doesn't serve is: it
+/// leads to a stand-in for that service, and not to AWS.
+fn is_withheld(name: &str, value: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    match upper.strip_prefix("AWS_ENDPOINT_URL") {
+        Some(rest) => {
+            let service = rest.strip_prefix('_').filter(|service| !service.is_empty() && !SERVED.contains(service));
+            service.is_none() || !is_loopback(value)
+        }
+        None => REMOVED.contains(&upper.as_str()),
+    }
+}
+
+/// The names of a function's own variables that its process doesn't get, and of those that lead it into the sandbox instead.
+pub(super) fn withheld(function: &Function) -> Vec<&str> {
+    let all = function.environment.iter();
+    all.filter(|(name, value)| is_withheld(name, value)).map(|(name, _)| name.as_str()).collect()
+}
+
+/// Whether a URL leads to this machine, whoever reads it.
+fn is_loopback(url: &str) -> bool {
+    let Ok(url) = url.parse::<axum::http::Uri>() else { return false };
+    let plain = matches!(url.scheme_str(), Some("http" | "https"));
+    let Some(authority) = url.authority().filter(|authority| plain && !authority.as_str().contains('@')) else {
+        return false;
+    };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    host.parse::<std::net::IpAddr>().map_or(host == "localhost", |ip| ip.to_canonical().is_loopback())
+}
+
 /// Says the log stream, which no other process has.
 pub(super) const LOG_STREAM: &str = "AWS_LAMBDA_LOG_STREAM_NAME";
 
@@ -64,8 +99,7 @@ pub(super) fn variables(function: &Function, surroundings: &Surroundings<'_>) ->
     set("TMPDIR", &scratch);
     set("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", function.runtime));
     for (name, value) in &function.environment {
-        let upper = name.to_ascii_uppercase();
-        if !REMOVED.contains(&upper.as_str()) && !upper.starts_with("AWS_ENDPOINT_URL") {
+        if !is_withheld(name, value) {
             set(name, value);
         }
     }
@@ -91,7 +125,7 @@ pub(super) fn variables(function: &Function, surroundings: &Surroundings<'_>) ->
     set("AWS_DEFAULT_REGION", &function.region);
     set("AWS_ACCESS_KEY_ID", &function.account);
     set("AWS_SECRET_ACCESS_KEY", "sandbox");
-    set("AWS_SESSION_TOKEN", "sandbox");
+    set("AWS_SESSION_TOKEN", &function_token(&function.name, &function.role));
     set("AWS_ENDPOINT_URL", surroundings.endpoint);
     set("SECRETS_MANAGER_ENDPOINT", surroundings.endpoint);
     set("HOME", &scratch);
@@ -117,6 +151,13 @@ mod tests {
             ("SECRETS_MANAGER_ENDPOINT", "https://secretsmanager.eu-west-1.amazonaws.com"),
             ("AWS_ENDPOINT_URL", "https://example.com"),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "https://example.com"),
+            ("AWS_ENDPOINT_URL_S3", "https://example.com"),
+            ("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1@example.com/"),
+            ("AWS_ENDPOINT_URL_SNS", "http://127.0.0.1.example.com"),
+            ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9000"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9000"),
+            ("AWS_ENDPOINT_URL_KMS", "http://[::1]:9000/kms"),
+            ("aws_endpoint_url_rds", "http://localhost:9000"),
             ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"),
             ("AWS_PROFILE", "production"),
             ("https_proxy", "http://proxy:3128"),
@@ -146,7 +187,15 @@ mod tests {
         assert_eq!(get("NO_PROXY"), Some("*"));
         assert_eq!(get("HOME"), Some("/scratch"));
         assert_eq!(get("API_URL"), Some("https://api.example.com"), "the function's own variables stay");
+        for kept in ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_KMS", "aws_endpoint_url_rds"] {
+            assert_eq!(get(kept), function.environment.get(kept).map(String::as_str), "{kept}");
+        }
+        let withheld = withheld(&function);
         for gone in [
+            "AWS_ENDPOINT_URL_S3",
+            "AWS_ENDPOINT_URL_SQS",
+            "AWS_ENDPOINT_URL_SNS",
+            "AWS_ENDPOINT_URL_STS",
             "AWS_ENDPOINT_URL_SECRETS_MANAGER",
             "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
             "AWS_PROFILE",
@@ -154,6 +203,7 @@ mod tests {
             "HTTP_PROXY",
         ] {
             assert_eq!(get(gone), None, "{gone}");
+            assert!(withheld.contains(&gone), "{gone} is said");
         }
     }
 }

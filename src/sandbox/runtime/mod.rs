@@ -3,12 +3,15 @@
 //! | Module | Knows |
 //! |---|---|
 //! | [`package`] | deployment packages: what is allowed in one, and how it is unpacked |
+//! | `function` | a function as far as running it needs, and what comes of an invocation |
 //! | `environment` | the variables of a process, and how they keep it inside the sandbox |
 //! | `interface` | Lambda's runtime interface over HTTP |
 //! | `output` | what a process prints, as log lines |
 //! | `worker` | one process |
 //! | `processes` | how a process ends, with all that it started |
 //! | `prepare` | language runtimes: found, or installed once |
+//! | `language` | what another version of a language can't do with a function's code |
+//! | [`source`] | where in a package's code something stands |
 //!
 //! This module knows nothing of Lambda's API, of Secrets Manager, or of where functions and logs are kept.
 //!
@@ -16,29 +19,38 @@
 //! [`Runtime::capacity`] says; other invocations queue, and their time in the queue isn't counted as the function's.
 
 pub mod package;
+pub mod source;
 
 mod environment;
+mod function;
 mod interface;
+mod language;
 mod output;
+mod platform;
 mod prepare;
 mod processes;
 mod worker;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use axum::body::Bytes;
 use tokio::sync::{OnceCell, Semaphore, watch};
 
+use function::Family;
+pub use function::{Event, Finished, Function, InvokeError, LogLine, Notice, Unavailable};
+use language::Misfit;
 use package::Unpacked;
 use prepare::Prepared;
 use worker::{End, Program, StartError, Worker};
 
 /// How many processes there may be even on a small machine: they mostly wait, for the sandbox or for a service.
 const LEAST_CAPACITY: usize = 4;
+
+/// Where Amazon Linux keeps its certificates, on which Lambda runs functions.
+const CERTIFICATES: &str = "/etc/pki/tls/cert.pem";
 
 /// How long a process stays warm without work.
 const IDLE_LIMIT: Duration = Duration::from_mins(2);
@@ -49,173 +61,23 @@ const END_LIMIT: Duration = Duration::from_secs(3);
 /// The generation in which nothing runs any more.
 const ENDED: u64 = u64::MAX;
 
-/// Says something to the user.
-pub type Notice<'a> = dyn Fn(String) + Send + Sync + 'a;
-
-/// Why the machine can't run a function. The function itself may be fine: whoever asked simulates, and says so.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct Unavailable {
-    reason: String,
-}
-
-impl Unavailable {
-    fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into() }
-    }
-}
-
-/// Why an invocation came to nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvokeError {
-    /// The machine can't run the function.
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-    /// The sandbox ended, or was reset, meanwhile.
-    #[error("the sandbox ended, or was reset")]
-    Stopped,
-}
-
-/// An edition of a function, as far as running it needs.
-#[derive(Clone)]
-pub struct Function {
-    /// 12 digits; also the access key id that its process is given.
-    pub account: String,
-    /// Such as `eu-west-1`.
-    pub region: String,
-    /// Its name.
-    pub name: String,
-    /// `$LATEST`, or a number.
-    pub version: String,
-    /// What is invoked where an [`Event`] says nothing else.
-    pub arn: String,
-    /// Such as `python3.12`.
-    pub runtime: String,
-    /// Such as `lambda_function.lambda_handler`.
-    pub handler: String,
-    /// `x86_64` or `arm64`.
-    pub architecture: String,
-    /// MB; told, and not enforced.
-    pub memory: u32,
-    /// The time that one invocation may take.
-    pub timeout: Duration,
-    /// Its own variables.
-    pub environment: BTreeMap<String, String>,
-    /// Where its output goes.
-    pub log_group: String,
-    /// `Text` or `JSON`.
-    pub log_format: String,
-    /// The level of its own log lines, where its logging configuration has one.
-    pub log_level: Option<String>,
-    /// The deployment package.
-    pub zip: Arc<[u8]>,
-    /// Base64 of the package's SHA-256.
-    pub code_sha256: String,
-    /// Changes whenever code or configuration does.
-    pub edition: u64,
-}
-
-impl fmt::Debug for Function {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Function")
-            .field("arn", &self.arn)
-            .field("runtime", &self.runtime)
-            .field("edition", &self.edition)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Function {
-    fn key(&self) -> Key {
-        Key {
-            account: self.account.clone(),
-            region: self.region.clone(),
-            name: self.name.clone(),
-            version: self.version.clone(),
-        }
-    }
-
-    /// Whether a program that is made for the function's architecture runs here.
-    fn fits_this_machine(&self) -> bool {
-        let architecture = match std::env::consts::ARCH {
-            "aarch64" => "arm64",
-            other => other,
-        };
-        std::env::consts::OS == "linux" && self.architecture == architecture
-    }
-}
-
-/// One invocation.
-#[derive(Debug, Clone)]
-pub struct Event {
-    /// A UUID.
-    pub request_id: String,
-    /// JSON.
-    pub payload: Bytes,
-    /// The ARN as it was invoked, where it is qualified.
-    pub arn: Option<String>,
-    /// JSON of a mobile client's context.
-    pub client_context: Option<String>,
-}
-
-/// How an invocation ended.
-#[derive(Debug, Clone)]
-pub struct Finished {
-    /// JSON: the answer, or the error document.
-    pub payload: Bytes,
-    /// Whether it is an error: Lambda's `X-Amz-Function-Error: Unhandled`.
-    pub failed: bool,
-    /// The log group of its output.
-    pub log_group: String,
-    /// The log stream of its process.
-    pub log_stream: String,
-    /// All log lines, Lambda's own `START`, `END` and `REPORT` included.
-    pub log: Vec<LogLine>,
-}
-
-/// One log event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogLine {
-    /// The machine's time.
-    pub at: SystemTime,
-    /// With its final line feed.
-    pub message: String,
-}
-
-impl LogLine {
-    fn now(message: String) -> Self {
-        Self { at: SystemTime::now(), message }
-    }
-}
-
-/// What a runtime's name says about how it is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Family {
-    Python,
-    Node,
-    Provided,
-}
-
-impl Family {
-    fn of(runtime: &str) -> Option<Self> {
-        if runtime.starts_with("python") {
-            Some(Self::Python)
-        } else if runtime.starts_with("nodejs") {
-            Some(Self::Node)
-        } else if runtime.starts_with("provided") {
-            Some(Self::Provided)
-        } else {
-            None
-        }
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     account: String,
     region: String,
     name: String,
     version: String,
+}
+
+impl Key {
+    fn of(function: &Function) -> Self {
+        Self {
+            account: function.account.clone(),
+            region: function.region.clone(),
+            name: function.name.clone(),
+            version: function.version.clone(),
+        }
+    }
 }
 
 /// The processes of all functions. Dropping it ends them.
@@ -239,6 +101,8 @@ struct Pool {
     code: HashMap<String, Weak<Unpacked>>,
     /// What the user was told already.
     told: BTreeSet<String>,
+    /// What another version of Python can't do with code, by its hash, the handler, and the minor version.
+    read: HashMap<(String, String, u32), Option<Misfit>>,
 }
 
 struct Idle {
@@ -317,6 +181,9 @@ impl Runtime {
         }
         let program = self.program(function, cache, notice).await?;
         let code = self.unpacked(function).await?;
+        if let Some((misfit, version)) = self.misfit(function, &code).await {
+            return Ok(misfit.finished(function, event, &version));
+        }
         let program = program.unwrap_or_else(|| Program {
             path: code.root().join("bootstrap"),
             arguments: Vec::new(),
@@ -331,6 +198,34 @@ impl Runtime {
             Err(StartError::InvalidEntrypoint(message)) => Ok(never_started(function, event, &message)),
             Err(StartError::Unavailable(reason)) => Err(reason.into()),
         }
+    }
+
+    /// The version that a runtime's functions run with here, once one has, where it isn't the runtime's own.
+    pub fn other_version(&self, runtime: &str) -> Option<String> {
+        let cell = match Family::of(runtime)? {
+            Family::Python => &self.python,
+            Family::Node => &self.node,
+            Family::Provided => return None,
+        };
+        let prepared = cell.get()?.as_ref().ok()?;
+        (!same_version(runtime, &prepared.version)).then(|| prepared.version.clone())
+    }
+
+    /// What the function's own version of Python can't do with its code, where another one runs it here; with that one's version.
+    async fn misfit(&self, function: &Function, code: &Unpacked) -> Option<(Misfit, String)> {
+        let minor = language::minor(&function.runtime)?;
+        let version = self.other_version(&function.runtime)?;
+        let key = (function.code_sha256.clone(), function.handler.clone(), minor);
+        let known = self.pool().read.get(&key).cloned();
+        let misfit = if let Some(known) = known {
+            known
+        } else {
+            let prepared = self.python.get()?.as_ref().ok()?;
+            let found = prepare::misfit(prepared, &code.root(), &function.handler, minor).await;
+            self.pool().read.insert(key, found.clone());
+            found
+        };
+        misfit.map(|misfit| (misfit, version))
     }
 
     /// Ends the idle processes of a function that was changed or deleted. Busy ones end with their invocation.
@@ -378,7 +273,11 @@ impl Runtime {
 
     async fn serve(&self, mut worker: Worker, function: &Function, event: &Event, generation: u64) -> Option<Finished> {
         match worker.invoke(function, event).await {
-            End::Finished { finished, reusable } => {
+            End::Finished { mut finished, reusable } => {
+                if finished.failed || finished.log.iter().any(|line| line.message.contains("ERROR")) {
+                    let missed = missed(function, &finished.log).map(LogLine::now);
+                    finished.log.extend(missed);
+                }
                 if reusable {
                     self.rest(worker, function, generation);
                 }
@@ -390,7 +289,7 @@ impl Runtime {
 
     /// A warm process of this edition; those of other editions end.
     fn warm(&self, function: &Function) -> Option<Worker> {
-        let key = function.key();
+        let key = Key::of(function);
         let mut pool = self.pool();
         let mut same: Vec<Idle> = pool.idle.extract_if(.., |idle| idle.key == key).collect();
         same.retain_mut(|idle| idle.edition == function.edition && idle.worker.is_alive());
@@ -408,7 +307,7 @@ impl Runtime {
         }
         pool.turn += 1;
         let turn = pool.turn;
-        pool.idle.push(Idle { key: function.key(), edition: function.edition, worker, turn });
+        pool.idle.push(Idle { key: Key::of(function), edition: function.edition, worker, turn });
         drop(pool);
         let pool = Arc::downgrade(&self.pool);
         tokio::spawn(async move {
@@ -482,6 +381,34 @@ impl Runtime {
     }
 }
 
+/// What of a function is other than on AWS when it runs here: for the user, and for the function's log. Names alone, never values.
+pub fn differences(function: &Function) -> Vec<String> {
+    let mut said = Vec::new();
+    let withheld = environment::withheld(function);
+    if !withheld.is_empty() {
+        said.push(format!(
+            "`{}` runs without its variables {}: they could lead it out of the sandbox",
+            function.name,
+            withheld.join(", ")
+        ));
+    }
+    said
+}
+
+/// What AWS's machines have and this one lacks, where a failed invocation's log tells that it was missed.
+fn missed(function: &Function, log: &[LogLine]) -> Option<String> {
+    let is_missing =
+        |line: &LogLine| ["No such file", "FileNotFoundError", "ENOENT"].iter().any(|word| line.message.contains(word));
+    let names_it = |line: &LogLine| line.message.contains(CERTIFICATES);
+    if Path::new(CERTIFICATES).exists() || !log.iter().any(is_missing) {
+        return None;
+    }
+    // Python doesn't say which file it was: the function's own code does.
+    (log.iter().any(names_it) || package::mentions(&function.zip, CERTIFICATES)).then(|| {
+        format!("[sandbox] the function reads {CERTIFICATES}, which this machine lacks: on AWS it holds the certificates of Amazon Linux\n")
+    })
+}
+
 fn lock(pool: &Mutex<Pool>) -> MutexGuard<'_, Pool> {
     // No code that could panic runs while the pool is half changed.
     pool.lock().unwrap_or_else(PoisonError::into_inner)
@@ -495,17 +422,14 @@ fn same_version(runtime: &str, version: &str) -> bool {
 
 fn never_started(function: &Function, event: &Event, message: &str) -> Finished {
     let id = &event.request_id;
-    let log = [
-        format!("START RequestId: {id} Version: {}\n", function.version),
-        format!("RequestId: {id} Error: {message}\n"),
-        format!("END RequestId: {id}\n"),
-    ];
+    let words = [platform::start(function, id), format!("RequestId: {id} Error: {message}\n")];
+    let log = words.into_iter().chain(platform::end(function, id));
     Finished {
         payload: worker::invalid_entrypoint(id, message),
         failed: true,
         log_group: function.log_group.clone(),
         log_stream: worker::stream_name(&function.version),
-        log: log.into_iter().map(LogLine::now).collect(),
+        log: log.map(LogLine::now).collect(),
     }
 }
 

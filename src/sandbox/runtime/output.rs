@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use tokio::net::unix::pipe::Receiver;
 
-use super::LogLine;
+use super::function::LogLine;
 
 /// The longest log event, in bytes (`CloudWatch` Logs quotas, "Event size").
 const MAX_EVENT_BYTES: usize = 262_144;

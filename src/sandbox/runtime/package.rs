@@ -56,6 +56,26 @@ pub fn inspect(zip: &[u8]) -> Result<(), PackageError> {
     inspect_within(zip, MAX_UNZIPPED_BYTES)
 }
 
+/// Whether a file of a package names something, as far as its first megabytes say.
+pub(super) fn mentions(zip: &[u8], text: &str) -> bool {
+    const MOST_READ: u64 = 4_000_000;
+    let Ok(mut archive) = open(zip) else { return false };
+    let mut left = MOST_READ;
+    (0..archive.len()).any(|index| {
+        let Ok(file) = archive.by_index(index) else { return false };
+        let is_code =
+            file.name().is_ok_and(|name| [".py", ".js", ".mjs", ".cjs"].iter().any(|end| name.ends_with(end)));
+        if !is_code || left == 0 {
+            return false;
+        }
+        let mut bytes = Vec::new();
+        // What can't be read names nothing.
+        let read = file.take(left).read_to_end(&mut bytes).unwrap_or_default();
+        left = left.saturating_sub(u64::try_from(read).unwrap_or(left));
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    })
+}
+
 fn inspect_within(zip: &[u8], limit: u64) -> Result<(), PackageError> {
     let mut archive = open(zip)?;
     // Before anything is unpacked: what the headers claim is at least what an honest package holds.
@@ -212,7 +232,7 @@ fn link_target(entry: &mut impl Read) -> Result<PathBuf, PackageError> {
     Ok(PathBuf::from(target))
 }
 
-fn open(zip: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, PackageError> {
+pub(super) fn open(zip: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, PackageError> {
     if zip.is_empty() {
         return Err(PackageError::Empty);
     }

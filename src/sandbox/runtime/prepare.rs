@@ -12,8 +12,9 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
+use super::function::{Family, Function, Notice, Unavailable};
+use super::language::{self, Misfit};
 use super::worker::Program;
-use super::{Family, Function, Notice, Unavailable};
 
 /// What a Python environment holds: AWS's runtime client, and the SDK that Lambda's Python runtimes bring along.
 const PYTHON_PINS: [&str; 2] = ["awslambdaric==4.2.2", "boto3==1.44.5"];
@@ -79,6 +80,14 @@ pub(super) async fn prepare(
         Family::Node => node(&cache, notice).await,
         Family::Provided => Err(Unavailable::new("custom runtimes need no preparation")),
     }
+}
+
+/// Reads a function's code for another version of Python than the prepared one. `None` where that finds nothing.
+pub(super) async fn misfit(prepared: &Prepared, root: &Path, handler: &str, minor: u32) -> Option<Misfit> {
+    let minor = minor.to_string();
+    let answer = output(&prepared.program, language::arguments(root, handler, &minor), QUESTION_LIMIT).await;
+    // What can't be read is left to the run.
+    language::read(&answer.ok()?.stdout)
 }
 
 /// The program and arguments that run a function in a prepared runtime.

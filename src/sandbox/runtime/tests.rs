@@ -1,5 +1,8 @@
 //! Processes under the interface: real ones, started from `bootstrap` scripts, so that no language runtime is needed.
 
+use std::collections::BTreeMap;
+
+use axum::body::Bytes;
 use std::io::{Cursor, Write};
 
 use serde_json::{Value, json};
@@ -24,6 +27,7 @@ pub(super) fn function(runtime: &str) -> Function {
         log_group: "/aws/lambda/rotate".to_owned(),
         log_format: "Text".to_owned(),
         log_level: None,
+        role: "arn:aws:iam::111111111111:role/rotation".to_owned(),
         zip: Arc::from(Vec::new()),
         code_sha256: String::new(),
         edition: 1,

@@ -11,10 +11,12 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use super::function::{Event, Finished, Function, LogLine, Unavailable};
 use super::interface::{self, Job, Link, Signal};
 use super::output::Output;
 use super::package::Unpacked;
-use super::{Event, Finished, Function, LogLine, Unavailable, environment, processes};
+use super::platform::{self, Figures, Status};
+use super::{environment, processes};
 
 /// How long a process may take to ask for its first job. Lambda allows 10 s; a small machine that starts several at once needs more, and
 /// a slow machine is no error of the function.
@@ -219,9 +221,9 @@ impl Worker {
         };
         let mut log = Vec::new();
         if cold {
-            log.push(LogLine::now(format!("INIT_START Runtime Version: {}.sandbox\n", function.runtime)));
+            log.push(LogLine::now(platform::loads(function)));
         }
-        log.push(LogLine::now(format!("START RequestId: {} Version: {}\n", job.request_id, function.version)));
+        log.push(LogLine::now(platform::start(function, &job.request_id)));
         // A process that has ended takes nothing: the wait below notices.
         let _ = self.link.jobs.try_send(job);
         let outcome = self.wait(function.timeout).await;
@@ -238,14 +240,14 @@ impl Worker {
         }
         log.append(&mut self.output.take());
         log.extend(ending.message.map(|message| LogLine::now(format!("{message}\n"))));
-        log.push(LogLine::now(format!("END RequestId: {}\n", event.request_id)));
+        log.extend(platform::end(function, &event.request_id).map(LogLine::now));
         let figures = Figures {
             duration: ending.taken.map_or(Duration::ZERO, |taken| taken.elapsed()),
             initialization: self.initialized.filter(|_| cold),
             memory,
             status: ending.status,
         };
-        log.push(LogLine::now(report(function, &event.request_id, &figures)));
+        log.push(LogLine::now(platform::report(function, &event.request_id, &figures)));
         let finished = Finished {
             payload: ending.payload,
             failed: ending.failed,
@@ -341,18 +343,25 @@ struct Ending {
     taken: Option<Instant>,
     /// What Lambda itself says in the log.
     message: Option<String>,
-    /// The end of the report line: its status, where it isn't a success.
-    status: &'static str,
+    /// How it ended, for the report.
+    status: Status,
 }
 
 impl Ending {
     fn answered(payload: Bytes, failed: bool, taken: Instant) -> Self {
-        Self { payload, failed, reusable: true, taken: Some(taken), message: None, status: "" }
+        Self {
+            payload,
+            failed,
+            reusable: true,
+            taken: Some(taken),
+            message: None,
+            status: if failed { Status::Error } else { Status::Success },
+        }
     }
 
     /// The client has printed what it has reported.
     fn not_initialized(payload: Bytes) -> Self {
-        Self { payload, failed: true, reusable: false, taken: None, message: None, status: "" }
+        Self { payload, failed: true, reusable: false, taken: None, message: None, status: Status::Error }
     }
 
     fn timed_out(request_id: &str, limit: Duration, taken: Option<Instant>) -> Self {
@@ -364,7 +373,7 @@ impl Ending {
             reusable: false,
             taken,
             message: Some(format!("{now} {request_id} {what}\n")),
-            status: "\tStatus: timeout",
+            status: Status::Timeout,
         }
     }
 
@@ -376,7 +385,7 @@ impl Ending {
             reusable: false,
             taken,
             message: Some(format!("{message}\nRuntime.ExitError")),
-            status: "\tStatus: error\tError Type: Runtime.ExitError",
+            status: Status::Exited,
         }
     }
 }
@@ -421,31 +430,6 @@ fn document(kind: &str, message: &str) -> Bytes {
 pub(super) fn stream_name(version: &str) -> String {
     let date = chrono::DateTime::<chrono::Utc>::from(SystemTime::now()).format("%Y/%m/%d");
     format!("{date}/[{version}]{:032x}", fastrand::u128(..))
-}
-
-/// What an invocation took.
-struct Figures {
-    duration: Duration,
-    initialization: Option<Duration>,
-    /// MB.
-    memory: Option<u64>,
-    status: &'static str,
-}
-
-fn report(function: &Function, request_id: &str, figures: &Figures) -> String {
-    let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
-    let memory = figures.memory.map(|memory| format!("\tMax Memory Used: {memory} MB")).unwrap_or_default();
-    let initialization = figures
-        .initialization
-        .map(|duration| format!("\tInit Duration: {:.2} ms", milliseconds(duration)))
-        .unwrap_or_default();
-    format!(
-        "REPORT RequestId: {request_id}\tDuration: {:.2} ms\tBilled Duration: {} ms\tMemory Size: {} MB{memory}{initialization}{}\n",
-        milliseconds(figures.duration),
-        milliseconds(figures.duration).ceil(),
-        function.memory,
-        figures.status,
-    )
 }
 
 /// The most memory that a process has used, in MB, where the system tells.

@@ -1,6 +1,7 @@
 //! Access across accounts: whoever names another account's secret by its ARN may do what the secret's resource policy allows.
 //!
-//! There is no IAM here: within an account everything is allowed, and a key that is no session's stands for everybody in its
+//! There is no IAM here but for the roles of the applications' functions, which may do what their templates say. Within an account
+//! everything else is allowed, and a key that is no session's stands for everybody in its
 //! account. Conditions aren't evaluated: a statement that has one neither allows nor denies.
 //!
 //! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html>
@@ -10,10 +11,13 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use super::input::Input;
-use super::invalid_request;
+use super::lookup::invalid_request;
 use super::secret::Secret;
+use crate::sandbox::call::Call;
+use crate::sandbox::cloudformation::role_statements;
+use crate::sandbox::cloudformation::template::Place;
 use crate::sandbox::lambda::policy::like;
-use crate::sandbox::service::{Call, Shared};
+use crate::sandbox::service::Shared;
 use crate::sandbox::wire::ApiError;
 use crate::sandbox::wire::arn::Arn;
 
@@ -56,6 +60,45 @@ pub(super) fn in_the_secrets_account<'a>(
         ));
     }
     Ok(Cow::Owned(Call { account: arn.account.to_owned(), ..call.clone() }))
+}
+
+/// Refuses what the role of an application's function doesn't allow, as AWS does; the secret's own policy may allow it all the same.
+/// Of other accounts' secrets, their policies decide.
+pub(super) fn check_role(shared: &Shared, call: &Call, input: &Input) -> Result<(), ApiError> {
+    let caller = Arn::parse(&call.principal);
+    let role = caller.and_then(|arn| arn.resource.strip_prefix("assumed-role/")?.split('/').next());
+    let id = input.text("SecretId");
+    let elsewhere = id.and_then(Arn::parse).is_some_and(|arn| is_elsewhere(&arn, call));
+    let Some(role) = role.filter(|_| !elsewhere) else { return Ok(()) };
+    let place = Place { account: &call.account, region: &call.region };
+    let allowed = shared.read(&call.account, &call.region, |region| {
+        let Some(statements) = role_statements(&region.stacks, place, role) else { return true };
+        let secret = id.and_then(|id| region.secrets.find(id));
+        let resource = secret.map(|secret| secret.arn.as_str()).or(id).unwrap_or("*");
+        let allows = |statement: &Json| {
+            statement["Effect"] == "Allow"
+                && any_like(&statement["Action"], &action(call), true)
+                && any_like(&statement["Resource"], resource, false)
+                && is_met(&statement["Condition"], secret.map(AsRef::as_ref))
+        };
+        statements.iter().any(allows) || secret.is_some_and(|secret| judge(secret, call) == Verdict::Allowed)
+    });
+    if allowed {
+        return Ok(());
+    }
+    let (action, resource) = (action(call), id.map(|id| format!(" on resource: {id}")).unwrap_or_default());
+    let message = format!(
+        "User: {} is not authorized to perform: {action}{resource} because no identity-based policy allows the {action} action",
+        call.principal
+    );
+    Err(ApiError::new(400, "AccessDeniedException", message))
+}
+
+/// Whether the condition of an application's role is met: the secret rotates with the function that the role is for.
+fn is_met(condition: &Json, secret: Option<&Secret>) -> bool {
+    let function = &condition["StringEquals"]["secretsmanager:resource/AllowRotationLambdaArn"];
+    let attached = secret.and_then(|secret| secret.rotation.as_ref()?.function.as_deref());
+    condition.is_null() || (function.is_string() && function.as_str() == attached)
 }
 
 /// Whether a key is AWS's own, which no other account can use: by its alias, or by the alias's ARN.
@@ -175,7 +218,7 @@ mod tests {
 
     use super::*;
     use crate::sandbox::clock::Time;
-    use crate::sandbox::service::Service;
+    use crate::sandbox::services::Service;
 
     fn verdict(policy: &Json, principal: &str) -> Verdict {
         let mut secret = Secret::new("111111111111", "eu-west-1", "a", Time(0));

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::find;
 use super::input::{Input, invalid};
+use super::lookup::{find, invalid_next_token};
 use super::secret::{Secret, State};
+use crate::sandbox::call::Call;
 use crate::sandbox::clock::Time;
-use crate::sandbox::service::Call;
 use crate::sandbox::wire::ApiError;
 
 /// `DescribeSecret`, of a secret that has been looked up.
@@ -65,8 +65,7 @@ pub(super) fn select<'a>(
     let most = input.number("MaxResults").and_then(|most| usize::try_from(most).ok()).unwrap_or(default);
     let by = input.text("SortBy").unwrap_or(CREATED);
     let descending = input.text("SortOrder") == Some("desc");
-    let after =
-        input.text("NextToken").map(|token| read_token(token).ok_or_else(super::invalid_next_token)).transpose()?;
+    let after = input.text("NextToken").map(|token| read_token(token).ok_or_else(invalid_next_token)).transpose()?;
     let wanted = |secret: &&Arc<Secret>| {
         (deleted || secret.deleted.is_none()) && filters.iter().all(|filter| filter.meets(secret))
     };
@@ -155,7 +154,7 @@ fn common(secret: &Secret, now: Time) -> Map<String, Json> {
     put("LastChangedDate", time(Some(secret.changed)));
     put("LastAccessedDate", time(secret.accessed));
     put("DeletedDate", time(secret.deleted));
-    if !secret.tags.is_empty() {
+    if secret.tagged || !secret.tags.is_empty() {
         put("Tags", secret.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect());
     }
     put("OwningService", json!(secret.owning_service));
@@ -204,33 +203,42 @@ impl Filter {
         let starts = |text: &Option<String>| text.as_deref().is_some_and(|text| text.starts_with(value));
         match self.key.as_str() {
             "name" => secret.name.starts_with(value),
-            "description" => secret.description.as_deref().is_some_and(|text| starts_anyhow(text, value)),
+            "description" => has_words(secret.description.as_deref(), value),
             "tag-key" => secret.tags.iter().any(|(key, _)| key.starts_with(value)),
             "tag-value" => secret.tags.iter().any(|(_, text)| text.starts_with(value)),
             "primary-region" => starts(&secret.primary_region),
             "owning-service" => starts(&secret.owning_service),
-            // Each word of the value, in any attribute, in any case.
-            _ => value.split_whitespace().all(|word| Self::mentions(secret, word)),
+            _ => {
+                let own = [&secret.description, &secret.owning_service, &secret.primary_region];
+                let tags = secret.tags.iter().flat_map(|(key, value)| [key, value]);
+                let texts = own.into_iter().flatten().chain(tags).chain([&secret.name]);
+                has_words(texts.map(String::as_str), value)
+            }
         }
-    }
-
-    fn mentions(secret: &Secret, word: &str) -> bool {
-        let tags = secret.tags.iter().flat_map(|(key, value)| [key, value]);
-        [
-            Some(&secret.name),
-            secret.description.as_ref(),
-            secret.owning_service.as_ref(),
-            secret.primary_region.as_ref(),
-        ]
-        .into_iter()
-        .flatten()
-        .chain(tags)
-        .any(|text| text.to_lowercase().contains(&word.to_lowercase()))
     }
 }
 
-/// Whether a text, or one of its words, starts with a value, in any case.
-fn starts_anyhow(text: &str, value: &str) -> bool {
-    let (text, value) = (text.to_lowercase(), value.to_lowercase());
-    text.starts_with(&value) || text.split_whitespace().any(|word| word.starts_with(&value))
+/// Whether every word of a value begins one of the texts' words, in any case. A value without words is found nowhere.
+fn has_words<'a>(texts: impl IntoIterator<Item = &'a str>, value: &str) -> bool {
+    let wanted = words(value);
+    let found: Vec<String> = texts.into_iter().flat_map(words).collect();
+    !wanted.is_empty() && wanted.iter().all(|word| found.iter().any(|found| found.starts_with(word)))
+}
+
+/// The words of a text, in small letters: it is cut at spaces and special characters, and before capitals.
+fn words(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_small = false;
+    for c in text.chars() {
+        let cuts = !c.is_alphanumeric();
+        if cuts || (c.is_uppercase() && was_small) {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| !cuts) {
+            word.extend(c.to_lowercase());
+        }
+        was_small = c.is_lowercase() || c.is_numeric();
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }

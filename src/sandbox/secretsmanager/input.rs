@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::sandbox::model::{Member, check};
-use crate::sandbox::service::Service;
+use crate::sandbox::services::Service;
 use crate::sandbox::wire::ApiError;
 
 /// A request that has been checked.

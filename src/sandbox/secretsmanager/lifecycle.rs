@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::input::{Input, invalid};
+use super::lookup::{check_primary, edit_live, find, invalid_request, live, not_found};
 use super::secret::{Secret, State};
-use super::{edit_live, find, invalid_request, live};
-use crate::sandbox::service::Call;
+use crate::sandbox::call::Call;
 use crate::sandbox::wire::ApiError;
 
 /// How many tags a secret may have.
@@ -38,13 +38,14 @@ pub fn delete(state: &mut State, call: &Call, input: &Input) -> Result<Json, Api
     }
     let secret = find(state, id)?;
     if !secret.replicas.is_empty() {
-        return Err(invalid_request(format!(
-            "You can't delete secret {} that still has replica regions {:?}",
-            secret.name,
-            secret.replicas.iter().map(|replica| replica.region.as_str()).collect::<Vec<_>>()
+        let regions: Vec<&str> = secret.replicas.iter().map(|replica| replica.region.as_str()).collect();
+        return Err(invalid(format!(
+            "You can't delete secret {} that still has replica regions [{}].",
+            secret.arn,
+            regions.join(", ")
         )));
     }
-    super::values::check_primary(secret, call)?;
+    check_primary(secret, call)?;
     if secret.owning_service.is_some() {
         return Err(invalid_request("This secret is managed by another AWS service: use that service to delete it."));
     }
@@ -72,7 +73,7 @@ pub fn delete(state: &mut State, call: &Call, input: &Input) -> Result<Json, Api
 /// `RestoreSecret`.
 pub fn restore(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
     find(state, input.required("SecretId"))?;
-    let secret = state.edit(input.required("SecretId")).ok_or_else(super::not_found)?;
+    let secret = state.edit(input.required("SecretId")).ok_or_else(not_found)?;
     secret.deleted = None;
     secret.changed = call.now;
     Ok(json!({"ARN": secret.arn, "Name": secret.name}))
@@ -81,7 +82,7 @@ pub fn restore(state: &mut State, call: &Call, input: &Input) -> Result<Json, Ap
 /// `TagResource`.
 pub fn tag(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
     let secret = edit_live(state, input.required("SecretId"))?;
-    super::values::check_primary(secret, call)?;
+    check_primary(secret, call)?;
     add_tags(secret, input)?;
     secret.changed = call.now;
     Ok(Json::Null)
@@ -90,7 +91,7 @@ pub fn tag(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiErr
 /// `UntagResource`.
 pub fn untag(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
     let secret = edit_live(state, input.required("SecretId"))?;
-    super::values::check_primary(secret, call)?;
+    check_primary(secret, call)?;
     let keys = input.texts("TagKeys").unwrap_or_default();
     secret.tags.retain(|(key, _)| !keys.contains(&key.as_str()));
     secret.changed = call.now;
@@ -114,6 +115,7 @@ pub(super) fn add_tags(secret: &mut Secret, input: &Input) -> Result<(), ApiErro
     if tags.len() > MOST_TAGS {
         return Err(invalid(format!("A secret can have at most {MOST_TAGS} tags.")));
     }
+    secret.tagged |= !tags.is_empty();
     secret.tags = tags;
     Ok(())
 }
@@ -131,7 +133,7 @@ pub fn get_policy(state: &State, input: &Input) -> Result<Json, ApiError> {
 /// `PutResourcePolicy`.
 pub fn put_policy(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
     let secret = edit_live(state, input.required("SecretId"))?;
-    super::values::check_primary(secret, call)?;
+    check_primary(secret, call)?;
     let policy = input.required("ResourcePolicy");
     let open = is_public(&parse_policy(policy)?);
     if open && input.flag("BlockPublicPolicy").unwrap_or(false) {
@@ -149,7 +151,7 @@ pub fn put_policy(state: &mut State, call: &Call, input: &Input) -> Result<Json,
 /// `DeleteResourcePolicy`.
 pub fn delete_policy(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiError> {
     let secret = edit_live(state, input.required("SecretId"))?;
-    super::values::check_primary(secret, call)?;
+    check_primary(secret, call)?;
     secret.policy = None;
     secret.changed = call.now;
     Ok(json!({"ARN": secret.arn, "Name": secret.name}))

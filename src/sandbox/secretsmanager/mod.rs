@@ -8,42 +8,62 @@
 //! | [`replicas`] | secrets in several regions |
 //! | [`rotate`] | what a rotation is asked for with |
 //! | [`runner`] | rotations as they happen, schedules |
+//! | [`steps`] | what the steps of a rotation leave in a secret, and what stands in for them |
 //! | [`password`] | made-up passwords |
+//! | [`rehearse`] | what rehearsals look at beyond what AWS does |
+//! | [`rotated`](mod@rotated) | what this process rotated, for people who see one for the first time |
+//! | [`private`] | what of a value nobody else may see |
+//! | [`direct`] | what whoever holds the sandbox does, without the API |
 //! | [`access`] | who may name another account's secret |
 //!
 //! [`inputs`] says what requests may hold, [`input`] reads them, [`schedule`] reads rotation rules, [`secret`] is the state.
 
 mod access;
 mod describe;
+pub mod direct;
 mod input;
 pub(super) mod inputs;
 mod lifecycle;
+mod lookup;
 mod password;
+mod private;
+mod rehearse;
 mod replicas;
 mod rotate;
+mod rotated;
 mod runner;
 mod schedule;
 mod secret;
+mod steps;
 mod values;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-pub use secret::State;
+pub use lookup::check_name;
+pub use rehearse::rehearse;
+pub use rotated::{Rotated, rotated};
+pub use runner::goes_on;
+pub use secret::{Finding, Flaw, Rehearsal, StandIn, State};
 
 use self::input::Input;
 use self::secret::{CURRENT, Secret, Value, Version};
-use super::model;
-use super::service::{Call, Shared};
+use super::call::Call;
+use super::operations;
+use super::service::Shared;
 use super::wire::{ApiError, Response, json};
 
 /// Answers a call.
 #[expect(clippy::unused_async, reason = "every service's handler is asynchronous")]
 pub async fn handle(shared: &Arc<Shared>, call: &Call, request: Map<String, Json>) -> Result<Response, ApiError> {
     let operation = call.operation.as_str();
-    let members = model::input(call.service, operation)?;
+    let members = operations::input(call.service, operation)?;
     let input = Input::check(members, request)?;
+    if let Some(id) = input.text("SecretId").filter(|id| !id.starts_with("arn:")) {
+        check_name(id)?;
+    }
+    access::check_role(shared, call, &input)?;
     let performed = access::in_the_secrets_account(shared, call, &input)?;
     let answer = perform(shared, &performed, operation, &input)?;
     Ok(json::answer(call, &answer))
@@ -131,17 +151,39 @@ fn create_replicas(shared: &Shared, call: &Call, input: &Input, mut answer: Json
 
 /// Goes on with the rotations that were under way when the state was saved, and with all schedules.
 pub fn resume(shared: &Arc<Shared>) {
+    runner::reattempt_all(shared);
     shared.spawn(runner::keep_schedules(Arc::clone(shared)));
 }
 
-/// Creates a secret with a made-up value, or one that another service owns; false where the name is taken.
-pub fn seed(shared: &Shared, account: &str, region: &str, name: &str) -> bool {
-    create_owned(shared, account, region, name, None)
+/// The secrets of an account and region whose current version was made by something else than AWS would have run, by name.
+pub fn stand_ins(shared: &Shared, account: &str, region: &str) -> Vec<(String, StandIn)> {
+    shared.read(account, region, |region| {
+        let made = |secret: &Arc<Secret>| {
+            let version = secret.versions.get(secret.version_with(CURRENT)?)?;
+            Some((secret.name.clone(), version.stand_in.clone()?))
+        };
+        region.secrets.iter().filter_map(made).collect()
+    })
+}
+
+/// Creates a secret with a value, or with a made-up one; false where the name is taken.
+pub fn seed(shared: &Shared, account: &str, region: &str, name: &str, value: Option<&str>) -> bool {
+    create(shared, account, region, name, (value, None))
 }
 
 /// Creates a secret with a made-up value as another service does, which alone may configure it then; false where the name
 /// is taken.
 pub fn create_owned(shared: &Shared, account: &str, region: &str, name: &str, owner: Option<&str>) -> bool {
+    create(shared, account, region, name, (None, owner))
+}
+
+fn create(
+    shared: &Shared,
+    account: &str,
+    region: &str,
+    name: &str,
+    (value, owner): (Option<&str>, Option<&str>),
+) -> bool {
     let now = shared.now();
     let known = shared.read(account, region, |region| region.secrets.find(name).is_some());
     if known {
@@ -149,53 +191,10 @@ pub fn create_owned(shared: &Shared, account: &str, region: &str, name: &str, ow
     }
     let mut secret = Secret::new(account, region, name, now);
     secret.owning_service = owner.map(str::to_owned);
-    let value = json!({"username": "sandbox", "password": password::made_up(32)});
-    let version = Version::new(Some(Value::Text(value.to_string())), &[CURRENT], now);
+    let made_up = || json!({"username": "sandbox", "password": password::made_up(32)}).to_string();
+    let text = Value::Text(value.map_or_else(made_up, str::to_owned));
+    let version = Version { made_up: value.is_none(), ..Version::new(Some(text), &[CURRENT], now) };
     secret.versions.insert(uuid::Uuid::new_v4().to_string(), version);
     shared.write(account, region, |region| region.secrets.insert(secret));
     true
-}
-
-/// The secret of an id.
-fn find<'a>(state: &'a State, id: &str) -> Result<&'a Arc<Secret>, ApiError> {
-    state.find(id).ok_or_else(not_found)
-}
-
-/// The secret of an id, unless it is scheduled for deletion.
-fn live<'a>(state: &'a State, id: &str) -> Result<&'a Secret, ApiError> {
-    let secret = find(state, id)?;
-    match secret.deleted {
-        None => Ok(secret),
-        Some(_) => Err(marked_for_deletion()),
-    }
-}
-
-/// The same, to change it.
-fn edit_live<'a>(state: &'a mut State, id: &str) -> Result<&'a mut Secret, ApiError> {
-    let secret = state.edit(id).ok_or_else(not_found)?;
-    match secret.deleted {
-        None => Ok(secret),
-        Some(_) => Err(marked_for_deletion()),
-    }
-}
-
-fn not_found() -> ApiError {
-    ApiError::new(400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
-}
-
-fn not_found_value(what: &str) -> ApiError {
-    let message = format!("Secrets Manager can't find the specified secret value for {what}");
-    ApiError::new(400, "ResourceNotFoundException", message)
-}
-
-fn marked_for_deletion() -> ApiError {
-    invalid_request("You can't perform this operation on the secret because it was marked for deletion.")
-}
-
-fn invalid_request(message: impl Into<String>) -> ApiError {
-    ApiError::new(400, "InvalidRequestException", message)
-}
-
-fn invalid_next_token() -> ApiError {
-    ApiError::new(400, "InvalidNextTokenException", "The NextToken value is invalid.")
 }

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::input::{Input, invalid};
+use super::lookup::{check_primary, edit_live, invalid_request};
 use super::secret::{Replica, Secret};
-use super::values::check_primary;
-use super::{edit_live, invalid_request};
-use crate::sandbox::service::Call;
+use crate::sandbox::call::Call;
 use crate::sandbox::state::World;
 use crate::sandbox::wire::ApiError;
 

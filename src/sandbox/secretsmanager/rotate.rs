@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::input::{Input, invalid};
-use super::runner;
+use super::lookup::{check_primary, edit_live, invalid_request, live};
+use super::replicas;
+use super::runner::{self, may_invoke};
 use super::schedule::Rules;
 use super::secret::{External, Run, Secret, State};
-use super::values::{TOKEN_MISSING, check_primary};
-use super::{edit_live, invalid_request, live, replicas};
-use crate::sandbox::lambda;
-use crate::sandbox::service::{Call, Shared};
-use crate::sandbox::state::World;
+use super::values::TOKEN_MISSING;
+use crate::sandbox::call::Call;
+use crate::sandbox::service::Shared;
 use crate::sandbox::wire::ApiError;
 use crate::sandbox::wire::arn::Arn;
 
@@ -22,6 +22,7 @@ const CANNOT_INVOKE: &str = "Secrets Manager cannot invoke the specified Lambda 
 /// `RotateSecret`: checks in AWS's order, answers at once; the rotation follows.
 pub fn rotate(shared: &Arc<Shared>, call: &Call, input: &Input) -> Result<Json, ApiError> {
     let id = input.required("SecretId");
+    let token = input.text("ClientRequestToken").ok_or_else(|| invalid(TOKEN_MISSING))?;
     let mut world = shared.world();
     let secrets = &world.region(&call.account, &call.region).secrets;
     let secret = live(secrets, id)?;
@@ -29,7 +30,6 @@ pub fn rotate(shared: &Arc<Shared>, call: &Call, input: &Input) -> Result<Json, 
     let function = function(secret, input)?;
     let external = external(secret, input)?;
     let rules = rules(input)?;
-    let token = input.text("ClientRequestToken").ok_or_else(|| invalid(TOKEN_MISSING))?;
     let answer = json!({"ARN": secret.arn, "Name": secret.name, "VersionId": token});
     let (arn, name) = (secret.arn.clone(), secret.name.clone());
 
@@ -43,6 +43,11 @@ pub fn rotate(shared: &Arc<Shared>, call: &Call, input: &Input) -> Result<Json, 
         return Ok(answer);
     }
     if run.is_some() || secret.unfinished().is_some() {
+        if runner::reattempt(world.region(&call.account, &call.region).secrets.edit(id), call.now) {
+            drop(world);
+            shared.touch();
+            shared.reschedule();
+        }
         return Err(invalid_request("A previous rotation isn't complete. That rotation will be reattempted."));
     }
     // "To prevent the accidental creation of duplicate versions": a rotation makes a version of its own.
@@ -66,14 +71,8 @@ pub fn rotate(shared: &Arc<Shared>, call: &Call, input: &Input) -> Result<Json, 
     if rules.is_some() {
         rotation.rules = rules;
     }
-    rotation.run = Some(Run {
-        token: token.to_owned(),
-        test: !input.flag("RotateImmediately").unwrap_or(true),
-        tries: 0,
-        at: call.now.plus(delay),
-        active: true,
-        proof: None,
-    });
+    let test = !input.flag("RotateImmediately").unwrap_or(true);
+    rotation.run = Some(Run { active: true, ..Run::new(token.to_owned(), test, call.now.plus(delay)) });
     let from = rotation.last.unwrap_or(call.now);
     secret.changed = call.now;
     secret.plan_next(from, call.now);
@@ -105,26 +104,10 @@ pub fn cancel(state: &mut State, call: &Call, input: &Input) -> Result<Json, Api
     Ok(answer)
 }
 
-/// Whether Secrets Manager may invoke a function for a secret. It looks where the function is: rotation across accounts
-/// works, across regions it doesn't.
-pub(super) fn may_invoke(world: &World, account: &str, region: &str, function: &str, secret: &str) -> bool {
-    let Some(arn) = Arn::parse(function).filter(|arn| arn.service == "lambda" && arn.region == region) else {
-        return false;
-    };
-    world.find(arn.account, arn.region).is_some_and(|region| {
-        lambda::exists(region, function) && lambda::permits_secretsmanager(region, function, account, secret)
-    })
-}
-
-/// Whether the service that made a secret rotates it, without a function.
-pub(super) fn is_managed(secret: &Secret) -> bool {
-    secret.owning_service.is_some() || secret.partner.is_some()
-}
-
 /// The function that is to rotate a secret; none where it is managed.
 fn function(secret: &Secret, input: &Input) -> Result<Option<String>, ApiError> {
     let given = input.text("RotationLambdaARN").filter(|arn| !arn.is_empty());
-    if is_managed(secret) {
+    if secret.is_managed() {
         return match given {
             Some(_) => Err(invalid_request(
                 "You can't specify a rotation function for a secret that is managed by another service.",

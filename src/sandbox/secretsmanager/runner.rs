@@ -3,19 +3,27 @@
 //! A rotation starts [`START`] after it is asked for. One that fails is tried again, as a whole, after each of [`RETRIES`];
 //! then it rests until its next window, with `AWSPENDING` left where it is. AWS's own times aren't published; these are
 //! short, so that a rehearsal shows what a night would. All are scaled by the sandbox's time scale.
+//!
+//! What AWS doesn't do: a rotation that hasn't finished is tried at once when a sandbox starts, since none ran meanwhile, and when
+//! its function has been changed since it failed, so that whoever mends a function sees it rotate.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
-use super::rotate::{is_managed, may_invoke};
-use super::secret::{CURRENT, PENDING, Run, Secret, Value, Version};
-use super::{password, replicas};
+use super::replicas;
+use super::secret::{CURRENT, PENDING, Run, Secret, StandIn, Version};
+use super::steps::{ran_step, rotate_managed, simulate, stand_in, undone};
 use crate::sandbox::clock::Time;
+use crate::sandbox::cloudformation::role_statements;
+use crate::sandbox::cloudformation::template::Place;
+use crate::sandbox::cloudtrail::{self, Happened};
 use crate::sandbox::lambda::{self, InvokeOutcome};
 use crate::sandbox::service::Shared;
-use crate::sandbox::state::Scope;
+use crate::sandbox::state::{Region, Scope, World};
 use crate::sandbox::wire::arn::Arn;
 
 /// How long after the request a rotation starts.
@@ -30,15 +38,22 @@ const GATHER: Duration = Duration::from_millis(20);
 /// How long the scheduler sleeps at most.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
-const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
+/// The number of the last try of those.
+#[expect(clippy::cast_possible_truncation, reason = "three")]
+pub(super) const LAST_TRY: u32 = RETRIES.len() as u32;
+
+/// The steps of a rotation, in their order.
+pub(super) const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 
 /// Which rotation.
 #[derive(Debug, Clone)]
-struct Job {
-    account: String,
-    region: String,
-    name: String,
-    token: String,
+pub(super) struct Job {
+    pub account: String,
+    pub region: String,
+    /// The secret's name.
+    pub name: String,
+    /// The version that it makes.
+    pub token: String,
 }
 
 /// Starts a rotation that has been noted as active.
@@ -57,6 +72,51 @@ fn spawn(shared: &Arc<Shared>, job: Job, delay: Duration) {
     });
 }
 
+/// Whether a rotation has begun, isn't being tried, and hasn't finished.
+fn waits(secret: &Secret) -> bool {
+    let Some(rotation) = secret.rotation.as_ref().filter(|_| secret.deleted.is_none()) else { return false };
+    let stuck = || secret.unfinished().and_then(|version| secret.versions.get(version));
+    let is_stuck = || rotation.enabled && stuck().is_some_and(|version| version.rotated);
+    rotation.run.as_ref().map_or_else(is_stuck, |run| !run.active)
+}
+
+/// Whether a rotation that failed waits, and its function has been changed since.
+fn is_mended(world: &World, secret: &Secret) -> bool {
+    let Some(rotation) = secret.rotation.as_ref().filter(|_| waits(secret)) else { return false };
+    let (Some(failed), Some(function)) = (rotation.failed, &rotation.function) else { return false };
+    edition(world, function).is_some_and(|now| now != failed)
+}
+
+/// The edition of a function that has settled, in its own account and region.
+fn edition(world: &World, function: &str) -> Option<u64> {
+    let arn = Arn::parse(function)?;
+    edition_in(world.find(arn.account, arn.region)?, function)
+}
+
+/// The edition of a function that has settled: another one where its code, its configuration, or what its role may do is another.
+pub(super) fn edition_in(region: &Region, function: &str) -> Option<u64> {
+    let arn = Arn::parse(function)?;
+    let edition = lambda::edition(region, function)?;
+    let role = lambda::role(region, function)?;
+    let name = role.rsplit('/').next()?;
+    let place = Place { account: arn.account, region: arn.region };
+    let Some(statements) = role_statements(&region.stacks, place, name) else { return Some(edition) };
+    let mut hash = Sha256::new();
+    hash.update(edition.to_be_bytes());
+    for statement in &statements {
+        hash.update(statement.to_string());
+    }
+    hash.finalize().first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
+}
+
+/// Whether a rotation that hasn't finished is being tried, or will be without waiting for its next window.
+pub fn goes_on(shared: &Shared, account: &str, region: &str, secret: &str, version: &str) -> bool {
+    shared.read(account, region, |region| {
+        let rotation = region.secrets.find(secret).and_then(|secret| secret.rotation.as_ref());
+        rotation.and_then(|rotation| rotation.run.as_ref()).is_some_and(|run| run.token == version)
+    })
+}
+
 /// Looks after schedules until the sandbox stops.
 pub(super) async fn keep_schedules(shared: Arc<Shared>) {
     loop {
@@ -72,6 +132,42 @@ pub(super) async fn keep_schedules(shared: Arc<Shared>) {
     }
 }
 
+/// Has all unfinished rotations tried again: a sandbox that starts with what another run left does first what is due.
+pub(super) fn reattempt_all(shared: &Shared) {
+    let now = shared.now();
+    let mut world = shared.world();
+    let stuck: Vec<(Scope, String)> = world
+        .scopes
+        .iter()
+        .flat_map(|(scope, region)| region.secrets.iter().map(move |secret| (scope, secret)))
+        .filter(|(_, secret)| secret.unfinished().is_some() && secret.primary_region.is_none())
+        .map(|(scope, secret)| (scope.clone(), secret.name.clone()))
+        .collect();
+    for (scope, name) in stuck {
+        reattempt(world.region(&scope.account, &scope.region).secrets.edit(&name), now);
+    }
+}
+
+/// Has an unfinished rotation tried again now, with the function and rules that it has: the answer that it isn't complete promises
+/// that. False where a try is under way, or where nothing rotates the secret any more.
+pub(super) fn reattempt(secret: Option<&mut Secret>, now: Time) -> bool {
+    let Some(secret) = secret.filter(|secret| secret.deleted.is_none()) else { return false };
+    let stuck = secret.unfinished().map(str::to_owned);
+    let Some(rotation) = secret.rotation.as_mut().filter(|rotation| rotation.enabled) else { return false };
+    match (&mut rotation.run, stuck) {
+        (Some(run), _) if run.active => false,
+        (Some(run), _) => {
+            (run.at, run.tries) = (now, 0);
+            true
+        }
+        (None, Some(token)) => {
+            rotation.run = Some(Run::new(token, false, now));
+            true
+        }
+        (None, None) => false,
+    }
+}
+
 /// Marks what is due as active, and says when something is due next.
 fn due(shared: &Shared) -> (Vec<Job>, Option<Time>) {
     let now = shared.now();
@@ -81,12 +177,21 @@ fn due(shared: &Shared) -> (Vec<Job>, Option<Time>) {
     for (scope, region) in &world.scopes {
         for secret in region.secrets.iter() {
             match due_at(secret) {
+                _ if is_mended(&world, secret) => found.push((scope.clone(), secret.name.clone())),
                 Some(at) if at <= now => found.push((scope.clone(), secret.name.clone())),
                 Some(at) => next = Some(next.map_or(at, |next| next.min(at))),
                 None => {}
             }
         }
     }
+    let mended: BTreeSet<String> = found
+        .iter()
+        .filter(|(scope, name)| {
+            let region = world.scopes.get(scope);
+            region.and_then(|region| region.secrets.find(name)).is_some_and(|secret| is_mended(&world, secret))
+        })
+        .map(|(_, name)| name.clone())
+        .collect();
     let mut jobs = Vec::new();
     let any = !found.is_empty();
     for (scope, name) in found {
@@ -101,10 +206,12 @@ fn due(shared: &Shared) -> (Vec<Job>, Option<Time>) {
         let run = rotation.run.get_or_insert_with(|| {
             rotation.next = None;
             // A rotation that never finished is attempted again, as its own version.
-            let token = stuck.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-            Run { token, test: false, tries: 0, at: now, active: false, proof: None }
+            Run::new(stuck.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()), false, now)
         });
         run.active = true;
+        if rotation.failed.take_if(|_| mended.contains(&name)).is_some() {
+            run.tries = 0;
+        }
         jobs.push(Job { account: scope.account, region: scope.region, name, token: run.token.clone() });
     }
     drop(world);
@@ -127,13 +234,24 @@ fn due_at(secret: &Secret) -> Option<Time> {
     }
 }
 
+/// Whether Secrets Manager may invoke a function for a secret. It looks where the function is: rotation across accounts
+/// works, across regions it doesn't.
+pub(super) fn may_invoke(world: &World, account: &str, region: &str, function: &str, secret: &str) -> bool {
+    let Some(arn) = Arn::parse(function).filter(|arn| arn.service == "lambda" && arn.region == region) else {
+        return false;
+    };
+    world.find(arn.account, arn.region).is_some_and(|region| {
+        lambda::exists(region, function) && lambda::permits_secretsmanager(region, function, account, secret)
+    })
+}
+
 /// How a try ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     /// All steps ran.
     Done,
-    /// A step failed, or couldn't run.
-    Failed,
+    /// This step failed, or couldn't run.
+    Failed(&'static str),
     /// Somebody cancelled it, or the secret is gone.
     Abandoned,
 }
@@ -147,7 +265,7 @@ struct Attempt {
 }
 
 async fn attempt(shared: &Arc<Shared>, job: &Job) -> Outcome {
-    let Some(attempt) = begin(shared, job) else { return Outcome::Abandoned };
+    let Some(attempt) = prepare(shared, job) else { return Outcome::Abandoned };
     let Some(function) = &attempt.function else { return Outcome::Done };
     let steps = if attempt.test { &STEPS[2..3] } else { &STEPS[..] };
     for step in steps {
@@ -156,7 +274,7 @@ async fn attempt(shared: &Arc<Shared>, job: &Job) -> Outcome {
         }
         // Each time: a permission can be taken away between two steps.
         if !may_invoke(&shared.world(), &job.account, &job.region, function, &attempt.arn) {
-            return Outcome::Failed;
+            return Outcome::Failed(step);
         }
         let event = json!({
             "Step": step,
@@ -169,60 +287,98 @@ async fn attempt(shared: &Arc<Shared>, job: &Job) -> Outcome {
             Arn::parse(function).map_or((job.account.as_str(), job.region.as_str()), |arn| (arn.account, arn.region));
         let payload = event.to_string().into_bytes();
         match lambda::invoke_internal(shared, account, region, function, payload).await {
-            InvokeOutcome::Ok(_) => {}
+            InvokeOutcome::Ok(ran) => {
+                let other = lambda::runs_otherwise(shared, account, region, function);
+                let undone = with_run(shared, job, |secret| {
+                    ran_step(secret, &job.token, step, ran);
+                    if let Some((runtime, version)) = other {
+                        stand_in(secret, &job.token, StandIn::Version { runtime, version });
+                    }
+                    undone(secret, &job.token, step)
+                });
+                if let Some(what) = undone.flatten() {
+                    lambda::say_undone(shared, account, region, function, step, what);
+                }
+            }
+            InvokeOutcome::CannotRun(reason) => {
+                lambda::say_simulated(shared, account, region, function, step, &reason);
+                let simulated = with_run(shared, job, |secret| {
+                    simulate(secret, &job.token, step);
+                    stand_in(secret, &job.token, StandIn::Simulated { reason });
+                });
+                if simulated.is_none() {
+                    return Outcome::Abandoned;
+                }
+            }
             InvokeOutcome::FunctionError { .. } | InvokeOutcome::NotFound | InvokeOutcome::Unavailable(_) => {
-                return Outcome::Failed;
+                return Outcome::Failed(step);
             }
         }
     }
     Outcome::Done
 }
 
+/// Begins a rotation that is looked at step by step. What the function proves with that it acts for it.
+pub(super) fn begin(shared: &Shared, job: &Job) -> Option<String> {
+    prepare(shared, job).map(|attempt| attempt.proof)
+}
+
 /// Attaches `AWSPENDING` to the version, which has no value yet.
-fn begin(shared: &Shared, job: &Job) -> Option<Attempt> {
-    with_run(shared, job, |secret| {
+fn prepare(shared: &Shared, job: &Job) -> Option<Attempt> {
+    let edition = {
+        let world = shared.world();
+        let secret = world.find(&job.account, &job.region).and_then(|region| region.secrets.find(&job.name));
+        let function = secret.and_then(|secret| secret.rotation.as_ref()?.function.as_deref());
+        function.and_then(|function| edition(&world, function))
+    };
+    let (attempt, is_first) = with_run(shared, job, |secret| {
         let now = shared.now();
         let proof = uuid::Uuid::new_v4().to_string();
         if let Some(run) = secret.rotation.as_mut().and_then(|rotation| rotation.run.as_mut()) {
             run.proof = Some(proof.clone());
+            run.edition = edition;
         }
         let rotation = secret.rotation.clone().unwrap_or_default();
-        let test = rotation.run.is_some_and(|run| run.test);
+        let test = rotation.run.as_ref().is_some_and(|run| run.test);
         // The published functions' testSecret logs in with the pending value: for a test, that is a copy of the current one.
         let current = secret.version_with(CURRENT).and_then(|id| secret.versions.get(id)?.value.clone());
         let value = if test { current } else { None };
         secret.versions.entry(job.token.clone()).or_insert_with(|| Version::new(value, &[], now)).rotated = true;
         secret.move_stage(PENDING, &job.token);
-        if is_managed(secret) && !test {
+        if secret.is_managed() && !test {
             rotate_managed(secret, &job.token);
         }
-        Attempt { arn: secret.arn.clone(), function: rotation.function, test, proof }
-    })
+        let is_first = rotation.run.is_some_and(|run| run.tries == 0);
+        (Attempt { arn: secret.arn.clone(), function: rotation.function, test, proof }, is_first)
+    })?;
+    if is_first {
+        let name = if attempt.test { "TestRotationStarted" } else { "RotationStarted" };
+        note(shared, job, Happened { name, secret: &attempt.arn, token: &job.token, error: None });
+    }
+    Some(attempt)
 }
 
-/// What the owner of a managed secret does: it sets a new value and makes it current.
-fn rotate_managed(secret: &mut Secret, token: &str) {
-    if let Some(version) = secret.versions.get_mut(token)
-        && version.value.is_none()
-    {
-        let value = json!({"username": "sandbox", "password": password::made_up(32)});
-        version.value = Some(Value::Text(value.to_string()));
-    }
-    secret.move_stage(CURRENT, token);
+/// Writes an event of Secrets Manager's own.
+fn note(shared: &Shared, job: &Job, what: Happened<'_>) {
+    let now = shared.now();
+    shared.write(&job.account, &job.region, |region| cloudtrail::happened(&mut region.trail, now, what));
 }
 
 /// Notes how a try ended.
-fn settle(shared: &Shared, job: &Job, outcome: Outcome) {
+pub(super) fn settle(shared: &Shared, job: &Job, outcome: Outcome) {
     let now = shared.now();
     let settled = with_run(shared, job, |secret| {
         let test = secret.rotation.as_ref().and_then(|rotation| rotation.run.as_ref()).is_some_and(|run| run.test);
+        let (arn, function) =
+            (secret.arn.clone(), secret.rotation.as_ref().and_then(|rotation| rotation.function.clone()));
         if test {
             // A test leaves nothing behind, however it ended.
             secret.versions.remove(&job.token);
             if let Some(rotation) = &mut secret.rotation {
                 rotation.run = None;
             }
-            return;
+            let name = if outcome == Outcome::Done { "TestRotationSucceeded" } else { "TestRotationFailed" };
+            return (arn, name, function);
         }
         // The function's finishSecret moves AWSCURRENT; a function that doesn't hasn't rotated anything.
         if outcome == Outcome::Done && secret.version_with(CURRENT) == Some(&job.token) {
@@ -230,29 +386,42 @@ fn settle(shared: &Shared, job: &Job, outcome: Outcome) {
             if let Some(rotation) = &mut secret.rotation {
                 rotation.last = Some(now);
                 rotation.run = None;
+                rotation.failed = None;
             }
             secret.changed = now;
             secret.plan_next(now, now);
             secret.tidy(now);
-            return;
+            return (arn, "RotationSucceeded", function);
         }
-        let Some(rotation) = &mut secret.rotation else { return };
-        let Some(run) = &mut rotation.run else { return };
+        let failed = (arn, "RotationFailed", function);
+        let Some(rotation) = &mut secret.rotation else { return failed };
+        let Some(run) = &mut rotation.run else { return failed };
+        rotation.failed = run.edition;
         if let Some(wait) = usize::try_from(run.tries).ok().and_then(|tries| RETRIES.get(tries)) {
             run.tries += 1;
             run.at = now.plus(shared.scaled(*wait));
             run.active = false;
-            return;
+            return failed;
         }
         rotation.run = None;
         // The date that is shown stays in the past: nothing was rotated by then.
         if rotation.next.is_none_or(|next| next <= now) {
             rotation.next = rotation.rules.as_ref().and_then(|rules| rules.next(now, now)).map(|(opens, _)| opens);
         }
+        failed
     });
-    if settled.is_some() {
+    if let Some((secret, name, function)) = settled {
+        let error = name.ends_with("Failed").then(|| failure_words(outcome, function.as_deref().unwrap_or_default()));
+        note(shared, job, Happened { name, secret: &secret, token: &job.token, error });
         shared.reschedule();
     }
+}
+
+/// AWS's words for a try that failed.
+fn failure_words(outcome: Outcome, function: &str) -> String {
+    // A function that ends well and moves no label has failed in its last step.
+    let step = if let Outcome::Failed(step) = outcome { step } else { STEPS[3] };
+    format!("Error when executing lambda {function} during {step} step")
 }
 
 /// Whether a rotation is still wanted: nobody cancelled it, and the secret is there.
@@ -268,7 +437,7 @@ fn runs(secret: &Secret, job: &Job) -> bool {
 }
 
 /// Changes the secret of a rotation that is still wanted.
-fn with_run<T>(shared: &Shared, job: &Job, change: impl FnOnce(&mut Secret) -> T) -> Option<T> {
+pub(super) fn with_run<T>(shared: &Shared, job: &Job, change: impl FnOnce(&mut Secret) -> T) -> Option<T> {
     let mut world = shared.world();
     let secret = world.region(&job.account, &job.region).secrets.edit(&job.name).filter(|secret| runs(secret, job))?;
     let result = change(secret);
@@ -301,7 +470,7 @@ mod tests {
             function: Some("arn:aws:lambda:eu-west-1:111111111111:function:gone".to_owned()),
             rules: Some(Rules { days: Some(1), ..Rules::default() }),
             latest,
-            run: Some(Run { token: TOKEN.to_owned(), test: false, tries: 0, at: now, active: false, proof: None }),
+            run: Some(Run::new(TOKEN.to_owned(), false, now)),
             ..Rotation::default()
         });
         shared.write(account, region, |region| region.secrets.insert(secret));
@@ -318,5 +487,14 @@ mod tests {
         };
         assert_eq!((rotation.last, rotation.latest), (None, latest));
         assert!(rotation.next > Some(now));
+        assert!(!goes_on(shared, account, region, "a", TOKEN));
+
+        // The next sandbox tries it again, and gives it up again.
+        reattempt_all(shared);
+        assert!(goes_on(shared, account, region, "a", TOKEN));
+        shared.reschedule();
+        while goes_on(shared, account, region, "a", TOKEN) {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::Rules;
 use crate::sandbox::clock::Time;
+use crate::sandbox::lambda::Ran;
+use crate::sandbox::runtime::source::Place;
 use crate::sandbox::wire::arn::{self, Arn};
 
 /// The label of the version that clients read.
@@ -123,6 +125,9 @@ pub struct Secret {
     /// Keys and values, in the order that they were added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<(String, String)>,
+    /// Whether it ever had tags: one that had some and has none is shown with an empty list.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tagged: bool,
     /// The resource policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
@@ -179,6 +184,15 @@ pub struct Version {
     /// Whether a rotation made it, whose token is its id.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rotated: bool,
+    /// Whether its value is one that the sandbox made up, so that its form says nothing of what clients read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made_up: bool,
+    /// What stood in for the function that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<StandIn>,
+    /// The steps of the rotation that made it, as far as this process ran them, and what each took.
+    #[serde(skip)]
+    pub steps: Vec<(&'static str, Ran)>,
 }
 
 /// A version's value. It has no `Debug` that shows it.
@@ -224,6 +238,9 @@ pub struct Rotation {
     /// The rotation that is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
+    /// The edition of the function with which it failed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<u64>,
 }
 
 /// What a managed external secret rotates with.
@@ -256,6 +273,93 @@ pub struct Run {
     /// What the function proves with that it acts for this try: the event's `RotationToken`.
     #[serde(skip)]
     pub proof: Option<String>,
+    /// The edition of the function that this process tries it with.
+    #[serde(skip)]
+    pub edition: Option<u64>,
+    /// What the version is answered with, in place of its value.
+    #[serde(skip)]
+    pub instead: Option<Value>,
+}
+
+impl Run {
+    /// One that is due at a time.
+    pub fn new(token: String, test: bool, at: Time) -> Self {
+        Self { token, test, tries: 0, at, active: false, proof: None, edition: None, instead: None }
+    }
+}
+
+/// What a rehearsal found of a function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rehearsal {
+    /// The edition of the function.
+    pub edition: u64,
+    /// The secret that was rotated for it, by name.
+    pub secret: String,
+    /// What is wrong with it; none: nothing.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+}
+
+/// Something that is wrong with a function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The step, such as `createSecret`.
+    pub step: String,
+    /// What is wrong.
+    pub flaw: Flaw,
+    /// Where in its code, where the log doesn't say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// What the invocation logged that failed: when, in milliseconds since 1970, and the line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<(i64, String)>,
+}
+
+/// What is wrong with a function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flaw {
+    /// The first rotation ended well, and the second one doesn't.
+    FailsOnceMore,
+    /// A step that was done fails when it is called again.
+    FailsAgain,
+    /// A step that was done changes the new value when it is called again.
+    ChangesAgain,
+    /// The version that clients read was changed before the last step.
+    TouchesCurrent,
+    /// The new version has no value.
+    NoValue,
+    /// The new value is the old one.
+    SameValue,
+    /// The new value lacks members of the old one.
+    LosesMembers {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// testSecret passes with a value that no service takes.
+    TestsNothing,
+    /// The last step didn't make the new version the current one.
+    NotMoved,
+    /// The log holds what only the secret may hold.
+    LogsValue,
+}
+
+/// What stood in, on this machine, for what AWS would have run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StandIn {
+    /// Nothing of the function ran.
+    Simulated {
+        /// Why.
+        reason: String,
+    },
+    /// Another version of its language.
+    Version {
+        /// The function's runtime, such as `python3.12`.
+        runtime: String,
+        /// What ran, such as `3.11.2`.
+        version: String,
+    },
 }
 
 impl Secret {
@@ -271,6 +375,7 @@ impl Secret {
             partner: None,
             owning_service: None,
             tags: Vec::new(),
+            tagged: false,
             policy: None,
             created: now,
             changed: now,
@@ -281,6 +386,16 @@ impl Secret {
             primary_region: None,
             replicas: Vec::new(),
         }
+    }
+
+    /// Whether it is no replica of another region's secret.
+    pub fn is_primary(&self) -> bool {
+        self.primary_region.is_none() || !self.replicas.is_empty()
+    }
+
+    /// Whether the service that made it rotates it, without a function.
+    pub fn is_managed(&self) -> bool {
+        self.owning_service.is_some() || self.partner.is_some()
     }
 
     /// The id of the version with a label.
@@ -308,6 +423,10 @@ impl Secret {
         if stage == CURRENT
             && let Some(from) = from
         {
+            // What was made by a rotation that somebody finished by hand isn't pending any more.
+            if let Some(version) = self.versions.get_mut(&from) {
+                version.stages.retain(|label| label != PENDING);
+            }
             self.move_stage(PREVIOUS, &from);
         }
     }
@@ -353,7 +472,15 @@ impl Version {
             created: now,
             accessed: None,
             rotated: false,
+            made_up: false,
+            stand_in: None,
+            steps: Vec::new(),
         }
+    }
+
+    /// Whether nothing of a function's code made it.
+    pub fn is_simulated(&self) -> bool {
+        matches!(self.stand_in, Some(StandIn::Simulated { .. }))
     }
 
     /// Whether it has a label.

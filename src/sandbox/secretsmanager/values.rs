@@ -3,10 +3,13 @@
 use serde_json::{Value as Json, json};
 
 use super::input::{Input, invalid};
+use super::lookup::{
+    check_name, check_primary, edit_live, find, invalid_next_token, invalid_request, live, not_found_value,
+};
 use super::secret::{CURRENT, Secret, State, Value, Version};
-use super::{edit_live, find, invalid_request, live, not_found_value};
+
+use crate::sandbox::call::Call;
 use crate::sandbox::clock::Time;
-use crate::sandbox::service::Call;
 use crate::sandbox::sts;
 use crate::sandbox::wire::ApiError;
 
@@ -32,6 +35,10 @@ pub fn create(state: &mut State, call: &Call, input: &Input) -> Result<Json, Api
         let same = token.and_then(|token| existing.versions.get(token)).is_some_and(|version| version.value == value);
         if same {
             return Ok(json!({"ARN": existing.arn, "Name": name, "VersionId": token}));
+        }
+        // The same token again, with another value.
+        if let Some(token) = token.filter(|token| existing.versions.contains_key(*token)) {
+            return Err(token_in_use(token, &existing.arn));
         }
         return Err(ApiError::new(
             400,
@@ -121,6 +128,11 @@ pub fn get_batch(state: &State, input: &Input) -> Result<Json, ApiError> {
         (Some(_), Some(_)) | (None, None) => {
             return Err(invalid("Either 'SecretIdList' or 'Filters' must be provided, but not both."));
         }
+        (Some(_), None) if input.number("MaxResults").is_some() => {
+            return Err(invalid(
+                "'Filters' not specified. 'Filters' must also be specified when 'MaxResults' is provided.",
+            ));
+        }
         (Some(ids), None) => (ids.into_iter().map(|id| (id.to_owned(), live(state, id))).collect::<Vec<_>>(), None),
         (None, Some(_)) => {
             let (secrets, next) = super::describe::select(state, input, 20)?;
@@ -149,7 +161,7 @@ pub fn list_versions(state: &State, input: &Input) -> Result<Json, ApiError> {
     // The token is the last id of the page before: ids are sorted.
     let after = input.text("NextToken");
     if after.is_some_and(|after| !secret.versions.contains_key(after)) {
-        return Err(super::invalid_next_token());
+        return Err(invalid_next_token());
     }
     let mut versions = secret
         .versions
@@ -233,26 +245,18 @@ pub fn move_stage(state: &mut State, call: &Call, input: &Input) -> Result<Json,
     Ok(json!({"ARN": secret.arn, "Name": secret.name}))
 }
 
-/// Only the primary of a replicated secret can be written.
-pub(super) fn check_primary(secret: &Secret, call: &Call) -> Result<(), ApiError> {
-    match &secret.primary_region {
-        Some(region) if *region != call.region => Err(invalid_request(
-            "Operation not permitted on a replica secret. Call must be made in primary secret's region.",
-        )),
-        _ => Ok(()),
-    }
-}
-
 /// Whoever sets the value of a version that a rotation is making, under an assumed role or from another account, proves with
 /// the event's `RotationToken` that it acts for that rotation ("Required for secret rotations using an IAM assumed role or
 /// cross-account rotation", `PutSecretValue` in the API reference). AWS documents no error for it.
 fn check_rotation_token(secret: &Secret, version: &str, call: &Call, input: &Input) -> Result<(), ApiError> {
     let run = secret.rotation.as_ref().and_then(|rotation| rotation.run.as_ref());
     let Some(run) = run.filter(|run| run.token == version) else { return Ok(()) };
+    // A function's process: its role is its own, and none that it has assumed.
+    let is_own = call.access_key == call.account;
     match input.text("RotationToken") {
         Some(given) if run.proof.as_deref() == Some(given) => Ok(()),
         Some(_) => Err(invalid_request("The RotationToken isn't the one of the rotation that is under way.")),
-        None if sts::acts_for_another(&call.principal, &call.account) => Err(invalid_request(
+        None if !is_own && sts::acts_for_another(&call.principal, &call.account) => Err(invalid_request(
             "You must provide a RotationToken to rotate a secret under an assumed role or from another account.",
         )),
         None => Ok(()),
@@ -277,7 +281,9 @@ fn value_of(secret: &Secret, id: Option<&str>, stage: Option<&str>) -> Result<Js
     if !version.stages.is_empty() {
         answer["VersionStages"] = json!(version.stages);
     }
-    match version.value.as_ref().ok_or_else(missing)? {
+    let run = secret.rotation.as_ref().and_then(|rotation| rotation.run.as_ref()).filter(|run| run.token == *id);
+    let instead = run.and_then(|run| run.instead.as_ref());
+    match instead.or(version.value.as_ref()).ok_or_else(missing)? {
         Value::Text(text) => answer["SecretString"] = json!(text),
         Value::Binary(bytes) => answer["SecretBinary"] = json!(bytes),
     }
@@ -291,14 +297,7 @@ fn add_version(secret: &mut Secret, token: &str, value: Value, stages: &[&str], 
         // The same again does nothing.
         Some(known) if *known == value => return Ok(()),
         Some(_) => {
-            return Err(ApiError::new(
-                400,
-                "ResourceExistsException",
-                format!(
-                    "You can't use ClientRequestToken {token} because that value is already in use for a version of secret {}.",
-                    secret.arn
-                ),
-            ));
+            return Err(token_in_use(token, &secret.arn));
         }
         None => version.value = Some(value),
     }
@@ -318,6 +317,13 @@ fn add_version(secret: &mut Secret, token: &str, value: Value, stages: &[&str], 
     Ok(())
 }
 
+fn token_in_use(token: &str, arn: &str) -> ApiError {
+    let message = format!(
+        "You can't use ClientRequestToken {token} because that value is already in use for a version of secret {arn}."
+    );
+    ApiError::new(400, "ResourceExistsException", message)
+}
+
 fn value(input: &Input) -> Result<Option<Value>, ApiError> {
     match (input.text("SecretString"), input.text("SecretBinary")) {
         (Some(_), Some(_)) => {
@@ -327,15 +333,4 @@ fn value(input: &Input) -> Result<Option<Value>, ApiError> {
         (None, Some(bytes)) => Ok(Some(Value::Binary(bytes.to_owned()))),
         (None, None) => Ok(None),
     }
-}
-
-fn check_name(name: &str) -> Result<(), ApiError> {
-    if name.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_+=.@-!".contains(&b)) {
-        return Ok(());
-    }
-    Err(ApiError::new(
-        400,
-        "ValidationException",
-        "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!",
-    ))
 }

@@ -12,7 +12,7 @@
 //! |---|---|---|---|
 //! | runtime | python3.9 | python3.11 | python3.12, or what the parameter `runtime` says |
 //! | lets Secrets Manager invoke the function | no | yes, unscoped | yes, unscoped |
-//! | parameters | the first five of the generic application | also `invokingServicePrincipal` and `kmsKeyArn` | also `runtime` |
+//! | parameters | the first five of the generic application | also `invokingServicePrincipal` and `kmsKeyArn` | also `runtime`, `masterSecretArn` and `masterSecretKmsKeyArn` |
 //! | code | | as 1.1.500 | another |
 
 use std::io::{Cursor, Write};
@@ -218,6 +218,18 @@ const KMS_KEY: Parameter = Parameter {
     ..BLANK
 };
 
+const ADMIN_SECRET: Parameter = Parameter {
+    name: "masterSecretArn",
+    description: "The ARN of another secret that the Lambda function may read",
+    ..KMS_KEY
+};
+
+const ADMIN_KEY: Parameter = Parameter {
+    name: "masterSecretKmsKeyArn",
+    description: "The ARN of the KMS key that encrypts that other secret",
+    ..KMS_KEY
+};
+
 const RUNTIME: Parameter = Parameter {
     name: "runtime",
     description: "The runtime of the Lambda function",
@@ -269,7 +281,18 @@ static APPLICATIONS: [Application; 2] = [
             Version {
                 number: "1.1.618",
                 created: "2025-06-24T20:12:55.000Z",
-                parameters: &[ENDPOINT, FUNCTION_NAME, PRINCIPAL, SUBNETS, SECURITY_GROUPS, KMS_KEY, EXCLUDED, RUNTIME],
+                parameters: &[
+                    ENDPOINT,
+                    FUNCTION_NAME,
+                    PRINCIPAL,
+                    SUBNETS,
+                    SECURITY_GROUPS,
+                    KMS_KEY,
+                    EXCLUDED,
+                    RUNTIME,
+                    ADMIN_SECRET,
+                    ADMIN_KEY,
+                ],
                 capabilities: CAPABILITIES,
                 runtime: "python3.12",
                 permission: true,

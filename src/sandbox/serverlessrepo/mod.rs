@@ -5,48 +5,33 @@ pub mod catalogue;
 pub(super) mod inputs;
 pub mod parameters;
 pub(super) mod paths;
+mod state;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::sandbox::clock::Time;
+use crate::sandbox::call::Call;
 use crate::sandbox::cloudformation::change_sets::{self, Wanted};
+use crate::sandbox::cloudformation::engine;
+use crate::sandbox::cloudformation::request::check_tags;
 use crate::sandbox::cloudformation::status::StackStatus;
 use crate::sandbox::cloudformation::template::{Definition, Place};
-use crate::sandbox::cloudformation::{check_tags, engine};
-use crate::sandbox::model::{check, input, routes};
-use crate::sandbox::service::{Call, Service, Shared};
+use crate::sandbox::model::{check, routes};
+use crate::sandbox::operations::input;
+use crate::sandbox::service::Shared;
+use crate::sandbox::services::Service;
 use crate::sandbox::state::Scope;
 use crate::sandbox::wire::rest::{self, RestRequest};
 use crate::sandbox::wire::{ApiError, Response};
 use catalogue::{Application, Parameter, Version};
 use parameters::Given;
 use paths::ROUTES;
+pub use state::{State, Template};
 
 /// How long a template can be used to make change sets from.
 const TEMPLATE_LIFE: std::time::Duration = std::time::Duration::from_hours(6);
-
-/// An account's templates in a region: what `CreateCloudFormationTemplate` made.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct State {
-    /// By id.
-    pub templates: BTreeMap<String, Template>,
-}
-
-/// A version of an application, made ready for deployment.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Template {
-    /// The application's ARN.
-    pub application: String,
-    /// The application's version.
-    pub version: String,
-    /// Since when.
-    pub created: Time,
-}
 
 /// The operation that a method and path name.
 pub fn operation(request: &RestRequest) -> Option<&'static str> {

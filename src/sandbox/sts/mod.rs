@@ -4,8 +4,10 @@ pub(super) mod inputs;
 
 use std::time::Duration;
 
-use super::service::{Call, Credentials, Shared};
-use super::state::Session;
+use super::call::Call;
+use super::operations;
+use super::service::Shared;
+use super::sessions::Credentials;
 use super::wire::arn::{self, Arn};
 use super::wire::query::{self, Query};
 use super::wire::xml::Xml;
@@ -14,12 +16,9 @@ use super::wire::{ApiError, Response};
 /// How long temporary credentials last where nothing else is said.
 const HOUR: Duration = Duration::from_hours(1);
 
-/// How many sessions are kept before those that have ended are forgotten.
-const KEPT_SESSIONS: usize = 1_000;
-
 /// Answers a call.
 pub fn handle(shared: &Shared, call: &Call, request: &Query) -> Result<Response, ApiError> {
-    request.check(call)?;
+    request.check(call.service, operations::input(call.service, &call.operation)?)?;
     match call.operation.as_str() {
         "GetCallerIdentity" => Ok(identity(shared, call)),
         "AssumeRole" => {
@@ -53,39 +52,6 @@ pub fn account_of(shared: &Shared, access_key: &str) -> String {
     }
 }
 
-/// Issues temporary credentials for a role.
-pub(super) fn issue(shared: &Shared, account: &str, role: &str, session: &str, lasts: Duration) -> Credentials {
-    let now = shared.now();
-    // Paths are not part of an assumed role's ARN.
-    let role_name = role.rsplit('/').next().unwrap_or(role);
-    let partition = Arn::parse(role).map_or("aws", |arn| arn.partition);
-    let credentials = Credentials {
-        access_key_id: format!("ASIA{}", random(16, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")),
-        secret_access_key: random(40, ALPHANUMERIC),
-        session_token: random(120, ALPHANUMERIC),
-        expiration: now.plus(lasts),
-        user_id: format!("AROA{}:{session}", role_id(account, role_name)),
-        principal: format!("arn:{partition}:sts::{account}:assumed-role/{role_name}/{session}"),
-    };
-    let mut world = shared.world();
-    // Ended ones are kept while they are few: their callers are told so, instead of being taken for others.
-    if world.sessions.len() >= KEPT_SESSIONS {
-        world.sessions.retain(|_, session| session.expires > now);
-    }
-    world.sessions.insert(
-        credentials.access_key_id.clone(),
-        Session {
-            account: account.to_owned(),
-            principal: credentials.principal.clone(),
-            user_id: credentials.user_id.clone(),
-            expires: credentials.expiration,
-        },
-    );
-    drop(world);
-    shared.touch();
-    credentials
-}
-
 fn identity(shared: &Shared, call: &Call) -> Response {
     let user_id = shared.session(&call.access_key).map_or_else(|| call.account.clone(), |session| session.user_id);
     query::answer(call, |xml| {
@@ -102,7 +68,7 @@ fn assume(shared: &Shared, request: &Query) -> Result<Credentials, ApiError> {
         .map(|arn| arn.account)
         .ok_or_else(|| ApiError::new(400, "ValidationError", format!("{role} is invalid")))?;
     let lasts = request.get("DurationSeconds").and_then(|text| text.parse().ok()).map_or(HOUR, Duration::from_secs);
-    Ok(issue(shared, account, role, session, lasts))
+    Ok(shared.issue_session(account, role, session, lasts))
 }
 
 fn write(xml: &mut Xml, credentials: &Credentials) {
@@ -130,18 +96,4 @@ pub fn acts_for_another(principal: &str, account: &str) -> bool {
 
 fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
-fn random(length: usize, alphabet: &[u8]) -> String {
-    (0..length).map(|_| char::from(alphabet[fastrand::usize(..alphabet.len())])).collect()
-}
-
-/// The same for each session of a role, as IAM's ids are.
-fn role_id(account: &str, role: &str) -> String {
-    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-    let mut hasher = DefaultHasher::new();
-    (account, role).hash(&mut hasher);
-    format!("{:017X}", hasher.finish())
 }

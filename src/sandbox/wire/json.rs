@@ -5,7 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{ApiError, Response};
-use crate::sandbox::service::{Call, Service};
+use crate::sandbox::call::Call;
+use crate::sandbox::services::Service;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
@@ -15,6 +16,8 @@ pub fn target(header: &str) -> Option<(Service, &str)> {
     let service = match prefix {
         "secretsmanager" => Service::SecretsManager,
         "Logs_20140328" => Service::Logs,
+        // The model has one of them, Smithy's clients send the other.
+        "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101" | "CloudTrail_20131101" => Service::CloudTrail,
         _ => return None,
     };
     Some((service, operation))

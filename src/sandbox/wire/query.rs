@@ -8,9 +8,10 @@ use serde_json::{Map, Value};
 
 use super::xml::Xml;
 use super::{ApiError, Response};
+use crate::sandbox::call::Call;
 use crate::sandbox::model::routes::typed;
-use crate::sandbox::model::{Kind, Member, check, input};
-use crate::sandbox::service::{Call, Service};
+use crate::sandbox::model::{Kind, Member, check};
+use crate::sandbox::services::Service;
 
 const CONTENT_TYPE: &str = "text/xml";
 
@@ -50,10 +51,9 @@ impl Query {
         self.get(name).unwrap_or_default()
     }
 
-    /// Checks the request against its service's table.
-    pub fn check(&self, call: &Call) -> Result<(), ApiError> {
-        let members = input(call.service, &call.operation)?;
-        check(call.service, members, &self.structure("", members))
+    /// Checks the request against what its operation's may hold.
+    pub fn check(&self, service: Service, members: &[Member]) -> Result<(), ApiError> {
+        check(service, members, &self.structure("", members))
     }
 
     /// The parameters of a structure as a tree; `prefix` ends in a dot, or is empty.

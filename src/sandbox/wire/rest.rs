@@ -10,7 +10,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::{ApiError, Response};
-use crate::sandbox::service::{Call, Service};
+use crate::sandbox::call::Call;
+use crate::sandbox::services::Service;
 
 const CONTENT_TYPE: &str = "application/json";
 
@@ -98,8 +99,7 @@ pub(super) fn error(error: &ApiError, service: Service, request_id: &str) -> Res
     let mut body = Map::new();
     if service == Service::Lambda {
         body.insert("Type".to_owned(), json!(if error.status < 500 { "User" } else { "Service" }));
-        // In the model, most of Lambda's errors write `message` and a few `Message`; clients read both, and AWS sends this one.
-        body.insert("Message".to_owned(), json!(error.message));
+        body.insert(message_member(&error.code).to_owned(), json!(error.message));
     } else {
         body.insert("errorCode".to_owned(), json!(error.code));
         body.insert("message".to_owned(), json!(error.message));
@@ -114,6 +114,28 @@ pub(super) fn error(error: &ApiError, service: Service, request_id: &str) -> Res
         .header("x-amzn-errortype", error.code.as_str());
     response.headers.extend(headers.into_iter().map(|(_, value)| ("retry-after", value.clone())));
     response
+}
+
+/// What Lambda calls the message of an error: in its model some errors have `message`, and the others `Message`.
+fn message_member(code: &str) -> &'static str {
+    const SMALL: [&str; 15] = [
+        "CodeStorageExceededException",
+        "InvalidParameterValueException",
+        "InvalidRequestContentException",
+        "PolicyLengthExceededException",
+        "PreconditionFailedException",
+        "ProvisionedConcurrencyConfigNotFoundException",
+        "RequestEntityTooLargeException",
+        "RequestTooLargeException",
+        "ResourceConflictException",
+        "ResourceNotReadyException",
+        "SerializationException",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "UnsupportedMediaTypeException",
+        "ValidationException",
+    ];
+    if SMALL.contains(&code) { "message" } else { "Message" }
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ const FILES: [&str; 10] = [
 
 /// Every command that reads a manifest, and may say what is wrong with it.
 fn commands(folder: &str) -> Vec<Vec<String>> {
-    let all: [&[&str]; 9] = [
+    let all: [&[&str]; 15] = [
         &["validate", folder, "-vv"],
         &["validate", folder, "--strict", "--format", "sarif"],
         &["validate", folder, "--format", "github"],
@@ -97,6 +97,12 @@ fn commands(folder: &str) -> Vec<Vec<String>> {
         &["plan", folder, "--format", "json"],
         &["explain", "function.F", folder],
         &["schedule", folder],
+        &["targets", folder, "--format", "json"],
+        &["permissions", folder],
+        &["status", folder],
+        &["logs", folder],
+        &["repair", folder],
+        &["rotate", folder, "--auto-approve"],
         &["diff", "HEAD", folder, "-v"],
         &["diff", "HEAD", folder, "--format", "markdown"],
     ];

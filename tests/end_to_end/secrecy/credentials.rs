@@ -110,7 +110,7 @@ fn credential_processes_are_not_quoted() {
     stage.end();
 }
 
-/// Without it, a pipeline's own token could come back in the words of whoever refuses it.
+/// Without it, a pipeline's own token could come back in the words of the service that refuses it.
 #[test]
 fn tokens_of_pipelines_are_not_repeated() {
     let mut stage = stage();

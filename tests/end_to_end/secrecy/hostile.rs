@@ -90,7 +90,7 @@ fn values_that_a_service_repeats_are_covered() {
         );
         script(&planted.stage.world, &serde_json::json!([]));
     }
-    // Whoever is no service at all, and answers with a page that shows the request.
+    // No service at all: it answers with a page that shows the request.
     let page = planted.sent.iter().map(|(name, value)| format!("<li>{name}: {value}")).collect::<Vec<_>>().concat();
     let answer = serde_json::json!({"service": "lambda", "operation": "UpdateFunctionConfiguration",
         "answer": {"status": 502, "content_type": "text/html", "body": page}});
@@ -102,7 +102,7 @@ fn values_that_a_service_repeats_are_covered() {
     planted.stage.end();
 }
 
-/// A function's log is its author's, and shown to whoever asks. Without it, a rotation that fails would show what its function
+/// A function's log is its author's, and shown when asked for. Without it, a rotation that fails would show what its function
 /// says, the secret's value perhaps, to everyone; and asked, what the manifest keeps.
 #[test]
 fn logs_of_functions_are_shown_only_on_request_and_without_the_manifests_values() {

@@ -1,4 +1,4 @@
-//! Marked values: nobody can guess them, and whatever holds one, in whatever form, is found.
+//! Marked values: they can't be guessed, and are found in whatever form.
 
 use std::collections::HashMap;
 

@@ -101,7 +101,7 @@ secrets:
         &format!("{folder}/part.yaml"),
         format!(
             "functions:
-  # The stack of this version lets nobody invoke the function.
+  # The stack of this version lets no one invoke the function.
   SecretsManagerPart: {{application: {{version: 1.1.500}}, code: code, environment: {{PART: {}}}, labels: {{team: one}}}}
 secrets:
   secrecy/part: {{function: SecretsManagerPart, rotation: {{schedule_expression: 'cron(0 4 ? * SUN *)'}}}}
@@ -163,6 +163,10 @@ fn reading_commands(manifest: &str, plan: &str) -> Vec<Vec<String>> {
     for format in ["text", "json", "markdown"] {
         add(&["plan", manifest, "--detailed-exitcode", "--format", format]);
         add(&["plan", manifest, "--destroy", "--format", format]);
+        add(&["status", manifest, "--format", format]);
+        if format != "markdown" {
+            add(&["logs", manifest, "--format", format]);
+        }
         add(&["show", plan, "--format", format]);
         add(&["diff", "HEAD", manifest, "--format", format]);
         add(&["diff", "HEAD~1..HEAD", manifest, "--format", format]);
@@ -175,7 +179,18 @@ fn reading_commands(manifest: &str, plan: &str) -> Vec<Vec<String>> {
     }
     add(&["explain", "secret.secrecy/one", manifest]);
     add(&["schedule", manifest]);
-    for what in ["manifest", "policy", "plan"] {
+    add(&["targets", manifest]);
+    add(&["targets", manifest, "--format", "json"]);
+    for format in ["text", "json", "markdown"] {
+        add(&["permissions", manifest, "--format", format, "--trust", "github:acme/rotation"]);
+    }
+    add(&["permissions", manifest, "--alarms", "terraform"]);
+    add(&["repair", manifest]);
+    add(&["status", manifest, "--all", "--strict", "-v"]);
+    for format in ["junit", "html"] {
+        add(&["status", manifest, "--all", "--format", format]);
+    }
+    for what in ["manifest", "policy", "plan", "status"] {
         add(&["schema", what]);
     }
     for shell in ["bash", "zsh", "fish"] {
@@ -259,7 +274,7 @@ fn end(planted: Planted) {
     planted.stage.end();
 }
 
-/// Without it, a private value could come out of a format, a level or a file that nobody looked at.
+/// Without it, a private value could come out of a format, a level or a file that wasn't checked.
 #[test]
 fn no_command_lets_a_private_value_out() {
     let mut planted = Planted::new();
@@ -351,7 +366,7 @@ fn programs_that_are_started_see_no_credentials() {
     let manifest = stage.path("repo").to_str().expect("a path of ours").to_owned();
     let sandbox = format!("--sandbox={}", stage.path("state/sandbox.json").display());
     let path = format!("{}:{}", stage.path("state/bin").display(), std::env::var("PATH").expect("a PATH"));
-    // The function's environment is its own; the credentials of whoever rehearses must not be in it.
+    // The function's environment is its own; the caller's own credentials may not be in it.
     let dump = format!(
         "import os\n\ndef lambda_handler(event, context):\n    with open({:?}, 'a') as log:\n        print('function', {{k: v for k, v in os.environ.items() if k.startswith('AWS_')}}, file=log)\n",
         log.display()

@@ -125,7 +125,7 @@ fn load(path: &Path, data: &[u8]) {
     let loaded = match config::load(&[path.to_path_buf()]) {
         Ok(loaded) => loaded,
         Err(Problems(found)) => {
-            assert!(!found.is_empty(), "a manifest is refused, and nobody says why");
+            assert!(!found.is_empty(), "a manifest is refused without a reason");
             return judge(&found, path, data);
         }
     };

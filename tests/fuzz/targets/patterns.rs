@@ -1,8 +1,8 @@
 //! Patterns and addresses: of `include`, of `targets`, of policies, of the command line.
 
-use rotator::cli::{Filter, Wanted};
+use rotator::cli::{Failure, Filter, Wanted};
 use rotator::model::glob::{self, Glob};
-use rotator::model::policy::Pattern;
+use rotator::model::rule::Pattern;
 use serde_json::json;
 
 use super::{manifests, text};
@@ -50,9 +50,11 @@ fn address(text: &str) {
                 let _ = filter.unknown_targets(&std::collections::BTreeSet::from(["dev", "prod-eu"]));
                 assert!(value.len() <= glob::MAX_LENGTH && filter.resources().all(|one| one == value));
             }
-            Err((summary, hints)) => assert!(!summary.is_empty() && !hints.is_empty() && summary.len() < 20_000),
+            Err(Failure { summary, hints, .. }) => {
+                assert!(!summary.is_empty() && !hints.is_empty() && summary.len() < 20_000);
+            }
         }
-        if let Err((summary, hints)) = Wanted::read(&value) {
+        if let Err(Failure { summary, hints, .. }) = Wanted::read(&value) {
             assert!(!summary.is_empty() && !hints.is_empty());
         }
     }

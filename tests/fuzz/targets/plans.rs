@@ -1,6 +1,6 @@
-//! Saved plans, which anybody may have edited, and the policies of functions, which anybody with rights may have written.
+//! Saved plans, which anyone may have edited, and the policies of functions, which anyone with rights may have written.
 
-use rotator::aws::policy;
+use rotator::aws::permission;
 use rotator::cli::Saved;
 use rotator::model::Desired;
 use rotator::plan::{fresh, order};
@@ -58,12 +58,12 @@ fn show(saved: &Saved) {
 /// Bytes as a function's resource policy.
 pub fn function_policies(data: &[u8]) {
     let text = text(data);
-    match policy::parse(&text, "111111111111") {
+    match permission::parse(&text, "111111111111") {
         Ok(statements) => {
             for statement in statements {
                 assert!(!(statement.allows && statement.denies));
                 assert!(!statement.sid.contains(char::is_control));
-                // What bears conditions that nobody understands neither lets in nor keeps out.
+                // A statement with unknown conditions neither lets in nor keeps out.
                 assert!(!statement.other_conditions || !(statement.allows || statement.denies), "{statement:?}");
             }
         }

@@ -155,7 +155,7 @@ class Strict:
         elif kind == "blob":
             self.expect(isinstance(value, str), at, f"{value!r} is no base64")
         else:
-            self.expect(False, at, f"nobody knows {kind}")
+            self.expect(False, at, f"{kind} is unknown")
 
     def text(self, shape, value, at):
         self.size(shape, len(value), at)
@@ -235,7 +235,7 @@ class Strict:
         elif kind == "timestamp":
             self.expect(ISO8601.fullmatch(text), at, f"{text!r} is no time as XML has it")
         else:
-            self.expect(False, at, f"nobody knows {kind}")
+            self.expect(False, at, f"{kind} is unknown")
 
     # --- a refusal --------------------------------------------------------------------------------
 

@@ -67,6 +67,8 @@ NOTHING_MISSING = {
     ("sts", "GetAccessKeyInfo"),
     # A prefix that no group has is answered with none.
     ("logs", "DescribeLogGroups"),
+    # Events that nobody wrote are none.
+    ("cloudtrail", "LookupEvents"),
 }
 
 

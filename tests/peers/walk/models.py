@@ -6,7 +6,7 @@ import botocore.loaders
 import botocore.model
 from conftest import REPOSITORY
 
-SERVICES = ("secretsmanager", "lambda", "cloudformation", "serverlessrepo", "sts", "logs")
+SERVICES = ("secretsmanager", "lambda", "cloudformation", "serverlessrepo", "sts", "logs", "cloudtrail")
 LOADER = botocore.loaders.Loader()
 MODELS = {name: botocore.model.ServiceModel(LOADER.load_service_model(name, "service-2"), name) for name in SERVICES}
 

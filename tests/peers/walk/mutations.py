@@ -28,7 +28,7 @@ NAMED = (
     "arn:aws:lambda:eu-west-1:123456789012:runtime/aaaaaaaa",
     "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef0",
 )
-#: More than anybody would allow who has to think of a number: what the model doesn't limit takes so many.
+#: More than any sensible limit: what the model doesn't limit takes so many.
 MANY = 120
 #: Values that are longer than this aren't sent.
 LONGEST = 300_000
@@ -88,6 +88,8 @@ def sample(shape):
         return max(int(least), 1)
     if kind == "blob":
         return b"x"
+    if kind == "timestamp":
+        return 1_700_000_000
     if shape.enum:
         return shape.enum[0]
     plain, pattern = "a" * max(int(least), 1), shape.metadata.get("pattern")

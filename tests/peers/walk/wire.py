@@ -1,4 +1,4 @@
-"""Raw calls: written with botocore's serializers, without its validation, and read by nobody but the walk."""
+"""Raw calls: written with botocore's serializers, without its validation, and read by the walk alone."""
 
 import http.client
 import json

@@ -83,7 +83,7 @@ fn shown(desired: &Desired, folder: &std::path::Path) -> Value {
     })
 }
 
-/// Without it a default, a variable or a part could mean something else than the format says, in a way that nobody thought
+/// Without it a default, a variable or a part could mean something else than the format says, in a way that no one thought
 /// of.
 #[test]
 fn expansion_agrees_with_a_plain_model() {

@@ -207,7 +207,7 @@ fn rotation(throws: &mut Throws<'_>, variables: bool, defaults: bool) -> Value {
     };
     let (duration, null) = (throws.one_of(durations), throws.chance(15));
     let stated = throws.chance(40) || (defaults && has_schedule);
-    // Whoever states a window in a default states its schedule too.
+    // A default that states a window states its schedule too.
     if has_schedule && stated {
         one.insert("duration".to_owned(), if null { Value::Null } else { duration });
     }

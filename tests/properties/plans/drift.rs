@@ -285,7 +285,7 @@ fn permission_drift(throws: &mut Throws<'_>, stack: &str, policy: &mut Reading<V
             let paths: &[&str] = if goes { &["permission.principal", "permission.source_account"] } else { &[] };
             (Reading::Found(of_template), paths)
         }
-        // Whoever lets everybody's Secrets Manager in lets ours in, and so does a statement of another name.
+        // A statement that lets in every account's Secrets Manager lets ours in, whatever its name.
         97 => (Reading::Found(vec![statement("by-hand", None)]), &[]),
         98.. => {
             (Reading::Found(vec![statement("by-hand", Some(ACCOUNT)), statement("more", Some("999999999999"))]), &[])
@@ -369,7 +369,7 @@ pub fn secret_drift(throws: &mut Throws<'_>, wanted: &Desired, secret: &Secret, 
     said
 }
 
-/// Moves a live secret to a function of the manifest, or to one that nobody here knows.
+/// Moves a live secret to a function of the manifest, or to one that isn't known here.
 fn elsewhere_now(functions: &[&Function], which: usize, live: &mut LiveSecret, said: &mut Said) {
     let other = functions.get(which).map_or_else(|| function_arn("somebody-s"), |function| called(function));
     if live.function_arn.as_ref() == Some(&other) {
@@ -380,5 +380,7 @@ fn elsewhere_now(functions: &[&Function], which: usize, live: &mut LiveSecret, s
         said.effects.insert(Effect::TakesOver);
     }
     live.function_arn = Some(other);
+    // Another function is other code.
+    said.effects.insert(Effect::ReplacesCode);
     said.path("function");
 }

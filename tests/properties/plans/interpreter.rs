@@ -24,6 +24,7 @@ pub fn carry_out(step: &Step, plan: &Plan, wanted: &Desired, live: &mut Live) ->
             rotate(step, request, live)
         }
         StepKind::Watch | StepKind::WatchTest => Ok(()),
+        StepKind::Repair => Err("a repair, which no apply has".to_owned()),
         StepKind::Disable => disable(change.ok_or("a switch-off without a change")?, live),
         StepKind::DeleteStack => match change.map(|change| &change.action) {
             Some(Action::DeleteStack { id, .. }) => delete(id, live),
@@ -48,7 +49,7 @@ fn stack(step: &Step, change: &Change, wanted: &Desired, live: &mut Live) -> Res
     match &change.action {
         Action::TagStack { id } if change.reason == Reason::Removed => {
             let at = live.orphan_stacks.iter().position(|orphan| orphan.stack.id == *id).ok_or("no such stack")?;
-            // Without our tag, nobody finds it any more.
+            // Without our tag, it isn't found any more.
             let released = live.orphan_stacks.remove(at);
             if let Ok(orphans) = &mut live.orphan_secrets {
                 orphans.retain(|orphan| Some(&orphan.function_arn) != released.function_arn.as_ref());
@@ -158,7 +159,7 @@ fn configuration(step: &Step, wanted: &Desired, live: &mut Live) -> Result<(), S
     let (_, deployment) = deployed(step, wanted)?;
     let configuration = configured(step, live)?;
     if configuration.environment.is_err() && !deployment.environment.is_empty() {
-        return Err("an environment that nobody can read is overwritten".to_owned());
+        return Err("an environment that can't be read is overwritten".to_owned());
     }
     apply_configuration(configuration, deployment);
     Ok(())
@@ -268,7 +269,7 @@ fn disable(change: &Change, live: &mut Live) -> Result<(), String> {
     let name = change.name.as_str();
     let mut known = false;
     if change.address.kind == Kind::OrphanSecret {
-        let orphans = live.orphan_secrets.as_mut().map_err(|_| "orphans that nobody could list")?;
+        let orphans = live.orphan_secrets.as_mut().map_err(|_| "orphans that could not be listed")?;
         known = orphans.iter().any(|orphan| orphan.name == name);
         orphans.retain(|orphan| orphan.name != name);
     } else if let Some(Reading::Found(secret)) = live.secrets.get_mut(&change.address.handle) {

@@ -13,8 +13,8 @@ use rotator::model::live::{OrphanSecret, Reading};
 use rotator::model::{Desired, Kind, Live, PROJECT_TAG};
 use rotator::plan::fresh::StaleKind;
 use rotator::plan::{
-    Action, Attribute, Change, Effect, NoteKind, Plan, ProblemKind, Purpose, Reason, Scope, Severity, Shown, Step,
-    StepKind, diff, fresh, guard, order,
+    Action, Attribute, Change, Effect, NoteKind, Plan, PlanOptions, ProblemKind, Purpose, Reason, Severity, Shown,
+    Step, StepKind, brake, fresh, make_plan, order,
 };
 
 use crate::cases::{Dice, check, dice};
@@ -27,8 +27,8 @@ const PRUNE: Purpose = Purpose::Converge { prune: true };
 /// How many cases of a property of plans the sample has.
 const SAMPLE: u64 = 400;
 
-fn whole(purpose: Purpose) -> Scope {
-    Scope { purpose, partial: false }
+fn whole(purpose: Purpose) -> PlanOptions {
+    PlanOptions { purpose, partial: false }
 }
 
 fn shown(wanted: &Desired, live: &Live) -> String {
@@ -114,7 +114,7 @@ fn plans_of_equal_states_are_empty() {
             let (wanted, ..) = case.states();
             let live = wanted::mirror(&wanted);
             for purpose in [CONVERGE, PRUNE] {
-                let plan = diff(&wanted, &live, whole(purpose));
+                let plan = make_plan(&wanted, &live, whole(purpose));
                 prop_assert_eq!(&plan.changes, &Vec::<Change>::new());
                 prop_assert!(!plan.has_errors(), "{:?}", plan.problems);
             }
@@ -130,7 +130,7 @@ fn plans_say_each_difference_and_nothing_else() {
     let states = |case: &Calm| format!("{:#?}", case.states());
     check("plans_say_each_difference_and_nothing_else", SAMPLE * 2, &expected, &calm(), states, |case, seen| {
         let (wanted, live, expected) = case.states();
-        let plan = diff(&wanted, &live, whole(CONVERGE));
+        let plan = make_plan(&wanted, &live, whole(CONVERGE));
         prop_assert!(!plan.has_errors(), "{:?}", plan.problems);
         let mut said = Expected::new();
         for change in &plan.changes {
@@ -162,7 +162,7 @@ fn changes_are_sound(plan: &Plan) -> TestCaseResult {
         prop_assert_eq!(has(Effect::Deletes), deletes);
         prop_assert!(!change.fields.is_empty(), "a change says what changes: {:?}", change);
         for field in &change.fields {
-            // Of a value that is never shown, nobody sees whether it differs.
+            // Whether a value that is never shown differs can't be seen.
             let differs = field.before != field.after || field.before == Shown::Sensitive;
             prop_assert!(differs, "{}: {:?}", change.address, field);
         }
@@ -190,13 +190,15 @@ fn states(world: &World) -> String {
 /// Without it a plan could hide that a secret rotates, cry wolf, or show a field that stays as it is.
 #[test]
 fn effects_and_fields_say_what_is_done() {
-    // A freeze is overridden by a flag, which no plan made here has.
-    let held = || Effect::ALL.into_iter().filter(|effect| *effect != Effect::OverridesFreeze);
+    // What only flags and other commands bring about, which no plan made here is of.
+    let is_asked =
+        |effect: &Effect| matches!(effect, Effect::OverridesFreeze | Effect::DropsPending | Effect::StartsRotation);
+    let held = || Effect::ALL.into_iter().filter(|effect| !is_asked(effect));
     let all: Vec<_> = held().map(Effect::word).collect();
     check("effects_and_fields_say_what_is_done", SAMPLE, &all, &world(), states, |world, seen| {
         let (wanted, live) = world.states();
         for purpose in purposes() {
-            let plan = diff(&wanted, &live, whole(purpose));
+            let plan = make_plan(&wanted, &live, whole(purpose));
             changes_are_sound(&plan)?;
             for effect in held() {
                 seen.add(effect.word(), plan.count(effect));
@@ -207,9 +209,9 @@ fn effects_and_fields_say_what_is_done() {
                 .count();
             // The brake counts what would rotate now, and nothing else.
             for limit in [0, 1, 2, rotations] {
-                prop_assert_eq!(guard::brake([&plan], Some(limit)).is_some(), rotations > limit);
+                prop_assert_eq!(brake::brake([&plan], Some(limit)).is_some(), rotations > limit);
             }
-            prop_assert_eq!(guard::brake([&plan], None).is_some(), rotations > guard::MAX_ROTATIONS);
+            prop_assert_eq!(brake::brake([&plan], None).is_some(), rotations > brake::MAX_ROTATIONS);
         }
         Ok(())
     });
@@ -222,9 +224,9 @@ fn after_an_apply_the_next_plan_is_empty() {
     check("after_an_apply_the_next_plan_is_empty", SAMPLE, &expected, &world(), states, |world, seen| {
         let (wanted, live) = world.states();
         for purpose in purposes() {
-            let plan = diff(&wanted, &live, whole(purpose));
+            let plan = make_plan(&wanted, &live, whole(purpose));
             let after = applied_in_order(&plan, &wanted, &live)?;
-            let again = diff(&wanted, &after, whole(purpose));
+            let again = make_plan(&wanted, &after, whole(purpose));
             seen.add("plans with changes", usize::from(!plan.is_empty()));
             seen.add("plans with errors", usize::from(plan.has_errors()));
             seen.add("blocked changes", plan.changes.iter().filter(|change| change.blocked).count());
@@ -258,7 +260,7 @@ fn the_order_of_independent_steps_does_not_matter() {
         |(world, choices), seen| {
             let (wanted, live) = world.states();
             for purpose in purposes() {
-                let plan = diff(&wanted, &live, whole(purpose));
+                let plan = make_plan(&wanted, &live, whole(purpose));
                 let steps = order(&plan, &wanted);
                 steps_are_sound(&plan, &wanted, &steps)?;
                 let first = text(&applied_in_order(&plan, &wanted, &live)?);
@@ -313,7 +315,7 @@ fn steps_are_sound(plan: &Plan, wanted: &Desired, steps: &[Step]) -> TestCaseRes
     Ok(())
 }
 
-/// Without it a plan would end what nobody asked to end, or forget it where somebody did.
+/// Without it a plan would end what it wasn't asked to end, or not end what it was.
 #[test]
 fn only_pruning_ends_orphans() {
     let expected = ["orphans ended", "orphans let go", "pruning refused", "notes of orphans"];
@@ -327,8 +329,8 @@ fn only_pruning_ends_orphans() {
                 .count()
         };
         let asks = wanted.prune;
-        let plain = diff(&wanted, &live, whole(CONVERGE));
-        let pruned = diff(&wanted, &live, whole(PRUNE));
+        let plain = make_plan(&wanted, &live, whole(CONVERGE));
+        let pruned = make_plan(&wanted, &live, whole(PRUNE));
         for change in plain.changes.iter().filter(of_orphans).filter(|_| !asks) {
             // Letting go takes the tag off, and stops nothing; whose the tag of an earlier name is, isn't known.
             prop_assert_eq!(&change.reason, &Reason::Removed);
@@ -374,7 +376,7 @@ fn only_pruning_ends_orphans() {
             pruned.runnable().filter(of_orphans).filter(|change| change.reason == Reason::Orphaned).count(),
         );
         // With a filter, nothing is known of orphans.
-        let partial = diff(&wanted, &live, Scope { purpose: PRUNE, partial: true });
+        let partial = make_plan(&wanted, &live, PlanOptions { purpose: PRUNE, partial: true });
         prop_assert_eq!(partial.changes.iter().filter(of_orphans).count(), 0);
         Ok(())
     });
@@ -390,7 +392,7 @@ fn a_removal_ends_all_that_is_ours_and_nothing_else() {
     let expected = ["stacks deleted", "stacks of others kept", "secrets switched off", "secrets of others kept"];
     check("a_removal_ends_all_that_is_ours_and_nothing_else", SAMPLE, &expected, &world(), states, |world, seen| {
         let (wanted, live) = world.states();
-        let plan = diff(&wanted, &live, whole(Purpose::Destroy));
+        let plan = make_plan(&wanted, &live, whole(Purpose::Destroy));
         let after = applied_in_order(&plan, &wanted, &live)?;
         for (handle, one) in &live.functions {
             let Reading::Found(stack) = &one.stack else { continue };
@@ -428,7 +430,7 @@ fn a_removal_ends_all_that_is_ours_and_nothing_else() {
                 seen.add("secrets of others kept", usize::from(before.is_on()));
             }
         }
-        // Whoever is left without an error has nothing that rotates with a function that is gone.
+        // Without errors, nothing rotates with a function that is gone.
         if !plan.has_errors() {
             prop_assert!(
                 after
@@ -464,8 +466,8 @@ fn plans_are_deterministic_and_survive_being_saved() {
             orphans.reverse();
         }
         for purpose in purposes() {
-            let plan = diff(&wanted, &live, whole(purpose));
-            same_plan(&plan, &diff(&wanted, &live, whole(purpose)))?;
+            let plan = make_plan(&wanted, &live, whole(purpose));
+            same_plan(&plan, &make_plan(&wanted, &live, whole(purpose)))?;
             let set = |plan: &Plan| -> BTreeSet<String> {
                 plan.changes
                     .iter()
@@ -477,7 +479,7 @@ fn plans_are_deterministic_and_survive_being_saved() {
                     })
                     .collect()
             };
-            prop_assert_eq!(set(&plan), set(&diff(&same_wish, &same_world, whole(purpose))));
+            prop_assert_eq!(set(&plan), set(&make_plan(&same_wish, &same_world, whole(purpose))));
             let saved = serde_json::to_string(&plan).expect("plans can be written");
             let read: Plan = serde_json::from_str(&saved).expect("plans can be read");
             same_plan(&plan, &read)?;
@@ -511,14 +513,14 @@ fn a_saved_plan_goes_on_after_any_step() {
         |(world, choices), seen| {
             let (wanted, live) = world.states();
             for purpose in purposes() {
-                let plan = diff(&wanted, &live, whole(purpose));
+                let plan = make_plan(&wanted, &live, whole(purpose));
                 let steps = order(&plan, &wanted);
                 let mut throws = choices.throws();
                 let cut = throws.below(steps.len() + 1);
                 let mut order = drawn(&steps, &mut throws);
                 order.truncate(cut);
                 let half = applied(&steps, &order, &plan, &wanted, &live)?;
-                let now = diff(&wanted, &half, whole(purpose));
+                let now = make_plan(&wanted, &half, whole(purpose));
                 let confirmed = match fresh::confirm(&plan, &now) {
                     Ok(confirmed) => confirmed,
                     // Who can't list orphans can't know that one is gone, and says so.
@@ -532,7 +534,7 @@ fn a_saved_plan_goes_on_after_any_step() {
                     Err(stale) => return Err(TestCaseError::fail(format!("after {order:?} of {steps:?}: {stale:?}"))),
                 };
                 let after = applied_in_order(&confirmed.plan, &wanted, &half)?;
-                let again = diff(&wanted, &after, whole(purpose));
+                let again = make_plan(&wanted, &after, whole(purpose));
                 let left: Vec<&Change> = again.runnable().collect();
                 prop_assert!(left.is_empty(), "after {:?} of {:?}: {:#?}", order, steps, left);
                 seen.add(if order.is_empty() { "applies that began again" } else { "applies that went on" }, 1);

@@ -143,6 +143,10 @@ fn deployment(throws: &mut Throws<'_>, handle: &str) -> Deployment {
         application: Application { id: id.to_owned(), version: pinned.map(str::to_owned), parameters },
         stack: throws.one_of(&[handle.to_owned(), format!("{handle}-rotation")]),
         shared: throws.chance(20),
+        verify: None,
+        read_secrets: Vec::new(),
+        read_fault: None,
+        test: rotator::model::TestValues::default(),
         code: code(throws, handle),
         settings: settings(throws),
         environment,
@@ -240,6 +244,7 @@ fn live_function(function: &Function) -> LiveFunction {
             policy: permission,
             application: Reading::Absent,
             foreign_secrets: None,
+            tested: None,
         };
     };
     let number = wanted.application.version.as_deref().unwrap_or(NEWEST);
@@ -260,6 +265,7 @@ fn live_function(function: &Function) -> LiveFunction {
         policy: permission,
         application: Reading::Found(declared),
         foreign_secrets: wanted.shared.then_some(0),
+        tested: None,
     }
 }
 
@@ -383,6 +389,7 @@ pub fn configuration(name: &str) -> Configuration {
         log_group: None,
         role: None,
         reserved_concurrency: None,
+        last_modified: None,
     }
 }
 
@@ -416,6 +423,7 @@ fn live_secret(wanted: &Desired, secret: &Secret) -> LiveSecret {
         function_project: None,
         function_shared: false,
         function_unread: None,
+        attached: None,
         rules: secret.rotation.rules.clone().filter(|_| on),
         kms_key: None,
         deleted: false,
@@ -423,5 +431,11 @@ fn live_secret(wanted: &Desired, secret: &Secret) -> LiveSecret {
         owning_service: secret.function.is_none().then(|| "rds".to_owned()),
         current_version: Some("v1".to_owned()),
         pending_version: None,
+        previous_version: None,
+        partner_type: None,
+        last_accessed: None,
+        rotates_within: None,
+        unchanged_for: None,
+        last_rotated: None,
     }
 }

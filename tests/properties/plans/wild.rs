@@ -83,7 +83,7 @@ impl World {
             );
             orphan.rotating = (!unlisted).then_some(rotating);
         }
-        // Secrets on a shared function are anybody's, and never orphans.
+        // Secrets on a shared function may belong to other manifests, and are never orphans.
         let shared = |arn: &String| {
             live.orphan_stacks.iter().any(|orphan| orphan.shared && orphan.function_arn.as_ref() == Some(arn))
         };

@@ -1,4 +1,4 @@
-//! Schedules against a plain calendar, and against two libraries that nobody here wrote.
+//! Schedules against a plain calendar, and against two foreign libraries.
 
 pub mod calendar;
 
@@ -201,6 +201,7 @@ fn rates_agree_with_a_plain_calendar() {
 }
 
 /// A text that may be an expression: pieces of such, right ones and wrong ones.
+#[expect(clippy::too_many_lines, reason = "a table of pieces")]
 fn anything(throws: &mut Throws<'_>) -> String {
     let good = cron(throws);
     let mut fields: Vec<String> =
@@ -381,7 +382,7 @@ fn windows_agree_with_other_libraries() {
             json!({ "expression": text, "from": from.timestamp(), "to": to.timestamp() }).to_string()
         })
         .collect();
-    // In a thread of its own: neither pipe may fill while nobody reads the other.
+    // In a thread of its own: neither pipe may fill while the other isn't read.
     let writer = std::thread::spawn(move || stdin.write_all((questions.join("\n") + "\n").as_bytes()));
     let output = child.wait_with_output().expect("Python ends");
     writer.join().expect("no panic").expect("Python reads all");

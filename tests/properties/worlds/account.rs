@@ -188,6 +188,7 @@ fn wanted_function(throws: &mut Throws<'_>, deployed: &str) -> Value {
     field(15, "runtime", &[json!("python3.12"), json!("python3.13")]);
     field(20, "architecture", &[json!("x86_64"), json!("arm64")]);
     field(15, "shared", &[json!(true)]);
+    field(30, "verify", &[json!(true)]);
     field(40, "environment", &[json!({ "URL": "a" }), json!({ "URL": "b", "GONE": null })]);
     let lists = |subnets: &[&str], groups: &[&str]| json!({ "subnets": subnets, "security_groups": groups });
     field(25, "vpc", &[lists(&["subnet-2", "subnet-1"], &["sg-1"]), lists(&[], &[])]);
@@ -275,7 +276,7 @@ fn live_function(throws: &mut Throws<'_>, region: &mut Value, name: &str) {
     }
 }
 
-/// Code that nobody here wrote, as the sandbox saves code.
+/// Foreign code, as the sandbox saves code.
 fn foreign_code() -> Value {
     use base64::Engine as _;
     use std::io::Write as _;
@@ -388,7 +389,7 @@ fn live_secret(throws: &mut Throws<'_>, name: &str, wanted: &Value, existing: Op
     let state = if wanted["function"].is_null() && throws.chance(75) { "owned" } else { state };
     let wished =
         wanted["function"].as_str().map(|handle| if handle == "e0" { existing.unwrap_or(handle) } else { handle });
-    // A secret that the manifest gives no function keeps its live one, which nobody has looked at: here it can be called.
+    // A secret that the manifest gives no function keeps its live one, which wasn't looked at: here it can be called.
     let function = match wished {
         None => throws.one_of(&["legacy", "g0"]),
         Some(wished) if same_function => wished,

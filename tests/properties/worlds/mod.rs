@@ -145,7 +145,7 @@ impl Lab {
     }
 }
 
-/// The functions that became this project's own with a plan, or nobody else's any more. What rotates with them and has no
+/// The functions that became this project's own with a plan, or no other's any more. What rotates with them and has no
 /// handle is an orphan from then on, of which the plan itself could not know.
 fn newly_owned(plan: &Plan) -> BTreeSet<&str> {
     let becomes_ours = |change: &&Change| {
@@ -190,6 +190,9 @@ fn nothing_is_left(first: &Plan, again: &Planned) -> Result<(), String> {
     Ok(())
 }
 
+/// What only flags and other commands bring about, which no plan made here is of.
+const IS_ASKED: [Effect; 3] = [Effect::OverridesFreeze, Effect::DropsPending, Effect::StartsRotation];
+
 const EXPECTED: [&str; 13] = [
     "writes",
     "changes",
@@ -213,8 +216,7 @@ fn count(planned: &Planned, writes: usize, seen: &mut Seen) {
     seen.add("blocked changes", plan.changes.iter().filter(|change| change.blocked).count());
     seen.add("empty plans", usize::from(plan.is_empty()));
     seen.add("deploys", plan.runnable().filter(|change| matches!(change.action, Action::DeployStack { .. })).count());
-    // A freeze is overridden by a flag, which no plan made here has.
-    for effect in Effect::ALL.into_iter().filter(|effect| *effect != Effect::OverridesFreeze) {
+    for effect in Effect::ALL.into_iter().filter(|effect| !IS_ASKED.contains(effect)) {
         seen.add(effect.word(), plan.count(effect));
     }
 }
@@ -247,7 +249,7 @@ async fn fail(lab: &Lab, cases: &Cases, number: u64, mut reason: String) -> ! {
     );
 }
 
-/// Without it a plan could announce what doesn't happen, an apply do what nobody announced, or touch what is others'.
+/// Without it a plan could announce what doesn't happen, an apply do what wasn't announced, or touch what is others'.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_apply_does_what_its_plan_says_and_nothing_else() {
     let cases = Cases::of("an_apply_does_what_its_plan_says_and_nothing_else", SAMPLE);

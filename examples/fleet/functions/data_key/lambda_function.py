@@ -22,7 +22,7 @@ def lambda_handler(event, context):
         return
     {
         "createSecret": rotation.create,
-        "setSecret": lambda: None,  # Nobody else keeps a copy.
+        "setSecret": lambda: None,  # No other service keeps a copy.
         "testSecret": rotation.test,
         "finishSecret": rotation.finish,
     }[event["Step"]]()

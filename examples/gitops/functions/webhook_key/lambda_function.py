@@ -1,7 +1,7 @@
 """Rotates keys that sign webhooks.
 
 The sender signs with AWSCURRENT. Receivers verify with AWSCURRENT and AWSPREVIOUS, so what was signed just before a rotation
-is still accepted. Nobody else keeps a copy: `setSecret` has nothing to tell anyone.
+is still accepted. No other service keeps a copy: `setSecret` has nothing to do.
 
 Each step may be called again, and then finds its work done.
 """

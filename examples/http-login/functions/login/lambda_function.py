@@ -64,7 +64,7 @@ def set_secret(secret, token):
     """Has the service take the pending password, with the newest one that it still knows."""
     pending, current = value(secret, "AWSPENDING", token), value(secret, "AWSCURRENT")
     if (pending["url"], pending["username"]) != (current["url"], current["username"]):
-        # Nobody who may write a pending value shall have the current password sent to a service of their choice.
+        # A pending value may not send the current password to another service.
         raise ValueError("the pending version is of another user, or of another service")
     if logs_in(pending):
         return

@@ -58,7 +58,7 @@ class Rotation:
         return "AWSCURRENT" in stages
 
     def create(self):
-        """Gives the pending version a value, unless an earlier call has: that one may be the database's password by now."""
+        """Gives the pending version a value, unless an earlier call has: that one may be the database's password already."""
         current = self.credentials("AWSCURRENT")
         try:
             self.credentials("AWSPENDING")
@@ -77,7 +77,7 @@ class Rotation:
         """Has the database take the pending password, by whichever one it knows."""
         pending, current = self.credentials("AWSPENDING"), self.credentials("AWSCURRENT")
         if identity(pending) != identity(current):
-            # Whoever may write a pending value must not lead the current password to a server of theirs.
+            # A pending value may not send the current password to another server.
             raise ValueError("the pending version names another role or server than the current one")
         if database := connect(pending):
             database.close()

@@ -4,4 +4,4 @@ A case is a generator: it prepares, and yields parameters (or a `Refused`) one a
 every way before it is sent as it is.
 """
 
-from . import callers, functions, secretsmanager, stacks  # noqa: F401  (each registers its own)
+from . import callers, events, functions, secretsmanager, stacks  # noqa: F401  (each registers its own)

@@ -1,0 +1,159 @@
+//! What says how the rotation of many secrets does: a list or a description of each, the ages of pending versions, and the functions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_smithy_types::DateTime;
+
+use super::classify::failed;
+use super::error::{AwsError, reading};
+use super::observe::side_by_side;
+use super::reader::Reader;
+use crate::model::live::{Configuration, Reading, Statement, Unread};
+use crate::model::record::SecretRecord;
+
+/// Up to how many secrets each is described by itself: a list, of which a page has 100, also holds what nobody asked about, and may be
+/// five minutes late.
+const FEW: usize = 100;
+
+/// How many calls about secrets are under way at a time.
+const AT_A_TIME: usize = 64;
+
+/// How many functions are read at a time: `GetPolicy` has 15 calls a second.
+const FUNCTIONS: usize = 32;
+
+/// How many pages of a secret's versions are read, 100 versions each: AWS keeps about that many without a staging label.
+const VERSION_PAGES: usize = 5;
+
+/// Which secrets are read.
+#[derive(Debug, Clone, Copy)]
+pub enum Asked<'a> {
+    /// These, by name or ARN.
+    Named(&'a BTreeSet<String>),
+    /// All of the account and region, and these.
+    All(&'a BTreeSet<String>),
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    /// Secrets by the name or ARN that they were asked by; those that nobody named, by ARN.
+    pub secrets: BTreeMap<String, Reading<SecretRecord>>,
+    /// When the version of an unfinished rotation was made, in seconds since 1970, by the secret's ARN; or why that isn't known.
+    pub pending: BTreeMap<String, Result<Option<i64>, Unread>>,
+    /// The functions of secrets that rotate, by the ARN that the secrets name.
+    pub functions: BTreeMap<String, FleetFunction>,
+    /// Whether most secrets come from the list.
+    pub is_from_list: bool,
+}
+
+/// A function that rotates secrets.
+#[derive(Debug)]
+pub struct FleetFunction {
+    /// Its configuration.
+    pub configuration: Reading<Configuration>,
+    /// Who may invoke it.
+    pub policy: Reading<Vec<Statement>>,
+}
+
+impl Reader {
+    /// Reads a fleet. Of a list, each suspect is looked at once more, since what is said of it shall be of now.
+    ///
+    /// # Errors
+    /// Where all secrets were asked for, and the list can't be read.
+    pub async fn fleet(&self, asked: Asked<'_>, is_suspect: impl Fn(&SecretRecord) -> bool) -> Result<Fleet, AwsError> {
+        let mut fleet = Fleet::default();
+        let (named, all) = match asked {
+            Asked::Named(named) => (named, false),
+            Asked::All(named) => (named, true),
+        };
+        let mut to_describe: BTreeSet<String> = named.clone();
+        if all || named.len() > FEW {
+            match self.records().await {
+                Ok(records) => {
+                    fleet.is_from_list = true;
+                    to_describe.clear();
+                    fleet.take(records, named, all);
+                    let suspects = fleet.secrets.iter().filter(|(_, secret)| secret.found().is_some_and(&is_suspect));
+                    to_describe.extend(suspects.map(|(asked, _)| asked.clone()));
+                    // What the list doesn't have may be new, or gone.
+                    to_describe.extend(named.iter().filter(|name| !fleet.secrets.contains_key(*name)).cloned());
+                }
+                // Each by itself may be allowed where the list isn't.
+                Err(_) if !all => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let described = to_describe.into_iter().map(|name| async move {
+            let secret = reading(self.record(&name).await);
+            (name, secret)
+        });
+        let described: Vec<_> = side_by_side(AT_A_TIME, described).await;
+        fleet.secrets.extend(described);
+        fleet.pending = self.pending(&fleet).await;
+        fleet.functions = self.functions(&fleet).await;
+        Ok(fleet)
+    }
+
+    /// When a version of a secret was made (`ListSecretVersionIds`), in seconds since 1970. A rotation's version is made when the
+    /// rotation begins. `None` where the secret hasn't that version.
+    async fn version_created(&self, secret: &str, version: &str) -> Result<Option<i64>, AwsError> {
+        let call = self.inner.secrets.list_secret_version_ids().secret_id(secret).max_results(100);
+        let mut pages = call.into_paginator().send();
+        for _ in 0..VERSION_PAGES {
+            let Some(page) = pages.next().await else { break };
+            let page = page.map_err(failed("secretsmanager:ListSecretVersionIds", secret))?;
+            if let Some(found) = page.versions().iter().find(|entry| entry.version_id() == Some(version)) {
+                return Ok(found.created_date().map(DateTime::secs));
+            }
+        }
+        Ok(None)
+    }
+
+    /// When the current versions of secrets were made, in seconds since 1970, by the secret's ARN: a value that was put by hand is newer than
+    /// the last rotation. What can't be read is left out.
+    pub async fn current_versions(&self, secrets: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, i64> {
+        let jobs = secrets.into_iter().map(|(arn, version)| async move {
+            let made = self.version_created(&arn, &version).await;
+            (arn, made.ok().flatten())
+        });
+        let made: Vec<(String, Option<i64>)> = side_by_side(AT_A_TIME, jobs).await;
+        made.into_iter().filter_map(|(arn, made)| Some((arn, made?))).collect()
+    }
+
+    /// When the versions of unfinished rotations were made.
+    async fn pending(&self, fleet: &Fleet) -> BTreeMap<String, Result<Option<i64>, Unread>> {
+        let found = fleet.secrets.values().filter_map(Reading::found);
+        let pending = found.filter_map(|secret| Some((secret.arn.clone(), secret.unfinished_rotation()?.to_owned())));
+        let jobs = pending.map(|(arn, version)| async move {
+            let made = self.version_created(&arn, &version).await;
+            (arn, made.map_err(Unread::from))
+        });
+        side_by_side(AT_A_TIME, jobs).await
+    }
+
+    /// The functions by which secrets rotate.
+    async fn functions(&self, fleet: &Fleet) -> BTreeMap<String, FleetFunction> {
+        let rotating = fleet.secrets.values().filter_map(Reading::found).filter(|secret| secret.rotates_here());
+        let arns: BTreeSet<String> =
+            rotating.filter_map(|secret| secret.function_arn.as_deref().map(str::to_owned)).collect();
+        let jobs = arns.into_iter().map(|arn| async move {
+            let (configuration, policy) = futures::join!(self.function(&arn), self.policy(&arn));
+            let configuration = reading(configuration.map(|state| state.configuration));
+            (arn, FleetFunction { configuration, policy: reading(policy) })
+        });
+        side_by_side(FUNCTIONS, jobs).await
+    }
+}
+
+impl Fleet {
+    /// Takes what was asked for out of a list.
+    fn take(&mut self, records: Vec<SecretRecord>, named: &BTreeSet<String>, all: bool) {
+        for record in records {
+            let asked = [&record.name, &record.arn].into_iter().find(|name| named.contains(*name));
+            let key = asked.cloned().or_else(|| all.then(|| record.arn.clone()));
+            if let Some(key) = key {
+                self.secrets.insert(key, Reading::Found(record));
+            }
+        }
+    }
+}

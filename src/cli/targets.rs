@@ -1,0 +1,62 @@
+//! `rotator targets`.
+
+use clap::{Args, ValueEnum};
+
+use crate::render::targets::{Named, json, text};
+
+use super::failure::Failure;
+use super::offline::Offline;
+use super::options::{Global, Paths};
+use super::output;
+use super::view::View;
+
+/// Prints the targets of the manifests, offline: for pipelines that have one job for each.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  rotator targets
+  rotator targets --format json | jq --compact-output '[.targets[].name]'
+  rotator targets --target 'prod-*'")]
+pub struct Arguments {
+    #[command(flatten)]
+    paths: Paths,
+    /// How they are printed
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+/// How targets are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One a line: name, account, region
+    Text,
+    /// For programs
+    Json,
+}
+
+impl Arguments {
+    /// Who reads.
+    pub fn view(&self) -> View {
+        if self.format == Format::Json { View::Document } else { View::Text }
+    }
+}
+
+/// Runs it.
+pub fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
+    let offline = Offline::open(global, &arguments.paths.paths)?;
+    output::diagnostics(&offline.warnings);
+    let named = offline.selected().map(|(manifest, index)| {
+        let target = &manifest.targets()[index];
+        Named {
+            name: target.name.clone(),
+            account: target.account.clone(),
+            region: target.region.clone().or_else(|| global.region.clone()),
+            project: manifest.project().to_owned(),
+            manifest: manifest.path().to_string_lossy().into_owned(),
+        }
+    });
+    let named: Vec<Named> = named.collect();
+    output::data(&match arguments.format {
+        Format::Text => text(&named),
+        Format::Json => json(&named),
+    })
+}
