@@ -96,6 +96,12 @@ fn no_permission(world: &World) {
     world.fault(&rule.to_string());
 }
 
+/// Code that fails, deployed.
+fn broken_code(world: &World) {
+    world.write("code/lambda_function.py", "def lambda_handler(event, context):\n    raise RuntimeError('no')\n");
+    world.rotator(&["apply", "--auto-approve"]).exits(0);
+}
+
 /// A rotation that hasn't finished.
 fn pending_version(world: &World) {
     let pending = ["--secret-string", "next", "--version-stages", "AWSPENDING"];
@@ -160,6 +166,18 @@ secrets: {one: {function: SecretsManagerOne}, three: {function: SecretsManagerNe
             manifest("1.1.500", "", secrets),
             0,
         ),
+        // How soon a rotation that succeeds has ended says whether its log is looked at; that of one that fails always is.
+        Step {
+            before: broken_code,
+            keep: false,
+            ..step(
+                "a rotation that fails",
+                &["rotate", "--auto-approve"],
+                &["rotate"],
+                manifest("1.1.500", "", secrets),
+                4,
+            )
+        },
         step("logs", &["logs"], &["logs"], manifest("1.1.500", "", secrets), 0),
         Step {
             before: stuck_version,
