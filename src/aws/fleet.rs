@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_smithy_types::DateTime;
+use futures::channel::mpsc::unbounded;
+use futures::stream::{self, FuturesUnordered, Stream, StreamExt};
 
 use super::classify::failed;
 use super::error::{AwsError, reading};
@@ -68,7 +70,9 @@ impl Reader {
         };
         let mut to_describe: BTreeSet<String> = named.clone();
         if all || named.len() > FEW {
-            match self.records().await {
+            let (records, functions) = self.listed(named, all).await;
+            fleet.functions = functions;
+            match records {
                 Ok(records) => {
                     fleet.is_from_list = true;
                     to_describe.clear();
@@ -87,11 +91,35 @@ impl Reader {
             let secret = reading(self.record(&name).await);
             (name, secret)
         });
-        let described: Vec<_> = side_by_side(AT_A_TIME, described).await;
-        fleet.secrets.extend(described);
-        fleet.pending = self.pending(&fleet).await;
-        fleet.functions = self.functions(&fleet).await;
+        fleet.secrets.extend(side_by_side::<_, Vec<_>>(AT_A_TIME, described).await);
+        let named = fleet.function_arns();
+        fleet.functions.retain(|arn, _| named.contains(arn));
+        let more = named.into_iter().filter(|arn| !fleet.functions.contains_key(arn));
+        let more = stream::iter(more.collect::<Vec<_>>());
+        let (pending, more) = futures::join!(self.pending(&fleet), self.functions(more));
+        fleet.pending = pending;
+        fleet.functions.extend(more);
         Ok(fleet)
+    }
+
+    /// The list of secrets, and meanwhile the functions of those that were asked for.
+    async fn listed(
+        &self,
+        named: &BTreeSet<String>,
+        all: bool,
+    ) -> (Result<Vec<SecretRecord>, AwsError>, BTreeMap<String, FleetFunction>) {
+        let (found, functions) = unbounded();
+        let list = async move {
+            let told = move |secret: &SecretRecord| {
+                let is_asked = all || named.contains(&secret.name) || named.contains(&secret.arn);
+                if let Some(function) = secret.function_arn.as_ref().filter(|_| is_asked && secret.rotates_here()) {
+                    // It is heard as long as the list is read.
+                    let _ = found.unbounded_send(function.to_string());
+                }
+            };
+            self.records(&told).await
+        };
+        futures::join!(list, self.functions(functions))
     }
 
     /// When a version of a secret was made (`ListSecretVersionIds`), in seconds since 1970. A rotation's version is made when the
@@ -131,21 +159,38 @@ impl Reader {
         side_by_side(AT_A_TIME, jobs).await
     }
 
-    /// The functions by which secrets rotate.
-    async fn functions(&self, fleet: &Fleet) -> BTreeMap<String, FleetFunction> {
-        let rotating = fleet.secrets.values().filter_map(Reading::found).filter(|secret| secret.rotates_here());
-        let arns: BTreeSet<String> =
-            rotating.filter_map(|secret| secret.function_arn.as_deref().map(str::to_owned)).collect();
-        let jobs = arns.into_iter().map(|arn| async move {
-            let (configuration, policy) = futures::join!(self.function(&arn), self.policy(&arn));
-            let configuration = reading(configuration.map(|state| state.configuration));
-            (arn, FleetFunction { configuration, policy: reading(policy) })
-        });
-        side_by_side(FUNCTIONS, jobs).await
+    /// Functions, as their ARNs come; each once.
+    async fn functions(&self, mut arns: impl Stream<Item = String> + Unpin) -> BTreeMap<String, FleetFunction> {
+        let (mut seen, mut functions) = (BTreeSet::new(), BTreeMap::new());
+        let mut calls = FuturesUnordered::new();
+        let mut is_ended = false;
+        while !is_ended || !calls.is_empty() {
+            tokio::select! {
+                arn = arns.next(), if !is_ended && calls.len() < FUNCTIONS => match arn {
+                    Some(arn) if seen.insert(arn.clone()) => calls.push(self.fleet_function(arn)),
+                    Some(_) => {}
+                    None => is_ended = true,
+                },
+                Some((arn, function)) = calls.next() => drop(functions.insert(arn, function)),
+            }
+        }
+        functions
+    }
+
+    async fn fleet_function(&self, arn: String) -> (String, FleetFunction) {
+        let (configuration, policy) = futures::join!(self.function(&arn), self.policy(&arn));
+        let configuration = reading(configuration.map(|state| state.configuration));
+        (arn, FleetFunction { configuration, policy: reading(policy) })
     }
 }
 
 impl Fleet {
+    /// The functions by which its secrets rotate.
+    fn function_arns(&self) -> BTreeSet<String> {
+        let rotating = self.secrets.values().filter_map(Reading::found).filter(|secret| secret.rotates_here());
+        rotating.filter_map(|secret| secret.function_arn.as_deref().map(str::to_owned)).collect()
+    }
+
     /// Takes what was asked for out of a list.
     fn take(&mut self, records: Vec<SecretRecord>, named: &BTreeSet<String>, all: bool) {
         for record in records {

@@ -31,18 +31,20 @@ type Date = (i64, u32);
 impl Reader {
     /// All secrets (`ListSecrets`) but those that are scheduled for deletion, by ARN.
     pub async fn secrets(&self) -> Result<Vec<ListedSecret>, AwsError> {
-        self.list(false, convert::listed_secret).await
+        self.list(false, convert::listed_secret, &|_| ()).await
     }
 
-    /// All secrets (`ListSecrets`), those that are scheduled for deletion too, by ARN, with what says how their rotation does.
-    pub async fn records(&self) -> Result<Vec<SecretRecord>, AwsError> {
-        self.list(true, convert::listed_record).await
+    /// All secrets (`ListSecrets`), those that are scheduled for deletion too, by ARN, with what says how their rotation does. Each is
+    /// also told as soon as its page is there, so that what it leads to needn't wait for the last; it may be told twice.
+    pub async fn records(&self, told: &(dyn Fn(&SecretRecord) + Sync)) -> Result<Vec<SecretRecord>, AwsError> {
+        self.list(true, convert::listed_record, told).await
     }
 
     async fn list<T: Listed>(
         &self,
         with_deleted: bool,
         convert: fn(SecretListEntry, &str) -> T,
+        told: &(dyn Fn(&T) + Sync),
     ) -> Result<Vec<T>, AwsError> {
         let in_order = |order: SortOrderType| {
             let call = self.inner.secrets.list_secrets().max_results(100);
@@ -51,7 +53,7 @@ impl Reader {
             let call = call.sort_by(SortByType::CreatedDate).sort_order(order);
             let pages = call.into_paginator().send();
             let (region, functions) = (self.inner.region.as_str(), HashSet::new());
-            Listing { pages, bound: Pages::of(ACTION, "*"), region, functions, convert }
+            Listing { pages, bound: Pages::of(ACTION, "*"), region, functions, convert, told }
         };
         let mut secrets = from_both_ends(in_order(SortOrderType::Asc), in_order(SortOrderType::Desc)).await?;
         // Where the ends met, both may have had the same ones.
@@ -129,6 +131,7 @@ struct Listing<'a, T> {
     /// The functions of all entries so far.
     functions: HashSet<Arc<str>>,
     convert: fn(SecretListEntry, &str) -> T,
+    told: &'a (dyn Fn(&T) + Sync),
 }
 
 impl<T: Listed> Source for Listing<'_, T> {
@@ -149,6 +152,7 @@ impl<T: Listed> Source for Listing<'_, T> {
             let mut secret = (self.convert)(entry, self.region);
             let function = secret.function();
             *function = function.take().map(|function| once(&mut self.functions, function));
+            (self.told)(&secret);
             Ok((date, secret))
         });
         Ok(Page { entries: entries.collect::<Result<_, _>>()?, is_last })
