@@ -16,6 +16,6 @@ pub mod package;
 pub mod permissions;
 pub mod plan;
 pub mod render;
-pub mod sandbox;
+pub use rotator_sandbox as sandbox;
 pub mod status;
 pub mod tree;

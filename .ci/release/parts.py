@@ -43,6 +43,10 @@ def shipped(target: str) -> tuple[dict, list[dict], dict[str, list[str]]]:
         names = [dep["pkg"] for dep in nodes[one]["deps"] if is_linked(dep) and not is_macro(dep["pkg"])]
         uses[one] = names
         left.extend(names)
+    # Packages of this project are the tool, whatever they are called.
+    own = {one for one in uses if packages[one]["source"] is None}
+    used = {name for one in own for name in uses.pop(one)} - own
+    uses[tool["id"]] = sorted(used)
     crates = sorted((packages[one] for one in uses if one != tool["id"]), key=lambda one: (one["name"], one["version"]))
     return tool, crates, uses
 

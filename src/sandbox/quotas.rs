@@ -106,7 +106,7 @@ fn throttled(service: Service) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::clock::Time;
+    use crate::clock::Time;
 
     fn call(service: Service, operation: &str) -> Call {
         Call {

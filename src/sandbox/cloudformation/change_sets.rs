@@ -10,15 +10,15 @@ use super::state::{ChangeSet, Stack, State};
 use super::status::{ChangeSetStatus, ExecutionStatus, StackStatus};
 use super::steps::{self, Asked};
 use super::template::{self, Action, Cause, Change, Definition, Place, Replacement};
-use crate::sandbox::call::Call;
-use crate::sandbox::clock::Time;
-use crate::sandbox::model::validation;
-use crate::sandbox::serverlessrepo::parameters;
-use crate::sandbox::service::Shared;
-use crate::sandbox::services::Service;
-use crate::sandbox::wire::query::{self, Query};
-use crate::sandbox::wire::xml::Xml;
-use crate::sandbox::wire::{ApiError, Response, shorten};
+use crate::call::Call;
+use crate::clock::Time;
+use crate::model::validation;
+use crate::serverlessrepo::parameters;
+use crate::service::Shared;
+use crate::services::Service;
+use crate::wire::query::{self, Query};
+use crate::wire::xml::Xml;
+use crate::wire::{ApiError, Response, shorten};
 
 const PAGE: usize = 100;
 

@@ -8,11 +8,11 @@ use super::request::{invalid, page, place};
 use super::state::{Event, Stack, StackResource, State};
 use super::status::StackStatus;
 use super::template::Place;
-use crate::sandbox::call::Call;
-use crate::sandbox::service::Shared;
-use crate::sandbox::wire::query::{self, Query};
-use crate::sandbox::wire::xml::Xml;
-use crate::sandbox::wire::{ApiError, Response};
+use crate::call::Call;
+use crate::service::Shared;
+use crate::wire::query::{self, Query};
+use crate::wire::xml::Xml;
+use crate::wire::{ApiError, Response};
 
 /// Smaller than the service's pages (it cuts them by size): clients that forget the rest are found out.
 const STACKS: usize = 20;
@@ -95,7 +95,7 @@ fn write_stack(xml: &mut Xml, stack: &Stack, place: Place<'_>) {
 
 fn description(stack: &Stack, place: Place<'_>) -> Option<&'static str> {
     let definition = stack.definition.as_ref()?;
-    Some(crate::sandbox::serverlessrepo::catalogue::find(&definition.application, place.region)?.description)
+    Some(crate::serverlessrepo::catalogue::find(&definition.application, place.region)?.description)
 }
 
 /// `ListStacks`.

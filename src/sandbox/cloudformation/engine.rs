@@ -9,9 +9,9 @@ use super::state::State;
 use super::status::{ChangeSetStatus, ExecutionStatus, StackStatus};
 use super::steps::{self, Next};
 use super::template::{self, Place};
-use crate::sandbox::call::Call;
-use crate::sandbox::service::Shared;
-use crate::sandbox::state::Scope;
+use crate::call::Call;
+use crate::service::Shared;
+use crate::state::Scope;
 
 /// Between the steps of a stack: short, since people wait for it, but long enough for clients to see what is under way.
 const PAUSE: Duration = Duration::from_millis(150);

@@ -1,7 +1,7 @@
 //! The operations that are served, and what their requests may hold, as in the API's model.
 
-use crate::sandbox::model::Kind::{self, List, Map, Number, OneOf, Structure};
-use crate::sandbox::model::{FLAG, Member, NO_LIMIT, TEXT, matching, optional, pattern, required, text};
+use crate::model::Kind::{self, List, Map, Number, OneOf, Structure};
+use crate::model::{FLAG, Member, NO_LIMIT, TEXT, matching, optional, pattern, required, text};
 
 const CLIENT_REQUEST_TOKEN: Kind = matching(1, 128, "[a-zA-Z0-9][-a-zA-Z0-9]*");
 const STACK_NAME_OR_ID: Kind =

@@ -39,12 +39,12 @@ pub use engine::resume;
 pub use roles::role_statements;
 pub use state::State;
 
-use crate::sandbox::call::Call;
-use crate::sandbox::operations;
-use crate::sandbox::service::Shared;
-use crate::sandbox::services::Service;
-use crate::sandbox::wire::query::Query;
-use crate::sandbox::wire::{ApiError, Response};
+use crate::call::Call;
+use crate::operations;
+use crate::service::Shared;
+use crate::services::Service;
+use crate::wire::query::Query;
+use crate::wire::{ApiError, Response};
 
 /// Answers a call.
 #[expect(clippy::unused_async, reason = "every service's handler is asynchronous")]

@@ -8,11 +8,11 @@ use super::describe::write_event_resource;
 use super::request::{invalid, page};
 use super::state::{ChangeSet, Event, Stack};
 use super::status::ChangeSetStatus;
-use crate::sandbox::call::Call;
-use crate::sandbox::service::Shared;
-use crate::sandbox::wire::query::{self, Query};
-use crate::sandbox::wire::xml::Xml;
-use crate::sandbox::wire::{ApiError, Response};
+use crate::call::Call;
+use crate::service::Shared;
+use crate::wire::query::{self, Query};
+use crate::wire::xml::Xml;
+use crate::wire::{ApiError, Response};
 
 /// As for the stack's own events: clients that forget the rest are found out.
 const EVENTS: usize = 20;

@@ -19,15 +19,15 @@ use serde_json::{Map, Value, json};
 use super::operation::{Leftover, Task};
 use super::rights::{self, Subject};
 use super::template::{Place, Resource};
-use crate::sandbox::call::{Call, Signer};
-use crate::sandbox::faults::When;
-use crate::sandbox::lambda;
-use crate::sandbox::serverlessrepo::catalogue::Code;
-use crate::sandbox::service::Shared;
-use crate::sandbox::services::Service;
-use crate::sandbox::state::Scope;
-use crate::sandbox::wire::ApiError;
-use crate::sandbox::wire::rest::RestRequest;
+use crate::call::{Call, Signer};
+use crate::faults::When;
+use crate::lambda;
+use crate::serverlessrepo::catalogue::Code;
+use crate::service::Shared;
+use crate::services::Service;
+use crate::state::Scope;
+use crate::wire::ApiError;
+use crate::wire::rest::RestRequest;
 
 /// How often and how long to wait for a function to settle; about as long as the service waits, at its own pace.
 const POLL: Duration = Duration::from_millis(250);

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::template::Place;
-use crate::sandbox::call::Call;
-use crate::sandbox::serverlessrepo::parameters::Given;
-use crate::sandbox::state::Scope;
-use crate::sandbox::wire::ApiError;
-use crate::sandbox::wire::query::Query;
+use crate::call::Call;
+use crate::serverlessrepo::parameters::Given;
+use crate::state::Scope;
+use crate::wire::ApiError;
+use crate::wire::query::Query;
 
 /// The service's commonest error.
 pub(super) fn invalid(message: impl Into<String>) -> ApiError {

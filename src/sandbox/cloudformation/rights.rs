@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 
 use super::operation::Task;
 use super::template::Place;
-use crate::sandbox::needs::{NETWORK, has_network, of_network, of_object};
-use crate::sandbox::rights::{ANYTHING, Refusal};
-use crate::sandbox::service::Shared;
-use crate::sandbox::wire::arn::partition;
+use crate::needs::{NETWORK, has_network, of_network, of_object};
+use crate::rights::{ANYTHING, Refusal};
+use crate::service::Shared;
+use crate::wire::arn::partition;
 
 /// What is done to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use super::request::{capabilities, invalid, place, previous_template, repeated};
 use super::status::StackStatus;
 use super::steps::{self, Asked};
 use super::{change_sets, engine, template};
-use crate::sandbox::call::Call;
-use crate::sandbox::service::Shared;
-use crate::sandbox::wire::query::{self, Query};
-use crate::sandbox::wire::{ApiError, Response};
+use crate::call::Call;
+use crate::service::Shared;
+use crate::wire::query::{self, Query};
+use crate::wire::{ApiError, Response};
 
 fn does_not_exist(name: &str) -> ApiError {
     invalid(format!("Stack [{name}] does not exist"))

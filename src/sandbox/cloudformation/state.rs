@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::operation::{OnFailure, Operation};
 use super::status::{ChangeSetStatus, ExecutionStatus, Progress, ResourceStatus, StackStatus, Verb};
 use super::template::{Definition, Place};
-use crate::sandbox::clock::Time;
+use crate::clock::Time;
 
 /// An account's stacks in a region, deleted ones included.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -268,7 +268,7 @@ impl Stack {
 
     /// What the stack gives to the outside, by name.
     pub fn outputs(&self, place: Place<'_>) -> Vec<(&'static str, String, &'static str)> {
-        use crate::sandbox::serverlessrepo::catalogue::FUNCTION;
+        use crate::serverlessrepo::catalogue::FUNCTION;
         let made = matches!(
             self.status,
             StackStatus::CreateComplete

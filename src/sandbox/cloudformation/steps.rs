@@ -15,7 +15,7 @@ use super::provision::{self, Done, Job};
 use super::state::{Stack, StackResource, Told};
 use super::status::{Progress, ResourceStatus, StackStatus, Verb};
 use super::template::{self, Action, Definition, Place, Replacement};
-use crate::sandbox::clock::Time;
+use crate::clock::Time;
 
 /// What comes next with a stack.
 pub(super) enum Next {

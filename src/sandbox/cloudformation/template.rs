@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::sandbox::serverlessrepo::catalogue::{self, FUNCTION, PERMISSION, ROLE, Version};
-use crate::sandbox::serverlessrepo::parameters;
-use crate::sandbox::wire::arn::partition;
+use crate::serverlessrepo::catalogue::{self, FUNCTION, PERMISSION, ROLE, Version};
+use crate::serverlessrepo::parameters;
+use crate::wire::arn::partition;
 
 /// What a stack is made from: all that decides which resources it has and what is in them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! The operation that is served, and what its request may hold, as in the API's model.
 
-use crate::sandbox::model::Kind::{Decimal, List, Number, OneOf, Structure};
-use crate::sandbox::model::{Member, NO_LIMIT, TEXT, optional, required, text};
+use crate::model::Kind::{Decimal, List, Number, OneOf, Structure};
+use crate::model::{Member, NO_LIMIT, TEXT, optional, required, text};
 
 /// The attributes that events are looked up by.
 const KEYS: &[&str] =

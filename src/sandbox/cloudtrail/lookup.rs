@@ -5,9 +5,9 @@
 use serde_json::{Map, Value, json};
 
 use super::state::{Event, State};
-use crate::sandbox::call::Call;
-use crate::sandbox::clock::Time;
-use crate::sandbox::wire::ApiError;
+use crate::call::Call;
+use crate::clock::Time;
+use crate::wire::ApiError;
 
 /// How many events a page holds at most.
 const MAX_PAGE: usize = 50;

@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::sandbox::call::Call;
-use crate::sandbox::model::check;
-use crate::sandbox::operations::input;
-use crate::sandbox::service::Shared;
-use crate::sandbox::services::Service;
-use crate::sandbox::wire::{ApiError, Response, json};
+use crate::call::Call;
+use crate::model::check;
+use crate::operations::input;
+use crate::service::Shared;
+use crate::services::Service;
+use crate::wire::{ApiError, Response, json};
 
 pub use state::{Happened, State, happened};
 

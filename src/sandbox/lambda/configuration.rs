@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::state::{Settings, Vpc};
-use crate::sandbox::wire::{ApiError, shorten};
+use crate::wire::{ApiError, shorten};
 
 /// The runtimes that a function may have: the model's `Runtime`, without those that no function can be made with any more.
 pub const RUNTIMES: [&str; 31] = [

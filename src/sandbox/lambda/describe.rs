@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::state::{Function, LATEST, Phase, Settings, Version, Vpc};
-use crate::sandbox::wire::arn::{Arn, partition};
+use crate::wire::arn::{Arn, partition};
 
 /// A version as `GetFunctionConfiguration` shows it; `number` is a published version's.
 pub(super) fn one(function: &Function, version: &Version, number: Option<u64>) -> Map<String, Value> {

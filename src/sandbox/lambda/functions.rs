@@ -14,13 +14,13 @@ use super::lookup::{check_idle, check_revision, found, found_mut, page};
 use super::reference::{self, function_arn};
 use super::state::{Code, Function, Phase, Settings, Version};
 use super::{describe, tags, versions};
-use crate::sandbox::call::Call;
-use crate::sandbox::runtime::package::{MAX_UNZIPPED_BYTES, PackageError};
-use crate::sandbox::service::Shared;
-use crate::sandbox::services::Service;
-use crate::sandbox::state::Region;
-use crate::sandbox::wire::rest::{self, RestRequest};
-use crate::sandbox::wire::{ApiError, Response};
+use crate::call::Call;
+use crate::runtime::package::{MAX_UNZIPPED_BYTES, PackageError};
+use crate::service::Shared;
+use crate::services::Service;
+use crate::state::Region;
+use crate::wire::rest::{self, RestRequest};
+use crate::wire::{ApiError, Response};
 
 /// How long a new function is `Pending`, and an edit `InProgress`. AWS takes a few seconds.
 const SETTLE: Duration = Duration::from_millis(500);

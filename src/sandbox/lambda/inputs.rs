@@ -2,8 +2,8 @@
 //!
 //! `Runtime` is any text here: the service checks it later, in words of its own.
 
-use crate::sandbox::model::Kind::{self, Blob, Decimal, List, Map, Number, OneOf, Secret, Structure};
-use crate::sandbox::model::{FLAG, Member, NO_LIMIT, NUMBER, TEXT, matching, optional, pattern, required, text};
+use crate::model::Kind::{self, Blob, Decimal, List, Map, Number, OneOf, Secret, Structure};
+use crate::model::{FLAG, Member, NO_LIMIT, NUMBER, TEXT, matching, optional, pattern, required, text};
 
 const ANY_FUNCTION_NAME: Kind = matching(
     1,

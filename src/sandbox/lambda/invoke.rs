@@ -12,15 +12,15 @@ use serde_json::Value;
 use super::reference::{self, Reference};
 use super::state::{Function, LATEST, Phase, Version};
 use super::versions;
-use crate::sandbox::call::Call;
-use crate::sandbox::clock::Time;
-use crate::sandbox::logs;
-use crate::sandbox::runtime::{self, Event, Finished, InvokeError};
-use crate::sandbox::service::Shared;
-use crate::sandbox::services::Service;
-use crate::sandbox::state::Scope;
-use crate::sandbox::wire::rest::{self, RestRequest};
-use crate::sandbox::wire::{ApiError, Response};
+use crate::call::Call;
+use crate::clock::Time;
+use crate::logs;
+use crate::runtime::{self, Event, Finished, InvokeError};
+use crate::service::Shared;
+use crate::services::Service;
+use crate::state::Scope;
+use crate::wire::rest::{self, RestRequest};
+use crate::wire::{ApiError, Response};
 
 /// The largest event of a synchronous invocation, in bytes (Lambda quotas, 6 MB as the service counts it).
 const MAX_EVENT_BYTES: usize = 6_291_456;

@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 use super::configuration::invalid;
 use super::reference::{self, Reference};
 use super::state::{Function, Phase, Version};
-use crate::sandbox::call::Call;
-use crate::sandbox::state::Region;
-use crate::sandbox::wire::rest::{self, RestRequest};
-use crate::sandbox::wire::{ApiError, Response};
+use crate::call::Call;
+use crate::state::Region;
+use crate::wire::rest::{self, RestRequest};
+use crate::wire::{ApiError, Response};
 
 /// The function that an ARN names, in this account and region.
 pub(super) fn of_arn<'a>(region: &'a Region, arn: &str) -> Option<(&'a Function, Reference)> {

@@ -37,15 +37,15 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 
-use crate::sandbox::call::Call;
-use crate::sandbox::model::{check, routes};
-use crate::sandbox::operations::input;
-use crate::sandbox::runtime::source::Source;
-use crate::sandbox::service::Shared;
-use crate::sandbox::services::Service;
-use crate::sandbox::state::{Region, Scope};
-use crate::sandbox::wire::rest::RestRequest;
-use crate::sandbox::wire::{ApiError, Response};
+use crate::call::Call;
+use crate::model::{check, routes};
+use crate::operations::input;
+use crate::runtime::source::Source;
+use crate::service::Shared;
+use crate::services::Service;
+use crate::state::{Region, Scope};
+use crate::wire::rest::RestRequest;
+use crate::wire::{ApiError, Response};
 pub use configuration::{MAX_ENVIRONMENT_BYTES, RESERVED_VARIABLES, RUNTIMES};
 pub use invoke::{Apart, InvokeOutcome, Ran};
 use lookup::of_arn;

@@ -1,6 +1,6 @@
 //! The paths of all of Lambda's operations, those included that aren't served: whoever calls one is told its name.
 
-use crate::sandbox::model::routes::{Route, route};
+use crate::model::routes::{Route, route};
 
 /// By operation.
 pub const ROUTES: &[Route] = &[

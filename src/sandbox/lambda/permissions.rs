@@ -7,11 +7,11 @@ use super::lookup::{found, found_mut, not_found};
 use super::policy::{Permission, Policy};
 use super::reference::{self, Reference};
 use super::state::{Function, new_revision};
-use crate::sandbox::call::Call;
-use crate::sandbox::service::Shared;
-use crate::sandbox::state::Region;
-use crate::sandbox::wire::rest::{self, RestRequest};
-use crate::sandbox::wire::{ApiError, Response};
+use crate::call::Call;
+use crate::service::Shared;
+use crate::state::Region;
+use crate::wire::rest::{self, RestRequest};
+use crate::wire::{ApiError, Response};
 
 /// `AddPermission`.
 pub(super) fn add(shared: &Shared, call: &Call, request: &RestRequest, name: &str) -> Result<Response, ApiError> {

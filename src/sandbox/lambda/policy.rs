@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::sandbox::services::Service;
-use crate::sandbox::wire::ApiError;
-use crate::sandbox::wire::arn::Arn;
+use crate::services::Service;
+use crate::wire::ApiError;
+use crate::wire::arn::Arn;
 
 /// The principal that rotates secrets.
 const SECRETS_MANAGER: &str = "secretsmanager.amazonaws.com";
@@ -205,7 +205,7 @@ fn holds(condition: &Map<String, Value>, account: &str, secret_arn: &str) -> boo
 }
 
 /// IAM's patterns: `*` for any characters, `?` for one. Linear but for the last `*`, which alone is tried again.
-pub(in crate::sandbox) fn like(pattern: &str, text: &str) -> bool {
+pub(crate) fn like(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     let mut star = None;
@@ -236,7 +236,7 @@ pub(in crate::sandbox) fn like(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::lambda::reference::function_arn;
+    use crate::lambda::reference::function_arn;
 
     fn policy(permission: &Permission) -> Policy {
         let mut policy = Policy::default();

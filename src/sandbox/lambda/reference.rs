@@ -1,11 +1,11 @@
 //! How requests name a function: by name, by a part of its ARN, or by the ARN, each with a qualifier or without.
 
 use super::state::LATEST;
-use crate::sandbox::call::Call;
-use crate::sandbox::model::validation;
-use crate::sandbox::services::Service;
-use crate::sandbox::wire::arn::partition;
-use crate::sandbox::wire::{ApiError, shorten};
+use crate::call::Call;
+use crate::model::validation;
+use crate::services::Service;
+use crate::wire::arn::partition;
+use crate::wire::{ApiError, shorten};
 
 /// The model's pattern of a function reference, for error messages.
 const PATTERN: &str = "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?";

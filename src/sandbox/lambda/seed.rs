@@ -9,8 +9,8 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 use super::policy::{Permission, Policy};
 use super::reference::function_arn;
 use super::state::{Code, Function, Phase, Settings, Version};
-use crate::sandbox::service::Shared;
-use crate::sandbox::wire::arn::partition;
+use crate::service::Shared;
+use crate::wire::arn::partition;
 
 /// Its code: the contract, and no service.
 const CODE: &str = include_str!("stand_in.py");

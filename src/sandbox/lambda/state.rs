@@ -11,8 +11,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::policy::Policy;
-use crate::sandbox::clock::Time;
-use crate::sandbox::runtime::package::{self, PackageError};
+use crate::clock::Time;
+use crate::runtime::package::{self, PackageError};
 
 /// The version that is edited, and that an unqualified name means.
 pub const LATEST: &str = "$LATEST";

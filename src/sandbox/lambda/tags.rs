@@ -8,10 +8,10 @@ use super::configuration::invalid;
 use super::lookup::{found, found_mut};
 use super::reference::{self, Reference};
 use super::state::new_revision;
-use crate::sandbox::call::Call;
-use crate::sandbox::service::Shared;
-use crate::sandbox::wire::rest::{self, RestRequest};
-use crate::sandbox::wire::{ApiError, Response};
+use crate::call::Call;
+use crate::service::Shared;
+use crate::wire::rest::{self, RestRequest};
+use crate::wire::{ApiError, Response};
 
 /// How many tags a function may have (AWS's tagging rules).
 const MAX_TAGS: usize = 50;

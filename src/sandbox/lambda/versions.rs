@@ -6,12 +6,12 @@ use super::lookup::{check_idle, check_revision, found, found_mut, not_found, pag
 use super::reference::{self, Reference};
 use super::state::{Function, Version};
 use super::{configuration, describe};
-use crate::sandbox::call::Call;
-use crate::sandbox::clock::Time;
-use crate::sandbox::service::Shared;
-use crate::sandbox::state::Region;
-use crate::sandbox::wire::rest::{self, RestRequest};
-use crate::sandbox::wire::{ApiError, Response};
+use crate::call::Call;
+use crate::clock::Time;
+use crate::service::Shared;
+use crate::state::Region;
+use crate::wire::rest::{self, RestRequest};
+use crate::wire::{ApiError, Response};
 
 /// The version that a reference means, with its number where it is a published one.
 pub(super) fn find<'a>(

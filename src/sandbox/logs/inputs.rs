@@ -1,7 +1,7 @@
 //! The operations that are served, and what their requests may hold, as in the API's model.
 
-use crate::sandbox::model::Kind::{self, List, Number, OneOf};
-use crate::sandbox::model::{FLAG, Member, NO_LIMIT, matching, optional, required, text};
+use crate::model::Kind::{self, List, Number, OneOf};
+use crate::model::{FLAG, Member, NO_LIMIT, matching, optional, required, text};
 
 const LOG_GROUP_NAME: Kind = matching(1, 512, r"[\.\-_/#A-Za-z0-9]+");
 const NEXT_TOKEN: Kind = text(1, NO_LIMIT);

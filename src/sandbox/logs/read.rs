@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::state::{Group, LogEvent, State};
-use crate::sandbox::call::Call;
-use crate::sandbox::clock::Time;
-use crate::sandbox::wire::ApiError;
-use crate::sandbox::wire::arn::partition;
+use crate::call::Call;
+use crate::clock::Time;
+use crate::wire::ApiError;
+use crate::wire::arn::partition;
 
 /// How many events an answer holds at most.
 const MAX_PAGE: usize = 10_000;

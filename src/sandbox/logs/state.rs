@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::clock::Time;
+use crate::clock::Time;
 
 /// How many events a log group keeps.
 const MAX_EVENTS: usize = 2000;

@@ -7,8 +7,8 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::member::{Kind, Member, NO_LIMIT, spelt};
-use crate::sandbox::services::{Protocol, Service};
-use crate::sandbox::wire::{ApiError, shorten};
+use crate::services::{Protocol, Service};
+use crate::wire::{ApiError, shorten};
 
 /// Checks a request's members. Something of the wrong type ends the check, as AWS's front ends don't read further;
 /// constraints that aren't met are reported together.
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn every_pattern_of_the_tables_is_understood() {
         let mut all = Vec::new();
-        for (_, members) in Service::ALL.into_iter().flat_map(crate::sandbox::operations::inputs) {
+        for (_, members) in Service::ALL.into_iter().flat_map(crate::operations::inputs) {
             members.iter().for_each(|member| patterns(&member.kind, &mut all));
         }
         assert!(all.len() > 50, "{}", all.len());

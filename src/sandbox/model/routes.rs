@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::check::unreadable;
 use super::member::{Kind, Member, Place};
-use crate::sandbox::services::Service;
-use crate::sandbox::wire::ApiError;
-use crate::sandbox::wire::rest::RestRequest;
+use crate::services::Service;
+use crate::wire::ApiError;
+use crate::wire::rest::RestRequest;
 
 /// An operation's method and path.
 #[derive(Debug, Clone, Copy)]

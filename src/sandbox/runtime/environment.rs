@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::function::Function;
-use crate::sandbox::sessions::function_token;
+use crate::sessions::function_token;
 
 /// What a process is given besides what its function says.
 pub(super) struct Surroundings<'a> {
@@ -141,7 +141,7 @@ pub(super) fn variables(function: &Function, surroundings: &Surroundings<'_>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::runtime::tests::function;
+    use crate::runtime::tests::function;
 
     /// Without it, a function whose configuration names real endpoints, profiles or proxies would reach AWS from a rehearsal.
     #[test]

@@ -13,13 +13,13 @@ use serde_json::Value as Json;
 use super::input::Input;
 use super::lookup::invalid_request;
 use super::secret::Secret;
-use crate::sandbox::call::Call;
-use crate::sandbox::cloudformation::role_statements;
-use crate::sandbox::cloudformation::template::Place;
-use crate::sandbox::lambda::policy::like;
-use crate::sandbox::service::Shared;
-use crate::sandbox::wire::ApiError;
-use crate::sandbox::wire::arn::Arn;
+use crate::call::Call;
+use crate::cloudformation::role_statements;
+use crate::cloudformation::template::Place;
+use crate::lambda::policy::like;
+use crate::service::Shared;
+use crate::wire::ApiError;
+use crate::wire::arn::Arn;
 
 /// What a policy says to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,8 +217,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::sandbox::clock::Time;
-    use crate::sandbox::services::Service;
+    use crate::clock::Time;
+    use crate::services::Service;
 
     fn verdict(policy: &Json, principal: &str) -> Verdict {
         let mut secret = Secret::new("111111111111", "eu-west-1", "a", Time(0));

@@ -8,9 +8,9 @@ use serde_json::{Map, Value as Json, json};
 use super::input::{Input, invalid};
 use super::lookup::{find, invalid_next_token};
 use super::secret::{Secret, State};
-use crate::sandbox::call::Call;
-use crate::sandbox::clock::Time;
-use crate::sandbox::wire::ApiError;
+use crate::call::Call;
+use crate::clock::Time;
+use crate::wire::ApiError;
 
 /// `DescribeSecret`, of a secret that has been looked up.
 pub fn describe(secret: &Secret, call: &Call) -> Json {

@@ -7,12 +7,12 @@ use serde_json::{Map, json};
 use super::input::Input;
 use super::secret::{CURRENT, PENDING, Secret, Value, Version};
 use super::{replicas, rotate, runner};
-use crate::sandbox::call::Call;
-use crate::sandbox::operations;
-use crate::sandbox::service::Shared;
-use crate::sandbox::services::Service;
-use crate::sandbox::state::Scope;
-use crate::sandbox::sts;
+use crate::call::Call;
+use crate::operations;
+use crate::service::Shared;
+use crate::services::Service;
+use crate::state::Scope;
+use crate::sts;
 
 /// A secret, as it is shown.
 #[derive(Debug, Clone)]

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::sandbox::model::{Member, check};
-use crate::sandbox::services::Service;
-use crate::sandbox::wire::ApiError;
+use crate::model::{Member, check};
+use crate::services::Service;
+use crate::wire::ApiError;
 
 /// A request that has been checked.
 #[derive(Debug, Clone)]

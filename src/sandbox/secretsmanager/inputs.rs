@@ -1,8 +1,8 @@
 //! The operations that are served, and what their requests may hold: as in the API's model. What the service demands beyond
 //! that, such as the keys of tags, its handlers refuse.
 
-use crate::sandbox::model::Kind::{self, Blob, List, Number, OneOf, Secret, Structure};
-use crate::sandbox::model::{FLAG, Member, NO_LIMIT, NUMBER, matching, optional, required, text};
+use crate::model::Kind::{self, Blob, List, Number, OneOf, Secret, Structure};
+use crate::model::{FLAG, Member, NO_LIMIT, NUMBER, matching, optional, required, text};
 
 const SECRET_ID: Member = required("SecretId", text(1, 2048));
 const TOKEN: Member = optional("ClientRequestToken", text(32, 64));

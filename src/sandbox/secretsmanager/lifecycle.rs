@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 use super::input::{Input, invalid};
 use super::lookup::{check_primary, edit_live, find, invalid_request, live, not_found};
 use super::secret::{Secret, State};
-use crate::sandbox::call::Call;
-use crate::sandbox::wire::ApiError;
+use crate::call::Call;
+use crate::wire::ApiError;
 
 /// How many tags a secret may have.
 const MOST_TAGS: usize = 50;

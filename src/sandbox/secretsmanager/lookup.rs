@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::input::invalid;
 use super::secret::{Secret, State};
-use crate::sandbox::call::Call;
-use crate::sandbox::wire::ApiError;
+use crate::call::Call;
+use crate::wire::ApiError;
 
 /// The secret of an id.
 pub(super) fn find<'a>(state: &'a State, id: &str) -> Result<&'a Arc<Secret>, ApiError> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::input::{Input, invalid};
-use crate::sandbox::wire::ApiError;
+use crate::wire::ApiError;
 
 const UPPERCASE: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const LOWERCASE: &str = "abcdefghijklmnopqrstuvwxyz";
@@ -69,8 +69,8 @@ fn pick(from: &[char]) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::operations;
-    use crate::sandbox::services::Service;
+    use crate::operations;
+    use crate::services::Service;
 
     fn password(request: &Value) -> Result<String, ApiError> {
         let members = operations::input(Service::SecretsManager, "GetRandomPassword")?;

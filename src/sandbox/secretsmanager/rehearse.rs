@@ -15,9 +15,9 @@ use serde_json::json;
 use super::private::{Private, wrong};
 use super::runner::{self, Job, Outcome, STEPS};
 use super::secret::{CURRENT, Finding, Flaw, PREVIOUS, Rehearsal, Run, Secret, Value};
-use crate::sandbox::lambda::{self, Apart};
-use crate::sandbox::service::Shared;
-use crate::sandbox::wire::arn::Arn;
+use crate::lambda::{self, Apart};
+use crate::service::Shared;
+use crate::wire::arn::Arn;
 
 /// How many functions are looked at side by side.
 const TOGETHER: usize = 4;
@@ -271,7 +271,7 @@ impl Round<'_> {
         }
     }
 
-    fn source(&self) -> Option<crate::sandbox::runtime::source::Source> {
+    fn source(&self) -> Option<crate::runtime::source::Source> {
         self.shared.read(&self.job.account, &self.job.region, |region| lambda::source(region, self.function))
     }
 

@@ -10,9 +10,9 @@ use serde_json::{Value as Json, json};
 use super::input::{Input, invalid};
 use super::lookup::{check_primary, edit_live, invalid_request};
 use super::secret::{Replica, Secret};
-use crate::sandbox::call::Call;
-use crate::sandbox::state::World;
-use crate::sandbox::wire::ApiError;
+use crate::call::Call;
+use crate::state::World;
+use crate::wire::ApiError;
 
 /// The key of regions for which none is named.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";

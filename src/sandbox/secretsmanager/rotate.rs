@@ -11,10 +11,10 @@ use super::runner::{self, may_invoke};
 use super::schedule::Rules;
 use super::secret::{External, Run, Secret, State};
 use super::values::TOKEN_MISSING;
-use crate::sandbox::call::Call;
-use crate::sandbox::service::Shared;
-use crate::sandbox::wire::ApiError;
-use crate::sandbox::wire::arn::Arn;
+use crate::call::Call;
+use crate::service::Shared;
+use crate::wire::ApiError;
+use crate::wire::arn::Arn;
 
 /// What AWS says of a function that doesn't exist, and of one that it may not invoke.
 const CANNOT_INVOKE: &str = "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.";

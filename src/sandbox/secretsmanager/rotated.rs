@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::secret::{CURRENT, PREVIOUS};
-use crate::sandbox::service::Shared;
+use crate::service::Shared;
 
 /// A rotation that this process ran to its end. Of values, it says only whether they differ.
 #[derive(Debug, Clone, PartialEq, Eq)]

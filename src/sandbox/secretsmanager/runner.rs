@@ -17,14 +17,14 @@ use sha2::{Digest as _, Sha256};
 use super::replicas;
 use super::secret::{CURRENT, PENDING, Run, Secret, StandIn, Version};
 use super::steps::{ran_step, rotate_managed, simulate, stand_in, undone};
-use crate::sandbox::clock::Time;
-use crate::sandbox::cloudformation::role_statements;
-use crate::sandbox::cloudformation::template::Place;
-use crate::sandbox::cloudtrail::{self, Happened};
-use crate::sandbox::lambda::{self, InvokeOutcome};
-use crate::sandbox::service::Shared;
-use crate::sandbox::state::{Region, Scope, World};
-use crate::sandbox::wire::arn::Arn;
+use crate::clock::Time;
+use crate::cloudformation::role_statements;
+use crate::cloudformation::template::Place;
+use crate::cloudtrail::{self, Happened};
+use crate::lambda::{self, InvokeOutcome};
+use crate::service::Shared;
+use crate::state::{Region, Scope, World};
+use crate::wire::arn::Arn;
 
 /// How long after the request a rotation starts.
 pub(super) const START: Duration = Duration::from_millis(50);
@@ -450,9 +450,9 @@ pub(super) fn with_run<T>(shared: &Shared, job: &Job, change: impl FnOnce(&mut S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::secretsmanager::schedule::Rules;
-    use crate::sandbox::secretsmanager::secret::{Rotation, Secret};
-    use crate::sandbox::{self, Options};
+    use crate::Options;
+    use crate::secretsmanager::schedule::Rules;
+    use crate::secretsmanager::secret::{Rotation, Secret};
 
     const TOKEN: &str = "00000000-0000-4000-8000-000000000001";
 
@@ -460,7 +460,7 @@ mod tests {
     /// what a night without anybody watching leaves behind.
     #[tokio::test]
     async fn a_rotation_that_fails_is_given_up_and_stays_stuck() {
-        let sandbox = sandbox::start(Options { time_scale: 0.0, ..Options::default() }).await.expect("it starts");
+        let sandbox = crate::start(Options { time_scale: 0.0, ..Options::default() }).await.expect("it starts");
         let shared = sandbox.shared();
         let (account, region, now) = ("111111111111", "eu-west-1", shared.now());
         let mut secret = Secret::new(account, region, "a", now);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::clock::Time;
+use crate::clock::Time;
 
 const HOUR: Duration = Duration::from_hours(1);
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::schedule::Rules;
-use crate::sandbox::clock::Time;
-use crate::sandbox::lambda::Ran;
-use crate::sandbox::runtime::source::Place;
-use crate::sandbox::wire::arn::{self, Arn};
+use crate::clock::Time;
+use crate::lambda::Ran;
+use crate::runtime::source::Place;
+use crate::wire::arn::{self, Arn};
 
 /// The label of the version that clients read.
 pub const CURRENT: &str = "AWSCURRENT";

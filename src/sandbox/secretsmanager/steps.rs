@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::password;
 use super::secret::{CURRENT, Secret, StandIn, Value};
-use crate::sandbox::lambda::Ran;
+use crate::lambda::Ran;
 
 /// What the owner of a managed secret does: it sets a new value and makes it current.
 pub(super) fn rotate_managed(secret: &mut Secret, token: &str) {

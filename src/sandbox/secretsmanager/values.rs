@@ -8,10 +8,10 @@ use super::lookup::{
 };
 use super::secret::{CURRENT, Secret, State, Value, Version};
 
-use crate::sandbox::call::Call;
-use crate::sandbox::clock::Time;
-use crate::sandbox::sts;
-use crate::sandbox::wire::ApiError;
+use crate::call::Call;
+use crate::clock::Time;
+use crate::sts;
+use crate::wire::ApiError;
 
 /// What a raw request without a token is answered with; SDKs fill it in.
 pub(super) const TOKEN_MISSING: &str = "You must provide a ClientRequestToken value. We recommend a UUID-type value.";

@@ -23,7 +23,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 
-use crate::sandbox::wire::arn::partition;
+use crate::wire::arn::partition;
 
 /// An application of the repository.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The operations that are served, and what their requests may hold, as in the API's model.
 
-use crate::sandbox::model::Kind::{self, List, Number, Structure};
-use crate::sandbox::model::{Member, NO_LIMIT, NUMBER, TEXT, optional, required};
+use crate::model::Kind::{self, List, Number, Structure};
+use crate::model::{Member, NO_LIMIT, NUMBER, TEXT, optional, required};
 
 const TEXTS: Kind = List(0, NO_LIMIT, &TEXT);
 const MAX_ITEMS: Kind = Number(1, 100);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::clock::Time;
+use crate::clock::Time;
 
 /// An account's templates in a region: what `CreateCloudFormationTemplate` made.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! The operations that are served, and what their requests may hold, as in the API's model.
 
-use crate::sandbox::model::Kind::{self, List, Number, Secret, Structure};
-use crate::sandbox::model::{Member, NO_LIMIT, matching, optional, required, text};
+use crate::model::Kind::{self, List, Number, Secret, Structure};
+use crate::model::{Member, NO_LIMIT, matching, optional, required, text};
 
 const ARN: Kind =
     matching(20, 2048, r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+");

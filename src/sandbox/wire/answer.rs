@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 
-use crate::sandbox::services::{Protocol, Service};
+use crate::services::{Protocol, Service};
 
 /// How many characters of a value a message shows: requests have up to a hundred million of them.
 const MOST_SHOWN: usize = 256;

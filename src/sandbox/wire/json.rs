@@ -5,8 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{ApiError, Response};
-use crate::sandbox::call::Call;
-use crate::sandbox::services::Service;
+use crate::call::Call;
+use crate::services::Service;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 

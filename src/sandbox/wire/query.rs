@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use super::xml::Xml;
 use super::{ApiError, Response};
-use crate::sandbox::call::Call;
-use crate::sandbox::model::routes::typed;
-use crate::sandbox::model::{Kind, Member, check};
-use crate::sandbox::services::Service;
+use crate::call::Call;
+use crate::model::routes::typed;
+use crate::model::{Kind, Member, check};
+use crate::services::Service;
 
 const CONTENT_TYPE: &str = "text/xml";
 

@@ -10,8 +10,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::{ApiError, Response};
-use crate::sandbox::call::Call;
-use crate::sandbox::services::Service;
+use crate::call::Call;
+use crate::services::Service;
 
 const CONTENT_TYPE: &str = "application/json";
 

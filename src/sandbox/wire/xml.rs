@@ -3,7 +3,7 @@
 use quick_xml::Writer;
 use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
 
-use crate::sandbox::clock::Time;
+use crate::clock::Time;
 
 /// An XML document in the making.
 pub struct Xml {
