@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -119,8 +119,14 @@ impl Common {
         }
         // What isn't there can't be approved either; it may have been meant for a saved plan.
         if let Some(path) = self.paths.paths.iter().find(|path| is_missing(path)) {
-            return Err(Failure::new(format!("there is no file or folder `{}`", output::path(path)))
-                .hint("name a manifest, a folder with a `rotator.yaml`, or a plan of `rotator plan --out FILE`"));
+            let failure = Failure::new(format!("there is no file or folder `{}`", output::path(path)));
+            return Err(match installed(path) {
+                Some(there) => {
+                    failure.hint(format!("what was installed with this program is `{}`", output::path(&there)))
+                }
+                None => failure
+                    .hint("name a manifest, a folder with a `rotator.yaml`, or a plan of `rotator plan --out FILE`"),
+            });
         }
         // A pipeline that can't answer is told so before AWS is read.
         if !self.auto_approve && !std::io::stdin().is_terminal() {
@@ -144,6 +150,16 @@ impl Common {
 pub fn options(global: &Global) -> Options {
     let defaults = Options::default();
     Options { parallelism: global.parallelism.map_or(defaults.parallelism, usize::from), ..defaults }
+}
+
+/// A path among what a wheel or an archive brings along: examples, where one was meant.
+fn installed(path: &Path) -> Option<PathBuf> {
+    if !path.starts_with("examples") {
+        return None;
+    }
+    let program = std::env::current_exe().ok()?;
+    let folders = [program.parent()?.to_owned(), program.parent()?.join("../share/rotator")];
+    folders.into_iter().map(|folder| folder.join(path)).find_map(|there| there.canonicalize().ok())
 }
 
 /// Whether nothing stands at a path.
@@ -293,11 +309,12 @@ impl Run<'_> {
         // Before each function rotates once more.
         let rotated = session.rotated(prepared);
         // With `--no-wait`, rotations are under way that nothing watches.
-        let flawed = self.options.wait && session.is_flawed(prepared).await;
-        if code == exit::OK && !simulated && !flawed {
-            session.tell(&rotated, self.options.wait);
+        let looked = if self.options.wait { Some(session.look(prepared, &rotated).await) } else { None };
+        let is_flawed = looked.as_ref().is_some_and(|looked| looked.is_flawed);
+        if code == exit::OK && !simulated && !is_flawed {
+            session.tell(&rotated, looked.as_ref().map(|looked| &looked.functions[..]));
         }
-        if simulated || flawed { worse(code, exit::NOT_FINISHED) } else { code }
+        if simulated || is_flawed { worse(code, exit::NOT_FINISHED) } else { code }
     }
 
     /// The command that goes on, where that isn't the same one once more.

@@ -1,7 +1,7 @@
 //! `rotator explain`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -54,6 +54,11 @@ impl Arguments {
 /// Runs it. What only AWS's environment knows has a placeholder, and is said to be one.
 pub fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
     let wanted = Wanted::read(&arguments.address)?;
+    if arguments.paths.is_empty() && Path::new(&arguments.address).is_dir() {
+        let folder = output::path(Path::new(&arguments.address)).to_string();
+        return Err(Failure::new(format!("`{folder}` is a folder, and the address of one entry comes before it"))
+            .hint(format!("such as `rotator explain secret.payments/api-key {folder}`")));
+    }
     let offline = Offline::open(global, &arguments.paths)?;
     wanted.check_target(&offline.manifests)?;
     let (mut explanations, mut known) = (Vec::new(), BTreeSet::new());

@@ -152,9 +152,9 @@ impl Rehearsal {
         prepared.iter().flat_map(of_one).collect()
     }
 
-    /// Says what this run rotated, and what may be tried next with these manifests. `looked`: nothing wrong was found when it rotated once
-    /// more.
-    pub fn tell(&self, rotated: &[Rotated], manifests: &[PathBuf], looked: bool) {
+    /// Says what this run rotated, and what may be tried next with these manifests. `looked`: functions that rotated once more, of which
+    /// nothing wrong was found; `None` where none was looked at.
+    pub fn tell(&self, rotated: &[Rotated], manifests: &[PathBuf], looked: Option<&[(String, String)]>) {
         let all: Vec<Told<'_>> = rotated
             .iter()
             .map(|one| Told {
@@ -170,21 +170,25 @@ impl Rehearsal {
         output::say(&format!("\n{}", rehearsed::told(&all, looked, state, manifests)));
     }
 
-    /// Rotates one secret of each function once more, and says what is wrong with it. Whether anything is.
-    pub async fn is_flawed(&self, prepared: &[Prepared]) -> bool {
-        let mut flawed = false;
+    /// Rotates one secret of each function once more, after what this run has `rotated`, and says what is wrong with it.
+    pub async fn look(&self, prepared: &[Prepared], rotated: &[Rotated]) -> Looked {
+        let mut looked = Looked::default();
         for one in prepared {
             let (account, region) = (&one.plan.account, &one.plan.region);
-            let found = sandbox::rehearse(self.sandbox.shared(), account, region, &names(one)).await;
+            let all = sandbox::rehearse(self.sandbox.shared(), account, region, &names(one)).await;
             self.notices();
-            for (function, rehearsal) in &found {
+            for (function, rehearsal) in &all.found {
+                let name = arn::function_name(function);
                 for finding in &rehearsal.findings {
-                    flawed = true;
-                    say_finding(arn::function_name(function), &rehearsal.secret, finding);
+                    looked.is_flawed = true;
+                    say_finding(name, &rehearsal.secret, finding, rotated);
+                }
+                if all.now.contains(function) {
+                    looked.functions.push((name.to_owned(), rehearsal.secret.clone()));
                 }
             }
         }
-        flawed
+        looked
     }
 
     /// Says what the sandbox wants people to know.
@@ -201,15 +205,25 @@ impl Rehearsal {
     }
 }
 
+/// What a look at functions found, each by one more rotation.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// Whether anything is wrong with one.
+    pub is_flawed: bool,
+    /// Those that were looked at by this run, by name, each with the secret that it rotated.
+    pub functions: Vec<(String, String)>,
+}
+
 /// The names of a plan's secrets.
 fn names(one: &Prepared) -> BTreeSet<String> {
     one.desired.secrets.values().map(|secret| secret.name.as_str().to_owned()).collect()
 }
 
 /// Says what is wrong with a function, with the log of what failed.
-fn say_finding(function: &str, secret: &str, finding: &Finding) {
+fn say_finding(function: &str, secret: &str, finding: &Finding, rotated: &[Rotated]) {
     let flaw = match &finding.flaw {
-        Flaw::FailsOnceMore => Kind::FailsOnceMore,
+        Flaw::FailsOnceMore if rotated.iter().any(|one| one.secret == secret) => Kind::FailsOnceMore,
+        Flaw::FailsOnceMore => Kind::Fails,
         Flaw::FailsAgain => Kind::FailsAgain,
         Flaw::ChangesAgain => Kind::ChangesAgain,
         Flaw::TouchesCurrent => Kind::TouchesCurrent,

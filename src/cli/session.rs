@@ -24,7 +24,7 @@ use super::filter::Filter;
 use super::options::Global;
 use super::packages::{Packages, build_packages};
 use super::prepared::Prepared;
-use super::rehearsal::{LISTEN, Rehearsal};
+use super::rehearsal::{LISTEN, Looked, Rehearsal};
 use super::task::Task;
 use super::{output, plan_file, progress, rules, stand_ins};
 
@@ -490,12 +490,11 @@ impl Session {
         (found.into_iter().filter(|(name, _)| named.contains(name.as_str())).collect(), functions)
     }
 
-    /// Has functions rotate once more that have rotated, where AWS is the sandbox of this run, and says what is wrong with them. Whether
-    /// anything is.
-    pub async fn is_flawed(&self, prepared: &[Prepared]) -> bool {
+    /// Has functions rotate once more that have rotated, where AWS is the sandbox of this run, and says what is wrong with them.
+    pub async fn look(&self, prepared: &[Prepared], rotated: &[Rotated]) -> Looked {
         match &self.rehearsal {
-            Some(rehearsal) => rehearsal.is_flawed(prepared).await,
-            None => false,
+            Some(rehearsal) => rehearsal.look(prepared, rotated).await,
+            None => Looked::default(),
         }
     }
 
@@ -505,8 +504,9 @@ impl Session {
     }
 
     /// Says what this run's own sandbox rotated, and what may be tried next.
-    pub fn tell(&self, rotated: &[Rotated], looked: bool) {
-        if let Some(rehearsal) = self.rehearsal.as_ref().filter(|_| !self.quiet && !rotated.is_empty()) {
+    pub fn tell(&self, rotated: &[Rotated], looked: Option<&[(String, String)]>) {
+        let has_news = !rotated.is_empty() || looked.is_some_and(|functions| !functions.is_empty());
+        if let Some(rehearsal) = self.rehearsal.as_ref().filter(|_| !self.quiet && has_news) {
             let manifests: Vec<PathBuf> = self.manifests.iter().map(|one| one.path().to_owned()).collect();
             rehearsal.tell(rotated, &manifests, looked);
         }

@@ -25,6 +25,12 @@ const MAX_PATTERNS: usize = 1_000;
 /// The fields of a root that a part may have too.
 const OF_PARTS: [&str; 3] = ["defaults", "functions", "secrets"];
 
+/// The fields that only a target has.
+const OF_TARGETS: [&str; 4] = ["region", "account", "role", "apply_role"];
+
+/// How a target is written.
+const A_TARGET: &str = "`targets: {prod: {region: us-east-1}}`";
+
 /// A root and its parts.
 pub(super) struct Document {
     pub sources: Sources,
@@ -265,11 +271,11 @@ impl DocumentReader {
             self.at(entry.at, problem);
         }
         if entry.node.is_null() {
-            entry.node.value = Value::Map(Map { entries: Vec::new(), end: entry.at.line });
+            entry.node.value = Value::Map(Map::new(Vec::new(), entry.at.line));
         } else if entry.node.map().is_none() {
             let problem = wrong_type(&[&entry.key], &entry.node, "a map");
             self.at(entry.node.span, problem);
-            entry.node.value = Value::Map(Map { entries: Vec::new(), end: entry.at.line });
+            entry.node.value = Value::Map(Map::new(Vec::new(), entry.at.line));
         }
         entry
     }
@@ -324,7 +330,8 @@ impl DocumentReader {
             }
             Value::Map(map) => map.entries.into_iter().map(|target| self.target(target)).collect(),
             value => {
-                let problem = wrong_type(&["targets"], &Node::new(span, value), "a map");
+                let mut problem = wrong_type(&["targets"], &Node::new(span, value), "a map");
+                problem.hints = vec![format!("each target has a name of your choice: {A_TARGET}")];
                 self.at(span, problem);
                 Vec::new()
             }
@@ -343,10 +350,14 @@ impl DocumentReader {
         }
         if target.node.map().is_none() {
             if !target.node.is_null() {
-                let problem = wrong_type(&[&target.key], &target.node, "a map");
+                let mut problem = wrong_type(&[&target.key], &target.node, "a map");
+                if OF_TARGETS.contains(&target.key.as_str()) {
+                    problem.hints =
+                        vec![format!("`{}` stands inside of a target, which has a name: {A_TARGET}", target.key)];
+                }
                 self.at(target.node.span, problem);
             }
-            target.node.value = Value::Map(Map { entries: Vec::new(), end: target.at.line });
+            target.node.value = Value::Map(Map::new(Vec::new(), target.at.line));
         }
         target
     }

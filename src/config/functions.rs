@@ -545,7 +545,13 @@ fn check_runtime(scene: &mut Scene<'_>, runtime: &str) {
         }
         _ => None,
     };
-    let near = || suggest::nearest(runtime, known.by_name.keys().map(String::as_str)).map(str::to_owned);
+    // One that AWS has stopped is a hint that leads into the next error.
+    let near = |names: Vec<&str>| suggest::nearest(runtime, names).map(str::to_owned);
+    let near = || {
+        let family = runtime.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == 'x');
+        let newest = known.newest(family).map(str::to_owned);
+        newest.or_else(|| near(known.current().collect())).or_else(|| near(known.names().collect()))
+    };
     let problem = Diagnostic::error("runtime", format!("`{runtime}` is no runtime of Lambda"));
     let problem = match slip.filter(|slip| known.knows(slip)).or_else(near) {
         Some(meant) => problem.hint(format!("did you mean `{meant}`?")),

@@ -23,7 +23,7 @@ fn code_below(below: &Node, over: &Node) -> Option<Node> {
         Value::Map(map) => map.clone(),
         Value::String(_) => {
             let path = Entry { key: CODE_KINDS[0][0].to_owned(), at: below.span, node: below.clone() };
-            Map { entries: vec![path], end: below.span.line }
+            Map::new(vec![path], below.span.line)
         }
         _ => return None,
     };
@@ -58,8 +58,10 @@ fn merge_at(base: Option<&Node>, over: &Node, keeps_null: bool) -> Node {
             entries.push(without_nulls(entry));
         }
     }
+    let mut unset = Vec::new();
     for entry in &own.entries {
         if entry.node.is_null() && !keeps_null {
+            unset.push((entry.key.clone(), entry.at));
             continue;
         }
         let below = inherited.and_then(|map| map.get(&entry.key)).map(|entry| &entry.node);
@@ -68,7 +70,7 @@ fn merge_at(base: Option<&Node>, over: &Node, keeps_null: bool) -> Node {
         let node = merge_at(below, &entry.node, entry.key == NULL_IS_A_VALUE);
         entries.push(Entry { key: entry.key.clone(), at: entry.at, node });
     }
-    Node { span: over.span, origin: over.origin.clone(), value: Value::Map(Map { entries, end: own.end }) }
+    Node { span: over.span, origin: over.origin.clone(), value: Value::Map(Map { entries, end: own.end, unset }) }
 }
 
 fn without_nulls(entry: &Entry) -> Entry {

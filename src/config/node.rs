@@ -47,6 +47,8 @@ pub(super) struct Map {
     pub entries: Vec<Entry>,
     /// The last line that belongs to it.
     pub end: u32,
+    /// Keys without a value, which stand for what is inherited and isn't wanted: they are no entries any more.
+    pub unset: Vec<(String, Span)>,
 }
 
 /// A key, its place, and its value.
@@ -58,6 +60,11 @@ pub(super) struct Entry {
 }
 
 impl Map {
+    /// Of entries, up to a line.
+    pub fn new(entries: Vec<Entry>, end: u32) -> Self {
+        Self { entries, end, unset: Vec::new() }
+    }
+
     pub fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.key == key)
     }
@@ -134,6 +141,34 @@ impl Node {
     pub fn key_span(&self, path: &[&str]) -> Option<Span> {
         let (last, parents) = path.split_last()?;
         self.find(parents)?.map()?.get(last).map(|entry| entry.at)
+    }
+
+    /// The place of a key without a value at a path.
+    pub fn unset_span(&self, path: &[&str]) -> Option<Span> {
+        let (last, parents) = path.split_last()?;
+        self.find(parents)?.map()?.unset.iter().find(|(key, _)| key == last).map(|(_, at)| *at)
+    }
+
+    /// Whether a key without a value stands somewhere in it.
+    pub fn has_unset(&self) -> bool {
+        match &self.value {
+            Value::Map(map) => !map.unset.is_empty() || map.entries.iter().any(|entry| entry.node.has_unset()),
+            Value::List(items) => items.iter().any(Self::has_unset),
+            _ => false,
+        }
+    }
+
+    /// Makes keys without a value entries again.
+    pub fn set_nulls(&mut self) {
+        match &mut self.value {
+            Value::Map(map) => {
+                let nulls = map.unset.drain(..).map(|(key, at)| Entry { key, at, node: Self::new(at, Value::Null) });
+                map.entries.extend(nulls);
+                map.entries.iter_mut().for_each(|entry| entry.node.set_nulls());
+            }
+            Value::List(items) => items.iter_mut().for_each(Self::set_nulls),
+            _ => {}
+        }
     }
 
     /// Removes the value at a path; says whether there was one.

@@ -40,7 +40,7 @@ fn fields<T: DeserializeOwned>() -> Vec<String> {
     let nowhere = Span { file: 0, line: 1, column: 1, length: 1 };
     let entry =
         super::node::Entry { key: " ".to_owned(), at: nowhere, node: Node::new(nowhere, Value::String(String::new())) };
-    let node = Node::new(nowhere, Value::Map(Map { entries: vec![entry], end: 1 }));
+    let node = Node::new(nowhere, Value::Map(Map::new(vec![entry], 1)));
     let (_, misfits) = typed::read::<T>(&node);
     let known = misfits.into_iter().find_map(|misfit| match misfit.kind {
         MisfitKind::Unknown(known) => Some(known),

@@ -73,6 +73,27 @@ impl Runtimes {
     pub fn knows(&self, name: &str) -> bool {
         self.by_name.contains_key(name)
     }
+
+    /// All of them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    /// Those that still get updates, as of the table's day. What has no date stands in Lambda's API alone.
+    pub fn current(&self) -> impl Iterator<Item = &str> {
+        let is_current =
+            |runtime: &Runtime| runtime.deprecated.is_some_and(|day| self.as_of.is_none_or(|now| now < day));
+        self.by_name.iter().filter(move |(_, runtime)| is_current(runtime)).map(|(name, _)| name.as_str())
+    }
+
+    /// The newest current one of a family, such as `python` or `python3`.
+    pub fn newest(&self, family: &str) -> Option<&str> {
+        let numbers = |name: &str| -> Vec<u32> {
+            name.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+        };
+        let of_family = self.current().filter(|name| !family.is_empty() && name.starts_with(family));
+        of_family.max_by_key(|name| numbers(name))
+    }
 }
 
 /// The table that checks go by.
@@ -101,6 +122,17 @@ mod tests {
             let (create, update) = (runtime.create_block, runtime.update_block);
             assert!(create.is_none() == update.is_none(), "{name}");
         }
+    }
+
+    /// Without it, a hint would lead to a runtime that AWS has stopped.
+    #[test]
+    fn of_a_family_the_newest_that_gets_updates_is_meant() {
+        let own = Runtimes::read(BUILT_IN).expect("a table");
+        let newest = own.newest("python3").expect("one");
+        assert!(own.by_name[newest].deprecated.is_none_or(|day| Some(day) > own.as_of), "{newest}");
+        assert_eq!(own.newest("python"), Some(newest));
+        assert!(own.newest("nodejs").is_some_and(|name| name.len() == "nodejs24.x".len()));
+        assert_eq!((own.newest("cobol"), own.newest("")), (None, None));
     }
 
     /// Without it, a file that is no table would quietly make every runtime unknown.

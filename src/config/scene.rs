@@ -57,7 +57,7 @@ impl Scene<'_> {
 
     /// Reports a problem of the key at a path.
     pub fn report_key(&mut self, path: &[&str], problem: Diagnostic) {
-        let span = self.merged.key_span(path).unwrap_or(self.at);
+        let span = self.merged.key_span(path).or_else(|| self.merged.unset_span(path)).unwrap_or(self.at);
         self.push(span, None, problem);
     }
 

@@ -404,7 +404,7 @@ fn json(text: &str, file: u32) -> Option<Node> {
             serde_json::Value::Array(items) => Value::List(items.into_iter().map(|item| node(item, span)).collect()),
             serde_json::Value::Object(members) => {
                 let entries = members.into_iter().map(|(key, value)| Entry { key, at: span, node: node(value, span) });
-                Value::Map(Map { entries: entries.collect(), end: span.line })
+                Value::Map(Map::new(entries.collect(), span.line))
             }
         };
         Node::new(span, value)

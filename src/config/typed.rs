@@ -29,7 +29,26 @@ pub(super) enum MisfitKind {
 }
 
 /// Reads a node. What doesn't fit is left out and listed; `None` where nothing is left.
+///
+/// A key without a value must be one that is known, too: it is a slip as often as one with a value.
 pub(super) fn read<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Misfit>) {
+    let (value, mut misfits) = read_set(node);
+    if node.has_unset() {
+        let mut whole = node.clone();
+        whole.set_nulls();
+        let (_, found) = read_set::<T>(&whole);
+        let is_unset = |path: &[String]| {
+            let steps: Vec<&str> = path.iter().map(String::as_str).collect();
+            node.find(&steps).is_none()
+        };
+        misfits
+            .extend(found.into_iter().filter(|one| matches!(one.kind, MisfitKind::Unknown(_)) && is_unset(&one.path)));
+    }
+    (value, misfits)
+}
+
+/// The same of the keys that have a value.
+fn read_set<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Misfit>) {
     // The usual case first: it fits, and places aren't needed.
     if let Ok(value) = T::deserialize(Direct(node)) {
         return (Some(value), Vec::new());

@@ -34,6 +34,8 @@ pub struct Flawed<'a> {
 pub enum Kind<'a> {
     /// The first rotation ended well, and the second one doesn't.
     FailsOnceMore,
+    /// Nothing rotated but this once, and it failed.
+    Fails,
     /// A step that was done fails when it is called again.
     FailsAgain,
     /// A step that was done changes the new value when it is called again.
@@ -75,6 +77,10 @@ pub fn words(flawed: &Flawed<'_>) -> (String, Vec<String>) {
         Kind::FailsOnceMore => (
             format!("rotates once, and not a second time: {failed}"),
             "each later rotation of its secrets would fail so",
+        ),
+        Kind::Fails => (
+            format!("a rotation by what is deployed now fails: {failed}"),
+            "each rotation of its secrets would fail so; the version of this one stays pending until the next `apply` with mended code",
         ),
         Kind::FailsAgain => (format!("{step} fails when it is called again: {failed}"), again),
         Kind::ChangesAgain => (format!("{step}{place} changes the new value when it is called again"), again),
@@ -136,9 +142,14 @@ pub struct Told<'a> {
 /// How many rotations are told.
 const MOST: usize = 3;
 
-/// What happened in a rehearsal, for people who see a rotation for the first time, and what to try next. `looked`: it rotated once more, and
-/// nothing wrong was found; `state`: where the sandbox keeps its state, where that isn't the usual place.
-pub fn told(all: &[Told<'_>], looked: bool, state: Option<&Path>, manifests: &[PathBuf]) -> String {
+/// What happened in a rehearsal, for people who see a rotation for the first time, and what to try next. `looked`: functions that rotated
+/// once more, each with a secret, and nothing wrong was found; `state`: where the sandbox keeps its state, where that isn't the usual place.
+pub fn told(
+    all: &[Told<'_>],
+    looked: Option<&[(String, String)]>,
+    state: Option<&Path>,
+    manifests: &[PathBuf],
+) -> String {
     let mut out = String::from("What happened:\n");
     for one in all.iter().take(MOST) {
         let values = if one.differs { "their values differ" } else { "their values are the same" };
@@ -157,12 +168,25 @@ pub fn told(all: &[Told<'_>], looked: bool, state: Option<&Path>, manifests: &[P
     if all.len() > MOST {
         let _ = writeln!(out, "  and {} more", count(all.len() - MOST, "rotation"));
     }
-    if looked {
-        out.push_str(
+    match looked {
+        Some(functions) if all.is_empty() => {
+            for (function, secret) in functions.iter().take(MOST) {
+                let _ = writeln!(
+                    out,
+                    "  {} rotated {} as it is now, each step called twice, testSecret with a wrong value too: nothing wrong was found.",
+                    safe(function),
+                    safe(secret)
+                );
+            }
+        }
+        Some(_) => out.push_str(
             "  Each function then rotated once more, each step called twice, testSecret with a wrong value too: nothing wrong was found.\n",
-        );
+        ),
+        None => {}
     }
-    out.push_str("\nTry next:\n");
+    if !all.is_empty() {
+        out.push_str("\nTry next:\n");
+    }
     for (command, what) in next(all, state, manifests) {
         let _ = writeln!(out, "  {command}\n      {what}");
     }
@@ -172,6 +196,8 @@ pub fn told(all: &[Told<'_>], looked: bool, state: Option<&Path>, manifests: &[P
 
 /// What to try next.
 fn next(all: &[Told<'_>], state: Option<&Path>, manifests: &[PathBuf]) -> Vec<(String, &'static str)> {
+    // What changes nothing but a function is no first look any more.
+    let Some(first) = all.first() else { return Vec::new() };
     let sandbox = state.map_or_else(|| "--sandbox".to_owned(), |file| format!("--sandbox={}", path_word(file)));
     let usual = |path: &PathBuf| path.as_os_str() == "rotator.yaml" || path.as_os_str() == "./rotator.yaml";
     // A folder stands for the manifest of the usual name in it.
@@ -186,13 +212,11 @@ fn next(all: &[Told<'_>], state: Option<&Path>, manifests: &[PathBuf]) -> Vec<(S
         (format!("rotator plan {sandbox}{paths}"), "nothing differs any more: the plan is empty"),
         (format!("rotator logs {sandbox}{paths}"), "what the function's log says of the last rotation"),
     ];
-    if let Some(one) = all.first() {
-        let state = state.map(|file| format!(" --state {}", path_word(file))).unwrap_or_default();
-        next.push((
-            format!("rotator sandbox secret show {}{state}", shell_word(&safe(one.secret))),
-            "the secret's versions, and their labels",
-        ));
-    }
+    let state = state.map(|file| format!(" --state {}", path_word(file))).unwrap_or_default();
+    next.push((
+        format!("rotator sandbox secret show {}{state}", shell_word(&safe(first.secret))),
+        "the secret's versions, and their labels",
+    ));
     next.push((
         format!("rotator apply {sandbox} --auto-approve{paths}"),
         "after a change of the manifest or of the code: put `raise ValueError` into a step, and see what is said",
@@ -251,7 +275,7 @@ mod tests {
             lines: 12,
         };
         let manifests = [PathBuf::from("my examples/rotator.yaml"), PathBuf::from("other.yaml")];
-        insta::assert_snapshot!(told(&[one], true, Some(Path::new("s.json")), &manifests), @r"
+        insta::assert_snapshot!(told(&[one], Some(&[]), Some(Path::new("s.json")), &manifests), @r"
         What happened:
           it's/one: AWSCURRENT moved from version 01234567 to abcdefab; their values differ
             setSecret 0.41s, finishSecret 0.03s; 12 log lines
@@ -267,7 +291,7 @@ mod tests {
           rotator apply --sandbox=s.json --auto-approve 'my examples' other.yaml
               after a change of the manifest or of the code: put `raise ValueError` into a step, and see what is said
         ");
-        let four = told(&[one; 4], false, None, &[PathBuf::from("rotator.yaml")]);
+        let four = told(&[one; 4], None, None, &[PathBuf::from("rotator.yaml")]);
         assert!(four.contains("and 1 rotation more") && four.contains("  rotator plan --sandbox\n"), "{four}");
     }
 }

@@ -1,6 +1,6 @@
 //! What a root says of itself: its version, its project, and what it lets go of.
 
-use super::DocumentReader;
+use super::{A_TARGET, DocumentReader, OF_TARGETS};
 use crate::config::node::{Map, Node, Value};
 use crate::config::raw::RootFile;
 use crate::config::scene::{unknown_field, wrong_type};
@@ -91,7 +91,13 @@ impl DocumentReader {
             let path: Vec<&str> = misfit.path.iter().map(String::as_str).collect();
             incomplete |= path.first().is_some_and(|field| *field == "project");
             let (span, problem) = match misfit.kind {
-                MisfitKind::Unknown(known) => (node.key_span(&path).unwrap_or(start), unknown_field(&path, &known)),
+                MisfitKind::Unknown(known) => {
+                    let mut problem = unknown_field(&path, &known);
+                    if let Some(field) = path.first().filter(|field| OF_TARGETS.contains(field)) {
+                        problem.hints = vec![format!("`{field}` belongs to a target, which has a name: {A_TARGET}")];
+                    }
+                    (node.key_span(&path).unwrap_or(start), problem)
+                }
                 MisfitKind::Wrong(wanted) => {
                     (node.deepest(&path).span, wrong_type(&path, node.deepest(&path), &wanted))
                 }

@@ -161,7 +161,7 @@ impl<'a> Builder<'a> {
                 entries.shrink_to_fit();
                 // A block's end is where the next thing starts: it belongs to the line before, unless it is the same.
                 let last = entries.iter().map(|entry| last_line(&entry.node).max(entry.at.line)).max();
-                Value::Map(Map { entries, end: last.unwrap_or(span.line) })
+                Value::Map(Map::new(entries, last.unwrap_or(span.line)))
             }
         };
         self.place(Node::new(span, value), anchor);

@@ -42,7 +42,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 
 pub use lookup::check_name;
-pub use rehearse::rehearse;
+pub use rehearse::{Looked, rehearse};
 pub use rotated::{Rotated, rotated};
 pub use runner::goes_on;
 pub use secret::{Finding, Flaw, Rehearsal, StandIn, State};

@@ -25,13 +25,17 @@ const TOGETHER: usize = 4;
 /// How many findings of one function are kept.
 const MOST: usize = 5;
 
-/// Looks at the functions that rotate these secrets, as far as they have rotated one of them here. What was found of each, by its ARN.
-pub async fn rehearse(
-    shared: &Arc<Shared>,
-    account: &str,
-    region: &str,
-    names: &BTreeSet<String>,
-) -> BTreeMap<String, Rehearsal> {
+/// What was found of functions.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// What is known of each, by its ARN.
+    pub found: BTreeMap<String, Rehearsal>,
+    /// The ARNs of those that were looked at just now.
+    pub now: BTreeSet<String>,
+}
+
+/// Looks at the functions that rotate these secrets, as far as they have rotated one of them here.
+pub async fn rehearse(shared: &Arc<Shared>, account: &str, region: &str, names: &BTreeSet<String>) -> Looked {
     let (mut known, new) = choose(shared, account, region, names);
     let looked = futures::stream::iter(new)
         .map(|(function, (name, edition))| async move {
@@ -41,13 +45,15 @@ pub async fn rehearse(
         .buffer_unordered(TOGETHER)
         .collect::<Vec<_>>()
         .await;
+    let mut now = BTreeSet::new();
     for (function, rehearsal) in looked.into_iter().flatten() {
+        now.insert(function.clone());
         shared.write(account, region, |region| {
             region.rehearsals.insert(function.clone(), rehearsal.clone());
         });
         known.insert(function, rehearsal);
     }
-    known
+    Looked { found: known, now }
 }
 
 type Found = BTreeMap<String, Rehearsal>;
