@@ -140,23 +140,27 @@ impl Reader {
     /// When the current versions of secrets were made, in seconds since 1970, by the secret's ARN: a value that was put by hand is newer than
     /// the last rotation. What can't be read is left out.
     pub async fn current_versions(&self, secrets: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, i64> {
+        let made = self.versions_created(secrets).await;
+        made.into_iter().filter_map(|(arn, made)| Some((arn, made.ok().flatten()?))).collect()
+    }
+
+    /// When versions of secrets were made, in seconds since 1970, by the secret's ARN; `None` for one that the secret doesn't have.
+    pub async fn versions_created(
+        &self,
+        secrets: impl IntoIterator<Item = (String, String)>,
+    ) -> BTreeMap<String, Result<Option<i64>, Unread>> {
         let jobs = secrets.into_iter().map(|(arn, version)| async move {
             let made = self.version_created(&arn, &version).await;
-            (arn, made.ok().flatten())
+            (arn, made.map_err(Unread::from))
         });
-        let made: Vec<(String, Option<i64>)> = side_by_side(AT_A_TIME, jobs).await;
-        made.into_iter().filter_map(|(arn, made)| Some((arn, made?))).collect()
+        side_by_side(AT_A_TIME, jobs).await
     }
 
     /// When the versions of unfinished rotations were made.
     async fn pending(&self, fleet: &Fleet) -> BTreeMap<String, Result<Option<i64>, Unread>> {
         let found = fleet.secrets.values().filter_map(Reading::found);
         let pending = found.filter_map(|secret| Some((secret.arn.clone(), secret.unfinished_rotation()?.to_owned())));
-        let jobs = pending.map(|(arn, version)| async move {
-            let made = self.version_created(&arn, &version).await;
-            (arn, made.map_err(Unread::from))
-        });
-        side_by_side(AT_A_TIME, jobs).await
+        self.versions_created(pending).await
     }
 
     /// Functions, as their ARNs come; each once.

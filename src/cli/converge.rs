@@ -267,6 +267,7 @@ impl Run<'_> {
             session,
             global: self.global,
             view: self.view,
+            mode: self.mode(),
             options: &self.options,
             in_order: self.in_order,
             is_saved,
@@ -326,11 +327,11 @@ impl Run<'_> {
 
     /// How plans are worded.
     fn mode(&self) -> Mode {
-        match self.purpose {
-            Purpose::Destroy => Mode::Destroy,
-            Purpose::Converge { .. } => Mode::Apply,
-            Purpose::Rotate => Mode::Rotate,
-            Purpose::Repair => Mode::Repair,
+        match self.task {
+            Task::Rotate { .. } => Mode::Rotate,
+            Task::Repair { way, .. } => Mode::Repair(way),
+            Task::Converge if self.purpose == Purpose::Destroy => Mode::Destroy,
+            Task::Converge => Mode::Apply,
         }
     }
 

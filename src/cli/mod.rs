@@ -114,7 +114,7 @@ enum Command {
     Targets(targets::Arguments),
     /// Print the least rights that the manifests need, offline
     Permissions(permissions::Arguments),
-    /// Print a JSON Schema: of manifests, policies, plans, statuses or permissions
+    /// Print a JSON Schema: of manifests, policies, plans, statuses, repairs, targets or permissions
     Schema {
         /// Of what
         #[arg(value_name = "WHAT", default_value = "manifest")]
@@ -140,6 +140,7 @@ pub fn main() -> u8 {
         Err(error) => return output::usage(error),
     };
     output::colors(cli.global.color);
+    output::whole(cli.global.verbose > 0);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return View::Text.failed(&Failure::new(format!("cannot start threads: {error}"))),
@@ -244,6 +245,8 @@ async fn run(cli: Cli, view: View) -> Result<u8, Failure> {
         Command::Schema { what: Schema::Policy } => output::data(&crate::config::policy_schema()),
         Command::Schema { what: Schema::Plan } => output::data(&crate::render::plan_json::plan_schema()),
         Command::Schema { what: Schema::Status } => output::data(&crate::render::status_data::status_schema()),
+        Command::Schema { what: Schema::Repair } => output::data(&crate::render::repair_data::repair_schema()),
+        Command::Schema { what: Schema::Targets } => output::data(&crate::render::targets::targets_schema()),
         Command::Schema { what: Schema::Permissions } => {
             output::data(&crate::render::permissions::permissions_schema())
         }

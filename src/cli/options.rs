@@ -45,7 +45,7 @@ pub struct Global {
     /// Say less: no progress
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
     pub quiet: bool,
-    /// Say more: every step, and AWS's request ids
+    /// Say more: every step, AWS's request ids, and each of many problems that are the same
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
     pub verbose: u8,
 }
@@ -80,6 +80,10 @@ pub enum Schema {
     Plan,
     /// What `status --format json` prints
     Status,
+    /// What `repair --format json` prints
+    Repair,
+    /// What `targets --format json` prints
+    Targets,
     /// What `permissions --format json` prints
     Permissions,
 }

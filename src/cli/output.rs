@@ -11,6 +11,7 @@ use anstream::ColorChoice;
 use clap::builder::StyledStr;
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::render::diagnostics;
 use crate::render::runner::without_commands;
 use crate::render::{ERROR, WARNING, count, paint, safe};
 use crate::{env, exit};
@@ -26,6 +27,14 @@ pub fn colors(choice: Color) {
         Color::Auto => return,
     };
     choice.write_global();
+}
+
+/// Whether problems that say the same are each shown whole.
+static WHOLE: AtomicBool = AtomicBool::new(false);
+
+/// Decides for the whole run whether problems that say the same are each shown whole.
+pub fn whole(is_whole: bool) {
+    WHOLE.store(is_whole, Ordering::Relaxed);
 }
 
 /// Whether something couldn't be written, for another reason than a reader that went away.
@@ -231,14 +240,15 @@ fn shortened(text: &str) -> Cow<'_, str> {
 }
 
 /// Prints diagnostics, and a last line that counts them.
-pub fn diagnostics(diagnostics: &[Diagnostic]) {
-    if diagnostics.is_empty() {
+pub fn diagnostics(found: &[Diagnostic]) {
+    if found.is_empty() {
         return;
     }
     let colored = anstream::AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
-    let text = crate::render::diagnostics::render(diagnostics, colored, width());
+    let render = if WHOLE.load(Ordering::Relaxed) { diagnostics::render } else { diagnostics::render_once };
+    let text = render(found, colored, width());
     noted(written(anstream::stderr().lock(), &text));
-    let number = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let number = |severity| found.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     let (errors, warnings) = (number(Severity::Error), number(Severity::Warning));
     let mut parts = Vec::new();
     if errors > 0 {

@@ -12,6 +12,7 @@ use crate::model::Live;
 use crate::plan::{Plan, order};
 use crate::render::ends::Reach;
 use crate::render::place::place;
+use crate::render::plan::Mode;
 
 use super::failure::Failure;
 use super::options::Global;
@@ -33,6 +34,8 @@ pub struct Performer<'a> {
     pub global: &'a Global,
     /// Who reads.
     pub view: View,
+    /// What was asked for.
+    pub mode: Mode,
     /// How steps run.
     pub options: &'a Options,
     /// Whether targets are taken one after another, up to the first that isn't well.
@@ -189,7 +192,7 @@ impl Performer<'_> {
         let endpoint = self.session.lasting_endpoint();
         let reach = Reach { region, endpoint: endpoint.as_deref(), lasts: !rehearses, words };
         board.aside(|| {
-            self.view.ended(&report, (&this.one.plan, self.plans), reach);
+            self.view.ended(&report, (&this.one.plan, self.plans), self.mode, reach);
             if words {
                 logs::show(&report);
             }

@@ -1,6 +1,6 @@
 //! `rotator repair`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use futures::StreamExt as _;
 
 use crate::aws::{Connection, ErrorKind, ReadOnly};
@@ -10,6 +10,7 @@ use crate::plan::planner::not_repaired;
 use crate::plan::{Purpose, Way};
 use crate::render::ends::Reach;
 use crate::render::repair::{Stuck, TargetRepairs, text};
+use crate::render::repair_data::json;
 
 use super::converge::{Common, RotationOptions, Run};
 use super::failure::Failure;
@@ -31,7 +32,7 @@ const AT_A_TIME: usize = 16;
 
 Examples:
   rotator repair
-  rotator repair --secret payments/api-key
+  rotator repair --secret payments/api-key --format json
   rotator repair retry --secret 'payments/*'
   rotator repair promote --secret payments/api-key
   rotator repair drop --secret payments/api-key --confirm payments/api-key"
@@ -44,6 +45,18 @@ pub struct Arguments {
     /// Only this secret, by its handle or AWS's name, or by a pattern such as `payments/*`; repeatable
     #[arg(long, value_name = "NAME")]
     secret: Vec<String>,
+    /// How it is printed
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: RepairFormat,
+}
+
+/// How rotations that are stuck are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RepairFormat {
+    /// For people at a terminal
+    Text,
+    /// For programs: `rotator schema repair` describes it
+    Json,
 }
 
 /// A way out of a rotation that is stuck.
@@ -85,7 +98,11 @@ impl RepairWay {
 impl Arguments {
     /// Who reads what it says.
     pub fn view(&self) -> View {
-        self.way.as_ref().map_or(View::Text, |way| way.ask().1.common.view())
+        match &self.way {
+            Some(way) => way.ask().1.common.view(),
+            None if self.format == RepairFormat::Json => View::Document,
+            None => View::Text,
+        }
     }
 
     /// Whether it may change AWS.
@@ -115,8 +132,12 @@ async fn report(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
         Ok(exit::OK)
     } else {
         let (endpoint, lasts) = (session.lasting_endpoint(), !session.is_rehearsal());
-        let reach = |region| Reach { region, endpoint: endpoint.as_deref(), lasts, words: false };
-        output::data(&targets.iter().map(|target| text(target, reach(&target.region))).collect::<String>())
+        let endpoint = endpoint.as_deref();
+        let reach = |region| Reach { region, endpoint, lasts, words: false };
+        output::data(&match arguments.format {
+            RepairFormat::Text => targets.iter().map(|target| text(target, reach(&target.region))).collect(),
+            RepairFormat::Json => json(&targets, failed.is_none(), endpoint, lasts),
+        })
     };
     session.notices();
     session.close().await?;

@@ -29,7 +29,7 @@ pub struct Arguments {
 enum Format {
     /// One a line: name, account, region
     Text,
-    /// For programs
+    /// For programs: `rotator schema targets` describes it
     Json,
 }
 

@@ -6,7 +6,7 @@ use chrono::Utc;
 
 use crate::aws::Reader;
 use crate::aws::reader::LOGS;
-use crate::model::live::{LiveSecret, Reading};
+use crate::model::live::{LiveSecret, Reading, Unread};
 use crate::model::{Desired, Live, RunId, arn};
 use crate::plan::pending::Pending;
 use crate::plan::planner::{RepairRequest, RotateRequest, plan_repair, plan_rotation};
@@ -71,19 +71,29 @@ pub async fn pending<'a>(reader: &Reader, secrets: impl Iterator<Item = &'a Live
     let stuck: Vec<(&LiveSecret, &str)> =
         secrets.filter_map(|secret| Some((secret, secret.unfinished_rotation()?))).collect();
     let versions: Vec<_> = stuck.iter().map(|(secret, version)| (secret.arn.clone(), (*version).to_owned())).collect();
-    let since = reader.current_versions(versions).await;
+    let since = reader.versions_created(versions).await;
     let together =
         |function: &str| stuck.iter().filter(|(secret, _)| secret.function_arn.as_deref() == Some(function)).count();
     let read = stuck.iter().map(|(secret, version)| {
-        let since = since.get(&secret.arn).copied();
+        let since = since.get(&secret.arn).cloned().unwrap_or(Ok(None));
         let together = secret.function_arn.as_deref().map_or(1, together);
         async move { (secret.arn.clone(), one(reader, secret, version, since, together).await) }
     });
     futures::stream::iter(read).buffered(LOGS).collect().await
 }
 
-async fn one(reader: &Reader, secret: &LiveSecret, version: &str, since: Option<i64>, together: usize) -> Pending {
-    let pending = Pending { now: reader.now(), since, ..Pending::default() };
+async fn one(
+    reader: &Reader,
+    secret: &LiveSecret,
+    version: &str,
+    since: Result<Option<i64>, Unread>,
+    together: usize,
+) -> Pending {
+    let (since, since_unread) = match since {
+        Ok(since) => (since, None),
+        Err(unread) => (None, Some(unread)),
+    };
+    let pending = Pending { now: reader.now(), since, since_unread, ..Pending::default() };
     // In another account or region, neither the function nor its log can be read.
     let here = secret.function_arn.as_ref().filter(|arn| arn::is_in(arn, reader.account(), reader.region()));
     let Some(function) = here else { return pending };

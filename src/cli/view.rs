@@ -99,11 +99,11 @@ impl View {
     }
 
     /// Says how a plan ended, of those that are applied.
-    pub fn ended(self, report: &Report, (plan, all): (&Plan, &[&Plan]), reach: Reach<'_>) {
+    pub fn ended(self, report: &Report, (plan, all): (&Plan, &[&Plan]), mode: Mode, reach: Reach<'_>) {
         if self == Self::Lines {
-            return output::report(&Lines::new(plan, all).summary(report, plan, Utc::now()));
+            return output::report(&Lines::new(plan, all).summary(report, plan, mode, Utc::now()));
         }
-        let mut text = report::report(report, report::left_out(plan), reach);
+        let mut text = report::report(report, report::left_out(plan), mode, reach);
         text += &ends::untested_words(report, plan);
         for frozen in policy::overridden_freezes([plan]) {
             text.extend(["In spite of a freeze: ", &words::freeze_overridden(frozen), "\n"]);

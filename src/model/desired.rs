@@ -36,6 +36,16 @@ impl Desired {
         Address::new(self.target.name.as_deref(), kind, handle)
     }
 
+    /// The same, with all functions only used and none deployed.
+    #[must_use]
+    pub fn as_used(&self) -> Self {
+        let mut used = self.clone();
+        for function in used.functions.values_mut().filter(|function| function.deployment().is_some()) {
+            function.source = FunctionSource::Existing { reference: function.name.clone() };
+        }
+        used
+    }
+
     /// Has each function tested that is deployed, on any secret of it, where nothing else is said.
     pub fn verify_all(&mut self) {
         for function in self.functions.values_mut() {

@@ -97,6 +97,9 @@ pub struct Live {
 pub struct LiveFunction {
     /// Its stack; `Absent` for existing functions too.
     pub stack: Reading<LiveStack>,
+    /// Where its stack isn't there, and a function of its name is: the stack of the same application that holds that function under
+    /// another name, if one does.
+    pub held_by: Option<Box<LiveStack>>,
     /// Its configuration.
     pub configuration: Reading<Configuration>,
     /// Who may invoke it.

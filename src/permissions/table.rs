@@ -93,7 +93,7 @@ pub static PHASES: &[Phase] = &[
         name: "repair",
         who: "`repair` and its three ways, and each target's `apply_role`",
         reads: false,
-        groups: &[FIND, APPLICATIONS, FUNCTIONS, SECRETS, VERSIONS, ROTATE_NOW, LABELS, LOGS],
+        groups: &[FUNCTIONS, DESCRIBED, VERSIONS, ROTATE_NOW, LABELS, LOGS],
     },
     Phase { name: "logs", who: "`logs`", reads: true, groups: &[LOOK, SECRETS, LOGS] },
     Phase { name: "status", who: "`status`", reads: true, groups: &[FUNCTIONS, SECRETS, LIST, VERSIONS] },
@@ -142,6 +142,9 @@ const FUNCTIONS: Group = &[
     Row(&["lambda:ListTags"], On::Functions, Known::Documentation, "their tags, which Lambda leaves out without it"),
     Row(&["kms:Decrypt"], On::Keys, Known::Documentation, "environments that a customer's key encrypts"),
 ];
+
+const DESCRIBED: Group =
+    &[Row(&["secretsmanager:DescribeSecret"], On::Secrets, Known::Seen, "how they rotate, never their values")];
 
 const SECRETS: Group = &[
     Row(&["secretsmanager:DescribeSecret"], On::Secrets, Known::Seen, "how they rotate, never their values"),

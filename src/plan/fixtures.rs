@@ -192,6 +192,7 @@ pub(crate) fn secret() -> LiveSecret {
 pub(crate) fn live() -> Live {
     let function = LiveFunction {
         stack: Reading::Found(stack()),
+        held_by: None,
         configuration: Reading::Found(configuration()),
         policy: Reading::Found(vec![statement()]),
         application: Reading::Found(application()),

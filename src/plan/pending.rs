@@ -2,7 +2,7 @@
 
 use crate::model::LogEvent;
 use crate::model::invocation::{End, Invocation, invocations, writes_failures};
-use crate::model::live::LiveSecret;
+use crate::model::live::{LiveSecret, Unread};
 use crate::model::trouble::{RotationStep, Trouble};
 
 use super::ProblemKind;
@@ -22,6 +22,8 @@ pub struct Pending {
     pub now: i64,
     /// When the version was made, in seconds since 1970 (UTC).
     pub since: Option<i64>,
+    /// Why that isn't known, where it couldn't be read.
+    pub since_unread: Option<Unread>,
     /// How long the function may run, in seconds.
     pub timeout: Option<u32>,
     /// Whether testSecret is known to have passed for it; `None`: the log couldn't be read.
@@ -87,7 +89,8 @@ impl Pending {
     pub fn may_still_run(&self) -> Option<ProblemKind> {
         let age = self.since.map(|since| self.now - since);
         let is_old = age.is_some_and(|age| age >= self.limit());
-        let fault = ProblemKind::MayStillRun { age, limit: self.limit(), open: self.open };
+        let (limit, open, unread) = (self.limit(), self.open, self.since_unread.clone());
+        let fault = ProblemKind::MayStillRun { age, limit, open, unread };
         (self.open.is_some() || !is_old).then_some(fault)
     }
 

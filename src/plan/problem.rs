@@ -118,6 +118,8 @@ pub enum ProblemKind {
         limit: i64,
         /// When the invocation began that has no end in the log, in milliseconds since 1970 (UTC).
         open: Option<i64>,
+        /// Why its age isn't known, where it couldn't be read.
+        unread: Option<Unread>,
     },
     /// What is asked for may do harm, and the secret's name doesn't stand behind `--confirm`.
     Unconfirmed {
@@ -193,6 +195,15 @@ pub enum ProblemKind {
     },
     /// A function with this name is there, and no stack of this application holds it.
     NameTaken,
+    /// A function with this name is there, and a stack of this application holds it that has another name.
+    HeldByStack {
+        /// That stack's name on AWS.
+        stack: String,
+        /// What a manifest calls it.
+        name: String,
+        /// The other project that it belongs to, if it does.
+        project: Option<String>,
+    },
     /// The stack's function has another name, and a new name would replace it.
     NamedOtherwise {
         /// The name that it has.
@@ -290,11 +301,6 @@ pub enum ProblemKind {
     },
     /// Whether the function of a stack is still used can't be known.
     UseUnknown,
-    /// A stack can't be deleted while a function of the manifest, used as `existing`, is the one that it holds.
-    StillNamed {
-        /// That function's address.
-        address: Address,
-    },
     /// Pruning was asked for, and what the project owns can't be listed.
     PruningRefused,
     /// The application declares no parameter for the function's name, which AWS would then make up.
@@ -397,6 +403,11 @@ pub enum NoteKind {
     OrphanStack {
         /// Secrets that rotate with its function.
         rotating: Option<usize>,
+    },
+    /// An existing function that the project has deployed: its stack has the project's tag.
+    DeployedBefore {
+        /// The stack's name on AWS.
+        stack: String,
     },
     /// Secrets could not be listed.
     OrphansNotChecked {

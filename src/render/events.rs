@@ -17,7 +17,8 @@ use crate::plan::{Note, NoteKind, Operation, Plan, Severity, Step, StepKind};
 
 use super::command::There;
 use super::effect::effect_on;
-use super::plan::{counts, counts_of};
+use super::ending::{How, Wording};
+use super::plan::{Mode, counts, counts_of};
 use super::plan_json::{Modules, identity};
 use super::problem;
 use super::report::{Fate, doing, failure_words, fates};
@@ -274,7 +275,7 @@ impl Lines {
     }
 
     /// How it ended.
-    pub fn summary(&self, report: &Report, plan: &Plan, now: DateTime<Utc>) -> String {
+    pub fn summary(&self, report: &Report, plan: &Plan, mode: Mode, now: DateTime<Utc>) -> String {
         let fates = fates(report);
         let number = |fate: Fate| fates.values().filter(|&&other| other == fate).count();
         // What was applied, as Terraform counts it; what was planned stands in the plan's own summary.
@@ -323,12 +324,13 @@ impl Lines {
             "operation": "apply",
         });
         let bad = report.has_failed() || report.interrupted;
-        let (level, word) = match (bad, report.has_unfinished()) {
-            (true, _) => ("error", "Apply incomplete"),
-            (false, true) => ("warn", "Apply complete, but not every rotation has finished"),
-            (false, false) => ("info", "Apply complete"),
+        let (level, how) = match (bad, report.has_unfinished()) {
+            (true, _) => ("error", How::Incomplete),
+            (false, true) => ("warn", How::Unfinished),
+            (false, false) => ("info", How::Complete),
         };
-        let message = format!("{word}: {} applied.", number(Fate::Applied));
+        let words = Wording::of(mode);
+        let message = format!("{}: {} {}.", words.title(how), number(Fate::Applied), words.done);
         line(now, level, "change_summary", &message, json!({"changes": changes, "rotator": ended}))
     }
 }
@@ -415,7 +417,7 @@ mod tests {
             text += &event(&Event::Ended { step, outcome: outcome.clone() });
         }
         let report = Report { steps: steps[..2].to_vec(), outcomes, ..Report::default() };
-        text += &lines.summary(&report, &plan, now);
+        text += &lines.summary(&report, &plan, Mode::Apply, now);
         assert!(
             text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok_and(|line| line["type"].is_string()))
         );

@@ -1,10 +1,12 @@
 //! Values into text: plans, events, diagnostics, reports. Knows nothing of how they came about.
 
+pub mod alike;
 pub mod annotations;
 pub mod command;
 pub mod diagnostics;
 pub mod diff;
 pub mod effect;
+mod ending;
 pub mod ends;
 pub mod events;
 pub mod explain;
@@ -22,6 +24,7 @@ pub mod plan_markdown;
 pub mod problem;
 pub mod rehearsed;
 pub mod repair;
+pub mod repair_data;
 pub mod report;
 pub mod rules;
 pub mod runner;

@@ -22,6 +22,12 @@ pub fn note_words(note: &Note) -> String {
             };
             format!("has this project's tag and no handle names it{rotating}; `--prune` deletes it")
         }
+        NoteKind::DeployedBefore { stack } => {
+            let stack = safe(stack);
+            format!(
+                "this project deployed it, as the stack {stack}, and its entry only uses it now: it stays as it is, with `--prune` too; `removed: [function.{stack}]` takes the project's tag off the stack"
+            )
+        }
         NoteKind::OrphansNotChecked { unread: Some(unread) } => {
             format!("orphans not checked: {}", unread_words(unread))
         }

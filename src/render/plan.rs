@@ -7,17 +7,18 @@ use std::fmt::Write as _;
 
 use crate::model::Address;
 use crate::plan::foreign::Foreign;
-use crate::plan::{Action, Change, Effect, NoteKind, Operation, Plan, Severity};
+use crate::plan::{Action, Change, Effect, NoteKind, Operation, Plan, Severity, Way};
 
+pub(super) use change::noun;
 pub use change::value;
 pub(super) use change::{action_words, reason_words};
-use change::{body, noun, resource, sentence};
+use change::{body, resource, sentence};
 
+use super::alike::{self, ABOUT};
 use super::command::There;
 use super::effect::effect_on;
 use super::note::{foreign_words, note_words};
-use super::words::{self, Words};
-use super::{ADD, BOLD, CHANGE, DESTROY, DIM, WARNING, count, paint, problem, rules, safe, some_of};
+use super::{ADD, BOLD, CHANGE, DESTROY, DIM, WARNING, count, paint, rules, safe, some_of};
 
 /// How a plan is introduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +31,8 @@ pub enum Mode {
     Destroy,
     /// `rotate`.
     Rotate,
-    /// `repair`.
-    Repair,
+    /// `repair`, by one of its ways.
+    Repair(Way),
 }
 
 /// How much of each change is shown.
@@ -50,9 +51,6 @@ const MANY: usize = 4;
 
 /// How many names stand beside an effect, unless all are asked for.
 const AFFECTED: usize = 3;
-
-/// How many addresses stand beside a problem or a note, unless all are asked for.
-const ABOUT: usize = 5;
 
 /// How many names of such resources are shown.
 const NAMES: usize = 8;
@@ -365,20 +363,11 @@ fn resources(out: &mut String, plan: &Plan, detail: Detail) {
 fn problems(out: &mut String, plan: &Plan, most: usize) {
     for severity in [Severity::Warning, Severity::Error] {
         // One message for each kind of problem, however many resources it concerns, keeps a large plan readable.
-        let mut groups: Vec<(String, Words, Vec<String>)> = Vec::new();
-        let mut places: BTreeMap<String, usize> = BTreeMap::new();
-        for found in plan.problems.iter().filter(|found| found.severity == severity) {
-            let words = problem::words(found, &There::new(&plan.region, plan.endpoint.as_deref()));
-            let key = format!("{words:?}");
-            let place = *places.entry(key.clone()).or_insert_with(|| {
-                groups.push((key, words, Vec::new()));
-                groups.len() - 1
-            });
-            groups[place].2.push(rules::about(found));
-        }
-        for (_, words, addresses) in groups {
+        let found = plan.problems.iter().filter(|found| found.severity == severity);
+        let found = found.map(|found| (found, There::new(&plan.region, plan.endpoint.as_deref())));
+        for group in alike::groups(found, most == usize::MAX) {
             out.push('\n');
-            out.push_str(&words::render(severity, &words, &some_of(addresses.iter().map(String::as_str), most)));
+            out.push_str(&group.render(severity, most));
         }
     }
 }
@@ -418,7 +407,7 @@ fn summary(out: &mut String, plan: &Plan, mode: Mode) {
             }
             Mode::Destroy => (ADD.bold(), "No changes.", "Nothing of this project is there."),
             Mode::Rotate => (ADD.bold(), "No changes.", "There is nothing to rotate."),
-            Mode::Repair => (ADD.bold(), "No changes.", "There is nothing to repair."),
+            Mode::Repair(_) => (ADD.bold(), "No changes.", "There is nothing to repair."),
             _ => (ADD.bold(), "No changes.", "AWS is as the manifest says."),
         };
         let _ = writeln!(out, "{} {rest}", paint(style, first));
@@ -428,7 +417,7 @@ fn summary(out: &mut String, plan: &Plan, mode: Mode) {
     let _ = write!(out, "{} ", paint(BOLD, "Plan:"));
     let _ = match mode {
         Mode::Rotate => write!(out, "{} to rotate", count(totals.change, "secret")),
-        Mode::Repair => write!(out, "{} to repair", count(totals.change, "secret")),
+        Mode::Repair(_) => write!(out, "{} to repair", count(totals.change, "secret")),
         Mode::Plan | Mode::Apply | Mode::Destroy => out.write_str(&totals.words()),
     };
     out.push_str(&totals.left_out_words());

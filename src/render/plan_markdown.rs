@@ -6,13 +6,13 @@ use std::fmt::Write as _;
 
 use crate::plan::{Change, Effect, NoteKind, Operation, Plan, Refusal, Severity, Shown};
 
+use super::alike::{self, ABOUT};
 use super::command::There;
 use super::effect::effect_on;
 use super::markdown::{cell, code_block, code_span, html_code};
 use super::note::{foreign_words, note_words};
 use super::plan::{Mode, Totals, action_words, counts, foreigners, operation, reason_words, value};
-use super::words::{self, Words};
-use super::{count, problem, rules, safe, some_of};
+use super::{count, rules, safe, some_of};
 
 /// The longest text, in characters: GitHub takes 65,536, of which a pipeline's own lines around it need some.
 /// <https://docs.github.com/rest/issues/comments>
@@ -172,18 +172,11 @@ fn names_of<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
 fn problems(out: &mut String, plans: &[&Plan]) {
     let mut text = String::new();
     for severity in [Severity::Error, Severity::Warning] {
-        let mut groups: BTreeMap<String, (Words, Vec<String>)> = BTreeMap::new();
         let all = plans.iter().flat_map(|plan| {
             plan.problems.iter().map(|found| (found, There::new(&plan.region, plan.endpoint.as_deref())))
         });
-        for (found, region) in all.filter(|(found, _)| found.severity == severity) {
-            let words = problem::words(found, &region);
-            let group = groups.entry(format!("{words:?}")).or_insert_with(|| (words, Vec::new()));
-            group.1.push(rules::about(found));
-        }
-        for (words, addresses) in groups.into_values() {
-            let about = some_of(addresses.iter().map(String::as_str), 5);
-            text.push_str(&anstream::adapter::strip_str(&words::render(severity, &words, &about)).to_string());
+        for group in alike::groups(all.filter(|(found, _)| found.severity == severity), false) {
+            text.push_str(&anstream::adapter::strip_str(&group.render(severity, ABOUT)).to_string());
         }
     }
     if !text.is_empty() {

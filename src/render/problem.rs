@@ -15,7 +15,7 @@ use super::words::{Words, unread_words};
 use super::{safe, some_of, stack};
 
 /// Why a rotation isn't repaired yet.
-fn may_still_run(age: Option<i64>, limit: i64, open: Option<i64>) -> Words {
+fn may_still_run(age: Option<i64>, limit: i64, open: Option<i64>, unread: Option<&Unread>) -> Words {
     let span = |seconds: i64| duration(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()));
     let words = Words::new("its function may be running for this rotation");
     let words = match (open, age) {
@@ -27,7 +27,10 @@ fn may_still_run(age: Option<i64>, limit: i64, open: Option<i64>) -> Words {
             span(age),
             span(limit)
         )),
-        (None, None) => words.because("it isn't known since when its version has been pending (`secretsmanager:ListSecretVersionIds` says it)"),
+        (None, None) => words.because(match unread {
+            Some(unread) => format!("it isn't known since when its version has been pending: {}", unread_words(unread)),
+            None => "it isn't known since when its version has been pending (`secretsmanager:ListSecretVersionIds` says it)".to_owned(),
+        }),
     };
     words.hint("wait, and run the same command again; `rotator logs` shows what the function does")
 }
@@ -43,6 +46,21 @@ fn unconfirmed(way: Way, name: &str) -> Words {
     Words::new(format!("`repair {}` asks for the secret's name once more", way.word()))
         .because(why)
         .hint(format!("if you know that it is right: `--confirm '{name}'`"))
+}
+
+/// That another stack holds the function. `own`: what a manifest calls that stack.
+fn held_by_stack(function: &str, stack: &str, own: &str, project: Option<&str>) -> Words {
+    let (stack, own) = (safe(stack), safe(own));
+    let words = Words::new(format!("a function `{function}` is there already, and the stack `{stack}` holds it"));
+    match project {
+        None => words.hint(format!(
+            "if that stack is this entry's, write `stack: {own}` into the entry; to deploy another function: `name: OTHER`"
+        )),
+        Some(project) => words.because(format!("that stack belongs to the project `{}`", safe(project))).hint(format!(
+            "once that project has let it go (`removed:`), or with `renamed_from: {0}` where it is this one's earlier name, write `stack: {own}` into the entry; to deploy another function: `name: OTHER`",
+            safe(project)
+        )),
+    }
 }
 
 /// That a secret is missing; the region is empty where the words stand for any.
@@ -105,7 +123,9 @@ pub fn words(problem: &Problem, there: &There<'_>) -> Words {
         ProblemKind::RotatedByAnother { by } => {
             Words::new(format!("{} rotates this secret, and ends its rotations by itself", safe(by)))
         }
-        ProblemKind::MayStillRun { age, limit, open } => may_still_run(*age, *limit, *open),
+        ProblemKind::MayStillRun { age, limit, open, unread } => {
+            may_still_run(*age, *limit, *open, unread.as_ref())
+        }
         ProblemKind::Unconfirmed { way } => unconfirmed(*way, &name),
         ProblemKind::MayBeLive => Words::new("its pending version may hold the only live password")
             .because("setSecret may have run for it, and then the service knows no other value; the version keeps its value under its new label"),
@@ -209,6 +229,7 @@ pub fn words(problem: &Problem, there: &There<'_>) -> Words {
             Words::new(format!("a function `{name}` is there already, and no stack of this application holds it"))
                 .hint("to use it as it is: `existing: NAME`; to deploy another: `name: OTHER`")
         }
+        ProblemKind::HeldByStack { stack, name: own, project } => held_by_stack(&name, stack, own, project.as_deref()),
         ProblemKind::NamedOtherwise { live } => {
             let live = safe(live);
             Words::new(format!("its stack holds the function `{live}`, and a new name would replace that function"))
@@ -300,10 +321,6 @@ pub fn words(problem: &Problem, there: &There<'_>) -> Words {
                 Unread::Failed { message, .. } => Denial::of(message, ""),
             };
             denial.map(|denial| safe(&denial.hint()).into_owned()).into_iter().fold(words, Words::hint)
-        }
-        ProblemKind::StillNamed { address } => {
-            Words::new(format!("it holds the function that {} uses", safe(&address.to_string())))
-                .hint("deploy that function here again, or take the entry out first")
         }
         ProblemKind::PruningRefused => Words::new("what the project owns can't be listed, so nothing can be pruned for sure")
             .hint("the reading role needs `secretsmanager:ListSecrets` and `cloudformation:DescribeStacks`; or plan without `--prune`"),

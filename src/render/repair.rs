@@ -7,10 +7,10 @@ use crate::model::live::{LiveSecret, Unread};
 use crate::plan::pending::Pending;
 use crate::plan::{Problem, ProblemKind, Severity, Way};
 
-use super::command::quoted;
+use super::command::{There, quoted};
 use super::ends::{Reach, trouble};
 use super::said::moment;
-use super::words::unread_words;
+use super::words::{Words, unread_words};
 use super::{BOLD, DIM, WARNING, count, paint, problem, safe};
 
 /// What of a target was looked at.
@@ -47,6 +47,26 @@ impl Stuck {
     /// Whether nothing may be running for it any more.
     pub fn is_stuck(&self) -> bool {
         self.pending.may_still_run().is_none()
+    }
+
+    /// Why no way out is offered, where none is.
+    pub(super) fn no_way(&self, there: &There<'_>) -> Option<Words> {
+        let kind = self.refused.first().cloned().or_else(|| self.pending.may_still_run())?;
+        let (address, name) = (self.address.clone(), self.secret.name.clone());
+        Some(problem::words(&Problem { address, name, severity: Severity::Warning, kind }, there))
+    }
+
+    /// The ways out, the best one first.
+    pub(super) fn offers(&self) -> [Offer; 3] {
+        let ways = if self.pending.tested == Some(true) {
+            [Way::Promote, Way::Retry, Way::Drop]
+        } else {
+            [Way::Retry, Way::Promote, Way::Drop]
+        };
+        ways.map(|way| {
+            let (what, confirmed) = offer(way, &self.pending);
+            Offer { way, what, confirmed }
+        })
     }
 }
 
@@ -102,16 +122,7 @@ fn secret(out: &mut String, one: &Stuck, reach: Reach<'_>) {
         None => "the function's log can't be read: it isn't known whether testSecret passed",
     };
     let _ = writeln!(out, "  {tested}");
-    let refused: Vec<&ProblemKind> = one.refused.iter().collect();
-    let running = pending.may_still_run();
-    if let Some(kind) = refused.first().copied().or(running.as_ref()) {
-        let about = Problem {
-            address: one.address.clone(),
-            name: secret.name.clone(),
-            severity: Severity::Warning,
-            kind: kind.clone(),
-        };
-        let words = problem::words(&about, &reach.there());
+    if let Some(words) = one.no_way(&reach.there()) {
         let _ = writeln!(out, "  {} {}", paint(WARNING, "no way is offered:"), words.summary);
         for line in words.detail.iter().chain(&words.hints) {
             let _ = writeln!(out, "    {line}");
@@ -119,18 +130,28 @@ fn secret(out: &mut String, one: &Stuck, reach: Reach<'_>) {
         return;
     }
     let _ = writeln!(out, "  {}", paint(DIM, "ways out:"));
-    let ways = if pending.tested == Some(true) {
-        [Way::Promote, Way::Retry, Way::Drop]
-    } else {
-        [Way::Retry, Way::Promote, Way::Drop]
-    };
-    for way in ways {
-        let (what, confirmed) = offer(way, pending);
-        let confirm = if confirmed { format!(" --confirm {}", quoted(&secret.name)) } else { String::new() };
-        let _ = writeln!(out, "    {what}:");
-        let _ = writeln!(out, "      {}{confirm}", reach.of_secret(&format!("repair {}", way.word()), &one.address));
+    for offer in one.offers() {
+        let _ = writeln!(out, "    {}:\n      {}", offer.what, offer.command(one, reach));
     }
     let _ = writeln!(out, "    what its function says of it:\n      {}", reach.own("logs", &one.address.to_string()));
+}
+
+/// A way out, as it is offered.
+pub(super) struct Offer {
+    /// The way.
+    pub(super) way: Way,
+    /// What it does, and when it is right.
+    pub(super) what: &'static str,
+    /// Whether it asks for the secret's name once more.
+    pub(super) confirmed: bool,
+}
+
+impl Offer {
+    /// The command that takes it.
+    pub(super) fn command(&self, one: &Stuck, reach: Reach<'_>) -> String {
+        let confirm = if self.confirmed { format!(" --confirm {}", quoted(&one.secret.name)) } else { String::new() };
+        format!("{}{confirm}", reach.of_secret(&format!("repair {}", self.way.word()), &one.address))
+    }
 }
 
 /// What a way does, and whether it must be confirmed.

@@ -12,8 +12,9 @@ use crate::model::{Address, PERMISSION_STATEMENT};
 use crate::plan::{Severity, Step, StepKind};
 
 use super::command::{There, aws};
+use super::ending::{How, Wording};
 use super::ends::{self, Reach};
-use super::plan::value;
+use super::plan::{Mode, value};
 use super::said::{aws_words, duration};
 use super::{ADD, BOLD, DESTROY, DIM, ERROR, WARNING, count, paint, safe, some_of};
 
@@ -41,7 +42,7 @@ pub enum Fate {
 /// The report of one target: what failed or isn't finished in full, the rest in a count.
 ///
 /// `left_out` counts the resources whose changes a foreseen error kept from being tried.
-pub fn report(report: &Report, left_out: usize, reach: Reach<'_>) -> String {
+pub fn report(report: &Report, left_out: usize, mode: Mode, reach: Reach<'_>) -> String {
     let mut out = String::new();
     for (index, (step, outcome)) in report.steps.iter().zip(&report.outcomes).enumerate() {
         let address = safe(&step.address.to_string()).into_owned();
@@ -101,7 +102,7 @@ pub fn report(report: &Report, left_out: usize, reach: Reach<'_>) -> String {
         out.push('\n');
     }
     requests(&mut out, report);
-    summary(&mut out, report, left_out);
+    summary(&mut out, report, left_out, Wording::of(mode));
     out
 }
 
@@ -141,7 +142,7 @@ pub fn fates(report: &Report) -> BTreeMap<&Address, Fate> {
     fates
 }
 
-fn summary(out: &mut String, report: &Report, left_out: usize) {
+fn summary(out: &mut String, report: &Report, left_out: usize, words: Wording) {
     let fates = fates(report);
     let number = |fate: Fate| fates.values().filter(|&&other| other == fate).count();
     let accepted = report
@@ -150,23 +151,24 @@ fn summary(out: &mut String, report: &Report, left_out: usize) {
         .filter(|outcome| matches!(outcome, Outcome::NotFinished(rest) if rest.waited.is_none()))
         .count();
     let bad = number(Fate::Failed) + number(Fate::Partly) + number(Fate::NotAttempted) + left_out;
-    let (style, word) = if bad > 0 || report.interrupted {
-        (DESTROY.bold(), "Apply incomplete.")
+    let (style, how) = if bad > 0 || report.interrupted {
+        (DESTROY.bold(), How::Incomplete)
     } else if number(Fate::TestFailed) > 0 {
-        (WARNING, "Apply complete, but not every test has passed.")
+        (WARNING, How::TestFailed)
     } else if number(Fate::NotFinished) > 0 {
-        (WARNING, "Apply complete, but not every rotation has finished.")
+        (WARNING, How::Unfinished)
     } else {
-        (ADD.bold(), "Apply complete!")
+        (ADD.bold(), How::Complete)
     };
-    let mut parts = vec![format!("{} applied", number(Fate::Applied))];
+    let title = format!("{}{}", words.title(how), if how == How::Complete { "!" } else { "." });
+    let mut parts = vec![format!("{} {}", number(Fate::Applied), words.done)];
     for (fate, word) in [
         (Fate::Unchanged, "unchanged"),
         (Fate::Unverified, "unverified"),
         (Fate::NotFinished, "not finished"),
         (Fate::TestFailed, "with a failed test"),
         (Fate::Failed, "failed"),
-        (Fate::Partly, "partly applied"),
+        (Fate::Partly, words.partly),
         (Fate::NotAttempted, "not attempted"),
     ] {
         if number(fate) > 0 {
@@ -176,7 +178,7 @@ fn summary(out: &mut String, report: &Report, left_out: usize) {
     if left_out > 0 {
         parts.push(format!("{left_out} skipped because of foreseen errors"));
     }
-    let _ = writeln!(out, "{} {}.", paint(style, word), parts.join(", "));
+    let _ = writeln!(out, "{} {}.", paint(style, &title), parts.join(", "));
     if accepted > 0 {
         let is = if accepted == 1 { "was" } else { "were" };
         let _ = writeln!(out, "{} {is} accepted and not waited for.", count(accepted, "rotation"));

@@ -2,16 +2,18 @@
 
 use std::fmt::Write as _;
 
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use super::{safe, safe_json};
 
 /// A target, as the manifest says it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Named {
-    /// Its name; `None` where the manifest has no `targets`.
+    /// Its name; `null` where the manifest has no `targets`.
     pub name: Option<String>,
-    /// The account, where it is stated.
+    /// The account's twelve digits, where they are stated.
     pub account: Option<String>,
     /// The region, where it is stated.
     pub region: Option<String>,
@@ -21,10 +23,13 @@ pub struct Named {
     pub manifest: String,
 }
 
-/// The published format, versioned by `format_version`.
-#[derive(Serialize)]
+/// The targets of manifests, as these say them.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "rotator targets")]
 struct Document<'a> {
+    /// The version of this format: a new member may come; none goes, and none changes its meaning.
     format_version: &'static str,
+    /// In the order of the manifests, and as each lists them.
     targets: &'a [Named],
 }
 
@@ -43,4 +48,10 @@ pub fn text(all: &[Named]) -> String {
 pub fn json(all: &[Named]) -> String {
     let document = Document { format_version: "1.0", targets: all };
     safe_json(serde_json::to_string_pretty(&document).unwrap_or_default() + "\n")
+}
+
+/// The format's schema.
+pub fn targets_schema() -> String {
+    let schema = SchemaSettings::draft07().for_serialize().into_generator().into_root_schema_for::<Document<'_>>();
+    serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
 }

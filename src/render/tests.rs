@@ -356,7 +356,7 @@ fn problems(t: Texts) -> Vec<Problem> {
         ProblemKind::HandlerFileMissing { handler: t.of("main.handler") },
         ProblemKind::StillUsed { secrets: vec![t.of("s"), t.of("t")] },
         ProblemKind::UseUnknown,
-        ProblemKind::StillNamed { address: t.address(Kind::Function, "f") },
+        ProblemKind::HeldByStack { stack: t.of("serverlessrepo-g"), name: t.of("g"), project: None },
         ProblemKind::PruningRefused,
         ProblemKind::NameNotTaken,
         ProblemKind::BlockedBy { address: t.address(Kind::Function, "f") },
@@ -385,7 +385,8 @@ fn problems(t: Texts) -> Vec<Problem> {
     let throttled =
         ProblemKind::FunctionThrottled { function: t.of("arn:aws:lambda:eu-west-1:111111111111:function:f") };
     let credentials = ProblemKind::CredentialsInPackage { parts: vec![part(t, PartKind::Credentials, ".env", 1)] };
-    kinds.into_iter().chain(broken).chain([unknown, throttled, credentials]).enumerate().map(one).collect()
+    let held = ProblemKind::HeldByStack { stack: t.of("h"), name: t.of("h"), project: Some(t.of("q")) };
+    kinds.into_iter().chain(broken).chain([unknown, throttled, credentials, held]).enumerate().map(one).collect()
 }
 
 fn part(t: Texts, kind: PartKind, name: &str, count: usize) -> PackagePart {
@@ -503,6 +504,7 @@ fn notes(t: Texts) -> Vec<Note> {
             parts: vec![part(t, PartKind::Excluded, "tests/", 1), part(t, PartKind::State, ".rotator/", 1)],
         },
         NoteKind::NotExecutable { files: vec![t.of("bin/pg_tool")] },
+        NoteKind::DeployedBefore { stack: t.of("serverlessrepo-f") },
     ];
     let one = |(index, kind)| Note { address: (index % 4 != 0).then(|| t.address(Kind::Secret, "s")), kind };
     kinds.into_iter().enumerate().map(one).collect()
@@ -622,6 +624,7 @@ fn outcomes(t: Texts) -> Vec<(StepKind, Outcome)> {
         (StepKind::Watch, rest(Some(Duration::from_secs(5)), true)),
         (StepKind::Watch, rest(None, false)),
         (StepKind::Watch, failing(t, rest(Some(Duration::from_secs(605)), false), true)),
+        (StepKind::Watch, silent(rest(Some(Duration::from_secs(300)), false))),
         (StepKind::Watch, failing(t, rest(Some(Duration::from_secs(45)), false), false)),
         (StepKind::WatchTest, Outcome::TestFailed(test_failed(t))),
         (StepKind::WatchTest, replaced(t, None, None, None)),
@@ -654,6 +657,12 @@ fn failing(t: Texts, outcome: Outcome, goes_on: bool) -> Outcome {
     let (first, last) = (Some(Box::new(first)), Some(Box::new(last)));
     let tries = Tries { all: 5, failed: 4, first, last, certain: goes_on, rests: true };
     Outcome::NotFinished(NotFinished { tries: Ok(tries), goes_on, ..rest })
+}
+
+/// A rotation of which a try was asked for that hasn't come.
+fn silent(outcome: Outcome) -> Outcome {
+    let Outcome::NotFinished(rest) = outcome else { return outcome };
+    Outcome::NotFinished(NotFinished { tries: Ok(Tries::default()), goes_on: false, silent: true, ..rest })
 }
 
 fn test_failed(t: Texts) -> TestFailed {
@@ -743,7 +752,7 @@ fn what_is_left_out_or_ends_stands_out() {
 /// Without it the last thing that people read of an apply could change unseen.
 #[test]
 fn a_report_with_everything() {
-    insta::assert_snapshot!("report", plain(&report(&whole_report(Texts(false)), 2, REACH)));
+    insta::assert_snapshot!("report", plain(&report(&whole_report(Texts(false)), 2, Mode::Apply, REACH)));
 }
 
 /// Without it an apply that left out what can't even be compared would call itself complete.
@@ -769,6 +778,7 @@ fn control_characters_never_get_through() {
     assert_harmless(&report(
         &whole_report(t),
         2,
+        Mode::Rotate,
         Reach { region: EVIL, endpoint: Some(EVIL), lasts: true, words: true },
     ));
     let row = |windows| super::schedule::Row {

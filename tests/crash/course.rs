@@ -2,6 +2,7 @@
 //! after must bring the world to where an undisturbed run brings it.
 
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 
 use futures::FutureExt as _;
 use rotator::sandbox::faults::When;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::scenario::{Scenario, named, word};
 use super::stage::{CALLER, Call, Saved, Stage, difference, printed};
-use super::support::Output;
+use super::support::{ACCOUNT, Output, REGION};
 
 /// How a scenario is gone through: what is killed, and what follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub enum Mode {
     Rotate,
     /// The same with `--wave 1`: one secret after the other.
     Waves,
+    /// `repair retry`, then the same.
+    Retry,
     /// `repair promote`, then the same.
     Promote,
     /// `repair drop`, then the same.
@@ -37,7 +40,7 @@ pub enum Mode {
 impl Mode {
     /// Whether it asks something of single secrets, and doesn't converge.
     pub fn is_asked(self) -> bool {
-        matches!(self, Self::Rotate | Self::Waves | Self::Promote | Self::Drop)
+        matches!(self, Self::Rotate | Self::Waves | Self::Retry | Self::Promote | Self::Drop)
     }
 }
 
@@ -82,6 +85,7 @@ pub const COURSES: &[Course] = &[
     course("replace", Mode::Undo, QUICK),
     course("leaked", Mode::Rotate, SLOW),
     course("leaked", Mode::Waves, QUICK),
+    course("failing", Mode::Retry, SLOW),
     course("stuck", Mode::Promote, QUICK),
     course("stuck", Mode::Drop, QUICK),
 ];
@@ -134,6 +138,7 @@ impl Course {
             Mode::Destroy => vec!["destroy", "--auto-approve", "--all-targets"],
             Mode::Rotate => vec!["rotate", "--auto-approve", "--allow-simulated"],
             Mode::Waves => vec!["rotate", "--auto-approve", "--allow-simulated", "--wave", "1"],
+            Mode::Retry => vec!["repair", "retry", "--auto-approve", "--allow-simulated", "--secret", "stuck"],
             Mode::Promote => vec!["repair", "promote", "--auto-approve", "--secret", "stuck", "--confirm", "stuck"],
             Mode::Drop => vec!["repair", "drop", "--auto-approve", "--secret", "stuck", "--confirm", "stuck"],
         };
@@ -160,6 +165,7 @@ impl Course {
         let labels = &world["secrets"]["stuck"]["labels"];
         match self.mode {
             Mode::Rotate | Mode::Waves => assert_eq!(rotations, 2, "each secret rotates once"),
+            Mode::Retry => assert_eq!(*labels, json!([["AWSCURRENT"], ["AWSPREVIOUS"]])),
             Mode::Promote => assert_eq!(*labels, json!([["AWSPENDING", "AWSCURRENT"], ["AWSPREVIOUS"]])),
             Mode::Drop => assert_eq!(*labels, json!([["AWSCURRENT"], ["rotator-dropped-DATE"]])),
             _ => {}
@@ -178,7 +184,7 @@ impl Undisturbed {
             run(&stage, &Course { mode: Mode::Apply, ..*course }.first(scenario.prune, "")).await.exits(0);
             start = stage.close().await;
         }
-        let stage = Stage::open(manifests.path(), Some(&start), course.time_scale).await;
+        let stage = begun(course, manifests.path(), &start).await;
         let plan = plan_file(&stage, course, scenario).await;
         let said = run(&stage, &course.first(scenario.prune, &plan)).await.exits(0).stdout;
         let rotations = rotations(&stage);
@@ -210,7 +216,7 @@ impl Undisturbed {
 
     /// A sandbox that starts where the course does.
     pub async fn stage(&self) -> Stage {
-        Stage::open(self.manifests.path(), Some(&self.start), self.course.time_scale).await
+        begun(self.course, self.manifests.path(), &self.start).await
     }
 
     /// Where the course leads.
@@ -248,7 +254,8 @@ impl Undisturbed {
             .map_err(|why| format!("{why}\nthe run before: {}", again.all()))?;
         is_done(&stage, course, &words).await.map_err(|why| format!("{why}\nthe run before: {}", again.all()))?;
         stage.at_rest().await;
-        if rotations > self.rotations {
+        // Another try of a rotation that isn't complete is no other rotation, and AWS refuses it with that promise.
+        if rotations > self.rotations && course.mode != Mode::Retry {
             return Err(format!("{rotations} rotations began, and the plans said {}", self.rotations));
         }
         let left = if course.mode == Mode::Undo { leftovers(&stage) } else { difference(&self.world, &stage.world()) };
@@ -258,6 +265,21 @@ impl Undisturbed {
             None => Ok(Fate::NotReached),
         }
     }
+}
+
+/// A sandbox that starts where a course does.
+async fn begun(course: &Course, manifests: &Path, start: &Saved) -> Stage {
+    let stage = Stage::open(manifests, Some(start), course.time_scale).await;
+    if course.mode == Mode::Retry {
+        // A sandbox that starts has all tried again that is on.
+        stage.sandbox.shared().write(ACCOUNT, REGION, |region| {
+            for name in ["stuck", "left"] {
+                let secret = region.secrets.edit(name).expect("it was seeded");
+                secret.rotation.as_mut().expect("it rotates").enabled = true;
+            }
+        });
+    }
+    stage
 }
 
 /// An attempt that panics breaks alone, and by its name.

@@ -29,7 +29,7 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const ALL: &[Scenario] = &[FIRST, CHANGE, TAKE, PRUNE, REPLACE, VERIFY, TARGETS, LEAKED, STUCK];
+pub const ALL: &[Scenario] = &[FIRST, CHANGE, TAKE, PRUNE, REPLACE, VERIFY, TARGETS, LEAKED, STUCK, FAILING];
 
 /// The scenario of a name.
 pub fn named(name: &str) -> &'static Scenario {
@@ -280,18 +280,7 @@ secrets:
   stuck: {function: SecretsManagerStuck, rotation: {rotate_immediately: false}}
   left: {function: SecretsManagerStuck, rotation: {rotate_immediately: false}}
 "],
-    by_hand: |region| {
-        for name in ["stuck", "left"] {
-            let secret = region.secrets.edit(name).expect("it was seeded");
-            let current = secret.versions.values().find(|version| version.has("AWSCURRENT"));
-            let mut pending = current.cloned().expect("it has a value");
-            pending.stages = vec!["AWSPENDING".to_owned()];
-            pending.created.0 -= 24 * 60 * 60 * 1000;
-            secret.versions.insert("0197a3c5-6f1e-4d52-8b0f-5a4c3e2d1f00".to_owned(), pending);
-            let rotation = secret.rotation.as_mut().expect("it rotates");
-            (rotation.enabled, rotation.next) = (false, None);
-        }
-    },
+    by_hand: cancelled,
     manifest: r"
 functions:
   SecretsManagerStuck: {application: {version: 1.1.500}, code: one}
@@ -301,6 +290,33 @@ secrets:
 ",
     prune: false,
 };
+
+/// The same, and the manifest wants them on: they are, once the sandbox has begun.
+const FAILING: Scenario = Scenario {
+    name: "failing",
+    manifest: r"
+functions:
+  SecretsManagerStuck: {application: {version: 1.1.500}, code: one}
+secrets:
+  stuck: {function: SecretsManagerStuck}
+  left: {function: SecretsManagerStuck}
+",
+    ..STUCK
+};
+
+/// Leaves versions pending since a day, and nothing that tries them.
+fn cancelled(region: &mut Region) {
+    for name in ["stuck", "left"] {
+        let secret = region.secrets.edit(name).expect("it was seeded");
+        let current = secret.versions.values().find(|version| version.has("AWSCURRENT"));
+        let mut pending = current.cloned().expect("it has a value");
+        pending.stages = vec!["AWSPENDING".to_owned()];
+        pending.created.0 -= 24 * 60 * 60 * 1000;
+        secret.versions.insert("0197a3c5-6f1e-4d52-8b0f-5a4c3e2d1f00".to_owned(), pending);
+        let rotation = secret.rotation.as_mut().expect("it rotates");
+        (rotation.enabled, rotation.next) = (false, None);
+    }
+}
 
 /// What every manifest begins with.
 const HEAD: &str = r"version: 1

@@ -69,7 +69,7 @@ fn finish_secret_was_denied_and_the_good_password_is_pending() {
         .says("secretsmanager:UpdateSecretVersionStage");
     assert_eq!(world.version("app/one", "AWSPENDING").as_ref(), Some(&pending));
     world.fault(r#"{"rules": []}"#);
-    follow(&world, &said, "repair promote", &["--auto-approve"]).exits(0).says("1 applied");
+    follow(&world, &said, "repair promote", &["--auto-approve"]).exits(0).says("Repair complete! 1 promoted.");
     assert_eq!(world.version("app/one", "AWSCURRENT"), Some(pending));
     world.rotator(&["repair"]).exits(0).says("0 of 1 secret");
     world.rotator(&["status"]).exits(0);

@@ -13,7 +13,7 @@ use super::support::{ACCOUNT, Output, REGION, World};
 const SAMPLE: usize = 6;
 
 /// What is printed for a phase and no step asks for, and why.
-const NEVER_ASKED: [(&str, &str, &str); 14] = [
+const NEVER_ASKED: [(&str, &str, &str); 12] = [
     ("apply", "lambda:GetResourcePolicy", "the sandbox has no policies that were written as a whole"),
     ("destroy", "cloudformation:DescribeStackEvents", "no stack that ends has failed"),
     ("destroy", "cloudformation:DescribeStackResources", "each stack names its function"),
@@ -26,8 +26,6 @@ const NEVER_ASKED: [(&str, &str, &str); 14] = [
     ("prune", "cloudformation:DescribeStackResources", "each stack names its function"),
     ("rotate", "cloudformation:DescribeStackEvents", "no stack of its steps has failed"),
     ("rotate", "cloudformation:DescribeStackResources", "each stack names its function"),
-    ("repair", "cloudformation:DescribeStackEvents", "no stack of its steps has failed"),
-    ("repair", "cloudformation:DescribeStackResources", "each stack names its function"),
 ];
 
 /// What a command does without, by phase (`""`: all), and how: with a warning or a note, or in silence where it isn't needed.

@@ -10,6 +10,7 @@ mod fleet;
 mod foreseen;
 mod freeze;
 mod guide;
+mod handed_over;
 mod incidents;
 mod least;
 mod logs;

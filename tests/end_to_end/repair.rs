@@ -51,10 +51,13 @@ fn a_rotation_that_is_stuck_is_tried_again() {
         .says("1 of 1 secret with a rotation that is stuck")
         .says("RuntimeError")
         .says("doesn't show that testSecret passed");
+    tells_programs_the_same(&world);
     // What isn't mended fails once more, and is said.
     follow(&world, &said, "repair retry", &["--auto-approve", "--rotation-timeout", "30s"])
         .exits(4)
-        .says("RuntimeError");
+        .says("RuntimeError")
+        .says("Repair incomplete, since not every rotation has finished. 0 rotated, 1 not finished.")
+        .keeps_silent_about("Apply");
     let before = world.version("app/one", "AWSCURRENT");
     world.write_signing_key("code/lambda_function.py");
     // The sandbox tries by itself what was mended, and may be done with it before it is asked for.
@@ -69,6 +72,34 @@ fn a_rotation_that_is_stuck_is_tried_again() {
     world.rotator(&["status"]).exits(0);
 }
 
+/// What people are told, as a program reads it: by the published schema, with commands that work.
+fn tells_programs_the_same(world: &World) {
+    let committed = std::fs::read_to_string("schema/repair.schema.json").expect("the schema is committed");
+    let printed = world.rotator(&["schema", "repair"]).exits(0).stdout;
+    assert_eq!(committed, printed, "rotator schema repair > schema/repair.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(&committed).expect("JSON");
+    let json = world.rotator(&["repair", "--format", "json"]).exits(4).stdout;
+    let report: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let (target, one) = (&report["targets"][0], &report["targets"][0]["unfinished"][0]);
+    assert_eq!(
+        (&report["trouble"], &report["complete"], &target["looked_at"]),
+        (&true.into(), &true.into(), &1.into())
+    );
+    assert_eq!((&one["address"], &one["stuck"]), (&"secret.app/one".into(), &true.into()));
+    assert_eq!((&one["failure"]["error"], &one["test_passed"]), (&"RuntimeError".into(), &false.into()));
+    assert_eq!(one["pending_version"].as_str(), world.version("app/one", "AWSPENDING").as_deref());
+    let ways: Vec<&str> = one["ways"].as_array().expect("ways").iter().filter_map(|way| way["way"].as_str()).collect();
+    assert_eq!(ways, ["retry", "promote", "drop"]);
+    let said = world.rotator(&["repair"]).exits(4);
+    for way in one["ways"].as_array().expect("ways") {
+        let command = way["command"].as_str().expect("a command");
+        assert!(said.all().contains(command), "{command}: {}", said.all());
+    }
+}
+
 /// Without it, a version would be given up whose value a service may have taken, with nothing left of it; or a policy couldn't forbid it.
 #[test]
 fn a_version_is_given_up_by_name_and_keeps_its_value() {
@@ -79,7 +110,13 @@ fn a_version_is_given_up_by_name_and_keeps_its_value() {
     let confirmed = [&drop[..], &["--confirm", "app/one"]].concat();
     world.rotator(&[&confirmed[..], &["--policy", "p.yaml"]].concat()).exits(5).says("no-drops");
     let pending = world.version("app/one", "AWSPENDING").expect("it is stuck");
-    world.rotator(&confirmed).exits(0).says("drops-pending: app/one").says("may hold the only live password");
+    world
+        .rotator(&confirmed)
+        .exits(0)
+        .says("drops-pending: app/one")
+        .says("may hold the only live password")
+        .says("Repair complete! 1 dropped.")
+        .keeps_silent_about("Apply");
     assert_eq!(world.version("app/one", "AWSPENDING"), None);
     let labels = world.describe("app/one")["VersionIdsToStages"][&pending].to_string();
     assert!(labels.contains("rotator-dropped-20"), "{labels}");
@@ -87,7 +124,8 @@ fn a_version_is_given_up_by_name_and_keeps_its_value() {
     // The secret rotates again; a second one that is given up on the same day leaves the first its label.
     world.rotator(&["rotate", "--auto-approve", "--rotation-timeout", "60s"]).exits(4);
     world.advance_days(1);
-    world.rotator(&confirmed).exits(0);
+    let lines = world.rotator(&[&confirmed[..], &["--json"]].concat()).exits(0).stdout;
+    assert!(lines.contains("\"@message\":\"Repair complete: 1 dropped.\""), "{lines}");
     let labels = world.describe("app/one")["VersionIdsToStages"].to_string();
     assert_eq!(labels.matches("rotator-dropped-20").count(), 2, "{labels}");
 }
@@ -100,6 +138,14 @@ fn what_may_be_running_and_what_others_rotate_is_left_alone() {
     world.rotator(&["apply", "--auto-approve"]).exits(0);
     world.rotator(&["rotate", "--auto-approve", "--rotation-timeout", "1s"]).exits(4);
     world.rotator(&["repair"]).exits(0).says("its function may be running");
+    let json = world.rotator(&["repair", "--format", "json"]).exits(0).stdout;
+    let report: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let one = &report["targets"][0]["unfinished"][0];
+    assert_eq!(
+        (&report["trouble"], &one["stuck"], &one["ways"]),
+        (&false.into(), &false.into(), &serde_json::json!([]))
+    );
+    assert!(one["refused"].as_str().is_some_and(|why| why.contains("may be running")), "{one}");
     for way in ["retry", "promote", "drop"] {
         let ask = ["repair", way, "--secret", "app/one", "--auto-approve", "--confirm", "app/one"];
         world.rotator(&ask).exits(1).says("its function may be running for this rotation");

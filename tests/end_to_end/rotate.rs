@@ -82,7 +82,7 @@ fn what_holds_for_an_apply_holds_for_it() {
     world.write("rotator.yaml", &format!("{own}limits: {{rotating_now: 2}}\n"));
     ask(&[]).exits(5).says("limit is exceeded");
     assert_eq!(calls(), before, "nothing was asked for");
-    ask(&["--secret", "app/[12]"]).exits(0).says("2 applied");
+    ask(&["--secret", "app/[12]"]).exits(0).says("Rotate complete! 2 rotated.");
     assert_eq!(calls(), before + 2);
     ask(&["--secret", "app/9"]).exits(1).says("`--secret app/9` matches nothing");
     world.rotator(&["rotate"]).exits(1).says("there is no terminal to ask for approval");
@@ -110,7 +110,7 @@ fn no_wave_begins_after_too_many_failures() {
         .rotator(&["rotate", "--auto-approve", "--wave", "25%", "--pause", "1s", "--verbose"])
         .exits(0)
         .says("A wave is over: the next one begins in 1s");
-    assert!(ended.stdout.contains("4 applied"), "{}", ended.all());
+    assert!(ended.stdout.contains("Rotate complete! 4 rotated."), "{}", ended.all());
     let after: Vec<_> = (1..=4).map(|number| current(&world, number)).collect();
     assert!(before.iter().zip(&after).all(|(before, after)| before != after));
 
@@ -159,7 +159,7 @@ fn a_run_that_is_interrupted_says_how_it_goes_on() {
     let id = lines[1]["rotator"]["run"].as_str().expect("the run's id, before anything else").to_owned();
     let again = lines.last().expect("a line")["rotator"]["again"].as_str().expect("how it goes on").to_owned();
     assert!(again.ends_with(&format!("--resume {id}")), "{again}");
-    world.rotator(&["rotate", "--auto-approve", "--resume", &id]).exits(0).says("2 applied");
+    world.rotator(&["rotate", "--auto-approve", "--resume", &id]).exits(0).says("Rotate complete! 2 rotated.");
     assert!((1..=3).all(|number| current(&world, number) != before[number - 1]));
     assert_eq!(asked() - asked_before, 3, "none is asked for twice");
 }

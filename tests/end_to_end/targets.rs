@@ -98,6 +98,48 @@ fn in_order_stops_at_the_first_that_is_not_well() {
     assert!(at(&ended, "b/", "rotation finished") < at(&ended, "c/function", "stack"), "{}", ended.all());
 }
 
+/// Without it, a leaked secret of a fleet would be replaced target by target by hand; or a run over several of them would rotate twice
+/// what it has rotated.
+#[test]
+fn secrets_of_several_targets_get_other_values_each_once() {
+    let folder = folder();
+    rotator(&folder, &APPLY).exits(0);
+    let rotate = ["rotate", "--sandbox", "--auto-approve"];
+    rotator(&folder, &rotate).exits(1).says("there are 3 targets").says("--all-targets");
+    let all = [&rotate[..], &["--all-targets"]].concat();
+    let ended = rotator(&folder, &all).exits(0);
+    assert_eq!(ended.stdout.matches("Rotate complete! 1 rotated.").count(), 3, "{}", ended.all());
+    assert_eq!(ended.stdout.lines().filter(|line| line.starts_with("Run ")).count(), 1, "{}", ended.all());
+    let id = |said: &Output| said.stdout.lines().find_map(|line| line.strip_prefix("Run ").map(str::to_owned));
+    let first = id(&ended).expect("an id");
+    let said = rotator(&folder, &[&all[..], &["--resume", &first]].concat()).exits(0);
+    assert_eq!(said.stdout.matches("this run has rotated it already").count(), 3, "{}", said.all());
+    assert!(!said.stdout.contains("complete"), "{}", said.all());
+}
+
+/// Without it, a program of a pipeline would read members that the published schema doesn't name.
+#[test]
+fn the_list_of_targets_is_what_its_schema_says() {
+    let folder = folder();
+    let committed = std::fs::read_to_string("schema/targets.schema.json").expect("the schema is committed");
+    let printed = rotator(&folder, &["schema", "targets"]).exits(0).stdout;
+    assert_eq!(committed, printed, "rotator schema targets > schema/targets.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(&committed).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let one = "version: 1\nproject: one\nfunctions: {f: {existing: f}}\nsecrets: {s: {function: f}}\n";
+    for (manifest, names) in [(MANIFEST, serde_json::json!(["a", "b", "c"])), (one, serde_json::json!([null]))] {
+        std::fs::write(folder.path().join("rotator.yaml"), manifest).expect("written");
+        let json = rotator(&folder, &["targets", "--format", "json"]).exits(0).stdout;
+        let list: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        let errors: Vec<String> = validator.iter_errors(&list).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        let found: Vec<&serde_json::Value> =
+            list["targets"].as_array().expect("targets").iter().map(|target| &target["name"]).collect();
+        assert_eq!(serde_json::json!(found), names);
+    }
+    assert!(!validator.is_valid(&serde_json::json!({"format_version": "1.0", "targets": [{"name": 1}]})));
+}
+
 /// Without it, a region behind one that nobody could even look at would be changed in spite of the order.
 #[test]
 fn in_order_nothing_begins_behind_a_target_that_is_refused_or_unread() {

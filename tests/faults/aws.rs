@@ -132,6 +132,11 @@ impl World {
         self.at("functions", "functions")
     }
 
+    /// Its secrets, by name.
+    pub fn secrets(&mut self) -> &mut Value {
+        self.at("secrets", "secrets")
+    }
+
     /// Its stacks, by ARN.
     pub fn stacks(&mut self) -> &mut Value {
         self.at("stacks", "stacks")

@@ -176,7 +176,7 @@ impl Case {
         let mut later = Vec::new();
         // A run that says that all is done is held to it; any other is run again.
         if first.code != 0 {
-            let again = rotator(&aws, &scene.folder, scene.command, &[]).await;
+            let again = rotator(&aws, &scene.folder, &scene.next(&first), &[]).await;
             wrong.extend(outlook(&again));
             if !scene.may_end(&again) {
                 wrong.push(format!("the next run doesn't converge: exit {}", again.code));

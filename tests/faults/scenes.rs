@@ -1,4 +1,5 @@
-//! The runs that are disturbed: together they make every call that planning, applying, destroying and the showing of logs make.
+//! The runs that are disturbed: together they make every call that planning, applying, destroying, rotating, repairing and the showing of
+//! logs make.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,12 @@ const DESTROY: &[&str] = &["destroy", "--auto-approve"];
 const ALL: &[&str] = &["apply", "--auto-approve", "--allow-simulated", "--all-targets"];
 const LOGS: &[&str] =
     &["apply", "--auto-approve", "--allow-simulated", "--rotation-timeout", "1s", "--show-function-logs"];
+const ROTATE: &[&str] = &["rotate", "--auto-approve", "--allow-simulated", "--secret", "first"];
+const RETRY: &[&str] = &["repair", "retry", "--auto-approve", "--allow-simulated", "--secret", "first"];
+const PROMOTE: &[&str] =
+    &["repair", "promote", "--auto-approve", "--allow-simulated", "--secret", "first", "--confirm", "first"];
+const DROP: &[&str] =
+    &["repair", "drop", "--auto-approve", "--allow-simulated", "--secret", "first", "--confirm", "first"];
 const PLAN: &[&str] = &["plan", "--detailed-exitcode"];
 const PLAN_PRUNE: &[&str] = &["plan", "--detailed-exitcode", "--prune"];
 
@@ -146,7 +153,7 @@ pub async fn all(below: &Path) -> Vec<Scene> {
     let before = below.join("before");
     let empty = World::with_secrets(&["first", "second"]).await;
     let standing = after(&before, &create(), &empty).await;
-    let standing_again = standing.clone();
+    let (standing_again, rotated, stuck) = (standing.clone(), standing.clone(), stuck(standing.clone()));
     let broken = after(&before, &unfinished(false), &empty).await;
     let everything = &["*"];
     let scene = |name, text: &str, world: World, command, thorough| Scene {
@@ -196,6 +203,10 @@ pub async fn all(below: &Path) -> Vec<Scene> {
         Scene { first: 4, ..scene("unfinished", &unfinished(true), broken, LOGS, &["logs.FilterLogEvents"]) },
         scene("verify", &verified(), standing_again, APPLY, &["logs.FilterLogEvents", "secretsmanager.RotateSecret"]),
         scene("targets", &targets(), empty.clone(), ALL, &[]),
+        scene("rotate", &create(), rotated, ROTATE, &[]),
+        scene("retry", &create(), stuck.clone(), RETRY, &["secretsmanager.ListSecretVersionIds"]),
+        scene("promote", &create(), stuck.clone(), PROMOTE, &["secretsmanager.UpdateSecretVersionStage"]),
+        scene("drop", &create(), stuck, DROP, &[]),
         scene("roles", &roles(), empty, APPLY, &["sts.AssumeRole", "sts.GetCallerIdentity"]),
     ];
     futures::future::join_all(scenes.iter_mut().map(rehearse)).await;
@@ -253,6 +264,19 @@ fn without_function(mut world: World) -> World {
     world
 }
 
+/// One in which a rotation began a day ago, and nothing tries it any more.
+fn stuck(mut world: World) -> World {
+    let secret = &mut world.secrets()["first"];
+    let versions = secret["versions"].as_object_mut().expect("it has versions");
+    let current = versions.values().find(|version| version["stages"].to_string().contains("AWSCURRENT"));
+    let mut pending = current.cloned().expect("it has a value");
+    pending["stages"] = json!(["AWSPENDING"]);
+    let created = pending["created"].as_i64().expect("a time in milliseconds");
+    pending["created"] = json!(created - 24 * 60 * 60 * 1000);
+    versions.insert("0197a3c5-6f1e-4d52-8b0f-5a4c3e2d1f00".to_owned(), pending);
+    world
+}
+
 /// One whose stack's last update failed, and was taken back.
 fn rolled_back(mut world: World) -> World {
     for (_, stack) in world.stacks().as_object_mut().into_iter().flatten() {
@@ -279,7 +303,7 @@ async fn rehearse(scene: &mut Scene) {
         *scene.calls.entry(call).or_default() += 1;
     }
     aws.script(&[]);
-    let again = rotator(&aws, &scene.folder, scene.command, &[]).await;
+    let again = rotator(&aws, &scene.folder, &scene.next(&first), &[]).await;
     assert!(scene.may_end(&again), "{}: {}", scene.name, again.all());
     let checked = rotator(&aws, &scene.folder, scene.check, &[]).await;
     assert_eq!(checked.code, scene.checked, "{}: {}", scene.name, checked.all());
@@ -289,6 +313,12 @@ async fn rehearse(scene: &mut Scene) {
 }
 
 impl Scene {
+    /// The command that follows a run: the same once more, or what goes on with its id.
+    pub fn next<'a>(&self, before: &'a Ended) -> Vec<&'a str> {
+        let id = before.stdout.lines().next().and_then(|line| line.strip_prefix("Run "));
+        self.command.iter().copied().chain(id.into_iter().flat_map(|id| ["--resume", id])).collect()
+    }
+
     /// Whether the next undisturbed run of its command may end so.
     pub fn may_end(&self, ended: &Ended) -> bool {
         match self.name {

@@ -10,8 +10,10 @@ import os
 import re
 import shlex
 import shutil
+import stat
 import subprocess
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -600,26 +602,66 @@ def test_a_release_is_installed_by_its_checksum(tmp_path):
     assert action.read_text() == (EXAMPLE / "ci/install.sh").read_text() and os.access(action, os.X_OK)
 
 
+def wheel(folder):
+    """A wheel with the program under test, as those of releases are laid out. With its SHA-256."""
+    name = "aws_rotator-0.1.0"
+    files = {
+        f"{name}.data/scripts/rotator": Path(rotator_binary()).read_bytes(),
+        f"{name}.dist-info/METADATA": b"Metadata-Version: 2.1\nName: aws-rotator\nVersion: 0.1.0\n",
+        f"{name}.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: py3-none-any\n",
+    }
+    record = f"{name}.dist-info/RECORD"
+    files[record] = "".join(f"{path},,\n" for path in [*files, record]).encode()
+    made = folder / f"{name}-py3-none-any.whl"
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for path, content in files.items():
+            entry = zipfile.ZipInfo(path)
+            entry.external_attr = (stat.S_IFREG | 0o755) << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
+    return made, hashlib.sha256(made.read_bytes()).hexdigest()
+
+
 def test_hooks_stop_a_commit_that_cannot_be_valid(tmp_path, tools):
-    """Without it, the hook could pass whatever it is given."""
+    """Without it, the hook could pass whatever it is given, install another file than was chosen, or none for a platform."""
     clone = tmp_path / "clone"
     shutil.copytree(EXAMPLE, clone)
+    config = clone / ".pre-commit-config.yaml"
+    text = config.read_text()
+    tags = re.findall(r"https://RELEASE/aws_rotator-[0-9.]+-py3-none-(\S+)\.whl#sha256=SUM ; ", text)
+    packed = (REPOSITORY / ".ci/release/pack").read_text()
+    assert sorted(tags) == sorted(
+        [f"manylinux_2_28_{machine}" for machine in ("aarch64", "x86_64")]
+        + re.findall(r"tag=((?:macosx|win)\w+)", packed)
+    ), tags
+    made, sum = wheel(tmp_path)
+    filled = re.sub(r"https://RELEASE/\S+#sha256=SUM", f"{made.as_uri()}#sha256={sum}", text)
+    config.write_text(filled)
     git(clone, "init", "--quiet")
     git(clone, "add", "--all")
-    bin = tmp_path / "bin"
-    bin.mkdir()
-    (bin / "rotator").symlink_to(rotator_binary())
     environment = scrubbed(PRE_COMMIT_HOME=str(tmp_path / "pre-commit"))
-    environment["PATH"] = f"{bin}:{environment['PATH']}"
     run = f"{tools}/bin/pre-commit run --all-files --verbose"
     code, said = shell(run, clone, environment)
     assert code == 0 and "valid for 3 targets" in said, said
-    text = (clone / "rotator.yaml").read_text()
-    (clone / "rotator.yaml").write_text(text.replace("duration: 4h", "duration: 90h"))
+    manifest = (clone / "rotator.yaml").read_text()
+    (clone / "rotator.yaml").write_text(manifest.replace("duration: 4h", "duration: 90h"))
     code, said = shell(run, clone, environment)
     assert code == 1 and "duration" in said, said
-    manifest = f"{tools}/bin/pre-commit validate-manifest {REPOSITORY}/.pre-commit-hooks.yaml"
-    code, said = shell(manifest, clone, environment)
+    (clone / "rotator.yaml").write_text(manifest)
+    # Another file than the one that was chosen isn't installed.
+    config.write_text(filled.replace(sum, hashlib.sha256(b"another").hexdigest()))
+    code, said = shell(run, clone, environment)
+    assert code != 0 and "DO NOT MATCH THE HASHES" in said, said
+    # The other way that its comment names: the program that is on the PATH.
+    config.write_text(re.sub(r"( +)language: python\n +additional_dependencies:\n( +- .*\n)+", r"\1language: system\n", text))
+    assert "additional_dependencies:\n" not in config.read_text()
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    (bin / "rotator").symlink_to(rotator_binary())
+    code, said = shell(run, clone, environment | {"PATH": f"{bin}:{environment['PATH']}"})
+    assert code == 0 and "valid for 3 targets" in said, said
+    hooks = f"{tools}/bin/pre-commit validate-manifest {REPOSITORY}/.pre-commit-hooks.yaml"
+    code, said = shell(hooks, clone, environment)
     assert code == 0, said
 
 

@@ -5,6 +5,7 @@ mod ends;
 mod fake;
 mod idle;
 mod refused;
+mod repair;
 mod times;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -51,15 +52,17 @@ struct Run {
     scope: PlanOptions,
     options: Options,
     interrupt_at: Option<StepKind>,
+    /// The plan, where it isn't one to converge.
+    given: Option<Plan>,
 }
 
 impl Run {
     fn new(desired: Desired, live: Live) -> Self {
-        Self { desired, live, scope: CONVERGE, options: Options::default(), interrupt_at: None }
+        Self { desired, live, scope: CONVERGE, options: Options::default(), interrupt_at: None, given: None }
     }
 
     fn plan(&self) -> Plan {
-        make_plan(&self.desired, &self.live, self.scope)
+        self.given.clone().unwrap_or_else(|| make_plan(&self.desired, &self.live, self.scope))
     }
 
     async fn on(&self, fake: &Fake) -> Report {

@@ -80,7 +80,14 @@ pub(super) async fn read(
             };
             let policy = seen.policy;
             let application = Reading::Absent;
-            let live = LiveFunction { stack, configuration, policy, application, foreign_secrets: None, tested: None };
+            let held_by = match (&stack, &configuration, function.deployment()) {
+                (Reading::Absent, Reading::Found(found), Some(deployment)) => {
+                    stacks.holder(reader, deployment, &found.name).await.map(Box::new)
+                }
+                _ => None,
+            };
+            let (foreign_secrets, tested) = (None, None);
+            let live = LiveFunction { stack, held_by, configuration, policy, application, foreign_secrets, tested };
             (handle.clone(), live)
         }
     });

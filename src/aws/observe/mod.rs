@@ -48,13 +48,22 @@ pub struct ObserveOptions {
     pub parallelism: Option<usize>,
     /// The functions and secrets to read; the others are left out of the result. `None`: all.
     pub only: Option<BTreeSet<Address>>,
+    /// Whether to read how functions were deployed: their stacks and applications. Else only what they are.
+    pub deployments: bool,
     /// Other targets of the project in the same account and region: the stacks that they name are no orphans of this one.
     pub siblings: Vec<Desired>,
 }
 
 impl Default for ObserveOptions {
     fn default() -> Self {
-        Self { orphans: true, all_secrets: false, parallelism: None, only: None, siblings: Vec::new() }
+        Self {
+            orphans: true,
+            all_secrets: false,
+            parallelism: None,
+            only: None,
+            deployments: true,
+            siblings: Vec::new(),
+        }
     }
 }
 
@@ -141,6 +150,8 @@ impl Reader {
     /// Reads the target as far as comparing it with `desired` needs.
     pub async fn observe(&self, desired: &Desired, options: &ObserveOptions, progress: Listener<'_>) -> Live {
         cover::note_desired(desired, &self.inner.account, &self.inner.region);
+        let used = (!options.deployments).then(|| desired.as_used());
+        let desired = used.as_ref().unwrap_or(desired);
         let selection = Selection::new(desired, options.only.as_ref());
         let parallelism = self.inner.parallelism.or(options.parallelism);
         let ((stacks, functions), secrets, listed) = futures::join!(

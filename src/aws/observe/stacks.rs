@@ -1,6 +1,6 @@
 //! One listing of stacks serves both those that the handles name and those that the project left behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Counter, Listener, Part, Selection, budget, side_by_side};
 use crate::aws::error::{AwsError, reading};
@@ -9,14 +9,38 @@ use crate::aws::reader::Reader;
 use crate::model::live::{LiveStack, Reading, Unread};
 use crate::model::{Deployment, Desired, PROJECT_TAG, SAR_APPLICATION_TAG, SAR_STACK_PREFIXES};
 
+/// How many stacks that don't say which function they hold are asked for it.
+const ASKED: usize = 20;
+
 /// The stacks of a target that matter here.
 pub(super) struct Stacks {
     /// For each selected handle of a deployed function.
     pub by_handle: BTreeMap<String, Reading<LiveStack>>,
     /// Stacks with the project's tag, or its earlier name's, by ARN; empty where orphans aren't asked for.
     pub owned: BTreeMap<String, Reading<LiveStack>>,
+    /// Those that no deployment of the manifest names, made from an application of one: they may hold its function.
+    others: Vec<LiveStack>,
     /// Why stacks could not be listed, if they couldn't.
     pub unread: Option<Unread>,
+}
+
+impl Stacks {
+    /// The stack of a deployment's application that holds a function under another name than the manifest's.
+    pub(super) async fn holder(&self, reader: &Reader, deployment: &Deployment, function: &str) -> Option<LiveStack> {
+        let id = &deployment.application.id;
+        let alike = || self.others.iter().filter(|stack| stack.tags.get(SAR_APPLICATION_TAG) == Some(id));
+        if let Some(stack) = alike().find(|stack| stack.function.as_deref() == Some(function)) {
+            return Some(stack.clone());
+        }
+        // Those that aren't at rest, or failed, don't say it.
+        let asked = alike().filter(|stack| stack.function.is_none() && !stack.in_review()).take(ASKED);
+        let asked = asked.map(|stack| async move {
+            let held = reader.stack_function(&stack.id).await.ok().flatten();
+            (held.as_deref() == Some(function)).then(|| stack.clone())
+        });
+        let found: Vec<Option<LiveStack>> = side_by_side(budget::STACKS, asked).await;
+        found.into_iter().flatten().next()
+    }
 }
 
 pub(super) async fn read(
@@ -29,13 +53,14 @@ pub(super) async fn read(
     let deployed: Vec<(&String, &Deployment)> =
         selection.functions.iter().filter_map(|(handle, function)| Some((*handle, function.deployment()?))).collect();
     if deployed.is_empty() && !orphans {
-        return Stacks { by_handle: BTreeMap::new(), owned: BTreeMap::new(), unread: None };
+        return Stacks { by_handle: BTreeMap::new(), owned: BTreeMap::new(), others: Vec::new(), unread: None };
     }
     let listed = reader.stacks().await;
     let all = match &listed {
         Ok(stacks) => stacks.as_slice(),
         Err(_) => &[],
     };
+    let others = others(all, desired);
     let mut by_handle: BTreeMap<String, Reading<LiveStack>> = BTreeMap::new();
     for (handle, deployment) in deployed {
         let found = match &listed {
@@ -68,13 +93,22 @@ pub(super) async fn read(
     }
     let owned = all.iter().filter(|stack| orphans && is_owned(stack, desired));
     let owned = owned.filter_map(|stack| Some((stack.id.clone(), complete.get(&stack.id)?.clone()))).collect();
-    Stacks { by_handle, owned, unread: listed.err().map(Unread::from) }
+    Stacks { by_handle, owned, others, unread: listed.err().map(Unread::from) }
 }
 
 /// The names that a deployment's stack can have: AWS puts one of two prefixes before what was asked for.
 pub(super) fn names(deployment: &Deployment) -> [String; 3] {
     let [newer, older] = SAR_STACK_PREFIXES.map(|prefix| format!("{prefix}{}", deployment.stack));
     [newer, older, deployment.stack.clone()]
+}
+
+/// The stacks that come from an application of the manifest's, and that none of its deployments names.
+fn others(all: &[LiveStack], desired: &Desired) -> Vec<LiveStack> {
+    let deployments = || desired.functions.values().filter_map(|function| function.deployment());
+    let applications: BTreeSet<&String> = deployments().map(|deployment| &deployment.application.id).collect();
+    let named: BTreeSet<String> = deployments().flat_map(names).collect();
+    let is_from = |stack: &&LiveStack| stack.tags.get(SAR_APPLICATION_TAG).is_some_and(|id| applications.contains(id));
+    all.iter().filter(is_from).filter(|stack| !named.contains(&stack.name)).cloned().collect()
 }
 
 /// Whether a stack carries the project's tag, or its earlier name's.

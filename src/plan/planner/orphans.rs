@@ -42,6 +42,11 @@ impl Planner<'_> {
         for orphan in &self.live.orphan_stacks {
             if self.lets_go_of(orphan) {
                 self.release(orphan);
+            } else if let Some(address) = self.handle_that_uses(orphan) {
+                let stack = orphan.stack.name.clone();
+                self.note(Some(address), NoteKind::DeployedBefore { stack });
+            } else if self.is_named_otherwise(orphan) {
+                // What its function's entry is told brings it back.
             } else if prune {
                 let address = self.address(Kind::OrphanStack, &orphan.stack.name);
                 self.delete_stack(&address, orphan, Reason::Orphaned);
@@ -121,16 +126,10 @@ impl Planner<'_> {
             self.problem(address, &name, Severity::Error, kind);
             return;
         }
-        let named_by = if reason == Reason::Orphaned { self.handle_that_uses(orphan) } else { None };
         let fields = vec![FieldChange::new(Attribute::Stack, Shown::text(&name), Shown::Absent)];
         let action = Action::DeleteStack { id: orphan.stack.id.clone(), function_arn: orphan.function_arn.clone() };
         let change = self.change(address.clone(), &name, action, reason, fields);
         self.effect(change, Effect::Deletes);
-        if let Some(handle) = named_by {
-            self.plan.changes[change].blocked = true;
-            self.problem(address, &name, Severity::Error, ProblemKind::StillNamed { address: handle });
-            return;
-        }
         let leaving: Vec<(String, usize)> = orphan
             .function_arn
             .iter()
@@ -153,6 +152,12 @@ impl Planner<'_> {
             self.plan.changes[change].blocked = true;
             self.problem(address, &name, Severity::Error, kind);
         }
+    }
+
+    /// Whether a stack without a handle holds the function of an entry that names another stack.
+    fn is_named_otherwise(&self, orphan: &OrphanStack) -> bool {
+        let mut held = self.live.functions.values().filter_map(|live| live.held_by.as_ref());
+        held.any(|stack| stack.id == orphan.stack.id)
     }
 
     /// The `existing` function of the manifest that a stack without a handle holds: its secrets still need it.

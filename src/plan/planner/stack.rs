@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::live::{ApplicationVersion, LiveStack, Reading};
-use crate::model::{Address, Deployment, PROJECT_TAG, SAR_VERSION_TAG, SHARED_TAG, Sensitive, templates};
+use crate::model::{
+    Address, Deployment, PROJECT_TAG, SAR_STACK_PREFIXES, SAR_VERSION_TAG, SHARED_TAG, Sensitive, templates,
+};
 use crate::plan::parameters::{self, Parameters};
 use crate::plan::{Action, Attribute, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity, Shown};
 
@@ -95,7 +97,8 @@ impl Planner<'_> {
             return StackOutcome::Blocked;
         }
         if live.configuration.found().is_some() && !goes {
-            self.problem(address, &function.name, Severity::Error, ProblemKind::NameTaken);
+            let kind = live.held_by.as_deref().map_or(ProblemKind::NameTaken, |stack| self.held_by(stack));
+            self.problem(address, &function.name, Severity::Error, kind);
             return StackOutcome::Blocked;
         }
         if !version.parameters.contains_key(parameters::FUNCTION_NAME) {
@@ -129,6 +132,13 @@ impl Planner<'_> {
             }
         }
         StackOutcome::Deploy(change)
+    }
+
+    /// That another stack than the entry's holds its function.
+    fn held_by(&self, stack: &LiveStack) -> ProblemKind {
+        let name = SAR_STACK_PREFIXES.iter().find_map(|prefix| stack.name.strip_prefix(prefix)).unwrap_or(&stack.name);
+        let project = stack.tags.get(PROJECT_TAG).filter(|project| !self.is_ours(project));
+        ProblemKind::HeldByStack { stack: stack.name.clone(), name: name.to_owned(), project: project.cloned() }
     }
 
     fn compare_stack(
@@ -287,7 +297,7 @@ fn shown_parameter(version: &ApplicationVersion, name: &str, value: &Sensitive) 
 }
 
 pub(super) fn stack_name(deployment: &Deployment) -> String {
-    format!("{}{}", crate::model::SAR_STACK_PREFIXES[0], deployment.stack)
+    format!("{}{}", SAR_STACK_PREFIXES[0], deployment.stack)
 }
 
 /// Whether a change is one of the stack's VPC parameters.

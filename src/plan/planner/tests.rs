@@ -1,5 +1,6 @@
 //! The planner on small built states.
 
+mod asked;
 mod refused;
 mod verify;
 
@@ -7,7 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::*;
-use crate::model::live::{ApplicationVersion, LiveSecret, LiveStack, ParameterDefinition, Reading, Statement, Unread};
+use crate::model::live::{
+    ApplicationVersion, LiveSecret, LiveStack, OrphanStack, ParameterDefinition, Reading, Statement, Unread,
+};
 use crate::model::{
     Deployment, FunctionSource, PROJECT_TAG, RotationRules, SAR_VERSION_TAG, Schedule, Sensitive, Setting, Vpc,
 };
@@ -646,10 +649,54 @@ fn an_orphaned_stack_whose_function_is_used_stays() {
     desired.functions.insert("kept".to_owned(), existing("old"));
     let mut live = orphaned();
     live.orphan_stacks[0].rotating = Some(Vec::new());
-    let plan = make_plan(&desired, &live, PRUNE);
     let address = desired.address(Kind::Function, "kept");
-    assert_eq!(errors(&plan), [ProblemKind::StillNamed { address }]);
-    assert!(plan.changes.last().is_some_and(|change| change.blocked));
+    let note =
+        Note { address: Some(address), kind: NoteKind::DeployedBefore { stack: "serverlessrepo-old".to_owned() } };
+    for options in [CONVERGE, PRUNE] {
+        let plan = make_plan(&desired, &live, options);
+        assert_eq!(errors(&plan), []);
+        assert!(plan.notes.contains(&note), "{:?}", plan.notes);
+        let of_stack = |change: &Change| change.address.kind == Kind::OrphanStack;
+        assert!(!plan.changes.iter().any(of_stack), "{:?}", lines(&plan));
+    }
+    // What is let go of loses the tag all the same.
+    desired.removed.insert(desired.address(Kind::Function, "serverlessrepo-old"));
+    let plan = make_plan(&desired, &live, PRUNE);
+    assert!(plan.changes.iter().any(|change| change.reason == Reason::Removed) && !plan.notes.contains(&note));
+}
+
+/// Without it, a function under another stack's name would be called a stranger's, or its stack be deleted as one that nothing names.
+#[test]
+fn a_stack_under_another_name_is_found_by_its_function() {
+    let held_by = |tags: &[(&str, &str)], name: &str| {
+        let mut live = live();
+        let tags = tags.iter().map(|(tag, value)| ((*tag).to_owned(), (*value).to_owned())).collect();
+        let stack = LiveStack { id: "arn:other".to_owned(), name: name.to_owned(), tags, ..stack() };
+        let rotating = Some(vec!["s".to_owned()]);
+        let orphan = OrphanStack { stack: stack.clone(), shared: false, function_arn: Some(arn("f")), rotating };
+        live.orphan_stacks = vec![orphan];
+        live_function(&mut live).stack = Reading::Absent;
+        live_function(&mut live).held_by = Some(Box::new(stack));
+        live
+    };
+    let problem = |stack: &str, name: &str, project: Option<&str>| ProblemKind::HeldByStack {
+        stack: stack.to_owned(),
+        name: name.to_owned(),
+        project: project.map(str::to_owned),
+    };
+    for (name, own) in [("serverlessrepo-g", "g"), ("aws-serverless-repository-g", "g"), ("g", "g")] {
+        let live = held_by(&[(PROJECT_TAG, "p")], name);
+        for options in [CONVERGE, PRUNE] {
+            let plan = make_plan(&desired(), &live, options);
+            assert_eq!(errors(&plan)[0], problem(name, own, None));
+            let of_stack = |address: &Address| address.kind == Kind::OrphanStack;
+            assert!(!plan.changes.iter().any(|change| of_stack(&change.address)), "{:?}", lines(&plan));
+            assert!(!plan.notes.iter().filter_map(|note| note.address.as_ref()).any(of_stack), "{:?}", plan.notes);
+        }
+    }
+    let theirs = held_by(&[(PROJECT_TAG, "q")], "serverlessrepo-g");
+    assert_eq!(errors(&make_plan(&desired(), &theirs, CONVERGE))[0], problem("serverlessrepo-g", "g", Some("q")));
+    assert_eq!(errors(&make_plan(&desired(), &held_by(&[], "g"), CONVERGE))[0], problem("g", "g", None));
 }
 
 /// Without it a deletion that waits for a blocked change would be left out without a word.

@@ -13,7 +13,7 @@ use crate::render::{ADD, BOLD, CHANGE, DESTROY, DIM, lines, paint, safe};
 /// From this length on, a changed value is shown as a diff.
 const LONG: usize = 60;
 
-pub(super) fn noun(address: &Address) -> &'static str {
+pub(in crate::render) fn noun(address: &Address) -> &'static str {
     match address.kind {
         Kind::Function => "function",
         Kind::Secret | Kind::LiveSecret => "secret",

@@ -89,7 +89,7 @@ const FILES: [&str; 10] = [
 
 /// Every command that reads a manifest, and may say what is wrong with it.
 fn commands(folder: &str) -> Vec<Vec<String>> {
-    let all: [&[&str]; 15] = [
+    let all: [&[&str]; 16] = [
         &["validate", folder, "-vv"],
         &["validate", folder, "--strict", "--format", "sarif"],
         &["validate", folder, "--format", "github"],
@@ -102,6 +102,7 @@ fn commands(folder: &str) -> Vec<Vec<String>> {
         &["status", folder],
         &["logs", folder],
         &["repair", folder],
+        &["repair", folder, "--format", "json"],
         &["rotate", folder, "--auto-approve"],
         &["diff", "HEAD", folder, "-v"],
         &["diff", "HEAD", folder, "--format", "markdown"],

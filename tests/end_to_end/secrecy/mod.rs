@@ -186,11 +186,12 @@ fn reading_commands(manifest: &str, plan: &str) -> Vec<Vec<String>> {
     }
     add(&["permissions", manifest, "--alarms", "terraform"]);
     add(&["repair", manifest]);
+    add(&["repair", manifest, "--format", "json"]);
     add(&["status", manifest, "--all", "--strict", "-v"]);
     for format in ["junit", "html"] {
         add(&["status", manifest, "--all", "--format", format]);
     }
-    for what in ["manifest", "policy", "plan", "status"] {
+    for what in ["manifest", "policy", "plan", "status", "repair", "targets", "permissions"] {
         add(&["schema", what]);
     }
     for shell in ["bash", "zsh", "fish"] {

@@ -240,6 +240,7 @@ fn live_function(function: &Function) -> LiveFunction {
     let FunctionSource::Deployed(wanted) = &function.source else {
         return LiveFunction {
             stack: Reading::Absent,
+            held_by: None,
             configuration: Reading::Found(configuration(&function.name)),
             policy: permission,
             application: Reading::Absent,
@@ -261,6 +262,7 @@ fn live_function(function: &Function) -> LiveFunction {
     }
     LiveFunction {
         stack: Reading::Found(stack),
+        held_by: None,
         configuration: Reading::Found(configuration),
         policy: permission,
         application: Reading::Found(declared),
