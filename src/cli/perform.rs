@@ -10,6 +10,7 @@ use crate::aws::Writer;
 use crate::exit::{self, worse};
 use crate::model::Live;
 use crate::plan::{Plan, order};
+use crate::render::command::Route;
 use crate::render::ends::Reach;
 use crate::render::place::place;
 use crate::render::plan::Mode;
@@ -187,10 +188,10 @@ impl Performer<'_> {
         if !interrupt.is_pulled() {
             old_code::look_up(&mut report, &this.one.desired).await;
         }
-        let (rehearses, region) = (self.session.is_rehearsal(), &this.one.plan.region);
-        let words = self.function_logs || rehearses;
-        let endpoint = self.session.lasting_endpoint();
-        let reach = Reach { region, endpoint: endpoint.as_deref(), lasts: !rehearses, words };
+        let words = self.function_logs || self.session.is_rehearsal();
+        let (endpoint, sandbox) = self.session.lasting();
+        let route = Route { endpoint: endpoint.as_deref(), sandbox: sandbox.as_deref() };
+        let reach = Reach { region: &this.one.plan.region, route, words };
         board.aside(|| {
             self.view.ended(&report, (&this.one.plan, self.plans), self.mode, reach);
             if words {

@@ -58,6 +58,16 @@ impl Rehearsal {
         SandboxEndpoint { url: self.sandbox.url(), account: None, region: self.region.clone() }
     }
 
+    /// The option that runs it again, with the same state.
+    pub fn option(&self) -> String {
+        rehearsed::option(self.unusual_state())
+    }
+
+    /// Where it keeps its state, if not in the usual place.
+    fn unusual_state(&self) -> Option<&Path> {
+        (self.state.as_os_str() != USUAL_STATE).then_some(self.state.as_path())
+    }
+
     /// The account and region of targets that state none.
     pub fn ambient(&self) -> Ambient {
         Ambient { region: Some(self.region.clone()), account: Some(SANDBOX_ACCOUNT.to_owned()) }
@@ -166,8 +176,7 @@ impl Rehearsal {
                 lines: one.lines,
             })
             .collect();
-        let state = (self.state.as_os_str() != USUAL_STATE).then_some(self.state.as_path());
-        output::say(&format!("\n{}", rehearsed::told(&all, looked, state, manifests)));
+        output::say(&format!("\n{}", rehearsed::told(&all, looked, self.unusual_state(), manifests)));
     }
 
     /// Rotates one secret of each function once more, after what this run has `rotated`, and says what is wrong with it.

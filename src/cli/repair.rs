@@ -8,6 +8,7 @@ use crate::exit::{self, worse};
 use crate::model::{Desired, Kind};
 use crate::plan::planner::not_repaired;
 use crate::plan::{Purpose, Way};
+use crate::render::command::Route;
 use crate::render::ends::Reach;
 use crate::render::repair::{Stuck, TargetRepairs, text};
 use crate::render::repair_data::json;
@@ -131,12 +132,12 @@ async fn report(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
     let shown = if targets.is_empty() && failed.is_some() {
         Ok(exit::OK)
     } else {
-        let (endpoint, lasts) = (session.lasting_endpoint(), !session.is_rehearsal());
-        let endpoint = endpoint.as_deref();
-        let reach = |region| Reach { region, endpoint, lasts, words: false };
+        let (endpoint, sandbox) = session.lasting();
+        let route = Route { endpoint: endpoint.as_deref(), sandbox: sandbox.as_deref() };
+        let reach = |region| Reach { region, route, words: false };
         output::data(&match arguments.format {
             RepairFormat::Text => targets.iter().map(|target| text(target, reach(&target.region))).collect(),
-            RepairFormat::Json => json(&targets, failed.is_none(), endpoint, lasts),
+            RepairFormat::Json => json(&targets, failed.is_none(), route),
         })
     };
     session.notices();

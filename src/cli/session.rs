@@ -268,7 +268,8 @@ impl Session {
             Some(plan) => plan,
             None => plan::make_plan(&desired, &live, options),
         };
-        let plan = Plan { endpoint: self.lasting_endpoint(), ..plan };
+        let (endpoint, sandbox) = self.lasting();
+        let plan = Plan { endpoint, sandbox, ..plan };
         let served = connection.served().filter(|_| self.rehearsal.is_none());
         Ok(Prepared { manifest: number, desired, whole, live, plan, packages: zips, served })
     }
@@ -399,10 +400,13 @@ impl Session {
         Ok(found)
     }
 
-    /// Where commands lead that people are given: this run's own sandbox has gone by then, and they need one that serves its state.
-    pub fn lasting_endpoint(&self) -> Option<String> {
-        let served = self.rehearsal.is_some().then(|| format!("http://{LISTEN}"));
-        served.or_else(|| self.endpoint())
+    /// Where commands lead that people are given: an endpoint, and the option that runs this run's own sandbox again. That one has gone
+    /// by then, and AWS's CLI needs one that serves its state.
+    pub fn lasting(&self) -> (Option<String>, Option<String>) {
+        match &self.rehearsal {
+            Some(rehearsal) => (Some(format!("http://{LISTEN}")), Some(rehearsal.option())),
+            None => (self.endpoint(), None),
+        }
     }
 
     /// The endpoint that stands for every service of AWS, where one is named, by the command line or the environment.

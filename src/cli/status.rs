@@ -15,7 +15,7 @@ use crate::model::rule::Rule;
 use crate::model::{Desired, Kind};
 use crate::plan::ProblemKind;
 use crate::plan::runtimes::stopped;
-use crate::render::{self, status::Way};
+use crate::render::{self, command::Route};
 use crate::status::{Facts, FunctionFacts, FunctionStatus, RuntimeStop, TargetStatus, Wanted, is_suspect, judge};
 
 use super::failure::Failure;
@@ -104,13 +104,13 @@ pub async fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> 
     let shown = if targets.is_empty() && failed.is_some() {
         Ok(exit::OK)
     } else {
-        let endpoint = session.lasting_endpoint();
-        let way = Way { endpoint: endpoint.as_deref(), lasts: !session.is_rehearsal() };
+        let (endpoint, sandbox) = session.lasting();
+        let route = Route { endpoint: endpoint.as_deref(), sandbox: sandbox.as_deref() };
         let now = targets.first().and_then(|target| DateTime::<Utc>::from_timestamp(target.read_at, 0));
         output::data(&match arguments.format {
-            StatusFormat::Text => render::status::text(&targets, global.verbose > 0, arguments.controls, way),
+            StatusFormat::Text => render::status::text(&targets, global.verbose > 0, arguments.controls, route),
             StatusFormat::Json => render::status_data::json(&targets, failed.is_none(), arguments.controls),
-            StatusFormat::Markdown => render::status::markdown(&targets, arguments.controls, way),
+            StatusFormat::Markdown => render::status::markdown(&targets, arguments.controls, route),
             StatusFormat::Junit => render::status_data::junit(&targets),
             StatusFormat::Html => render::status_page::page(&targets, now.unwrap_or_else(Utc::now)),
         })

@@ -51,6 +51,9 @@ pub struct Plan {
     /// The endpoint that it was read from, where that isn't AWS's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// The option by which the same sandbox runs again, where it was read from one that ends with the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
     /// Whether filters left something out.
     pub partial: bool,
     /// How many functions were compared.

@@ -7,28 +7,86 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::model::Address;
+use crate::plan::Plan;
 
 use super::safe;
+
+/// Which AWS commands lead to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Route<'a> {
+    /// The endpoint of every service, where it isn't AWS's own. Of a sandbox that ends with this program it is the one that
+    /// `sandbox start` serves its state at.
+    pub endpoint: Option<&'a str>,
+    /// The option by which this program runs such a sandbox again: `--sandbox`, or with its state's file.
+    pub sandbox: Option<&'a str>,
+}
+
+impl<'a> Route<'a> {
+    /// To an endpoint that goes on.
+    pub fn to(endpoint: Option<&'a str>) -> Self {
+        Self { endpoint, sandbox: None }
+    }
+
+    /// Where a plan was made.
+    pub fn of(plan: &'a Plan) -> Self {
+        Self { endpoint: plan.endpoint.as_deref(), sandbox: plan.sandbox.as_deref() }
+    }
+
+    /// Whether there is anything to reach once this program has ended.
+    pub fn lasts(self) -> bool {
+        self.sandbox.is_none()
+    }
+
+    /// The option that leads a command of this program there, with a space before it.
+    fn option(self) -> String {
+        match (self.sandbox, self.endpoint) {
+            (Some(sandbox), _) => format!(" {sandbox}"),
+            (None, Some(endpoint)) => endpoint_option(endpoint),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// A command of this program.
+    pub fn command(self, command: &str) -> String {
+        format!("rotator {command}{}", self.option())
+    }
+
+    /// A command of this program about one secret, by its handle.
+    pub fn of_secret(self, command: &str, address: &Address) -> String {
+        let target = address.target.as_ref().map(|target| format!(" --target {}", quoted(target))).unwrap_or_default();
+        format!("{}{target} --secret {}", self.command(command), quoted(&address.handle))
+    }
+
+    /// A command of this program about an address.
+    pub fn of_address(self, command: &str, address: &str) -> String {
+        format!("{} --target {}", self.command(command), quoted(address))
+    }
+}
 
 /// Where commands lead.
 #[derive(Debug, Clone, Default)]
 pub struct There<'a> {
     /// The region; empty where it isn't known.
     pub region: Cow<'a, str>,
-    /// The endpoint of every service, where it isn't AWS's own.
-    pub endpoint: Option<&'a str>,
+    /// Which AWS it is a region of.
+    pub route: Route<'a>,
 }
 
 impl<'a> There<'a> {
     /// A region, at an endpoint.
     pub fn new(region: impl Into<Cow<'a, str>>, endpoint: Option<&'a str>) -> Self {
-        Self { region: region.into(), endpoint }
+        Self { region: region.into(), route: Route::to(endpoint) }
+    }
+
+    /// Where a plan was made.
+    pub fn of(plan: &'a Plan) -> Self {
+        Self { region: plan.region.as_str().into(), route: Route::of(plan) }
     }
 
     /// Another region at the same endpoint.
     #[must_use]
     pub fn moved(&self, region: impl Into<Cow<'a, str>>) -> Self {
-        Self::new(region, self.endpoint)
+        Self { region: region.into(), route: self.route }
     }
 }
 
@@ -36,7 +94,7 @@ impl<'a> There<'a> {
 impl fmt::Display for There<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let region = if self.region.is_empty() { "REGION".into() } else { safe(&self.region) };
-        write!(f, "{region}{}", self.endpoint.map(endpoint_option).unwrap_or_default())
+        write!(f, "{region}{}", self.route.endpoint.map(endpoint_option).unwrap_or_default())
     }
 }
 
@@ -48,17 +106,6 @@ pub fn aws(command: &str, there: &There<'_>) -> String {
 /// The option that leads a command to an endpoint, with a space before it: AWS's CLI and this program have the same.
 pub fn endpoint_option(endpoint: &str) -> String {
     format!(" --endpoint-url '{}'", safe(endpoint).replace('\'', "%27"))
-}
-
-/// A command of this program about one secret, by its handle. `way`: the options that lead it to where this run was, with a space before them.
-pub fn of_secret(command: &str, way: &str, address: &Address) -> String {
-    let target = address.target.as_ref().map(|target| format!(" --target {}", quoted(target)));
-    format!("rotator {command}{way}{} --secret {}", target.unwrap_or_default(), quoted(&address.handle))
-}
-
-/// The same on the way on which commands of AWS's CLI go, of which it needs no region: its target has one.
-pub fn own(command: &str, address: &Address, there: &There<'_>) -> String {
-    of_secret(command, &there.endpoint.map(endpoint_option).unwrap_or_default(), address)
 }
 
 /// A word in quotes, as a shell takes it, made fit to be shown.

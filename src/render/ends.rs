@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::apply::{NotFinished, Outcome, Replaced, Report, TestFailed, Unknown, Unverified};
-use crate::model::Address;
 use crate::model::trouble::Trouble;
 use crate::plan::verdict::{Tries, Unproved};
 use crate::plan::{Action, Plan, Step};
 
-use super::command::{There, aws, endpoint_option, of_secret, quoted};
+use super::command::{Route, There, aws, quoted};
 use super::said::{aws_words, duration, moment};
 use super::{BOLD, DESTROY, DIM, WARNING, count, paint, safe, some_of};
 
@@ -18,10 +17,8 @@ use super::{BOLD, DESTROY, DIM, WARNING, count, paint, safe, some_of};
 pub struct Reach<'a> {
     /// The region.
     pub region: &'a str,
-    /// The endpoint of every service, where it isn't AWS's own.
-    pub endpoint: Option<&'a str>,
-    /// Whether there is anything to reach once this program has ended: a sandbox of its own has gone by then.
-    pub lasts: bool,
+    /// Which AWS it is.
+    pub route: Route<'a>,
     /// Whether the functions' own words are shown: somebody asked for them, or nothing is real.
     pub words: bool,
 }
@@ -29,26 +26,7 @@ pub struct Reach<'a> {
 impl Reach<'_> {
     /// Where commands of AWS's CLI lead.
     pub(super) fn there(&self) -> There<'_> {
-        There::new(self.region, self.endpoint)
-    }
-
-    /// A command of this program about an address, on the same manifests.
-    pub(super) fn own(&self, command: &str, address: &str) -> String {
-        format!("rotator {command}{} --target '{address}'", self.way())
-    }
-
-    /// The option that leads a command of this program to where this run was.
-    fn way(&self) -> String {
-        match (self.lasts, self.endpoint) {
-            (false, _) => " --sandbox".to_owned(),
-            (true, Some(endpoint)) => endpoint_option(endpoint),
-            (true, None) => String::new(),
-        }
-    }
-
-    /// As [`Reach::own`], about one secret by its handle.
-    pub(super) fn of_secret(&self, command: &str, address: &Address) -> String {
-        of_secret(command, &self.way(), address)
+        There { region: self.region.into(), route: self.route }
     }
 
     /// The command that shows what a function has logged; `about`: only the lines that hold it.
@@ -102,12 +80,12 @@ pub fn not_finished(address: &str, step: &Step, rest: &NotFinished, reach: Reach
     }
     let _ = writeln!(out, "  version {} of {}", safe(&rest.version), safe(&step.name));
     if let (Some(function), Some(group)) = (&rest.function, &rest.log_group) {
-        if reach.lasts {
+        if reach.route.lasts() {
             let _ = writeln!(out, "  function {} logs to {}; to read it:", safe(function), safe(group));
-            let _ = writeln!(out, "    {}", reach.own("logs", address));
+            let _ = writeln!(out, "    {}", reach.route.of_address("logs", address));
             let _ = writeln!(out, "    {}", reach.log_command(group, Some(&rest.version)));
         } else {
-            let own = reach.own("logs", address);
+            let own = reach.route.of_address("logs", address);
             let _ = writeln!(out, "  function {} logs to {}; to read it:\n    {own}", safe(function), safe(group));
         }
     }
@@ -121,7 +99,7 @@ fn how_it_goes_on(step: &Step, rest: &NotFinished, has_failed: bool, reach: Reac
     if rest.silent {
         return format!(
             "  Secrets Manager was asked to try it again, and hasn't invoked the function since. This says what is known of it, and which other ways there are:\n    {}\n",
-            reach.of_secret("repair", &step.address)
+            reach.route.of_secret("repair", &step.address)
         );
     }
     match (rest.goes_on, has_failed) {
@@ -129,10 +107,10 @@ fn how_it_goes_on(step: &Step, rest: &NotFinished, has_failed: bool, reach: Reac
             format!("  Secrets Manager tries it some times more, and then not before its next window; {once_more}.\n")
         }
         (true, false) => format!("  It goes on without this command; {once_more}.\n"),
-        (false, _) if reach.lasts => format!(
+        (false, _) if reach.route.lasts() => format!(
             "  It is stuck: nothing tries it again before its next window. Once what is wrong is mended, this has it tried at once, and watches it:\n    {}\n  which other ways there are:\n    {}\n",
-            reach.of_secret("repair retry", &step.address),
-            reach.of_secret("repair", &step.address)
+            reach.route.of_secret("repair retry", &step.address),
+            reach.route.of_secret("repair", &step.address)
         ),
         (false, _) => {
             "  No try is left, and it stays as it is until its next window. Mend the function, and apply again.\n"
@@ -171,8 +149,8 @@ pub fn test_failed(address: &str, step: &Step, test: &TestFailed, reach: Reach<'
         safe(&step.name)
     );
     let _ = writeln!(out, "  {} its log, {}:", paint(DIM, "hint:"), safe(&test.log_group));
-    let _ = writeln!(out, "    {}", reach.own("logs", address));
-    if reach.lasts {
+    let _ = writeln!(out, "    {}", reach.route.of_address("logs", address));
+    if reach.route.lasts() {
         let _ = writeln!(out, "    {}", reach.log_command(&test.log_group, None));
     }
     if let Some(replaced) = &test.replaced {

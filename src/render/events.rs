@@ -156,7 +156,7 @@ impl Lines {
             out += &line(now, "info", "planned_change", &message, json!({"change": change, "rotator": ours}));
         }
         for found in &plan.problems {
-            let words = problem::words(found, &There::new(&plan.region, plan.endpoint.as_deref()));
+            let words = problem::words(found, &There::of(plan));
             let (level, severity) = match found.severity {
                 Severity::Error => ("error", "error"),
                 Severity::Warning => ("warn", "warning"),

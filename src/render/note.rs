@@ -4,12 +4,13 @@ use crate::plan::foreign::Foreign;
 use crate::plan::problem::PendingFacts;
 use crate::plan::{Note, NoteKind};
 
+use super::command::Route;
 use super::said::moment;
 use super::words::unread_words;
 use super::{count, package, rules, safe, some_of};
 
-/// A note in words, without what it concerns.
-pub fn note_words(note: &Note) -> String {
+/// A note in words, without what it concerns. `route`: where its commands lead.
+pub fn note_words(note: &Note, route: Route<'_>) -> String {
     match &note.kind {
         NoteKind::OrphanSecret { function } => {
             format!("rotates with {} and no handle names it; `--prune` switches its rotation off", safe(function))
@@ -46,7 +47,10 @@ pub fn note_words(note: &Note) -> String {
         NoteKind::Late { secrets } => {
             let (is, has) = if *secrets == 1 { ("is", "has") } else { ("are", "have") };
             let secrets = count(*secrets, "secret");
-            format!("{secrets} {is} overdue or {has} a rotation that hasn't finished: `rotator status` says more")
+            format!(
+                "{secrets} {is} overdue or {has} a rotation that hasn't finished: `{}` says more",
+                route.command("status")
+            )
         }
         NoteKind::KeepsReference => "rotation is off; AWS keeps the reference to the function".to_owned(),
         NoteKind::NotVerified => {

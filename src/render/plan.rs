@@ -15,7 +15,7 @@ pub(super) use change::{action_words, reason_words};
 use change::{body, resource, sentence};
 
 use super::alike::{self, ABOUT};
-use super::command::There;
+use super::command::{Route, There};
 use super::effect::effect_on;
 use super::note::{foreign_words, note_words};
 use super::{ADD, BOLD, CHANGE, DESTROY, DIM, WARNING, count, paint, rules, safe, some_of};
@@ -364,7 +364,7 @@ fn problems(out: &mut String, plan: &Plan, most: usize) {
     for severity in [Severity::Warning, Severity::Error] {
         // One message for each kind of problem, however many resources it concerns, keeps a large plan readable.
         let found = plan.problems.iter().filter(|found| found.severity == severity);
-        let found = found.map(|found| (found, There::new(&plan.region, plan.endpoint.as_deref())));
+        let found = found.map(|found| (found, There::of(plan)));
         for group in alike::groups(found, most == usize::MAX) {
             out.push('\n');
             out.push_str(&group.render(severity, most));
@@ -383,7 +383,7 @@ fn notes(out: &mut String, plan: &Plan, most: usize) {
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for note in notes() {
-        let text = note_words(note);
+        let text = note_words(note, Route::of(plan));
         let place = *places.entry(text.clone()).or_insert_with(|| {
             groups.push((text, Vec::new()));
             groups.len() - 1

@@ -26,7 +26,7 @@ use crate::model::{Address, Kind};
 use crate::plan::resources::{Attributes, Resource, ResourceAction, ResourceType};
 use crate::plan::{Effect, Plan, ProblemKind, Reason, Refusal, Severity};
 
-use super::command::There;
+use super::command::{Route, There};
 use super::note::note_words;
 use super::{plan as text, problem, safe_json};
 
@@ -275,7 +275,7 @@ fn target(plan: &Plan) -> TargetExtension {
             .problems
             .iter()
             .map(|found| {
-                let words = problem::words(found, &There::new(&plan.region, plan.endpoint.as_deref()));
+                let words = problem::words(found, &There::of(plan));
                 let (rule, at, declared_at) = match &found.kind {
                     ProblemKind::Policy { rule, at, declared, .. } => (Some(rule), Some(at), declared.as_ref()),
                     ProblemKind::LimitExceeded(exceeded) => (None, Some(&exceeded.at), None),
@@ -299,7 +299,7 @@ fn target(plan: &Plan) -> TargetExtension {
             .iter()
             .map(|note| NoteExtension {
                 address: note.address.as_ref().map(ToString::to_string),
-                summary: note_words(note),
+                summary: note_words(note, Route::of(plan)),
             })
             .collect(),
     }

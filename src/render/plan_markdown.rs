@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::plan::{Change, Effect, NoteKind, Operation, Plan, Refusal, Severity, Shown};
 
 use super::alike::{self, ABOUT};
-use super::command::There;
+use super::command::{Route, There};
 use super::effect::effect_on;
 use super::markdown::{cell, code_block, code_span, html_code};
 use super::note::{foreign_words, note_words};
@@ -172,9 +172,7 @@ fn names_of<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
 fn problems(out: &mut String, plans: &[&Plan]) {
     let mut text = String::new();
     for severity in [Severity::Error, Severity::Warning] {
-        let all = plans.iter().flat_map(|plan| {
-            plan.problems.iter().map(|found| (found, There::new(&plan.region, plan.endpoint.as_deref())))
-        });
+        let all = plans.iter().flat_map(|plan| plan.problems.iter().map(|found| (found, There::of(plan))));
         for group in alike::groups(all.filter(|(found, _)| found.severity == severity), false) {
             text.push_str(&anstream::adapter::strip_str(&group.render(severity, ABOUT)).to_string());
         }
@@ -323,9 +321,9 @@ fn details(plan: &Plan, change: &Change) -> String {
 
 fn notes(out: &mut String, plans: &[&Plan]) {
     let mut lines: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let all = plans.iter().flat_map(|plan| &plan.notes);
-    for note in all.filter(|note| !matches!(note.kind, NoteKind::Foreign(_))) {
-        lines.entry(note_words(note)).or_default().extend(note.address.as_ref().map(ToString::to_string));
+    let all = plans.iter().flat_map(|plan| plan.notes.iter().map(|note| (note, Route::of(plan))));
+    for (note, route) in all.filter(|(note, _)| !matches!(note.kind, NoteKind::Foreign(_))) {
+        lines.entry(note_words(note, route)).or_default().extend(note.address.as_ref().map(ToString::to_string));
     }
     if lines.is_empty() {
         return;

@@ -9,13 +9,18 @@ use crate::model::near::{did_you_mean, near};
 use crate::plan::problem::LiveFault;
 use crate::plan::{Problem, ProblemKind, Way};
 
-use super::command::{There, aws, own};
+use super::command::{Route, There, aws};
 use super::said::{duration, moment};
 use super::words::{Words, unread_words};
 use super::{safe, some_of, stack};
 
 /// Why a rotation isn't repaired yet.
-fn may_still_run(age: Option<i64>, limit: i64, open: Option<i64>, unread: Option<&Unread>) -> Words {
+fn may_still_run(
+    (age, limit): (Option<i64>, i64),
+    open: Option<i64>,
+    unread: Option<&Unread>,
+    route: Route<'_>,
+) -> Words {
     let span = |seconds: i64| duration(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()));
     let words = Words::new("its function may be running for this rotation");
     let words = match (open, age) {
@@ -32,7 +37,12 @@ fn may_still_run(age: Option<i64>, limit: i64, open: Option<i64>, unread: Option
             None => "it isn't known since when its version has been pending (`secretsmanager:ListSecretVersionIds` says it)".to_owned(),
         }),
     };
-    words.hint("wait, and run the same command again; `rotator logs` shows what the function does")
+    match route.sandbox {
+        None => words.hint("wait, and run the same command again; `rotator logs` shows what the function does"),
+        Some(sandbox) => words.hint(format!(
+            "between the commands of a rehearsal no time passes: mend the function, and `rotator apply {sandbox}` tries again; a sandbox that goes on (`rotator sandbox start`) has a clock"
+        )),
+    }
 }
 
 /// What must be confirmed by name.
@@ -105,11 +115,11 @@ pub fn words(problem: &Problem, there: &There<'_>) -> Words {
                 .because("Secrets Manager answers \"A previous rotation isn't complete\" until it is; one that fails it tries some times, and then not before the next window")
                 .hint(format!(
                     "if it has only just begun, run this again in a moment; else this says what is known of it, and which ways out there are:\n    {}",
-                    own("repair", &problem.address, there)
+                    there.route.of_secret("repair", &problem.address)
                 ))
                 .hint(format!(
                     "what its function's log says:\n    {}",
-                    own("logs", &problem.address, there)
+                    there.route.of_secret("logs", &problem.address)
                 ))
         }
         ProblemKind::RotationOff => Words::new("its rotation is off, and to rotate it now would switch it on")
@@ -124,7 +134,7 @@ pub fn words(problem: &Problem, there: &There<'_>) -> Words {
             Words::new(format!("{} rotates this secret, and ends its rotations by itself", safe(by)))
         }
         ProblemKind::MayStillRun { age, limit, open, unread } => {
-            may_still_run(*age, *limit, *open, unread.as_ref())
+            may_still_run((*age, *limit), *open, unread.as_ref(), there.route)
         }
         ProblemKind::Unconfirmed { way } => unconfirmed(*way, &name),
         ProblemKind::MayBeLive => Words::new("its pending version may hold the only live password")

@@ -194,11 +194,16 @@ pub fn told(
     out
 }
 
+/// The option that runs a sandbox with its state, where that isn't in the usual place.
+pub fn option(state: Option<&Path>) -> String {
+    state.map_or_else(|| "--sandbox".to_owned(), |file| format!("--sandbox={}", path_word(file)))
+}
+
 /// What to try next.
 fn next(all: &[Told<'_>], state: Option<&Path>, manifests: &[PathBuf]) -> Vec<(String, &'static str)> {
     // What changes nothing but a function is no first look any more.
     let Some(first) = all.first() else { return Vec::new() };
-    let sandbox = state.map_or_else(|| "--sandbox".to_owned(), |file| format!("--sandbox={}", path_word(file)));
+    let sandbox = option(state);
     let usual = |path: &PathBuf| path.as_os_str() == "rotator.yaml" || path.as_os_str() == "./rotator.yaml";
     // A folder stands for the manifest of the usual name in it.
     let short =

@@ -133,7 +133,11 @@ fn secret(out: &mut String, one: &Stuck, reach: Reach<'_>) {
     for offer in one.offers() {
         let _ = writeln!(out, "    {}:\n      {}", offer.what, offer.command(one, reach));
     }
-    let _ = writeln!(out, "    what its function says of it:\n      {}", reach.own("logs", &one.address.to_string()));
+    let _ = writeln!(
+        out,
+        "    what its function says of it:\n      {}",
+        reach.route.of_address("logs", &one.address.to_string())
+    );
 }
 
 /// A way out, as it is offered.
@@ -150,7 +154,7 @@ impl Offer {
     /// The command that takes it.
     pub(super) fn command(&self, one: &Stuck, reach: Reach<'_>) -> String {
         let confirm = if self.confirmed { format!(" --confirm {}", quoted(&one.secret.name)) } else { String::new() };
-        format!("{}{confirm}", reach.of_secret(&format!("repair {}", self.way.word()), &one.address))
+        format!("{}{confirm}", reach.route.of_secret(&format!("repair {}", self.way.word()), &one.address))
     }
 }
 

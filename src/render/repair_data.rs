@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::model::trouble::Trouble;
 use crate::model::{Address, live};
 
+use super::command::Route;
 use super::ends::Reach;
 use super::repair::{Offer, Stuck, TargetRepairs};
 use super::safe_json;
@@ -121,10 +122,9 @@ struct Unread {
     reason: String,
 }
 
-/// The report as JSON, with a final newline. `endpoint`: where its commands lead, where that isn't AWS's own; `lasts`: whether there is
-/// anything to reach once this program has ended.
-pub fn json(targets: &[TargetRepairs], is_complete: bool, endpoint: Option<&str>, lasts: bool) -> String {
-    let reach = |region| Reach { region, endpoint, lasts, words: false };
+/// The report as JSON, with a final newline. `route`: where its commands lead.
+pub fn json(targets: &[TargetRepairs], is_complete: bool, route: Route<'_>) -> String {
+    let reach = |region| Reach { region, route, words: false };
     let document = Document {
         format_version: FORMAT_VERSION,
         trouble: targets.iter().flat_map(|target| &target.stuck).any(Stuck::is_stuck),

@@ -57,7 +57,7 @@ pub fn report(report: &Report, left_out: usize, mode: Mode, reach: Reach<'_>) ->
                 let all =
                     (index..report.steps.len()).filter(alike).map(|other| report.steps[other].address.to_string());
                 let all: Vec<String> = all.collect();
-                let (summary, rest) = failure_words(failure, reach.endpoint);
+                let (summary, rest) = failure_words(failure, reach.route.endpoint);
                 let _ = writeln!(
                     out,
                     "{} {}",

@@ -10,7 +10,7 @@ use crate::status::{
     BrokenRule, Cause, Control, Evidence, Fault, FunctionStatus, Reasons, SaidBy, SecretStatus, State, TargetStatus,
 };
 
-use super::command::{aws, shell_word};
+use super::command::{Route, aws, shell_word};
 use super::ends::{Reach, trouble};
 use super::markdown::{cell, code_span};
 use super::said::moment;
@@ -23,24 +23,13 @@ const LINES: usize = 20;
 /// How many rows a table in Markdown has: a summary of a pipeline may have a megabyte.
 const ROWS: usize = 500;
 
-/// Where printed commands of AWS's CLI lead.
-#[derive(Debug, Clone, Copy)]
-pub struct Way<'a> {
-    /// The endpoint of every service, where it isn't AWS's own.
-    pub endpoint: Option<&'a str>,
-    /// Whether there is anything to reach once this program has ended: a sandbox of its own has gone by then.
-    pub lasts: bool,
-}
-
-impl<'a> Way<'a> {
-    fn within(self, target: &'a TargetStatus) -> Reach<'a> {
-        Reach { region: &target.region, endpoint: self.endpoint, lasts: self.lasts, words: false }
-    }
+fn reach<'a>(target: &'a TargetStatus, route: Route<'a>) -> Reach<'a> {
+    Reach { region: &target.region, route, words: false }
 }
 
 /// How targets do, as text. `verbose`: each secret has its line, those that rotate as they should too; `with_controls`: with the auditors'
 /// controls.
-pub fn text(targets: &[TargetStatus], verbose: bool, with_controls: bool, way: Way<'_>) -> String {
+pub fn text(targets: &[TargetStatus], verbose: bool, with_controls: bool, route: Route<'_>) -> String {
     let mut out = String::new();
     for target in targets {
         let _ = writeln!(out, "{}", paint(BOLD, &heading(target)));
@@ -56,14 +45,14 @@ pub fn text(targets: &[TargetStatus], verbose: bool, with_controls: bool, way: W
             let so_far = shown.entry(secret.state).or_default();
             *so_far += 1;
             if verbose || *so_far <= LINES {
-                secret_lines(&mut out, secret, way.within(target));
+                secret_lines(&mut out, secret, reach(target, route));
             }
         }
         for (state, number) in shown.into_iter().filter(|(_, number)| !verbose && *number > LINES) {
             let _ = writeln!(out, "  {} {} more; `-v` shows all", paint(DIM, word(state)), number - LINES);
         }
         for function in &target.functions {
-            function_lines(&mut out, function, verbose, (way.within(target), &target.account));
+            function_lines(&mut out, function, verbose, (reach(target, route), &target.account));
         }
         for (what, why) in &target.unread {
             let _ = writeln!(out, "  {} {}: {}", paint(WARNING, "not known"), safe(what), unread_words(why));
@@ -129,7 +118,7 @@ fn by_control(target: &TargetStatus) -> impl Iterator<Item = (Control, Vec<&Secr
 }
 
 /// How targets do, as Markdown; `with_controls`: with the auditors' controls.
-pub fn markdown(targets: &[TargetStatus], with_controls: bool, way: Way<'_>) -> String {
+pub fn markdown(targets: &[TargetStatus], with_controls: bool, route: Route<'_>) -> String {
     let mut out = String::new();
     for target in targets {
         let _ = writeln!(out, "### {}\n\n{}\n", code_span(&heading(target)), counts(target));
@@ -141,7 +130,7 @@ pub fn markdown(targets: &[TargetStatus], with_controls: bool, way: Way<'_>) -> 
             let state =
                 if secret.is_trouble { format!("**{}**", word(secret.state)) } else { word(secret.state).to_owned() };
             let (why, todo) =
-                (why(secret), advice(secret, way.within(target)).map(|todo| cell(&todo)).unwrap_or_default());
+                (why(secret), advice(secret, reach(target, route)).map(|todo| cell(&todo)).unwrap_or_default());
             let _ = writeln!(out, "| {state} | {} | {} | {todo} |", cell(&named(secret)), cell(&why));
         }
         if trouble.len() > ROWS {
@@ -351,16 +340,16 @@ fn advice(secret: &SecretStatus, reach: Reach<'_>) -> Option<String> {
     match (secret.state, &secret.address) {
         (State::Failing | State::Stuck, Some(address)) => Some(format!(
             "`{}` has the function's words; once the cause is mended, `{}` offers the ways out",
-            reach.of_secret("logs", address),
-            reach.of_secret("repair", address)
+            reach.route.of_secret("logs", address),
+            reach.route.of_secret("repair", address)
         )),
         (State::Overdue, Some(address)) => Some(format!(
             "`{}` has the function's words; once the cause is mended, `{}` rotates it now",
-            reach.of_secret("logs", address),
-            reach.of_secret("rotate", address)
+            reach.route.of_secret("logs", address),
+            reach.route.of_secret("rotate", address)
         )),
         // No command of ours is about what no manifest names.
-        (State::Failing | State::Stuck | State::Overdue, None) if reach.lasts => {
+        (State::Failing | State::Stuck | State::Overdue, None) if reach.route.lasts() => {
             let log = secret.function_arn.as_deref().map(|arn| {
                 format!("`{}` has the function's words; ", reach.log_command(&default_log_group(arn), None))
             });
@@ -369,7 +358,7 @@ fn advice(secret: &SecretStatus, reach: Reach<'_>) -> Option<String> {
         }
         (State::Missing, _) => Some("create it, or take its entry out of the manifest".to_owned()),
         (State::NoValue, _) if secret.is_trouble => Some("put its first value; rotation begins with one".to_owned()),
-        (State::ScheduledForDeletion, _) if secret.is_trouble && reach.lasts => {
+        (State::ScheduledForDeletion, _) if secret.is_trouble && reach.route.lasts() => {
             Some(format!("{} keeps it; else take its entry out of the manifest", command("restore-secret")))
         }
         (State::Off | State::Never, _) if secret.is_trouble => {
@@ -406,7 +395,7 @@ fn fault_advice(fault: &Fault, function: &FunctionStatus, reach: Reach<'_>, acco
     let (arn, there) = (shell_word(&function.arn), reach.there());
     match fault {
         Fault::Missing => Some("deploy it again (`rotator apply`), or give its secrets another function".to_owned()),
-        Fault::NotPermitted { .. } if reach.lasts => Some(format!(
+        Fault::NotPermitted { .. } if reach.route.lasts() => Some(format!(
             "`rotator apply` permits a function that the manifest deploys; else: {} --function-name {arn} --statement-id \
              SecretsManagerAccess --action lambda:InvokeFunction --principal secretsmanager.amazonaws.com --source-account {account}",
             aws("lambda add-permission", &there)
@@ -414,7 +403,7 @@ fn fault_advice(fault: &Fault, function: &FunctionStatus, reach: Reach<'_>, acco
         Fault::RuntimeStopped(stop) => {
             Some(format!("give it {}", stop.successor.as_deref().unwrap_or("another runtime")))
         }
-        Fault::NoConcurrency if reach.lasts => {
+        Fault::NoConcurrency if reach.route.lasts() => {
             Some(format!("{} --function-name {arn}", aws("lambda delete-function-concurrency", &there)))
         }
         _ => None,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::DESTROY;
+use super::command::Route;
 use super::ends::Reach;
 use super::plan::{Detail, Mode, plan as plan_text};
 use super::report::{left_out, report};
@@ -32,7 +33,7 @@ use crate::plan::{
 const EVIL: &str = "x\u{1b}[2J\u{1b}]0;t\u{7}\u{202e}\u{2028}\r\ny";
 
 const REACH: Reach<'_> =
-    Reach { region: "eu-west-1", endpoint: Some("http://127.0.0.1:4570"), lasts: true, words: true };
+    Reach { region: "eu-west-1", route: Route { endpoint: Some("http://127.0.0.1:4570"), sandbox: None }, words: true };
 
 /// Makes every text of the builders below `EVIL` or harmless.
 #[derive(Clone, Copy)]
@@ -520,6 +521,7 @@ fn whole_plan(t: Texts) -> Plan {
         account: t.of("111111111111"),
         region: t.of("eu-west-1"),
         endpoint: None,
+        sandbox: None,
         partial: true,
         functions: 9,
         secrets: 4,
@@ -779,7 +781,7 @@ fn control_characters_never_get_through() {
         &whole_report(t),
         2,
         Mode::Rotate,
-        Reach { region: EVIL, endpoint: Some(EVIL), lasts: true, words: true },
+        Reach { region: EVIL, route: Route { endpoint: Some(EVIL), sandbox: None }, words: true },
     ));
     let row = |windows| super::schedule::Row {
         address: EVIL.to_owned(),
