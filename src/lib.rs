@@ -11,6 +11,7 @@ pub mod diagnostic;
 pub mod env;
 pub mod exit;
 pub mod git;
+pub mod import;
 pub mod model;
 pub mod package;
 pub mod permissions;

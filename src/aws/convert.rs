@@ -13,6 +13,7 @@ use aws_smithy_types::DateTime;
 use super::clock::CLOCK;
 use super::cover;
 use super::text::{clean, words};
+use crate::model::account::TaggedSecret;
 use crate::model::arn::{Arn, default_log_group, unqualified_function_arn};
 use crate::model::live::{
     ApplicationVersion, Configuration, ListedSecret, LiveSecret, LiveStack, NO_ECHO_MASK, ParameterDefinition, Unread,
@@ -99,6 +100,13 @@ pub(super) fn listed_record(entry: secrets::SecretListEntry, region: &str) -> Se
         name: entry.name.unwrap_or_default(),
         arn: entry.arn.unwrap_or_default(),
     }
+}
+
+/// What the list says of a secret, with its tags.
+pub(super) fn tagged_secret(mut entry: secrets::SecretListEntry, region: &str) -> TaggedSecret {
+    let tags = entry.tags.take().unwrap_or_default().into_iter();
+    let tags = tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect();
+    TaggedSecret { record: listed_record(entry, region), tags }
 }
 
 /// What a description says of how a secret's rotation does.

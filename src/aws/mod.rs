@@ -9,6 +9,7 @@
 //! This folder knows nothing of manifests' files, plans, or how anything is shown. No call that returns a secret's value exists here.
 //! It logs nothing: what is worth saying is in its results.
 
+pub mod account;
 pub mod budget;
 mod classify;
 mod clients;

@@ -8,6 +8,7 @@ mod diff;
 mod explain;
 mod failure;
 mod filter;
+mod import;
 mod lines;
 mod logs;
 mod offline;
@@ -106,6 +107,8 @@ enum Command {
     /// Read AWS, and say how rotation does: what is failing, stuck, overdue or off
     Status(status::Arguments),
     Logs(logs::Arguments),
+    /// Write manifests of what rotates on AWS already
+    Import(import::Arguments),
     /// Print a saved plan
     Show(show::Arguments),
     /// Print the coming rotation windows of each secret, offline
@@ -180,6 +183,7 @@ impl Command {
             Self::Explain(arguments) => arguments.view(),
             Self::Status(arguments) => arguments.view(),
             Self::Logs(arguments) => arguments.view(),
+            Self::Import(arguments) => arguments.view(),
             Self::Permissions(arguments) => arguments.view(),
             Self::Targets(arguments) => arguments.view(),
             Self::Validate(_)
@@ -239,6 +243,7 @@ async fn run(cli: Cli, view: View) -> Result<u8, Failure> {
         Command::Show(arguments) => show::run(&global, &arguments),
         Command::Status(arguments) => status::run(&global, &arguments).await,
         Command::Logs(arguments) => logs::run(&global, &arguments).await,
+        Command::Import(arguments) => import::run(&global, &arguments).await,
         Command::Permissions(arguments) => permissions::run(&global, &arguments),
         Command::Targets(arguments) => targets::run(&global, &arguments),
         Command::Schema { what: Schema::Manifest } => output::data(&crate::config::json_schema()),

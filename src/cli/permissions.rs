@@ -16,7 +16,7 @@ use crate::render::permissions::{PhasePermissions, TargetPermissions};
 use crate::render::{self, count, safe};
 
 use super::failure::Failure;
-use super::offline::Offline;
+use super::offline::{self, Offline};
 use super::options::{Global, Paths};
 use super::output;
 use super::view::View;
@@ -105,6 +105,11 @@ fn key(text: &str) -> Result<String, String> {
 
 /// Runs it.
 pub fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
+    if needs_no_manifest(arguments) {
+        let targets = [without_manifest(global, arguments)];
+        say_placeholders(&targets);
+        return print(arguments, &targets);
+    }
     let mut offline = Offline::open(global, &arguments.paths.paths)?;
     output::diagnostics(&offline.warnings);
     if let Some(account) = &arguments.account {
@@ -125,6 +130,23 @@ pub fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
 }
 
 type Target = (Desired, Place, Vec<&'static str>);
+
+/// Whether only rights are asked for that no manifest says more about, where there is none yet: what makes the first one needs them.
+fn needs_no_manifest(arguments: &Arguments) -> bool {
+    let all_whole = !arguments.phase.is_empty() && arguments.phase.iter().all(|phase| phase.is_of_whole_accounts());
+    all_whole && arguments.paths.paths.is_empty() && Path::new("rotator.yaml").symlink_metadata().is_err()
+}
+
+/// The place of the credentials, without a manifest of it.
+fn without_manifest(global: &Global, arguments: &Arguments) -> Target {
+    let ambient = offline::placeholders(global);
+    let region = ambient.region.unwrap_or_default();
+    let account = arguments.account.clone().or(ambient.account).unwrap_or_default();
+    let unknown = [("account", arguments.account.is_none()), ("region", global.region.is_none())];
+    let place = Place { partition: partition_of(&region).to_owned(), region, account };
+    let desired = Desired { project: "rotation".to_owned(), ..Desired::default() };
+    (desired, place, unknown.into_iter().filter(|(_, is)| *is).map(|(what, _)| what).collect())
+}
 
 /// Where a target is, and what of that only AWS's environment knows.
 fn place(

@@ -518,6 +518,11 @@ impl Session {
         }
     }
 
+    /// Connects to a target for reading.
+    pub async fn connect_reader(&self, target: &Target) -> Result<Connection<ReadOnly>, Failure> {
+        aws::connect(&self.settings, target).await.map_err(|error| refused(target, &error))
+    }
+
     /// Connects to a target with its writing role.
     pub async fn connect_writer(&self, target: &Target) -> Result<Connection<ReadWrite>, Failure> {
         aws::connect_writer(&self.settings, target).await.map_err(|error| refused(target, &error))

@@ -8,8 +8,9 @@ use crate::env;
 use crate::render::paint;
 
 /// The commands, as people look for them. What stands in none comes last.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Write and review, without AWS", &["validate", "diff", "explain", "targets", "schedule", "permissions"]),
+    ("Begin with what is there", &["import"]),
     ("Plan, and change AWS", &["plan", "show", "apply", "rotate", "repair", "destroy"]),
     ("See how rotation does", &["status", "logs"]),
     ("Rehearse", &["test", "sandbox"]),

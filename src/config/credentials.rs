@@ -1,7 +1,7 @@
 //! Texts that look like credentials: known shapes only, so that a match is worth stopping for.
 
 /// What a text looks like, if it looks like a credential.
-pub(super) fn kind_of(text: &str) -> Option<&'static str> {
+pub fn kind_of(text: &str) -> Option<&'static str> {
     let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if has_private_pem(text) {

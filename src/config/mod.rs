@@ -42,12 +42,13 @@ mod window;
 /// Facts of AWS that the checks go by. The sandbox states them itself, so that it can't share a mistake: a test holds the two against
 /// each other.
 pub mod facts {
+    pub use super::credentials::kind_of as credential;
     pub use super::functions::{MAX_ENVIRONMENT_BYTES, RESERVED};
-    pub use super::names::{function_name, secret_name, stack_name};
+    pub use super::names::{function_name, function_reference, handle, project_name, region, secret_name, stack_name};
 }
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -158,6 +159,12 @@ fn load_with(paths: &[PathBuf], fetch: Option<&Arc<dyn Fetch>>) -> Result<Loaded
         return Err(Problems(found));
     }
     Ok(Loaded { manifests: manifests.into_iter().map(|(manifest, _)| manifest).collect(), warnings: found })
+}
+
+/// Whether patterns of `include` take a file in as a part, by its path from the root's folder.
+pub fn is_part(patterns: &[String], path: &Path) -> bool {
+    let takes_in = |glob: crate::model::glob::Glob| glob.is_match(path);
+    patterns.iter().any(|pattern| include::check(pattern).is_ok_and(takes_in))
 }
 
 /// A YAML text as manifests, parts and policies are read: what other readers of YAML can be held against.
@@ -330,6 +337,40 @@ impl Manifest {
     /// Region and account are those that the manifest states.
     pub fn targets(&self) -> &[model::Target] {
         &self.targets
+    }
+
+    /// Its `include`, as it stands.
+    pub fn includes(&self) -> &[String] {
+        &self.document.head.includes
+    }
+
+    /// The handles of all entries of a kind, in whatever target they are.
+    ///
+    /// Nothing once the manifest was released: ask before.
+    pub fn handles(&self, kind: model::Kind) -> BTreeSet<String> {
+        let of_part = |part: &document::Part| -> Vec<String> {
+            let entries = if kind == model::Kind::Secret { &part.secrets } else { &part.functions };
+            entries.iter().map(|entry| entry.key.clone()).collect()
+        };
+        self.document.parts.iter().flat_map(of_part).collect()
+    }
+
+    /// What the root's own defaults state of a function or a secret, by name: `timeout`, `rotation`, `rotation.duration`.
+    ///
+    /// Nothing once the manifest was released: ask before.
+    pub fn default_fields(&self, kind: model::Kind) -> BTreeSet<String> {
+        let root = self.document.parts.first();
+        let defaults = match kind {
+            model::Kind::Secret => root.and_then(|root| root.secret_defaults.as_ref()),
+            _ => root.and_then(|root| root.function_defaults.as_ref()),
+        };
+        let mut fields = BTreeSet::new();
+        for entry in defaults.and_then(node::Node::map).into_iter().flat_map(|map| &map.entries) {
+            let below = entry.node.map().into_iter().flat_map(|map| &map.entries);
+            fields.extend(below.map(|inner| format!("{}.{}", entry.key, inner.key)));
+            fields.insert(entry.key.clone());
+        }
+        fields
     }
 
     /// Frees what is needed only to resolve targets again, where every one is resolved as it must be in each of these regions, of which

@@ -19,7 +19,7 @@ pub fn function_name(name: &str) -> Result<(), String> {
 }
 
 /// Why a text names no existing function: a name, a partial ARN or an ARN (Lambda, `FunctionName`).
-pub(super) fn function_reference(reference: &str) -> Result<(), String> {
+pub fn function_reference(reference: &str) -> Result<(), String> {
     let name = if reference.starts_with("arn:") {
         let arn: Arn = reference.parse().map_err(|error: crate::model::arn::ArnError| error.to_string())?;
         if arn.service != "lambda" {
@@ -68,7 +68,7 @@ pub fn secret_name(name: &str) -> Result<(), String> {
 }
 
 /// Why a text is no region; with what to write, where that can be guessed.
-pub(super) fn region(region: &str) -> Result<(), (String, Option<String>)> {
+pub fn region(region: &str) -> Result<(), (String, Option<String>)> {
     let parts: Vec<&str> = region.split('-').collect();
     let words = |parts: &[&str]| {
         parts.len() >= 2 && parts.iter().all(|part| part.len() >= 2 && part.chars().all(|c| c.is_ascii_lowercase()))
@@ -82,6 +82,14 @@ pub(super) fn region(region: &str) -> Result<(), (String, Option<String>)> {
         )),
         _ => Err((format!("`{region}` is no region"), Some("write one such as `eu-west-1`".to_owned()))),
     }
+}
+
+/// A project's name that a text gives: what can't stand in one is a hyphen. `None` where nothing is left.
+pub fn project_name(text: &str) -> Option<String> {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    let name: String = text.chars().map(plain).take(128).collect();
+    let name = name.trim_start_matches(|c: char| !c.is_ascii_alphanumeric()).trim_end_matches('-').to_owned();
+    is_project(&name).then_some(name)
 }
 
 /// Whether a text is a project's name.
@@ -99,7 +107,7 @@ pub(super) fn is_target(name: &str) -> bool {
 }
 
 /// Why a text is no handle.
-pub(super) fn handle(handle: &str, secret: bool) -> Result<(), String> {
+pub fn handle(handle: &str, secret: bool) -> Result<(), String> {
     let punctuation = if secret { "/_+=.@-:" } else { "/_.-" };
     if handle.is_empty() || handle.chars().count() > 512 {
         return Err("a handle has 1 to 512 characters".to_owned());

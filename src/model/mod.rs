@@ -2,6 +2,7 @@
 //!
 //! This folder knows nothing of YAML, of the SDK, or of how a difference is shown.
 
+pub mod account;
 pub mod acknowledge;
 pub mod address;
 pub mod arn;

@@ -53,6 +53,31 @@ pub(super) fn files(zip: &[u8], mut left: u64) -> Result<Vec<PackagedFile>, Pack
     Ok(files)
 }
 
+/// A file out of a zip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpacked {
+    /// The path inside the zip, with `/`: relative, and without `..`.
+    pub path: String,
+    /// Its content.
+    pub content: Vec<u8>,
+    /// Whether its owner may execute it.
+    pub executable: bool,
+}
+
+/// The files of a zip with what they hold, sorted bytewise by path; nothing is written to disk.
+///
+/// # Errors
+/// As [`read_files`], and where all contents together have more than `most` bytes.
+pub fn unpack(zip: &[u8], most: u64) -> Result<Vec<Unpacked>, PackageError> {
+    let listed = files(zip, most)?;
+    let mut archive = Archive::new(zip);
+    let one = |file: PackagedFile| {
+        let content = archive.content(&file.path, most).ok_or(PackageError::TooLargeUnpacked)?;
+        Ok(Unpacked { path: file.path, content, executable: file.executable })
+    };
+    listed.into_iter().map(one).collect()
+}
+
 /// A zip that was read whole before, and is asked for single files.
 pub(super) struct Archive<'a>(Option<ZipArchive<Cursor<&'a [u8]>>>);
 

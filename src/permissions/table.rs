@@ -103,6 +103,7 @@ pub static PHASES: &[Phase] = &[
         reads: true,
         groups: &[REASONS, LOGS],
     },
+    Phase { name: "import", who: "`import`", reads: true, groups: &[ALL_SECRETS, ALL_FUNCTIONS, ALL_STACKS] },
 ];
 
 /// What a plan reads.
@@ -163,6 +164,24 @@ const REASONS: Group = &[Row(
     Known::Documentation,
     "what Secrets Manager said of rotations; without it, that isn't known",
 )];
+
+const ALL_SECRETS: Group = &[Row(
+    &["secretsmanager:ListSecrets"],
+    On::All,
+    Known::Seen,
+    "how all secrets rotate, and their tags, never their values",
+)];
+
+const ALL_FUNCTIONS: Group = &[
+    Row(&["lambda:GetFunction"], On::AnyFunction, Known::Seen, "the functions by which secrets rotate"),
+    Row(&["lambda:GetPolicy"], On::AnyFunction, Known::Seen, "`--adopt`: whether Secrets Manager may invoke them"),
+    Row(&["lambda:ListTags"], On::AnyFunction, Known::Documentation, "their tags, which Lambda leaves out without it"),
+];
+
+const ALL_STACKS: Group = &[
+    Row(&["cloudformation:DescribeStacks"], On::All, Known::Seen, "which stack made a function"),
+    Row(&["cloudformation:ListStacks"], On::All, Known::Table, "describing all stacks asks for it too"),
+];
 
 const DEPLOY: Group = &[
     Row(
@@ -382,6 +401,11 @@ impl Phase {
     /// Whether it is for who becomes a target's role.
     pub fn is_callers(&self) -> bool {
         self.name.ends_with("-caller")
+    }
+
+    /// Whether it is about whole accounts, whatever a manifest names.
+    pub fn is_of_whole_accounts(&self) -> bool {
+        self.needs().all(|need| matches!(need.on, On::All | On::AnyFunction))
     }
 
     /// All that it may need, whatever a manifest says, in the order of the table.

@@ -11,6 +11,8 @@ pub mod ends;
 pub mod events;
 pub mod explain;
 pub mod function_log;
+pub mod import;
+pub mod import_files;
 pub mod lines;
 pub mod logs;
 pub mod markdown;
@@ -40,6 +42,7 @@ pub mod status_data;
 pub mod status_page;
 pub mod targets;
 pub mod words;
+pub mod yaml;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

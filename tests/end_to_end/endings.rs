@@ -25,7 +25,7 @@ fn script(world: &World, script: &str) -> Output {
 }
 
 /// The commands that print data, with how they end where they can print it.
-const PRINTING: [(&str, i32); 28] = [
+const PRINTING: [(&str, i32); 30] = [
     ("validate", 0),
     ("validate --format sarif", 0),
     ("plan", 0),
@@ -49,6 +49,8 @@ const PRINTING: [(&str, i32); 28] = [
     ("logs", 0),
     ("repair", 0),
     ("repair --format json", 0),
+    ("import", 0),
+    ("import --dry-run --format json", 0),
     ("schema plan", 0),
     ("completions bash", 0),
     ("man", 0),
@@ -150,7 +152,8 @@ fn every_command_that_prints_json_says_there_why_it_fails() {
         assert_eq!((&last["diagnostic"]["severity"], &last["rotator"]["exit_code"]), (&"error".into(), &1.into()));
         tried.push(command.to_owned());
     }
-    let asked = ["diff", "explain", "targets", "permissions", "plan", "show", "apply", "rotate", "repair", "destroy"];
+    let asked =
+        ["diff", "explain", "targets", "permissions", "import", "plan", "show", "apply", "rotate", "repair", "destroy"];
     assert_eq!(tried, [&asked[..], &["status", "logs"]].concat());
     // What is wrong with files has its place.
     repository.edit("rotator.yaml", "{timeout: ", "{timeuot: ");

@@ -29,7 +29,10 @@ const NEVER_ASKED: [(&str, &str, &str); 12] = [
 ];
 
 /// What a command does without, by phase (`""`: all), and how: with a warning or a note, or in silence where it isn't needed.
-const DOES_WITHOUT: [(&str, &str, &str); 10] = [
+const DOES_WITHOUT: [(&str, &str, &str); 13] = [
+    ("import", "lambda:GetFunction", "the entry says that it couldn't be read"),
+    ("import", "lambda:GetPolicy", "a function whose policy isn't known isn't adopted"),
+    ("import", "cloudformation:DescribeStacks", "the report says that stacks aren't named"),
     ("", "lambda:ListTags", "whose a function is, is known by its stack"),
     ("", "logs:FilterLogEvents", "a test is unverified then"),
     ("", "secretsmanager:ListSecrets", "orphans aren't looked for"),
@@ -156,6 +159,13 @@ secrets: {one: {function: SecretsManagerOne}, three: {function: SecretsManagerNe
             keep: false,
             ..step("a status", &["status", "--all"], &["status"], manifest("1.1.500", "", secrets), 0)
         },
+        step(
+            "an import",
+            &["import", "--adopt", "--dry-run"],
+            &["import"],
+            manifest("1.1.500", "", "secrets: {one: {function: SecretsManagerOne}}\n"),
+            0,
+        ),
         step("a rotation", &["rotate", "--auto-approve"], &["rotate"], manifest("1.1.500", "", secrets), 0),
         step(
             "a rotation that goes on",

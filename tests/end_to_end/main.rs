@@ -11,6 +11,7 @@ mod foreseen;
 mod freeze;
 mod guide;
 mod handed_over;
+mod import;
 mod incidents;
 mod least;
 mod logs;

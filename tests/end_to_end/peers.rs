@@ -53,6 +53,7 @@ suites! {
     faults,
     functions,
     gitops,
+    import,
     live,
     node,
     persistence,

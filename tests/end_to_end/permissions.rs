@@ -236,6 +236,8 @@ secrets: {one: {function: SecretsManagerOne}, bad: {function: SecretsManagerBad}
     world.advance_days(2);
     run(&["repair", "drop", "--secret", "one", "--confirm", "one", "--auto-approve"]).exits(0);
 
+    run(&["import", "--adopt", "--dry-run"]).exits(0);
+
     // Everything goes.
     run(&["destroy", "--auto-approve", "--target", "here"]).exits(0);
 

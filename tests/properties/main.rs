@@ -8,6 +8,7 @@
 //! ```
 
 mod cases;
+mod imports;
 mod manifests;
 mod plans;
 mod schedules;

@@ -16,6 +16,7 @@ use crate::aws::convert;
 use crate::aws::error::AwsError;
 use crate::aws::pages::Pages;
 use crate::aws::reader::{Reader, given};
+use crate::model::account::TaggedSecret;
 use crate::model::live::ListedSecret;
 use crate::model::record::SecretRecord;
 use crate::model::shared::once;
@@ -38,6 +39,11 @@ impl Reader {
     /// also told as soon as its page is there, so that what it leads to needn't wait for the last; it may be told twice.
     pub async fn records(&self, told: &(dyn Fn(&SecretRecord) + Sync)) -> Result<Vec<SecretRecord>, AwsError> {
         self.list(true, convert::listed_record, told).await
+    }
+
+    /// The same, with their tags.
+    pub async fn tagged_secrets(&self) -> Result<Vec<TaggedSecret>, AwsError> {
+        self.list(true, convert::tagged_secret, &|_| ()).await
     }
 
     async fn list<T: Listed>(
@@ -101,6 +107,20 @@ impl Listed for SecretRecord {
 
     fn function(&mut self) -> &mut Option<Arc<str>> {
         &mut self.function_arn
+    }
+}
+
+impl Listed for TaggedSecret {
+    fn arn(&self) -> &str {
+        &self.record.arn
+    }
+
+    fn is_on(&self) -> bool {
+        self.record.is_on()
+    }
+
+    fn function(&mut self) -> &mut Option<Arc<str>> {
+        &mut self.record.function_arn
     }
 }
 

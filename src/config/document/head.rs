@@ -27,6 +27,8 @@ pub(in crate::config) struct Head {
     pub limits: Limits,
     pub freezes: Vec<Freeze>,
     pub acknowledged: Vec<Acknowledgement>,
+    /// Its `include`, as it stands.
+    pub includes: Vec<String>,
 }
 
 /// One item of `removed`.
@@ -156,7 +158,9 @@ impl DocumentReader {
                 Err(problem) => self.at(at, *problem),
             }
         }
-        (head, items("include"))
+        let include = items("include");
+        head.includes = include.iter().map(|(pattern, _)| pattern.clone()).collect();
+        (head, include)
     }
 }
 

@@ -188,6 +188,10 @@ fn reading_commands(manifest: &str, plan: &str) -> Vec<Vec<String>> {
     add(&["repair", manifest]);
     add(&["repair", manifest, "--format", "json"]);
     add(&["status", manifest, "--all", "--strict", "-v"]);
+    for format in ["text", "json"] {
+        add(&["import", manifest, "--adopt", "--dry-run", "--format", format]);
+        add(&["import", manifest, "--unrotated", "--format", format]);
+    }
     for format in ["junit", "html"] {
         add(&["status", manifest, "--all", "--format", format]);
     }

@@ -1,0 +1,70 @@
+//! What was written is read as everybody will read it, before it is called done.
+
+use std::path::Path;
+
+use crate::config::{self, Ambient};
+use crate::import::{Draft, FunctionWord, SecretEntry, Source};
+use crate::model::{Desired, FunctionSource};
+
+use super::super::failure::Failure;
+use super::places::Read;
+
+/// Reads the root with its new parts, and holds it against what AWS has.
+pub fn verify(path: &Path, reads: &[Read], draft: &Draft) -> Result<(), Failure> {
+    let loaded = config::load(&[path.to_owned()])?;
+    let Some(manifest) = loaded.manifests.first() else { return Ok(()) };
+    for read in reads {
+        let index = manifest.targets().iter().position(|target| target.name == read.target).unwrap_or_default();
+        let ambient =
+            Ambient { region: Some(read.account.region.clone()), account: Some(read.account.account.clone()) };
+        let desired = manifest.resolve(index, &ambient)?;
+        for group in &draft.groups {
+            if let Some(function) = group.function.as_ref().filter(|one| is_in(&one.targets, read)) {
+                let is_right = desired.functions.get(&function.handle).is_some_and(|found| {
+                    match (&found.source, &function.source) {
+                        (FunctionSource::Existing { reference }, Source::Existing(wanted)) => reference == wanted,
+                        (FunctionSource::Deployed(deployment), Source::Adopted { name, stack, .. }) => {
+                            found.name == *name && deployment.stack == *stack && !deployment.manages_configuration()
+                        }
+                        _ => false,
+                    }
+                });
+                check(is_right, "function", &function.handle)?;
+            }
+            for secret in group.secrets.iter().filter(|one| is_in(&one.targets, read)) {
+                check(says(secret, &desired), "secret", &secret.handle)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether an entry is in a place's target.
+fn is_in(targets: &[String], read: &Read) -> bool {
+    targets.is_empty() || read.target.as_ref().is_some_and(|name| targets.contains(name))
+}
+
+/// Whether an entry is read as what AWS has.
+fn says(entry: &SecretEntry, desired: &Desired) -> bool {
+    let (name, rules) = &entry.means;
+    desired.secrets.get(&entry.handle).is_some_and(|found| {
+        let function = match &entry.function {
+            FunctionWord::Handle(handle) => Some(handle),
+            FunctionWord::Null | FunctionWord::Absent => None,
+        };
+        found.name == *name
+            && found.function.as_ref() == function
+            && found.rotation.enabled == Some(true)
+            && found.rotation.rules.as_ref() == Some(rules)
+    })
+}
+
+fn check(is_right: bool, kind: &str, handle: &str) -> Result<(), Failure> {
+    if is_right {
+        return Ok(());
+    }
+    let what = format!("the entry of the {kind} `{handle}` would not say what AWS has");
+    Err(Failure::new(format!("beside this root, {what}: nothing was written")).hint(
+        "its `defaults` or `include` change what new parts mean: import into a folder of its own, and join both by hand",
+    ))
+}
