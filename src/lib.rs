@@ -12,6 +12,7 @@ pub mod env;
 pub mod exit;
 pub mod git;
 pub mod import;
+pub mod inspect;
 pub mod model;
 pub mod package;
 pub mod permissions;

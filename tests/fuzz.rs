@@ -118,6 +118,8 @@ targets! {
     zips
     /// Without it, a hostile package could write outside of its folder, or fill the disk.
     packages
+    /// Without it, a function's code could stop the program that checks it.
+    code
     /// Without it, a request could stop the sandbox, or be answered with something that is no answer.
     protocols
     /// Without it, a name could steer a terminal, write into a comment, or forge a pipeline's commands.

@@ -9,6 +9,7 @@ mod explain;
 mod failure;
 mod filter;
 mod import;
+mod inspection;
 mod lines;
 mod logs;
 mod offline;

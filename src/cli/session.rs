@@ -21,6 +21,7 @@ use crate::sandbox::Rotated;
 
 use super::failure::Failure;
 use super::filter::Filter;
+use super::inspection::{Inspected, inspect};
 use super::options::Global;
 use super::packages::{Packages, build_packages};
 use super::prepared::Prepared;
@@ -40,6 +41,7 @@ pub struct Session {
     pub settings: aws::Settings,
     rehearsal: Option<Rehearsal>,
     packages: Packages,
+    inspected: Inspected,
     quiet: bool,
     /// Whether every function that changes is tested, also where the manifest doesn't say so.
     verifies: bool,
@@ -98,6 +100,7 @@ impl Session {
             settings,
             rehearsal,
             packages,
+            inspected: Inspected::default(),
             quiet: global.quiet,
             verifies: false,
             task: Task::Converge,
@@ -263,6 +266,10 @@ impl Session {
         };
         let live = connection.reader().observe(&desired, &options, &|progress| reading.show(progress)).await;
         connection.reader().resolve_reads(&mut desired, &live).await;
+        // What is being removed needn't be right.
+        if purpose != Purpose::Destroy {
+            inspect(&mut desired, Some(&live), &zips, &self.inspected);
+        }
         let options = PlanOptions { purpose, partial: self.filter.is_partial() };
         let plan = match self.task.plan(&connection.reader(), &desired, &live).await {
             Some(plan) => plan,

@@ -7,12 +7,14 @@ use clap::{Args, ValueEnum};
 
 use crate::diagnostic::Diagnostic;
 use crate::exit;
-use crate::model::PackagePart;
+use crate::model::acknowledge::Acknowledgement;
+use crate::model::{Kind, PackagePart};
 use crate::plan::judge::{Unproven, Why, judge_offline};
 use crate::render::rules as words;
 use crate::render::{self, annotations, count};
 
 use super::failure::{Cause, Failure};
+use super::inspection::{Inspected, diagnostic, inspect};
 use super::offline::Offline;
 use super::options::{Global, Paths};
 use super::output;
@@ -69,7 +71,8 @@ pub fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
     left_over(&offline.manifests, &offline.policies);
     runtimes::say_if_old(today());
     found.extend(runtimes::judge(&offline, today())?);
-    let Packaged { unusable, credentials } = packaged(&offline)?;
+    let Packaged { unusable, credentials, code } = packaged(&offline)?;
+    found.extend(code);
     for (function, parts) in &credentials {
         output::say(&format!("note: {function}: {}", render::package::holds(parts)));
     }
@@ -121,20 +124,35 @@ struct Packaged {
     unusable: BTreeMap<String, String>,
     /// The usual names of credentials that a package holds all the same.
     credentials: BTreeMap<String, Vec<PackagePart>>,
+    /// What is wrong with code, but for what is acknowledged.
+    code: Vec<Diagnostic>,
 }
 
 /// Packages the code of all functions, selected or not.
 fn packaged(offline: &Offline) -> Result<Packaged, Failure> {
-    let packages = Packages::default();
+    let (packages, inspected) = (Packages::default(), Inspected::default());
     let mut found = Packaged::default();
     for manifest in &offline.manifests {
         for index in 0..manifest.targets().len() {
             let mut desired = offline.resolve(manifest, index)?;
-            build_packages(&mut desired, &packages);
+            let zips = build_packages(&mut desired, &packages);
+            inspect(&mut desired, None, &zips, &inspected);
             for (handle, function) in &desired.functions {
                 let code = function.deployment().and_then(|deployment| deployment.code.as_ref());
                 if let Some(reason) = code.and_then(|code| code.unusable.clone()) {
                     found.unusable.insert(format!("function.{handle}"), reason);
+                }
+                let address = desired.address(Kind::Function, handle).to_string();
+                for finding in code.iter().flat_map(|code| &code.findings) {
+                    let is_known = |one: &Acknowledgement| {
+                        one.warning == finding.check.warning() && one.is_in_force(today()) && one.is_about(&address)
+                    };
+                    if finding.is_error || !manifest.acknowledged().iter().any(is_known) {
+                        let diagnostic = diagnostic(manifest, &desired, handle, finding);
+                        if !found.code.contains(&diagnostic) {
+                            found.code.push(diagnostic);
+                        }
+                    }
                 }
                 let package = code.and_then(|code| code.package.as_ref());
                 if let Some(package) = package.filter(|package| !package.credentials.is_empty()) {

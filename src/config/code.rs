@@ -43,7 +43,7 @@ pub(super) fn read(
             Form::S3 => s3(scene, fields)?,
         },
     };
-    Some(Code { source, package: None, unusable: None })
+    Some(Code { source, package: None, unusable: None, findings: Vec::new() })
 }
 
 /// Where a map says that code lies.
@@ -397,13 +397,21 @@ fn check_handler(
             Diagnostic::warning(
                 "handler",
                 format!("`{shown}` has no `{wanted}`, which the template's own handler needs"),
-            )
-            .hint("state the `handler`, such as `rotate.handler`"),
+            ),
         ),
     };
-    if file.handler.is_some()
-        && let Some(other) = source_files(&listing.files).first()
-    {
+    let below = format!("/{wanted}");
+    let mut own = listing.files.iter().filter(|file| !file.contains("node_modules/"));
+    let deep = own.find_map(|file| file.strip_suffix(below.as_str()));
+    if let Some(folder) = deep {
+        problem = problem
+            .because(format!("it is in the folder `{folder}`, and Lambda looks at the top"))
+            .hint(format!("state that folder as the code: `{}/{folder}`", shown.trim_end_matches('/')));
+    } else if file.handler.is_none() {
+        let module = source_files(&listing.files).first().and_then(|file| file.rsplit_once('.'));
+        let module = module.map_or("rotate", |(module, _)| module);
+        problem = problem.hint(format!("state the `handler`, such as `{module}.lambda_handler`"));
+    } else if let Some(other) = source_files(&listing.files).first() {
         let module = other.rsplit_once('.').map_or(other.as_str(), |(module, _)| module);
         let function = handler.rsplit_once('.').map_or("handler", |(_, function)| function);
         problem = problem.hint(did_you_mean(&[&format!("{module}.{function}")]));

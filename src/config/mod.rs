@@ -53,6 +53,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use credentials::kind_of as credential_kind;
 pub use policy_file::{Policies, Policy, policies};
 pub use schema::{json_schema, policy_schema};
 pub use source::Fetch;

@@ -26,16 +26,68 @@ pub enum Warning {
     RuntimeStops,
     /// Whether a function belongs to another project can't be read.
     OwnerUnknown,
+    /// A function's code, as [`super::CodeCheck`] tells its kinds apart: its first program.
+    CodeBootstrap,
+    /// A step that doesn't do its work.
+    CodeStep,
+    /// Variables that code reads.
+    CodeEnvironment,
+    /// Names of files.
+    CodeFileNames,
+    /// The handler.
+    CodeHandler,
+    /// Errors that a step hides.
+    CodeHidesErrors,
+    /// What code imports.
+    CodeImport,
+    /// A secret's value in a log.
+    CodeLogsSecret,
+    /// Libraries in machine code.
+    CodeNative,
+    /// A step that can't be called again.
+    CodeNotRepeatable,
+    /// A file that the runtime may not be able to read.
+    CodeSyntax,
+    /// A request that waits without end.
+    CodeWaits,
 }
 
 impl Warning {
     /// All of them, in the order of their words.
-    pub const ALL: [Self; 4] =
-        [Self::KeyWithoutParameter, Self::OwnerUnknown, Self::PermissionUnscoped, Self::RuntimeStops];
+    pub const ALL: [Self; 16] = [
+        Self::CodeBootstrap,
+        Self::CodeEnvironment,
+        Self::CodeFileNames,
+        Self::CodeHandler,
+        Self::CodeHidesErrors,
+        Self::CodeImport,
+        Self::CodeLogsSecret,
+        Self::CodeNative,
+        Self::CodeNotRepeatable,
+        Self::CodeStep,
+        Self::CodeSyntax,
+        Self::CodeWaits,
+        Self::KeyWithoutParameter,
+        Self::OwnerUnknown,
+        Self::PermissionUnscoped,
+        Self::RuntimeStops,
+    ];
 
     /// Its word in manifests and plans.
     pub fn word(self) -> &'static str {
         match self {
+            Self::CodeBootstrap => "code-bootstrap",
+            Self::CodeStep => "code-step",
+            Self::CodeEnvironment => "code-environment",
+            Self::CodeFileNames => "code-file-names",
+            Self::CodeHandler => "code-handler",
+            Self::CodeHidesErrors => "code-hides-errors",
+            Self::CodeImport => "code-import",
+            Self::CodeLogsSecret => "code-logs-secret",
+            Self::CodeNative => "code-native",
+            Self::CodeNotRepeatable => "code-not-repeatable",
+            Self::CodeSyntax => "code-syntax",
+            Self::CodeWaits => "code-waits",
             Self::PermissionUnscoped => "permission-unscoped",
             Self::KeyWithoutParameter => "key-without-parameter",
             Self::RuntimeStops => "runtime-stops",

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use super::live::Unread;
 use super::setting::Request;
-use super::{Address, Kind, PackageSummary, Place, RotationRules, Selection, Sensitive, Setting, Settings, Shared};
+use super::{
+    Address, CodeFinding, Kind, PackageSummary, Place, RotationRules, Selection, Sensitive, Setting, Settings, Shared,
+};
 
 /// The whole desired state of one target.
 #[derive(Debug, Clone, Default)]
@@ -197,6 +199,8 @@ pub struct Code {
     pub package: Option<PackageSummary>,
     /// Why it can't be packaged: its function is then left out of an apply.
     pub unusable: Option<String>,
+    /// What is wrong with it; filled in before a plan is made.
+    pub findings: Vec<CodeFinding>,
 }
 
 /// Where code lies.

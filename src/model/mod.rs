@@ -8,6 +8,7 @@ pub mod address;
 pub mod arn;
 pub mod desired;
 pub mod explanation;
+pub mod finding;
 pub mod freeze;
 pub mod glob;
 pub mod invocation;
@@ -33,6 +34,7 @@ pub use desired::{
     Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, ReadFault, Rotation, Secret, Target,
     TestValues, Verify,
 };
+pub use finding::{CodeCheck, CodeFinding, Spot};
 pub use live::Live;
 pub use log::LogEvent;
 pub use package::{PackagePart, PackageSummary, PackagedFile, PartKind, Selection};
@@ -65,6 +67,11 @@ pub fn templates(partition: &str) -> Option<&'static str> {
         "aws-us-gov" => Some("arn:aws-us-gov:serverlessrepo:us-gov-west-1:023102451235:applications/"),
         _ => None,
     }
+}
+
+/// Whether an application is AWS's generic template, by its ARN: its function is written in Python, and its own code fails every rotation.
+pub fn is_generic_application(id: &str) -> bool {
+    id.ends_with(":applications/SecretsManagerRotationTemplate")
 }
 
 /// What the Serverless Application Repository puts before a stack's name, newest first.

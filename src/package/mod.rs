@@ -29,7 +29,7 @@ use crate::model::{PackagePart, PackageSummary, PackagedFile, PartKind, Selectio
 use crate::tree::{MAX_DEPTH, Stray, Tree};
 use rules::Judged;
 
-pub use read::{Unpacked, read_files, unpack};
+pub use read::{Archive, Unpacked, read_files, unpack};
 
 /// Lambda's limit for a package that is uploaded directly, in bytes (Lambda quotas, "Deployment package size").
 pub const MAX_UPLOAD: u64 = 50 * 1024 * 1024;

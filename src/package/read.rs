@@ -79,9 +79,10 @@ pub fn unpack(zip: &[u8], most: u64) -> Result<Vec<Unpacked>, PackageError> {
 }
 
 /// A zip that was read whole before, and is asked for single files.
-pub(super) struct Archive<'a>(Option<ZipArchive<Cursor<&'a [u8]>>>);
+pub struct Archive<'a>(Option<ZipArchive<Cursor<&'a [u8]>>>);
 
 impl<'a> Archive<'a> {
+    /// Opens it; one that can't be read has no files.
     pub fn new(zip: &'a [u8]) -> Self {
         Self(ZipArchive::new(Cursor::new(zip)).ok())
     }
@@ -98,6 +99,14 @@ impl<'a> Archive<'a> {
         let entry = self.0.as_mut().and_then(|archive| archive.by_name(path).ok())?;
         entry.take(most + 1).read_to_end(&mut content).ok()?;
         (content.len() as u64 <= most).then_some(content)
+    }
+
+    /// At most so many bytes of a file, from its beginning.
+    pub fn beginning(&mut self, path: &str, most: u64) -> Option<Vec<u8>> {
+        let mut content = Vec::new();
+        let entry = self.0.as_mut().and_then(|archive| archive.by_name(path).ok())?;
+        entry.take(most).read_to_end(&mut content).ok()?;
+        Some(content)
     }
 }
 

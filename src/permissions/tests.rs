@@ -151,7 +151,7 @@ fn what_only_some_manifests_need_is_there_for_those() {
         object_version: version.map(str::to_owned),
         sha256: String::new(),
     };
-    full.code = Some(Code { source: source(None), package: None, unusable: None });
+    full.code = Some(Code { source: source(None), package: None, unusable: None, findings: Vec::new() });
     let mut desired = target([function("keys", FunctionSource::Deployed(Box::new(full.clone())))], &["s"]);
     desired.target = Target { role: Some(format!("arn:aws:iam::{ACCOUNT}:role/r")), ..Target::default() };
     let apply = needed("apply", &desired);
@@ -159,7 +159,7 @@ fn what_only_some_manifests_need_is_there_for_those() {
     assert_eq!(allowed(&apply, "ec2:DescribeSubnets"), ["*"]);
     assert!(allowed(&apply, "s3:GetObject").contains(&"arn:aws:s3:::b/k.zip".to_owned()));
     assert!(allowed(&apply, "s3:GetObjectVersion").is_empty());
-    full.code = Some(Code { source: source(Some("1")), package: None, unusable: None });
+    full.code = Some(Code { source: source(Some("1")), package: None, unusable: None, findings: Vec::new() });
     let versioned = target([function("keys", FunctionSource::Deployed(Box::new(full)))], &["s"]);
     assert_eq!(allowed(&needed("apply", &versioned), "s3:GetObjectVersion"), ["arn:aws:s3:::b/k.zip"]);
     assert!(allowed(&apply, "secretsmanager:DescribeSecret").iter().any(|arn| arn.ends_with(":secret:admin-??????")));

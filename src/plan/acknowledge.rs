@@ -15,6 +15,8 @@ fn warning_of(problem: &Problem) -> Option<Warning> {
         // Once it has come, the function can't be mended any more.
         ProblemKind::RuntimeStopped { over: false, .. } => Some(Warning::RuntimeStops),
         ProblemKind::OwnerUnknown { .. } => Some(Warning::OwnerUnknown),
+        // An error that is a warning because nothing is sent keeps secrets from rotating.
+        ProblemKind::Code { finding } if !finding.is_error => Some(finding.check.warning()),
         _ => None,
     }
 }

@@ -48,6 +48,7 @@ pub(crate) fn deployment() -> Deployment {
                 credentials: Vec::new(),
             }),
             unusable: None,
+            findings: Vec::new(),
         }),
         settings: Settings { timeout: Some(30), ..Settings::default() },
         environment: BTreeMap::from([("URL".to_owned(), Some(Sensitive::new("https://a")))]),

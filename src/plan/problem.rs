@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::acknowledge::Acknowledgement;
 use crate::model::freeze::Freeze;
 use crate::model::live::Unread;
-use crate::model::{Address, PackagePart, Place, RotationRules};
+use crate::model::{Address, CodeFinding, PackagePart, Place, RotationRules};
 
 use super::breach::{Breach, Exceeded, Foreign, Frozen};
 use super::change::Way;
@@ -283,6 +283,11 @@ pub enum ProblemKind {
     CodeUnusable {
         /// Why.
         reason: String,
+    },
+    /// Something is wrong with the code of the package.
+    Code {
+        /// What.
+        finding: CodeFinding,
     },
     /// A package that is sent holds what has a usual name of credentials.
     CredentialsInPackage {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::aws::Denial;
+use crate::model::CodeFinding;
 use crate::model::arn::{Arn, function_name};
 use crate::model::live::Unread;
 use crate::model::near::{did_you_mean, near};
@@ -70,6 +71,19 @@ fn held_by_stack(function: &str, stack: &str, own: &str, project: Option<&str>) 
             "once that project has let it go (`removed:`), or with `renamed_from: {0}` where it is this one's earlier name, write `stack: {own}` into the entry; to deploy another function: `name: OTHER`",
             safe(project)
         )),
+    }
+}
+
+/// What is wrong with code, behind its place.
+pub(super) fn code_finding(finding: &CodeFinding) -> Words {
+    let place = match (&finding.file, &finding.spot) {
+        (Some(file), Some(spot)) => format!("{}:{}:{}: ", safe(file), spot.line, spot.column),
+        _ => String::new(),
+    };
+    Words {
+        summary: format!("{place}{}", safe(&finding.summary)),
+        detail: finding.detail.as_ref().map(|detail| safe(detail).into_owned()),
+        hints: finding.hints.iter().map(|hint| safe(hint).into_owned()).collect(),
     }
 }
 
@@ -305,6 +319,7 @@ pub fn words(problem: &Problem, there: &There<'_>) -> Words {
             .because("Lambda changes a function's architecture only together with its code")
             .hint("state `code:` too"),
         ProblemKind::CodeUnusable { reason } => Words::new(safe(reason)),
+        ProblemKind::Code { finding } => code_finding(finding),
         ProblemKind::CredentialsInPackage { parts } => {
             Words::new(super::package::holds(parts))
                 .because("all who may call `lambda:GetFunction` can read all of a package")

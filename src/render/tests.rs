@@ -17,7 +17,9 @@ use crate::model::freeze::{Freeze, Period};
 use crate::model::live::{Asked, Unread};
 use crate::model::rule::AtMost;
 use crate::model::trouble::{Fault, Frame, RotationStep, Trouble};
-use crate::model::{Address, Kind, PackagePart, PartKind, Place, RotationRules, Schedule};
+use crate::model::{
+    Address, CodeCheck, CodeFinding, Kind, PackagePart, PartKind, Place, RotationRules, Schedule, Spot,
+};
 use crate::plan::foreign::{Foreign, ForeignKind};
 use crate::plan::freeze::Frozen;
 use crate::plan::judge::Breach;
@@ -387,7 +389,14 @@ fn problems(t: Texts) -> Vec<Problem> {
         ProblemKind::FunctionThrottled { function: t.of("arn:aws:lambda:eu-west-1:111111111111:function:f") };
     let credentials = ProblemKind::CredentialsInPackage { parts: vec![part(t, PartKind::Credentials, ".env", 1)] };
     let held = ProblemKind::HeldByStack { stack: t.of("h"), name: t.of("h"), project: Some(t.of("q")) };
-    kinds.into_iter().chain(broken).chain([unknown, throttled, credentials, held]).enumerate().map(one).collect()
+    let spot = Spot { line: 7, column: 12, length: 3, text: None };
+    let finding = CodeFinding::error(CodeCheck::Syntax, t.of("`f.py` can't be read by Python 3.9: expected ':'"))
+        .of(t.of("f.py"))
+        .at(spot)
+        .because(t.of("why"))
+        .hint(t.of("what to do"));
+    let code = ProblemKind::Code { finding };
+    kinds.into_iter().chain(broken).chain([unknown, throttled, credentials, held, code]).enumerate().map(one).collect()
 }
 
 fn part(t: Texts, kind: PartKind, name: &str, count: usize) -> PackagePart {

@@ -20,7 +20,7 @@ secrets: {{app/one: {{function: F, rotation: {{automatically_after_days: 30}}}}}
     )
 }
 
-fn acknowledge(warning: &str, at: &str, until: &str) -> String {
+pub fn acknowledge(warning: &str, at: &str, until: &str) -> String {
     format!("acknowledge: [{{warning: {warning}, at: [\"{at}\"], reason: the template's own, until: \"{until}\"}}]\n")
 }
 

@@ -13,6 +13,7 @@ mod guide;
 mod handed_over;
 mod import;
 mod incidents;
+mod inspected;
 mod least;
 mod logs;
 mod packages;

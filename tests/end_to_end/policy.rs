@@ -320,6 +320,8 @@ fn other_code_is_forbidden_whatever_brings_it() {
             entry("prod/a", "{automatically_after_days: 30, rotate_immediately: false}")
         )
     };
+    // What couldn't run at all would be left out for that, and not be refused.
+    world.write("code/lambda_function.py", &format!("{}\nother = lambda_handler\n", super::support::signing_key()));
     world.write("rotator.yaml", &with(""));
     world.rotator(&["apply", "--auto-approve"]).exits(0);
     world.write("security.yaml", "version: 1\npolicy: [{name: nocode, forbid: [replaces-code]}]\n");
@@ -328,7 +330,7 @@ fn other_code_is_forbidden_whatever_brings_it() {
         ", environment: {AWS_LAMBDA_EXEC_WRAPPER: /opt/theirs}",
         ", environment: {PYTHONPATH: /opt/theirs}",
         ", handler: lambda_function.other",
-        ", runtime: provided.al2023",
+        ", runtime: python3.14",
         ", application: {version: 1.1.560}",
         &format!(", layers: [\"{layer}\"]"),
     ] {

@@ -57,7 +57,7 @@ fn pipes_and_devices_are_never_opened() {
         write(root, "rotator.yaml", &variables);
         validate(root, &[]).exits(1).says(name);
         // Beside the manifest and inside of a function's code.
-        write(root, "code/lambda_function.py", "x = 1\n");
+        write(root, "code/lambda_function.py", "def lambda_handler(event, context): pass\n");
         symlink(Path::new("..").join(name), root.join("code/more")).expect("a link");
         write(root, "rotator.yaml", &manifest("code"));
         validate(root, &[]).exits(1).says("more");
@@ -123,7 +123,7 @@ fn no_link_leads_into_gits_own_folder() {
     let root = folder.path();
     write(root, ".git/config", "[http]\n  extraheader = planted-token\n");
     write(root, ".git/rotator.yaml", "version: 1\nproject: planted-token\n");
-    write(root, "code/lambda_function.py", "x = 1\n");
+    write(root, "code/lambda_function.py", "def lambda_handler(event, context): pass\n");
     for (target, name) in [
         (".git/config", "config.yaml"),
         (".git", "folder"),
@@ -186,16 +186,16 @@ fn deep_and_branching_folders_end_soon() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path();
     let deep = |depth: usize| format!("deep-{depth}/{}lambda_function.py", "a/".repeat(depth - 1));
-    write(root, deep(256), "x = 1\n");
-    write(root, deep(257), "x = 1\n");
+    write(root, deep(256), "def lambda_handler(event, context): pass\n");
+    write(root, deep(257), "def lambda_handler(event, context): pass\n");
     for level in 0..40 {
         std::fs::create_dir_all(root.join(format!("wide/{level}"))).expect("a folder");
         for name in ["a", "b"] {
             symlink(format!("../{}", level + 1), root.join(format!("wide/{level}/{name}"))).expect("a link");
         }
     }
-    write(root, "wide/40/lambda_function.py", "x = 1\n");
-    write(root, "wide/0/lambda_function.py", "x = 1\n");
+    write(root, "wide/40/lambda_function.py", "def lambda_handler(event, context): pass\n");
+    write(root, "wide/0/lambda_function.py", "def lambda_handler(event, context): pass\n");
     let plan = |code: &str| {
         write(root, "rotator.yaml", &manifest(code));
         run(rotator(root, MEGABYTES).args(["plan", "--sandbox", "--region", "us-east-1"])).sound()
@@ -290,7 +290,7 @@ fn names_of_files_are_shown_and_never_obeyed() {
         run(rotator(root, MEGABYTES).arg("validate").arg(Path::new("parts").join(name))).sound().exits(1);
         run(rotator(root, MEGABYTES).arg("show").arg(Path::new("parts").join(name))).sound().exits(1);
         write(root, Path::new("code").join(name), "x\n");
-        write(root, "code/lambda_function.py", "x = 1\n");
+        write(root, "code/lambda_function.py", "def lambda_handler(event, context): pass\n");
         write(root, "rotator.yaml", &manifest("code"));
         validate(root, &[]);
         symlink("/etc/passwd", root.join("code").join(OsStr::from_bytes(b"l\x1b[2J"))).expect("a link");
@@ -336,7 +336,7 @@ fn what_can_not_be_read_is_said() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path();
     write(root, "part.yaml", "secrets: {}\n");
-    write(root, "code/lambda_function.py", "x = 1\n");
+    write(root, "code/lambda_function.py", "def lambda_handler(event, context): pass\n");
     let close = |name: &str, mode: u32| {
         std::fs::set_permissions(root.join(name), std::fs::Permissions::from_mode(mode)).expect("our own file");
     };

@@ -191,6 +191,7 @@ fn live(desired: &Desired, account: &Account) -> Live {
             policy: Reading::Found(Vec::new()),
             application: Reading::Absent,
             foreign_secrets: None,
+            held_by: None,
             tested: None,
         };
         (handle.clone(), live)

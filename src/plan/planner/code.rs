@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Planner;
 use crate::model::live::Configuration;
-use crate::model::{Address, Code, CodeSource, Deployment, PackagedFile};
+use crate::model::{Address, Code, CodeSource, Deployment, PackagedFile, is_generic_application};
 use crate::plan::{Attribute, FieldChange, NoteKind, ProblemKind, Severity, Shown};
 
 impl Planner<'_> {
@@ -17,6 +17,14 @@ impl Planner<'_> {
         if !package.credentials.is_empty() {
             let kind = ProblemKind::CredentialsInPackage { parts: package.credentials.clone() };
             self.problem(address, name, Severity::Warning, kind);
+        }
+    }
+
+    /// Says what is wrong with the code of a package; where it isn't sent, it is on AWS already, and what is wrong is a warning.
+    pub(super) fn findings(&mut self, address: &Address, name: &str, code: &Code, is_sent: bool) {
+        for finding in &code.findings {
+            let severity = if finding.is_error && is_sent { Severity::Error } else { Severity::Warning };
+            self.problem(address, name, severity, ProblemKind::Code { finding: finding.clone() });
         }
     }
 
@@ -102,16 +110,13 @@ pub(super) fn code_fields(code: &Code, live: Option<&Configuration>) -> Vec<Fiel
     fields
 }
 
-/// The end of the ARN of AWS's generic application, whose own code fails every rotation.
-pub(super) const GENERIC_APPLICATION: &str = ":applications/SecretsManagerRotationTemplate";
-
 /// Whether a function's package lacks the file that its Python handler names. A layer may hold that file, so that nothing
 /// is known where the manifest states some.
 pub fn lacks_handler(deployment: &Deployment, handler: &str, runtime: Option<&str>) -> bool {
     let package = deployment.code.as_ref().and_then(|code| code.package.as_ref());
     let (Some(package), None) = (package, &deployment.settings.layers) else { return false };
     // The generic application's function is written in Python, whatever version of it.
-    let generic = deployment.application.id.ends_with(GENERIC_APPLICATION);
+    let generic = is_generic_application(&deployment.application.id);
     if !runtime.map_or(generic, |runtime| runtime.starts_with("python")) {
         return false;
     }

@@ -2,12 +2,13 @@
 
 use crate::model::live::{Configuration, LiveFunction, Reading, Statement};
 use crate::model::{
-    Address, Function, FunctionSource, Kind, PERMISSION_STATEMENT, PROJECT_TAG, ReadFault, SHARED_TAG, arn,
+    Address, Code, CodeCheck, Function, FunctionSource, Kind, PERMISSION_STATEMENT, PROJECT_TAG, ReadFault, SHARED_TAG,
+    arn, is_generic_application,
 };
 use crate::plan::parameters;
 use crate::plan::{Action, Attribute, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity};
 
-use super::code::{GENERIC_APPLICATION, code_fields, lacks_handler, same_code};
+use super::code::{code_fields, lacks_handler, same_code};
 use super::configuration::{architecture_field, configuration_fields, runs_other_code};
 use super::permission::{is_of_stack, permission_fields};
 use super::stack::{StackOutcome, is_vpc_parameter};
@@ -141,10 +142,11 @@ impl Planner<'_> {
             fields.extend(architecture_field(deployment, None));
             follow(self, Action::UpdateCode, fields);
             self.sent(address, &function.name, code);
+            self.findings(address, &function.name, code, true);
             self.handler(compared, None);
         } else if other_architecture.is_some() {
             self.problem(address, &function.name, Severity::Error, ProblemKind::ArchitectureNeedsCode);
-        } else if deployment.application.id.ends_with(GENERIC_APPLICATION) {
+        } else if is_generic_application(&deployment.application.id) {
             self.problem(address, &function.name, Severity::Warning, ProblemKind::TemplateCode);
         }
         let permission = Action::AddPermission { replace: false };
@@ -166,8 +168,10 @@ impl Planner<'_> {
         let stack_carries_vpc =
             stack_change.is_some_and(|change| self.plan.changes[change].fields.iter().any(is_vpc_parameter));
         let fields = configuration_fields(deployment, Some(configuration), stack_carries_vpc);
+        let mut runs_other = false;
         if !fields.is_empty() {
             let other_code = fields.iter().any(runs_other_code);
+            runs_other |= other_code;
             let change = self.follow(compared, outcome, Action::UpdateConfiguration, Reason::Differs, fields);
             if other_code {
                 self.effect(change, Effect::ReplacesCode);
@@ -181,9 +185,11 @@ impl Planner<'_> {
                 let change = self.follow(compared, outcome, Action::UpdateCode, Reason::Differs, fields);
                 self.effect(change, Effect::ReplacesCode);
                 self.sent(address, &function.name, code);
+                runs_other = true;
             } else {
                 self.lost_bits(address, code, configuration);
             }
+            self.findings(address, &function.name, code, runs_other);
             self.handler(compared, Some(configuration));
         } else if architecture_field(deployment, Some(configuration)).is_some() {
             self.problem(address, &function.name, Severity::Error, ProblemKind::ArchitectureNeedsCode);
@@ -251,6 +257,12 @@ impl Planner<'_> {
     fn handler(&mut self, compared: Compared<'_>, live: Option<&Configuration>) {
         let Compared { address, function, deployment, .. } = compared;
         let (wanted, live) = (&deployment.settings, live.map(|live| &live.settings));
+        // Who has looked into the package may have said more of it.
+        let is_said =
+            |code: &Code| code.findings.iter().any(|one| one.check == CodeCheck::Handler && one.file.is_none());
+        if deployment.code.as_ref().is_some_and(is_said) {
+            return;
+        }
         let handler = wanted.handler.as_ref().or_else(|| live?.handler.as_ref());
         let runtime = wanted.runtime.as_deref().or_else(|| live?.runtime.as_deref());
         if let Some(handler) = handler.filter(|handler| lacks_handler(deployment, handler, runtime)) {

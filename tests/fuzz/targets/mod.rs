@@ -4,6 +4,7 @@
 //! The same functions run under `cargo fuzz` (`tests/fuzz/run`), which searches for minutes or days, and in `cargo test`
 //! (`tests/fuzz.rs`), which tries the kept corpus and a fixed number of seeded mutations.
 
+mod code;
 mod manifests;
 mod names;
 mod patterns;
@@ -37,6 +38,7 @@ pub const ALL: &[Target] = &[
     Target { name: "function_policies", run: plans::function_policies, seeds: plans::statements, cases: 5000 },
     Target { name: "zips", run: zips::bytes, seeds: zips::seeds, cases: 1000 },
     Target { name: "packages", run: zips::recipes, seeds: zips::recipe_seeds, cases: 500 },
+    Target { name: "code", run: code::code, seeds: code::seeds, cases: 1000 },
     Target { name: "protocols", run: protocols::protocols, seeds: protocols::seeds, cases: 3000 },
     Target { name: "texts", run: texts::texts, seeds: texts::seeds, cases: 5000 },
 ];

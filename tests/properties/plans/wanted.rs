@@ -101,7 +101,7 @@ fn code(throws: &mut Throws<'_>, handle: &str) -> Option<Code> {
         }
     };
     let package = (!in_s3).then(|| package(handle));
-    (!none).then_some(Code { source, package, unusable: None })
+    (!none).then_some(Code { source, package, unusable: None, findings: Vec::new() })
 }
 
 fn settings(throws: &mut Throws<'_>) -> Settings {
