@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::Failure;
 use crate::model::live::{Configuration, LiveSecret, LiveStack, NO_ECHO_MASK, Statement};
 use crate::model::{Deployment, PERMISSION_STATEMENT, SAR_VERSION_TAG, Sensitive, Setting};
-use crate::plan::planner::configuration_fields;
+use crate::plan::planner::{configuration_fields, external_fields};
 use crate::plan::{Attribute, FieldChange, Shown};
 
 /// Refuses a step where something has moved.
@@ -37,6 +37,7 @@ pub(super) fn secret(then: &LiveSecret, now: &LiveSecret, rotates_now: bool) -> 
     ]
     .into_iter()
     .flatten()
+    .chain(external_fields(&then.external, &now.external))
     .collect()
 }
 

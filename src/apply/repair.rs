@@ -56,7 +56,7 @@ impl<E: Execute> Context<'_, E> {
     async fn retry(&self, step: &Step, repair: &Repair, state: &SecretState) -> Result<Outcome, Failure> {
         let function = state.secret.function_arn.clone();
         let sent = Sent { version: repair.version.clone(), at: self.executor.now(), next: None, function };
-        let answer = self.executor.rotate_secret(&repair.secret_arn, &repair.version, None, None, true).await;
+        let answer = self.executor.rotate_secret(&repair.secret_arn, &repair.version, None, None, None, true).await;
         let done = match answer {
             Ok(answer) => Done { request_id: answer.request_id },
             // That a previous one isn't complete, and will be tried again, is what was asked for.

@@ -123,6 +123,7 @@ impl<E: Execute> Context<'_, E> {
                     &request.secret_arn,
                     &token,
                     request.function_arn.as_deref(),
+                    request.external.as_ref(),
                     request.rules.as_ref(),
                     request.rotate_immediately,
                 )
@@ -252,4 +253,5 @@ fn is_done(request: &RotateSecret, live: &LiveSecret) -> bool {
     live.is_on()
         && request.function_arn.as_ref().is_none_or(|wanted| live.function_arn.as_ref() == Some(wanted))
         && request.rules.as_ref().is_none_or(|wanted| live.rules.as_ref() == Some(wanted))
+        && request.external.as_ref().is_none_or(|wanted| live.external.with(wanted) == live.external)
 }

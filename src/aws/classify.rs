@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::error::AwsError;
+use super::http::is_nowhere;
 use super::kind::{ASSUME_ROLE, ErrorKind, NOT_ENABLED, kind_of};
 use super::text::words;
 
@@ -42,6 +43,7 @@ where
     if let Some(missing) = find::<CredentialsError>(error) {
         let (kind, message) = match missing {
             CredentialsError::CredentialsNotLoaded(_) => (ErrorKind::NoCredentials, NO_CREDENTIALS.to_owned()),
+            _ if find::<ConnectorError>(missing).is_some_and(is_nowhere) => (ErrorKind::NoService, chain(missing)),
             _ if find::<ConnectorError>(missing).is_some() => (ErrorKind::Transport, chain(missing)),
             _ => {
                 let message = without_stderr(chain(missing));
@@ -58,6 +60,7 @@ where
     let kind = match (&code, error) {
         (Some(code), _) => kind_of(action, code, &message),
         (None, SdkError::ConstructionFailure(_)) => ErrorKind::Invalid,
+        (None, _) if find::<ConnectorError>(error).is_some_and(is_nowhere) => ErrorKind::NoService,
         (None, _) => ErrorKind::Transport,
     };
     AwsError { kind, action, resource: resource.to_owned(), code, message, request_id }
@@ -106,7 +109,7 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
 }
 
 /// What the SDK's layers say of themselves; it tells nothing of what went wrong.
-const WRAPPERS: [&str; 4] = ["dispatch failure", "response error", "io error", "other"];
+const WRAPPERS: [&str; 5] = ["dispatch failure", "response error", "io error", "user error", "other"];
 
 /// The same of the HTTP client, which adds what it was doing.
 const HTTP_CLIENT: &str = "client error (";

@@ -17,6 +17,8 @@ pub(super) struct Clients {
     pub partition: String,
     pub caller_arn: String,
     pub parallelism: Option<usize>,
+    /// Whether the Serverless Application Repository may be asked: a region that is known to have none has no address to ask, either.
+    pub has_repository: bool,
     /// An address that packages may be downloaded from besides `https` ones.
     pub origin: Option<String>,
     pub http: Arc<Http>,
@@ -45,6 +47,7 @@ impl Clients {
             partition: caller.partition,
             region,
             parallelism: None,
+            has_repository: true,
             origin: None,
             http,
             cloudformation: aws_sdk_cloudformation::Client::from_conf(

@@ -35,6 +35,7 @@ use super::text::clean;
 use super::writer::Writer;
 use crate::env;
 use crate::model::arn::{Arn, is_account_id};
+use crate::model::regions;
 use crate::model::{Sensitive, Target, session};
 
 /// Marks a connection that can only read.
@@ -207,8 +208,10 @@ async fn reach(settings: &Settings, target: &Target, role: Option<&str>) -> Resu
         Some(sandbox) => Some(sandbox.url.clone()),
         None => endpoints.get("lambda").filter(|lambda| lambda.is_stated).map(|lambda| lambda.url.clone()),
     };
+    let is_stated = endpoints.get("serverlessrepo").is_none_or(|endpoint| endpoint.is_stated);
+    let has_repository = is_stated || !regions::lacks_repository(&region);
     let clients = Clients::new(&config, http, caller, region);
-    Ok(Clients { parallelism: settings.parallelism, origin, ..clients })
+    Ok(Clients { parallelism: settings.parallelism, origin, has_repository, ..clients })
 }
 
 /// The authorities that are trusted instead of the system's: as in AWS's CLI, the variable wins over the profile.

@@ -19,7 +19,7 @@ use crate::model::live::{
     ApplicationVersion, Configuration, ListedSecret, LiveSecret, LiveStack, NO_ECHO_MASK, ParameterDefinition, Unread,
 };
 use crate::model::record::SecretRecord;
-use crate::model::{RotationRules, SAR_APPLICATION_TAG, Schedule, Sensitive, Settings, Vpc, templates};
+use crate::model::{External, RotationRules, SAR_APPLICATION_TAG, Schedule, Sensitive, Settings, Vpc, templates};
 
 /// The alias of the key that AWS itself manages for Secrets Manager.
 const AWS_KEY_ALIAS: &str = "alias/aws/secretsmanager";
@@ -57,6 +57,7 @@ pub(super) fn secret(secret: &DescribeSecretOutput, region: &str) -> LiveSecret 
         pending_version: version_with(stages, "AWSPENDING"),
         previous_version: version_with(stages, "AWSPREVIOUS"),
         partner_type: stated(secret.r#type.clone()),
+        external: external(secret),
         last_accessed: secret.last_accessed_date.as_ref().map(DateTime::secs),
         rotates_within: secret.next_rotation_date.as_ref().map(|next| next.secs() - CLOCK.now() / 1000),
         unchanged_for: secret
@@ -64,6 +65,15 @@ pub(super) fn secret(secret: &DescribeSecretOutput, region: &str) -> LiveSecret 
             .or(secret.created_date)
             .map(|since| (CLOCK.now() / 1000 - since.secs()).max(0)),
         last_rotated: secret.last_rotated_date.as_ref().map(DateTime::secs),
+    }
+}
+
+/// What a managed external secret rotates with.
+fn external(secret: &DescribeSecretOutput) -> External {
+    let item = |item: &secrets::ExternalSecretRotationMetadataItem| Some((item.key.clone()?, item.value.clone()?));
+    External {
+        role: stated(secret.external_secret_rotation_role_arn.clone()),
+        metadata: secret.external_secret_rotation_metadata().iter().filter_map(item).collect(),
     }
 }
 

@@ -88,6 +88,10 @@ impl AwsError {
                 "an older one: let the function's role trust `lambda.amazonaws.com` and use the function's key".to_owned(),
             ],
             ErrorKind::ThrottledByEc2 => vec!["run the same command again to go on".to_owned()],
+            ErrorKind::NoService => vec![
+                "check the region: one that doesn't exist has no addresses, nor has a service that a region lacks".to_owned(),
+                "where all regions fail like this, check the network, and `HTTPS_PROXY` where a proxy must be used".to_owned(),
+            ],
             ErrorKind::Transport => vec![
                 "check the network, `HTTPS_PROXY`, `NO_PROXY`, and `AWS_CA_BUNDLE` where a proxy inspects TLS"
                     .to_owned(),

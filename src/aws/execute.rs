@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::error::AwsError;
 use crate::model::live::{Configuration, LiveSecret, LiveStack, Statement};
-use crate::model::{LogEvent, RotationRules, Sensitive, Settings};
+use crate::model::{External, LogEvent, RotationRules, Sensitive, Settings};
 
 /// The result of a call.
 pub type Answer<T> = Result<T, AwsError>;
@@ -321,13 +321,15 @@ pub trait Execute: Send + Sync {
         revision_id: Option<&str>,
     ) -> impl Future<Output = Answer<Done>> + Send;
 
-    /// Switches rotation on, changes it, or starts one (`RotateSecret`). The function and the rules that aren't given stay. `token`: the
-    /// id of the version that it makes, a UUID. Secrets Manager makes no version twice, however often it is asked.
+    /// Switches rotation on, changes it, or starts one (`RotateSecret`). The function, the rules, the role and the metadata that aren't
+    /// given stay; metadata is replaced as a whole. `token`: the id of the version that it makes, a UUID. Secrets Manager makes no version
+    /// twice, however often it is asked.
     fn rotate_secret(
         &self,
         secret: &str,
         token: &str,
         function_arn: Option<&str>,
+        external: Option<&External>,
         rules: Option<&RotationRules>,
         rotate_immediately: bool,
     ) -> impl Future<Output = Answer<RotateAnswer>> + Send;

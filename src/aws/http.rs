@@ -16,11 +16,13 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use answer::{Bounds, Whole};
 use trust::trust_store;
 pub use trust::{CaBundle, CaBundleError};
+pub(super) use way::is_nowhere;
 
 use super::budget::{Budget, Counted};
 use super::clock::CLOCK;
@@ -241,7 +243,9 @@ impl HttpConnector for Noting {
         let answer = self.connector.call(request);
         let sandbox = Arc::clone(&self.sandbox);
         HttpConnectorFuture::new(async move {
-            let answer = answer.await?;
+            // A name that nobody knows isn't known a moment later, either: it isn't tried again.
+            let final_one = |error| if is_nowhere(&error) { ConnectorError::user(error.into()) } else { error };
+            let answer = answer.await.map_err(final_one)?;
             if let Some(origin) = origin.filter(|_| answer.headers().contains_key(SANDBOX)) {
                 // The first one's: a connection reaches one.
                 let _ = sandbox.set(origin);

@@ -55,6 +55,8 @@ pub enum ErrorKind {
     ExpiredCredentials,
     /// There are no credentials, or AWS doesn't know them.
     NoCredentials,
+    /// The region has no such service, or AWS has no such region: no address is known for its endpoint.
+    NoService,
     /// AWS was not reached, or its answer not understood.
     Transport,
     /// Anything else, such as a failure inside AWS.
@@ -101,6 +103,8 @@ pub(super) fn kind_of(action: &str, code: &str, message: &str) -> ErrorKind {
         | "InvalidChangeSetStatusException"
         | "OperationInProgressException"
         | "ResourceNotReadyException" => ErrorKind::Conflict,
+        // The sandbox's word: on AWS such an endpoint has no address.
+        "UnknownEndpoint" => ErrorKind::NoService,
         "PreconditionFailedException" => ErrorKind::Precondition,
         "Throttling"
         | "ThrottlingException"

@@ -255,6 +255,10 @@ impl Reader {
     /// A version of an application (`GetApplication`), by default the newest. [`ApplicationVersion::newest`] isn't filled in.
     pub async fn application(&self, id: &str, version: Option<&str>) -> Result<ApplicationVersion, AwsError> {
         const ACTION: &str = "serverlessrepo:GetApplication";
+        if !self.inner.has_repository {
+            let message = format!("{} has no Serverless Application Repository", self.inner.region);
+            return Err(AwsError::other(ErrorKind::NoService, ACTION, id, &message));
+        }
         let call = self.inner.repository.get_application().application_id(id);
         let answer = call.set_semantic_version(version.map(str::to_owned)).send().await.map_err(failed(ACTION, id))?;
         match &answer.version {

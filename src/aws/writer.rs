@@ -26,7 +26,7 @@ use super::reader::Reader;
 use super::text::words;
 use crate::model::arn::unqualified_function_arn;
 use crate::model::live::{ListedSecret, LiveStack};
-use crate::model::{LogEvent, RotationRules, Schedule, Setting, Settings};
+use crate::model::{External, LogEvent, RotationRules, Schedule, Setting, Settings};
 
 /// Who invokes rotation functions.
 const PRINCIPAL: &str = "secretsmanager.amazonaws.com";
@@ -353,6 +353,7 @@ impl Execute for Writer {
         secret: &str,
         token: &str,
         function_arn: Option<&str>,
+        external: Option<&External>,
         rules: Option<&RotationRules>,
         rotate_immediately: bool,
     ) -> Answer<RotateAnswer> {
@@ -366,6 +367,8 @@ impl Execute for Writer {
             .client_request_token(token)
             .set_rotation_lambda_arn(function_arn.map(str::to_owned))
             .set_rotation_rules(rules.map(rotation_rules))
+            .set_external_secret_rotation_role_arn(external.and_then(|external| external.role.clone()))
+            .set_external_secret_rotation_metadata(external.and_then(metadata))
             .rotate_immediately(rotate_immediately);
         let answer = call.send().await.map_err(failed(ACTION, secret))?;
         let request_id = done(&answer).request_id;
@@ -433,6 +436,13 @@ fn rotation_rules(rules: &RotationRules) -> secrets::RotationRulesType {
         Schedule::Expression(expression) => builder.schedule_expression(expression),
     }
     .build()
+}
+
+/// `None` where there is none: AWS then keeps what it has.
+fn metadata(external: &External) -> Option<Vec<secrets::ExternalSecretRotationMetadataItem>> {
+    let item = |(key, value)| secrets::ExternalSecretRotationMetadataItem::builder().key(key).value(value).build();
+    let items: Vec<_> = external.metadata.clone().into_iter().map(item).collect();
+    (!items.is_empty()).then_some(items)
 }
 
 fn resource_change(change: &cloudformation::ResourceChange) -> ResourceChange {

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Manifest;
-use crate::model::arn::secret_name;
+use crate::model::arn::SecretName;
 use crate::model::glob::Glob;
+use crate::model::live::Reading;
 use crate::model::near::{SUGGESTIONS, did_you_mean, near};
-use crate::model::{Address, Desired, Kind, Target, address};
+use crate::model::{Address, Desired, Kind, Live, Target, address};
 use crate::render::{safe, some_of};
 
 use super::failure::Failure;
@@ -204,8 +205,8 @@ impl Filter {
                 }
                 Resource::Secret { text, glob } => {
                     let is_meant = |handle: &String, name: &String| {
-                        let names = [handle.as_str(), name.as_str(), secret_name(name)];
-                        names.iter().any(|one| glob.is_match(one) || *one == text)
+                        let mut names = [handle.as_str(), name.as_str()].into_iter().chain(SecretName::of(name).all());
+                        names.any(|one| glob.is_match(one) || one == text)
                     };
                     let found = desired.secrets.iter().filter(|(handle, secret)| is_meant(handle, &secret.name));
                     let found: Vec<String> = found.map(|(handle, _)| handle.clone()).collect();
@@ -234,6 +235,22 @@ impl Filter {
         desired.secrets.retain(|handle, _| secrets.contains(handle));
         desired.functions.retain(|handle, _| functions.contains(handle));
         matched
+    }
+
+    /// Leaves out secrets that `--secret` meant by a name which, as AWS says, isn't theirs: an ARN doesn't always tell.
+    pub fn settle(&self, desired: &mut Desired, live: &Live) {
+        let all_by_name = self.resources.iter().all(|resource| matches!(resource, Resource::Secret { .. }));
+        if self.resources.is_empty() || !all_by_name {
+            return;
+        }
+        desired.secrets.retain(|handle, secret| {
+            let Some(found) = live.secrets.get(handle).and_then(Reading::found) else { return true };
+            let names = [handle, &secret.name, &found.name, &found.arn];
+            self.resources.iter().any(|resource| match resource {
+                Resource::Secret { text, glob } => names.iter().any(|name| glob.is_match(name) || *name == text),
+                Resource::Address { .. } | Resource::Label { .. } => true,
+            })
+        });
     }
 
     /// The resource filters, as they were written.
@@ -391,7 +408,8 @@ mod tests {
         let mut desired = Desired::default();
         for name in ["prod/a", "prod/deep/b", "dev/a"] {
             let labels = BTreeMap::from([("owner".to_owned(), "payments".to_owned())]).into();
-            let secret = Secret { name: name.to_owned(), function: None, rotation: Rotation::default(), labels };
+            let secret =
+                Secret { name: name.to_owned(), function: None, external: None, rotation: Rotation::default(), labels };
             desired.secrets.insert(name.to_owned(), secret);
         }
         let select = |text: &str| {

@@ -9,7 +9,7 @@ use crate::apply::Outlook;
 use crate::aws::served::StandIn;
 use crate::aws::{SANDBOX_ACCOUNT, SandboxEndpoint, Settings, ambient_region};
 use crate::config::Ambient;
-use crate::model::{Deployment, Desired, Function, FunctionSource, Sensitive, arn};
+use crate::model::{Deployment, Desired, Function, FunctionSource, Secret, Sensitive, arn};
 use crate::render::function_log::function_log;
 use crate::render::rehearsed::{self, Flawed, Kind, Told};
 use crate::render::{count, some_of};
@@ -77,7 +77,12 @@ impl Rehearsal {
     ///
     /// `deployed` names functions that the same run deploys: nothing stands in for them.
     pub fn seed(&self, desired: &Desired, account: &str, region: &str, deployed: &BTreeSet<String>) {
-        let (mut secrets, mut given) = (Vec::new(), Vec::new());
+        let (mut secrets, mut given, mut managed) = (Vec::new(), Vec::new(), Vec::new());
+        for secret in desired.secrets.values().filter(|secret| is_managed(secret)) {
+            if self.sandbox.seed_managed(account, region, &secret.name) {
+                managed.push(secret.name.as_str());
+            }
+        }
         let mut seed = |name, value: Option<&Sensitive>| {
             // An ARN names a secret that only AWS can have made.
             if str::starts_with(name, "arn:") {
@@ -115,6 +120,7 @@ impl Rehearsal {
         let made = [
             (given, "secret", "as `test` says"),
             (secrets, "secret", hint),
+            (managed, "secret", "as a service or a partner would have made it, which rotates it"),
             (functions, "function", "to stand in for yours"),
         ];
         for (names, noun, how) in made {
@@ -221,6 +227,12 @@ pub struct Looked {
     pub is_flawed: bool,
     /// Those that were looked at by this run, by name, each with the secret that it rotated.
     pub functions: Vec<(String, String)>,
+}
+
+/// Whether a secret is one that AWS rotates by itself, as far as its entry says: a service's by its name, or a partner's.
+fn is_managed(secret: &Secret) -> bool {
+    let of_service = secret.name.find('!').is_some_and(|at| at > 0);
+    (of_service || secret.external.is_some()) && !secret.name.starts_with("arn:")
 }
 
 /// The names of a plan's secrets.

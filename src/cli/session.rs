@@ -265,6 +265,7 @@ impl Session {
             ..ObserveOptions::default()
         };
         let live = connection.reader().observe(&desired, &options, &|progress| reading.show(progress)).await;
+        self.filter.settle(&mut desired, &live);
         connection.reader().resolve_reads(&mut desired, &live).await;
         // What is being removed needn't be right.
         if purpose != Purpose::Destroy {

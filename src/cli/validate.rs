@@ -182,12 +182,12 @@ fn judge(offline: &Offline) -> Result<(Vec<Diagnostic>, Vec<Unproven>), Failure>
         }
         for one in verdict.unproven {
             match unproven.iter_mut().find(|known| (&known.rule, &known.at) == (&one.rule, &one.at)) {
-                Some(Unproven { why: Why::NotManaged(known), .. }) => {
-                    if let Why::NotManaged(more) = one.why {
+                Some(Unproven { why, .. }) => match (why, one.why) {
+                    (Why::NotManaged(known), Why::NotManaged(more)) | (Why::Names(known), Why::Names(more)) => {
                         known.extend(more);
                     }
-                }
-                Some(_) => {}
+                    _ => {}
+                },
                 None => unproven.push(one),
             }
         }

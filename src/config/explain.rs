@@ -14,8 +14,8 @@ use crate::model::schedule::default_duration_hours;
 use crate::model::{Deployment, Desired, Function, FunctionSource, Kind, Secret, Setting};
 
 /// The fields of entries in the order in which they are explained; a function's settings stand before the last ones.
-const FIRST: [&str; 9] =
-    ["name", "existing", "function", "targets", "rotation", "application", "stack", "shared", "code"];
+const FIRST: [&str; 10] =
+    ["name", "existing", "function", "external", "targets", "rotation", "application", "stack", "shared", "code"];
 const LAST: [&str; 2] = ["environment", "labels"];
 
 /// The fields of a function's settings, each once.

@@ -6,6 +6,7 @@ use super::document::Document;
 use super::node::Value;
 use super::raw::{ApplicationFile, FunctionFile, TestFile, VerifyFile, VpcFile};
 use super::scene::Scene;
+use super::secrets::own_region;
 use super::targets::Destination;
 use super::variables::PARTITION;
 use super::{code, credentials, names, runtimes, suggest, typed};
@@ -13,7 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::model::setting::Range;
 use crate::model::{
     self, Application, Deployment, Function, FunctionSource, READ_PARAMETERS, Sensitive, Setting, Settings, TestValues,
-    Verify, Vpc, arn::Arn, text,
+    Verify, Vpc, arn::Arn, regions, text,
 };
 
 /// What may stand beside `existing`.
@@ -46,6 +47,19 @@ pub const RESERVED: [&str; 20] = [
 /// What Lambda takes of all variables together, in bytes: their JSON (Lambda quotas, "Environment variables"; how it measures them is
 /// known from its answers).
 pub const MAX_ENVIRONMENT_BYTES: usize = 4096;
+
+/// What to do in a region where nothing can be deployed.
+const NO_REPOSITORY: &str = "make the function by other means there, and use it: `existing: NAME`; or limit this one to other regions with `targets`";
+
+/// Warns of a region where nothing can be deployed, as far as is known here.
+fn check_region(scene: &mut Scene<'_>, place: &Destination) {
+    if let Some(region) = place.target.region.as_ref().filter(|region| regions::lacks_repository(region)) {
+        let summary = format!("{region} has no Serverless Application Repository, as of {}", regions::AS_OF);
+        let problem = Diagnostic::warning("no-repository", summary)
+            .because("functions are deployed from applications of that repository, and `plan` refuses what can't be");
+        scene.report(&[], problem.hint(NO_REPOSITORY));
+    }
+}
 
 /// Reads and checks a function.
 pub(super) fn read(
@@ -81,6 +95,7 @@ pub(super) fn read(
         };
         scene.report(&["name"], problem);
     }
+    check_region(scene, place);
     let stack = stack(scene, &file, &name, named);
     let application = application(scene, file.application.as_ref(), &name, place);
     check_names(scene);
@@ -90,7 +105,7 @@ pub(super) fn read(
     let vpc = file.vpc.as_ref().and_then(|vpc| check_vpc(scene, vpc));
     let code = code::read(scene, &file, document, checked);
     let limited = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
-    let read_secrets = read_secrets(scene, &file);
+    let read_secrets = read_secrets(scene, &file, place);
     let test = test_values(scene, file.test.as_ref());
     let deployment = Deployment {
         application,
@@ -128,7 +143,7 @@ pub(super) fn read(
 }
 
 /// The other secrets that a function reads: AWS's template takes one.
-fn read_secrets(scene: &mut Scene<'_>, file: &FunctionFile) -> Vec<String> {
+fn read_secrets(scene: &mut Scene<'_>, file: &FunctionFile, place: &Destination) -> Vec<String> {
     let path = ["role", "read_secrets"];
     let names = file.role.as_ref().and_then(|role| role.read_secrets.clone()).unwrap_or_default();
     if names.len() > 1 {
@@ -144,6 +159,10 @@ fn read_secrets(scene: &mut Scene<'_>, file: &FunctionFile) -> Vec<String> {
         {
             let problem = Diagnostic::error("role", format!("`{name}` names no secret: {reason}"));
             scene.report(&["role", "read_secrets", &index.to_string()], problem.hint("write its name or its ARN"));
+        } else if let Some((there, region)) = place.elsewhere(name, "secretsmanager") {
+            let problem = Diagnostic::error("role", format!("the secret is in {there}, and the target in {region}"));
+            let hint = own_region("AWS's template reads a secret of its own region", place, &there);
+            scene.report(&["role", "read_secrets", &index.to_string()], problem.hint(hint));
         }
     }
     let parameters = file.application.as_ref().and_then(|application| application.parameters.as_ref());
@@ -240,14 +259,10 @@ fn check_existing(scene: &mut Scene<'_>, reference: &str, place: &Destination) {
                 .hint("write its name or its ARN"),
         );
     }
-    if let (Ok(arn), Some(region)) = (reference.parse::<Arn>(), &place.stated.1)
-        && arn.region != *region
-        && arn.service == "lambda"
-    {
-        let problem =
-            Diagnostic::error("existing", format!("the function is in {}, and the target in {region}", arn.region))
-                .hint("a secret rotates with a function of its own region: limit it with `targets`");
-        scene.report(&["existing"], problem);
+    if let Some((there, region)) = place.elsewhere(reference, "lambda") {
+        let problem = Diagnostic::error("existing", format!("the function is in {there}, and the target in {region}"));
+        let hint = own_region("a secret rotates with a function of its own region", place, &there);
+        scene.report(&["existing"], problem.hint(hint));
     }
     let fields: Vec<&str> =
         scene.merged.map().into_iter().flat_map(|map| &map.entries).map(|entry| entry.key.as_str()).collect();
@@ -474,6 +489,12 @@ fn check_configuration(scene: &mut Scene<'_>, file: &FunctionFile) {
             Diagnostic::error("handler", "a handler has 1 to 128 characters, without spaces")
                 .hint("write one such as `lambda_function.lambda_handler`"),
         );
+    }
+    if let (Some(runtime), Some(handler)) = (file.runtime.as_ref().filter(whole), file.handler.as_ref().filter(whole))
+        && let Some(form) = runtimes::other_handler(runtime, handler)
+    {
+        let summary = format!("`{runtime}` starts no handler such as `{handler}`");
+        scene.report(&["handler"], Diagnostic::error("handler", summary).hint(format!("it is written as {form}")));
     }
     if file.description.as_ref().is_some_and(|text| text.chars().count() > 256) {
         scene.report(&["description"], Diagnostic::error("description", "a description has at most 256 characters"));

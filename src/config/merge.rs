@@ -3,8 +3,12 @@
 use super::node::{Entry, Map, Node, Value};
 
 /// Fields that replace each other: an entry that states one of a pair doesn't inherit the other.
-const ALTERNATIVES: [(&str, &str); 2] =
-    [("automatically_after_days", "schedule_expression"), ("schedule_expression", "automatically_after_days")];
+const ALTERNATIVES: [(&str, &str); 4] = [
+    ("automatically_after_days", "schedule_expression"),
+    ("schedule_expression", "automatically_after_days"),
+    ("function", "external"),
+    ("external", "function"),
+];
 
 /// In this map `null` is a value: it deletes the variable on AWS.
 const NULL_IS_A_VALUE: &str = "environment";

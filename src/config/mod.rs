@@ -36,6 +36,7 @@ mod source;
 mod suggest;
 mod targets;
 mod typed;
+mod unsaid;
 mod variables;
 mod window;
 
@@ -266,6 +267,11 @@ fn tidy(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
         let last = Diagnostic::error("more-problems", summary).hint("mend these, and look again");
         found.push(Diagnostic { severity, ..last });
     }
+    // One way out for all that can't be said of functions: it is told once.
+    let mut told = false;
+    for problem in &mut found {
+        problem.hints.retain(|hint| hint != unsaid::BY_OTHER_MEANS || !std::mem::replace(&mut told, true));
+    }
     found
 }
 
@@ -289,6 +295,14 @@ impl Ambient {
     /// What stands for an account and a region that only AWS's environment knows, where it isn't asked.
     pub fn placeholders() -> Self {
         Self { region: Some(targets::ANY_REGION.to_owned()), account: Some(targets::ANY_ACCOUNT.to_owned()) }
+    }
+
+    /// The region, unless it only stands for one.
+    fn known_region(&self) -> Option<&String> {
+        let placeholders = Self::placeholders();
+        self.region
+            .as_ref()
+            .filter(|region| self.account != placeholders.account || Some(*region) != placeholders.region.as_ref())
     }
 }
 

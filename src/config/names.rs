@@ -3,8 +3,8 @@
 use crate::model;
 use crate::model::arn::Arn;
 
-/// The characters of a secret's name besides letters and digits (Secrets Manager, `CreateSecret`).
-const SECRET_PUNCTUATION: &str = "/_+=.@-";
+/// The characters of a secret's name besides letters and digits (Secrets Manager, `CreateSecret`; the `!` is for services).
+const SECRET_PUNCTUATION: &str = "/_+=.@-!";
 
 /// Why a text is no function's name; AWS takes 64 characters.
 pub fn function_name(name: &str) -> Result<(), String> {
@@ -50,6 +50,8 @@ pub fn stack_name(name: &str) -> Result<(), String> {
 }
 
 /// Why a text is neither a secret's name nor its ARN.
+///
+/// A name here only refers to a secret, which AWS has. One that a service gave, such as `rds!db-…`, is taken as it is.
 pub fn secret_name(name: &str) -> Result<(), String> {
     if name.starts_with("arn:") {
         let arn: Arn = name.parse().map_err(|error: crate::model::arn::ArnError| error.to_string())?;
@@ -61,10 +63,28 @@ pub fn secret_name(name: &str) -> Result<(), String> {
     if name.is_empty() || name.chars().count() > 512 {
         return Err("a secret's name has 1 to 512 characters".to_owned());
     }
-    match name.chars().find(|c| !(c.is_ascii_alphanumeric() || SECRET_PUNCTUATION.contains(*c))) {
-        Some(c) => Err(format!("a secret's name holds letters, digits and `/_+=.@-`, not `{}`", c.escape_debug())),
+    match name.chars().find(|c| !in_secret_name(*c, is_of_service(name))) {
+        Some(c) => {
+            Err(format!("a secret's name holds letters, digits and `{SECRET_PUNCTUATION}`, not `{}`", c.escape_debug()))
+        }
         None => Ok(()),
     }
+}
+
+/// Whether a name, or a pattern of names, is one that a service gives: `rds!db-…`, `events!connection/…`.
+fn is_of_service(name: &str) -> bool {
+    name.find('!').is_some_and(|at| at > 0)
+}
+
+/// Whether a character can stand in a secret's name. What services put into theirs isn't known, but for what stands for something else.
+fn in_secret_name(c: char, of_service: bool) -> bool {
+    let is_plain = || c.is_ascii_graphic() && !"*?[]{}$:\"'`\\".contains(c);
+    c.is_ascii_alphanumeric() || SECRET_PUNCTUATION.contains(c) || (of_service && is_plain())
+}
+
+/// The first character of a pattern of secrets' names that no name holds; `*` stands for any.
+pub(super) fn outside_secret_names(pattern: &str) -> Option<char> {
+    pattern.chars().find(|c| *c != '*' && !in_secret_name(*c, is_of_service(pattern)))
 }
 
 /// Why a text is no region; with what to write, where that can be guessed.
@@ -108,9 +128,12 @@ pub(super) fn is_target(name: &str) -> bool {
 
 /// Why a text is no handle.
 pub fn handle(handle: &str, secret: bool) -> Result<(), String> {
-    let punctuation = if secret { "/_+=.@-:" } else { "/_.-" };
+    let punctuation = if secret { "/_+=.@-:!" } else { "/_.-" };
     if handle.is_empty() || handle.chars().count() > 512 {
         return Err("a handle has 1 to 512 characters".to_owned());
+    }
+    if secret && is_of_service(handle) && handle.chars().all(|c| c == ':' || in_secret_name(c, true)) {
+        return Ok(());
     }
     match handle.chars().find(|c| !(c.is_ascii_alphanumeric() || punctuation.contains(*c))) {
         Some(c) => Err(format!("a handle holds letters, digits and `{punctuation}`, not `{}`", c.escape_debug())),

@@ -283,6 +283,8 @@ pub(super) struct SecretFile {
     pub name: Option<String>,
     /// The handle of its rotation function. Absent: rotation that AWS manages itself.
     pub function: Option<String>,
+    /// What a managed external secret rotates with, which a partner holds: instead of a function.
+    pub external: Option<ExternalFile>,
     /// The targets that the secret is in: names or patterns such as `prod-*`. Default: all.
     #[schemars(schema_with = "names_schema")]
     #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
@@ -291,6 +293,17 @@ pub(super) struct SecretFile {
     pub labels: Option<BTreeMap<String, String>>,
     /// When it rotates.
     pub rotation: Option<RotationFile>,
+}
+
+/// What a managed external secret rotates with. What isn't stated stays as it is.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "external")]
+pub(super) struct ExternalFile {
+    /// The ARN of the role that Secrets Manager takes to rotate it.
+    #[schemars(schema_with = "role_schema")]
+    pub role: Option<String>,
+    /// What the partner wants to know, by the keys of its type, such as `apiVersion`.
+    pub metadata: Option<BTreeMap<String, String>>,
 }
 
 /// When a secret rotates. All times are UTC.

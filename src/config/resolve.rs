@@ -414,7 +414,8 @@ impl<'a> Resolver<'a> {
                 },
                 |resolver, position, function| {
                     let existing = function.deployment().is_none();
-                    resolver.name("function", function.name.clone(), position, entry, existing);
+                    let name = resolver.places[position].function_name(&function);
+                    resolver.name("function", name, position, entry, existing);
                     if let Some(deployment) = function.deployment() {
                         resolver.name("stack", deployment.stack.clone(), position, entry, false);
                     }
@@ -442,7 +443,11 @@ impl<'a> Resolver<'a> {
                     Some(secret)
                 },
                 |resolver, position, secret| {
-                    resolver.name("secret", model::arn::secret_name(&secret.name).to_owned(), position, entry, false);
+                    let (name, may_be) = resolver.places[position].secret_name(&secret.name);
+                    resolver.name("secret", name, position, entry, false);
+                    if let Some(named) = resolver.names.last_mut() {
+                        named.may_be = may_be;
+                    }
                     resolver.place(model::Kind::Secret, position, entry);
                     resolver.desired[position].secrets.insert(entry.key.clone(), secret);
                 },
@@ -510,7 +515,8 @@ impl<'a> Resolver<'a> {
     }
 
     fn name(&mut self, kind: &'static str, name: String, place: usize, entry: &Entry, existing: bool) {
-        self.names.push(Named { kind, name, place, handle: entry.key.clone(), at: entry.at, existing });
+        let (handle, may_be) = (entry.key.clone(), Vec::new());
+        self.names.push(Named { kind, name, may_be, place, handle, at: entry.at, existing });
     }
 }
 

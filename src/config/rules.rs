@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::node::{Entry, Map, Node, Value};
 use super::scene::{Scene, wrong_type};
 use super::source::{Sources, Span};
-use super::{lists, suggest, typed, window};
+use super::{lists, names, suggest, typed, window};
 use crate::diagnostic::Diagnostic;
 use crate::model::near::did_you_mean;
 use crate::model::rule::{Demand, EFFECTS, Exemption, Pattern, Requirement, Rule, RuleScope};
@@ -277,7 +277,7 @@ impl RuleReader<'_, '_> {
                 let at = index.to_string();
                 let path: Vec<&str> = path.iter().copied().chain([at.as_str()]).collect();
                 self.error(&path, "policy-pattern", reason, "`*` stands for any characters");
-            } else if let Some(wrong) = text.chars().find(|c| !names.allow(*c)).filter(|_| !text.is_empty()) {
+            } else if let Some(wrong) = names.outside(text) {
                 let at = index.to_string();
                 let path: Vec<&str> = path.iter().copied().chain([at.as_str()]).collect();
                 let summary = format!("`{text}` matches no {}: none holds `{}`", names.word(), wrong.escape_debug());
@@ -449,10 +449,13 @@ impl Names {
         }
     }
 
-    fn allow(self, c: char) -> bool {
+    /// The first character of a pattern that no such name holds.
+    fn outside(self, pattern: &str) -> Option<char> {
         match self {
-            Self::Targets => c.is_ascii_lowercase() || c.is_ascii_digit() || "-*".contains(c),
-            Self::Secrets => c.is_ascii_alphanumeric() || "/_+=.@-*".contains(c),
+            Self::Targets => {
+                pattern.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || "-*".contains(*c)))
+            }
+            Self::Secrets => names::outside_secret_names(pattern),
         }
     }
 }

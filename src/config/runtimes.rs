@@ -106,6 +106,25 @@ pub fn use_instead(newer: Runtimes) -> bool {
     INSTEAD.set(newer).is_ok()
 }
 
+/// How a runtime's handlers are written, where this one is none (Lambda developer guide, "Handler" of each language).
+pub(super) fn other_handler(runtime: &str, handler: &str) -> Option<&'static str> {
+    let (_, fits, form) = [
+        ("python", is_dotted(handler), "`FILE.FUNCTION`, such as `lambda_function.lambda_handler`"),
+        ("nodejs", is_dotted(handler), "`FILE.FUNCTION`, such as `index.handler`"),
+        ("ruby", handler.contains('.'), "`FILE.METHOD`, such as `lambda_function.lambda_handler`"),
+        ("java", !handler.contains('/'), "`PACKAGE.CLASS::METHOD`, such as `example.Handler::handleRequest`"),
+        ("dotnet", !handler.contains('/'), "`ASSEMBLY::NAMESPACE.CLASS::METHOD`"),
+    ]
+    .into_iter()
+    .find(|(language, ..)| runtime.starts_with(language))?;
+    (!fits).then_some(form)
+}
+
+/// Whether a handler names a function in a file.
+fn is_dotted(handler: &str) -> bool {
+    !handler.contains(':') && handler.split_once('.').is_some_and(|(file, name)| !file.is_empty() && !name.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

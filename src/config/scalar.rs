@@ -100,6 +100,29 @@ pub(super) fn meant(text: &str) -> Option<(String, &'static str)> {
     shape.then(|| (format!("{sign}{float:.0}"), "a whole number is written in digits alone"))
 }
 
+/// A number of hours that a window can have.
+pub(super) fn in_a_day(number: &str) -> Option<u8> {
+    number.parse().ok().filter(|hours| (1..=24).contains(hours))
+}
+
+/// The hours that a length of time was probably meant to have: `2`, `3 hours`, `180 minutes`, `1 day`, `PT3H`.
+pub(super) fn hours_of(text: &str) -> Option<u8> {
+    let lower = text.trim().to_ascii_lowercase();
+    let iso = lower.strip_prefix("pt").or_else(|| lower.strip_prefix('p'));
+    let lower = iso.unwrap_or(&lower);
+    let number: String = lower.chars().take_while(char::is_ascii_digit).collect();
+    match lower[number.len()..].trim() {
+        "" if iso.is_none() => in_a_day(&number),
+        "h" | "hr" | "hrs" | "hour" | "hours" => in_a_day(&number),
+        "d" | "day" | "days" => (number == "1").then_some(24),
+        "m" | "min" | "mins" | "minute" | "minutes" => {
+            let minutes: u32 = number.parse().ok().filter(|minutes| minutes % 60 == 0)?;
+            in_a_day(&(minutes / 60).to_string())
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

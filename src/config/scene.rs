@@ -3,6 +3,7 @@
 use super::node::{Node, Number, Value};
 use super::source::{Sources, Span};
 use super::typed::{Misfit, MisfitKind};
+use super::unsaid::{BY_OTHER_MEANS, unsaid};
 use super::{scalar, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::model::near::did_you_mean;
@@ -105,12 +106,26 @@ impl Scene<'_> {
                 continue;
             }
             match misfit.kind {
-                MisfitKind::Unknown(known) => self.report_key(&path, unknown_field(&path, &known)),
+                MisfitKind::Unknown(known) => {
+                    let problem = match unsaid(self.kind, &path) {
+                        Some(way) => Diagnostic::error("unknown-field", format!("`{}` {}", path[0], way.0)).hint(way.1),
+                        None => unknown_field(&path, &known),
+                    };
+                    self.report_key(&path, problem);
+                }
                 MisfitKind::Missing(field) => {
                     self.report(&path, Diagnostic::error("missing-field", format!("`{field}` is missing")));
                 }
                 MisfitKind::Wrong(wanted) => {
-                    let problem = wrong_type(&path, self.merged.deepest(&path), &wanted);
+                    let node = self.merged.deepest(&path);
+                    let problem = match (&node.value, &path[..]) {
+                        // A role of one's own, as other tools take it.
+                        (Value::String(_), ["role"]) if self.kind == "function" => {
+                            let summary = "a function's role can't be said: AWS's application makes it, and takes none";
+                            Diagnostic::error("wrong-type", summary).hint(BY_OTHER_MEANS)
+                        }
+                        _ => wrong_type(&path, node, &wanted),
+                    };
                     self.report(&path, problem);
                 }
             }
@@ -120,7 +135,8 @@ impl Scene<'_> {
 }
 
 /// The fields that belong one level further in, and the map that they belong to.
-const INSIDE: [(&str, &[&str]); 6] = [
+const INSIDE: [(&str, &[&str]); 7] = [
+    ("external", &["role", "metadata"]),
     ("rotation", &["enabled", "automatically_after_days", "schedule_expression", "duration", "rotate_immediately"]),
     ("vpc", &["subnets", "security_groups"]),
     ("application", &["id", "version", "parameters"]),
@@ -182,6 +198,11 @@ pub(super) fn wrong_type(path: &[&str], node: &Node, wanted: &str) -> Diagnostic
     // Values of the environment and of parameters, which may be NoEcho, are never repeated.
     let private = path.contains(&"environment") || path.contains(&"parameters");
     match &node.value {
+        // In quotes, it would be refused again.
+        Value::Number(number) if wanted == "text" && field == "duration" => match scalar::hours_of(&number.text) {
+            Some(hours) => problem.hint(format!("write `{hours}h`")),
+            None => problem.hint("a window has whole hours, from `1h` to `24h`"),
+        },
         Value::Number(number) if wanted == "text" => {
             let problem = if field == "account" {
                 problem.because("an unquoted id that starts with 0 would lose it")

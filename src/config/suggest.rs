@@ -28,6 +28,8 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("environment_variables", "environment"),
     ("variables", "vars"),
     ("memory_size", "memory"),
+    ("storage", "ephemeral_storage"),
+    ("tracing_config", "tracing"),
     ("architectures", "architecture"),
     ("arch", "architecture"),
     ("source", "code"),
@@ -50,6 +52,8 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("tags", "labels"),
     ("account_id", "account"),
     ("role_arn", "role"),
+    ("external_secret_rotation_role_arn", "external"),
+    ("external_secret_rotation_metadata", "external"),
     ("assume_role", "role"),
     ("includes", "include"),
     ("lambdas", "functions"),
@@ -97,7 +101,7 @@ pub(super) fn list<'a>(known: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// `AutomaticallyAfterDays` and `memory-size`, as YAML fields write them here.
-fn snake_case(word: &str) -> String {
+pub(super) fn snake_case(word: &str) -> String {
     let mut snake = String::with_capacity(word.len() + 4);
     let mut lower = false;
     for c in word.chars() {

@@ -12,6 +12,9 @@ use super::variables::{self, BUILT_IN, PARTITION, Substitution, Variable, Variab
 use super::{Ambient, names, parse, typed};
 use crate::diagnostic::Diagnostic;
 use crate::model;
+use crate::model::arn::{FunctionReference, SecretName};
+use crate::model::near::{did_you_mean, near};
+use crate::model::regions;
 use crate::tree::Tree;
 
 /// Stands for the region while only the manifest is looked at.
@@ -32,6 +35,53 @@ pub(super) struct Destination {
     pub partition: String,
     /// Region and account as the manifest states them: what is compared between targets.
     pub stated: (Option<String>, Option<String>),
+    /// The region, whoever says it; `None`: it isn't known yet.
+    region: Option<String>,
+}
+
+impl Destination {
+    /// The region of an ARN of this service, and the target's, where the two differ.
+    pub fn elsewhere(&self, arn: &str, service: &str) -> Option<(String, String)> {
+        let arn: model::arn::Arn = arn.parse().ok()?;
+        if arn.service != service {
+            return None;
+        }
+        if self.region.is_none() {
+            // To be looked at again when AWS's environment is known.
+            self.scope.uses_ambient("region");
+        }
+        let region = self.region.clone()?;
+        (arn.region != region && !arn.region.is_empty()).then_some((arn.region, region))
+    }
+
+    /// Whether an account and a region, as far as they are stated, may be the target's.
+    fn may_be(&self, account: Option<&str>, region: Option<&str>) -> bool {
+        let same = |stated: Option<&str>, own: Option<&String>| {
+            stated.is_none_or(|stated| own.is_none_or(|own| own == stated))
+        };
+        same(account, self.stated.0.as_ref()) && same(region, self.stated.1.as_ref())
+    }
+
+    /// What a function is called among those of this target: functions of other accounts and regions have names of their own, and so have
+    /// a function's versions and aliases.
+    pub fn function_name(&self, function: &model::Function) -> String {
+        let model::FunctionSource::Existing { reference } = &function.source else { return function.name.clone() };
+        let FunctionReference { region, account, name, qualifier } = FunctionReference::of(reference);
+        let qualified = qualifier.map_or_else(|| name.to_owned(), |qualifier| format!("{name}:{qualifier}"));
+        if account.is_none() || (self.stated.0.is_some() && self.may_be(account, region)) {
+            return qualified;
+        }
+        reference.clone()
+    }
+
+    /// What a secret is called among those of this target; and the names that it may have, where text alone doesn't tell.
+    pub fn secret_name(&self, reference: &str) -> (String, Vec<String>) {
+        let Ok(arn) = reference.parse::<model::arn::Arn>() else { return (reference.to_owned(), Vec::new()) };
+        if !self.may_be(Some(&arn.account), Some(&arn.region)) {
+            return (reference.to_owned(), Vec::new());
+        }
+        (reference.to_owned(), SecretName::of(reference).all().map(str::to_owned).collect())
+    }
 }
 
 /// The targets, each with a placeholder for what only AWS's environment knows, or with `ambient`.
@@ -168,7 +218,8 @@ fn place(
         external_id: file.external_id.map(model::Sensitive::new),
         session_name: file.session_name,
     };
-    Destination { target, scope, partition, stated: (file.account, region) }
+    let known = region.clone().or_else(|| ambient.and_then(Ambient::known_region).cloned());
+    Destination { target, scope, partition, stated: (file.account, region), region: known }
 }
 
 fn check(scene: &mut Scene<'_>, file: &TargetFile) {
@@ -180,6 +231,20 @@ fn check(scene: &mut Scene<'_>, file: &TargetFile) {
         let mut problem = Diagnostic::error("region", reason);
         problem.hints.extend(hint);
         scene.report(&["region"], problem);
+    }
+    if let Some(region) = file.region.as_ref().filter(whole)
+        && names::region(region).is_ok()
+        && !regions::KNOWN.contains(&region.as_str())
+    {
+        let problem =
+            Diagnostic::warning("region", format!("no region `{region}` is known here, as of {}", regions::AS_OF));
+        scene.report(
+            &["region"],
+            match near(region, regions::KNOWN).first() {
+                Some(near) => problem.hint(did_you_mean(&[near])),
+                None => problem.hint("check its name: a region that doesn't exist has no addresses to call"),
+            },
+        );
     }
     let account = file.account.as_ref().filter(whole);
     if let Some(account) = account

@@ -27,7 +27,7 @@ enum Key {
     /// A new one.
     New(Source),
     /// AWS rotates these itself.
-    Service,
+    Aws,
 }
 
 /// A secret that is written, in the places that have it so.
@@ -58,7 +58,7 @@ pub fn draft(places: &[Place<'_>], wanted: &Wanted<'_>) -> Draft {
         draft.places.push(outcome);
     }
     if wanted.root == Root::Fresh {
-        let of_functions = gathered.secrets.iter().filter(|(key, _)| **key != Key::Service);
+        let of_functions = gathered.secrets.iter().filter(|(key, _)| **key != Key::Aws);
         let all = of_functions.flat_map(|(_, secrets)| secrets.values().map(|(rules, _)| rules));
         draft.defaults = commonest(all).filter(|(_, count)| *count >= SEVERAL).map(|(rules, _)| rules);
     }
@@ -68,7 +68,7 @@ pub fn draft(places: &[Place<'_>], wanted: &Wanted<'_>) -> Draft {
     for (key, found) in groups {
         let (handle, function) = match &key {
             Key::Known(handle) => (Some(handle.clone()), None),
-            Key::Service => (None, None),
+            Key::Aws => (None, None),
             Key::New(source) => {
                 let entry = writer.function(source, remarks.get(source), &mut functions);
                 (Some(entry.handle.clone()), Some(entry))
@@ -146,7 +146,7 @@ impl Gathered {
     ) -> Result<(), LeftOut> {
         let record = &secret.record;
         let key = match (way, record.function_arn.as_deref()) {
-            (Way::Service, _) => Key::Service,
+            (Way::Aws, _) => Key::Aws,
             (Way::Function, None) => {
                 return Err(LeftOut::NoFunction);
             }

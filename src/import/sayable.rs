@@ -3,7 +3,7 @@
 use super::LeftOut;
 use crate::config::facts;
 use crate::model::RotationRules;
-use crate::model::arn::function_name;
+use crate::model::arn::FunctionReference;
 use crate::model::record::SecretRecord;
 use crate::model::schedule::check_window;
 
@@ -12,8 +12,8 @@ use crate::model::schedule::check_window;
 pub(super) enum Way {
     /// A function.
     Function,
-    /// The service that owns it.
-    Service,
+    /// AWS itself: for the service that owns it, or at a partner's.
+    Aws,
 }
 
 /// How a secret rotates, where a manifest can say that.
@@ -24,8 +24,7 @@ pub(super) fn way(record: &SecretRecord) -> Result<(Way, RotationRules), LeftOut
     if let Some(primary) = &record.replica_of {
         return Err(LeftOut::Replica { primary: primary.clone() });
     }
-    // There is no field for the role and the metadata that a partner's rotation is asked for with.
-    if let Some(kind) = &record.partner_type {
+    if let (Some(kind), false) = (&record.partner_type, record.is_on()) {
         return Err(LeftOut::Partner { kind: kind.clone() });
     }
     if let (Some(service), false) = (&record.owning_service, record.is_on()) {
@@ -36,7 +35,9 @@ pub(super) fn way(record: &SecretRecord) -> Result<(Way, RotationRules), LeftOut
         Some(false) => return Err(LeftOut::Off),
         Some(true) => {}
     }
-    let way = if record.owning_service.is_some() { Way::Service } else { Way::Function };
+    // The role and the metadata of a partner's stay as they are where a manifest doesn't say them.
+    let is_of_aws = record.owning_service.is_some() || record.partner_type.is_some();
+    let way = if is_of_aws { Way::Aws } else { Way::Function };
     if let Err(reason) = facts::secret_name(&record.name) {
         return Err(match &record.owning_service {
             Some(service) => LeftOut::Service { service: service.clone(), rotates: true },
@@ -61,7 +62,11 @@ pub(super) fn function(reference: &str) -> Result<(), String> {
     facts::function_reference(reference)
 }
 
-/// Whether a manifest takes two functions of one target for one: it goes by the name alone.
+/// Whether a manifest takes two functions of one target for one: neither account, region, name nor version tells them apart.
 pub(super) fn are_one(reference: &str, other: &str) -> bool {
-    function_name(reference) == function_name(other)
+    let (one, other) = (FunctionReference::of(reference), FunctionReference::of(other));
+    let may_be = |stated: Option<&str>, other: Option<&str>| stated.is_none() || other.is_none() || stated == other;
+    (one.name, one.qualifier) == (other.name, other.qualifier)
+        && may_be(one.account, other.account)
+        && may_be(one.region, other.region)
 }

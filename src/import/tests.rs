@@ -151,7 +151,10 @@ fn what_cannot_be_managed_is_left_out_with_its_reason() {
         with("off", &|one| one.rotation_enabled = Some(false)),
         with("replica", &|one| one.replica_of = Some("us-east-1".to_owned())),
         with("deleted", &|one| one.deletion = Some(1)),
-        with("partner", &|one| one.partner_type = Some("SalesforceClientSecret".to_owned())),
+        with("partner", &|one| {
+            one.partner_type = Some("SalesforceClientSecret".to_owned());
+            one.rotation_enabled = None;
+        }),
         with("owned-off", &|one| {
             one.owning_service = Some("events".to_owned());
             one.rotation_enabled = None;
@@ -220,6 +223,7 @@ fn what_the_root_names_is_left_alone() {
     let account = account(secrets, vec![function(&arn("one"), &[]), function(&arn("two"), &[])]);
     let secret_of = |name: String| crate::model::Secret {
         name,
+        external: None,
         function: None,
         rotation: crate::model::Rotation::default(),
         labels: crate::model::Shared::default(),
@@ -300,9 +304,9 @@ fn several_places_become_one_manifest() {
     assert_eq!((&function.targets, &function.remarks[..]), (&vec![], &[(Some("west".to_owned()), remark)][..]));
 }
 
-/// Without it, a manifest would name two functions by one name, which it refuses; or the smaller one would win.
+/// Without it, versions of one function, or functions of one name, would be taken for one, and all but one of them left out.
 #[test]
-fn of_functions_that_a_manifest_takes_for_one_the_most_used_stands() {
+fn versions_and_other_accounts_have_functions_of_their_own() {
     let (live, other) = (arn("one:live"), "arn:aws:lambda:eu-west-1:222222222222:function:one".to_owned());
     let secrets = vec![
         secret("a", &live, days(30)),
@@ -313,8 +317,21 @@ fn of_functions_that_a_manifest_takes_for_one_the_most_used_stands() {
     let functions = vec![function(&live, &[]), function(&arn("one"), &[]), function(&other, &[])];
     let draft = drafted(&account(secrets, functions), &fresh(1));
     assert_eq!(group(&draft, "one-live").secrets.len(), 2);
-    let left: Vec<&str> = draft.places[0].left_out.iter().map(|(_, _, why)| why.word()).collect();
-    assert_eq!(left, ["same-function", "same-function"]);
+    assert_eq!((draft.groups.len(), &draft.places[0].left_out[..]), (3, &[][..]));
+}
+
+/// Without it, what AWS rotates at a partner's would be left out, though a manifest can say it.
+#[test]
+fn what_aws_rotates_has_no_function() {
+    let mut partner = secret("partner", "", days(30));
+    partner.record.function_arn = None;
+    partner.record.partner_type = Some("SalesforceClientSecret".to_owned());
+    let mut service = secret("rds!db-1", "", days(7));
+    service.record.function_arn = None;
+    service.record.owning_service = Some("rds".to_owned());
+    let draft = drafted(&account(vec![partner, service], Vec::new()), &fresh(1));
+    assert_eq!(draft.groups.len(), 1);
+    assert_eq!((draft.groups[0].handle.as_ref(), draft.groups[0].secrets.len()), (None, 2));
 }
 
 /// Without it, adopting would take what isn't the repository's, what somebody else owns, or what the plan would change more of.

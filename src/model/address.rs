@@ -125,7 +125,7 @@ mod tests {
         fn addresses_are_read_as_they_are_printed(
             target in proptest::option::of("[a-z0-9-]{1,12}"),
             kind in 0..Kind::ALL.len(),
-            handle in "(secret\\.|function\\.)?[a-zA-Z0-9/_+=.@:-]{1,20}",
+            handle in "(secret\\.|function\\.)?[a-zA-Z0-9/_+=.@:!-]{1,20}",
         ) {
             let address = Address::new(target.as_deref(), Kind::ALL[kind], handle);
             prop_assert_eq!(Address::parse(&address.to_string()), Some(address));

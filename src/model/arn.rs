@@ -102,10 +102,7 @@ pub fn main_region(partition: &str) -> Option<&'static str> {
 ///
 /// Lambda's `FunctionName` takes `name`, `account:function:name` and a full ARN, each with an optional qualifier.
 pub fn function_name(reference: &str) -> &str {
-    match reference.split_once("function:") {
-        Some((_, rest)) => rest.split(':').next().unwrap_or(rest),
-        None => reference.split(':').next().unwrap_or(reference),
-    }
+    FunctionReference::of(reference).name
 }
 
 /// Whether an ARN names something in this account and region; false for what is no ARN.
@@ -118,12 +115,73 @@ pub fn default_log_group(function: &str) -> String {
     format!("/aws/lambda/{}", function_name(function))
 }
 
-/// The name of a secret without what its ARN adds, so that both ways of naming one secret compare equal.
-pub fn secret_name(name: &str) -> &str {
-    let Some((_, tail)) = name.split_once(":secret:") else { return name };
-    match tail.rsplit_once('-') {
-        Some((plain, suffix)) if suffix.len() == 6 && suffix.chars().all(|c| c.is_ascii_alphanumeric()) => plain,
-        _ => tail,
+/// What a text that refers to a secret says of its name: text alone doesn't always tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretName<'a> {
+    /// This one.
+    Certain(&'a str),
+    /// One of two: an ARN ends in a hyphen and six characters, which are AWS's own where it is complete, and the name's where it is partial.
+    Either {
+        /// The name where the ARN is complete.
+        complete: &'a str,
+        /// The name where the ARN is partial.
+        partial: &'a str,
+    },
+}
+
+impl<'a> SecretName<'a> {
+    /// Of a name, an ARN or a partial ARN.
+    pub fn of(reference: &'a str) -> Self {
+        let resource = reference.strip_prefix("arn:").and_then(|rest| rest.split_once(":secret:"));
+        let Some((_, partial)) = resource else { return Self::Certain(reference) };
+        match without_suffix(partial) {
+            Some(complete) => Self::Either { complete, partial },
+            None => Self::Certain(partial),
+        }
+    }
+
+    /// The names that it may be.
+    pub fn all(self) -> impl Iterator<Item = &'a str> {
+        let (one, other) = match self {
+            Self::Certain(name) => (name, None),
+            Self::Either { complete, partial } => (complete, Some(partial)),
+        };
+        std::iter::once(one).chain(other)
+    }
+}
+
+/// A secret's name, where a text ends as a complete ARN does: in a hyphen and six letters or digits.
+fn without_suffix(text: &str) -> Option<&str> {
+    let (name, suffix) = text.rsplit_once('-')?;
+    let is_suffix = suffix.len() == 6 && suffix.bytes().all(|b| b.is_ascii_alphanumeric());
+    (is_suffix && !name.is_empty()).then_some(name)
+}
+
+/// How a function is named: by its name, a part of its ARN, or the ARN, each with a version or an alias, or without (Lambda, `FunctionName`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FunctionReference<'a> {
+    /// The region, where it is stated.
+    pub region: Option<&'a str>,
+    /// The account, where it is stated.
+    pub account: Option<&'a str>,
+    /// The function's name.
+    pub name: &'a str,
+    /// A version's number, or an alias.
+    pub qualifier: Option<&'a str>,
+}
+
+impl<'a> FunctionReference<'a> {
+    /// Takes a reference apart, however it is written.
+    pub fn of(reference: &'a str) -> Self {
+        let (head, rest) = match reference.split_once("function:") {
+            Some((head, rest)) if head.is_empty() || head.ends_with(':') => (head.trim_end_matches(':'), rest),
+            _ => ("", reference),
+        };
+        let (name, qualifier) = rest.split_once(':').map_or((rest, None), |(name, qualifier)| (name, Some(qualifier)));
+        let mut parts = head.rsplit(':').filter(|part| !part.is_empty());
+        let account = parts.next();
+        let region = parts.next().filter(|_| head.starts_with("arn:"));
+        Self { region, account, name, qualifier: qualifier.filter(|qualifier| !qualifier.is_empty()) }
     }
 }
 
@@ -133,5 +191,42 @@ pub fn unqualified_function_arn(arn: &str) -> &str {
     match colons.get(6) {
         Some(&end) if colons.len() == 7 => &arn[..end],
         _ => arn,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without it, six characters of a name would be taken for AWS's, and a secret be judged under the name of another one.
+    #[test]
+    fn a_name_is_certain_or_one_of_two() {
+        let arn = |name: &str| format!("arn:aws:secretsmanager:eu-west-1:111111111111:secret:{name}");
+        let all = |text: &str| SecretName::of(text).all().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(all("app/db-config"), ["app/db-config"], "a name is a name");
+        assert_eq!(all(&arn("app/db")), ["app/db"]);
+        assert_eq!(all(&arn("app/db-config")), ["app/db", "app/db-config"]);
+        assert_eq!(all(&arn("rds!db-3bea-aB3dE6")), ["rds!db-3bea", "rds!db-3bea-aB3dE6"]);
+        assert_eq!(all(&arn("app/db-configs")), ["app/db-configs"]);
+        assert_eq!(all(&arn("app/db-con_ig")), ["app/db-con_ig"]);
+    }
+
+    /// Without it, functions of several accounts, or two versions of one function, would be one.
+    #[test]
+    fn a_function_is_named_in_many_ways() {
+        let of = |text| {
+            let FunctionReference { region, account, name, qualifier } = FunctionReference::of(text);
+            (region, account, name, qualifier)
+        };
+        let account = Some("111111111111");
+        assert_eq!(of("f"), (None, None, "f", None));
+        assert_eq!(of("f:live"), (None, None, "f", Some("live")));
+        assert_eq!(of("function:f:1"), (None, None, "f", Some("1")));
+        assert_eq!(of("111111111111:function:f"), (None, account, "f", None));
+        let arn = "arn:aws:lambda:eu-west-1:111111111111:function:f";
+        assert_eq!(of(arn), (Some("eu-west-1"), account, "f", None));
+        let qualified = format!("{arn}:live");
+        assert_eq!(of(&qualified), (Some("eu-west-1"), account, "f", Some("live")));
+        assert_eq!(of("my-function:live"), (None, None, "my-function", Some("live")));
     }
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::live::Unread;
 use super::setting::Request;
 use super::{
-    Address, CodeFinding, Kind, PackageSummary, Place, RotationRules, Selection, Sensitive, Setting, Settings, Shared,
+    Address, CodeFinding, External, Kind, PackageSummary, Place, RotationRules, Selection, Sensitive, Setting,
+    Settings, Shared,
 };
 
 /// The whole desired state of one target.
@@ -237,6 +238,8 @@ pub struct Secret {
     pub name: String,
     /// The handle of its rotation function; `None` where AWS manages the rotation.
     pub function: Option<String>,
+    /// What it rotates with where a partner holds it; `None`: not managed, or no such secret.
+    pub external: Option<External>,
     /// How it rotates.
     pub rotation: Rotation,
     /// Labels, for people and filters.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arn::default_log_group;
 use super::schedule::window_hours;
-use super::{PackagedFile, RotationRules, Sensitive, Settings};
+use super::{External, PackagedFile, RotationRules, Sensitive, Settings};
 
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -286,6 +286,8 @@ pub struct LiveSecret {
     pub previous_version: Option<String>,
     /// The partner's type, where a partner rotates it.
     pub partner_type: Option<String>,
+    /// What it rotates with where a partner rotates it.
+    pub external: External,
     /// The day on which its value was read last, in seconds since 1970 (UTC), by any caller: its function does so too.
     pub last_accessed: Option<i64>,
     /// By when it rotates next, at the latest: how many seconds from when it was read; `None` where no date is known.
@@ -321,6 +323,11 @@ impl LiveSecret {
     /// Whether rotation is on.
     pub fn is_on(&self) -> bool {
         self.rotation_enabled == Some(true)
+    }
+
+    /// The service that owns it, or the type of the partner that holds it: then AWS rotates it without a function.
+    pub fn rotated_by(&self) -> Option<&str> {
+        self.owning_service.as_deref().or(self.partner_type.as_deref())
     }
 
     /// The version of a rotation that is in progress, or that failed and is stuck.

@@ -8,10 +8,12 @@ pub mod address;
 pub mod arn;
 pub mod desired;
 pub mod explanation;
+pub mod external;
 pub mod finding;
 pub mod freeze;
 pub mod glob;
 pub mod invocation;
+pub mod key;
 pub mod live;
 pub mod loading;
 pub mod log;
@@ -19,6 +21,7 @@ pub mod near;
 pub mod package;
 pub mod place;
 pub mod record;
+pub mod regions;
 pub mod rotation_event;
 pub mod rule;
 pub mod run;
@@ -34,6 +37,7 @@ pub use desired::{
     Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, ReadFault, Rotation, Secret, Target,
     TestValues, Verify,
 };
+pub use external::External;
 pub use finding::{CodeCheck, CodeFinding, Spot};
 pub use live::Live;
 pub use log::LogEvent;

@@ -59,6 +59,12 @@ impl ScheduleError {
         self.hint = Some(hint.into());
         self
     }
+
+    /// Adds to the hint.
+    fn hint_too(mut self, more: &str) -> Self {
+        self.hint = Some(self.hint.map_or_else(|| more.to_owned(), |hint| format!("{hint}; {more}")));
+        self
+    }
 }
 
 /// Understands a `rate(…)` or `cron(…)` expression.
@@ -70,6 +76,9 @@ pub fn parse_expression(text: &str) -> Result<Expression, ScheduleError> {
     }
     if length > MAX_EXPRESSION {
         return Err(whole("a schedule expression has at most 256 characters"));
+    }
+    if let Some(error) = other_form(text, length) {
+        return Err(error);
     }
     if let Some((at, c)) = text.chars().enumerate().find(|(_, c)| !is_allowed(*c)) {
         return Err(ScheduleError::new(at, 1, format!("`{}` can't stand in a schedule expression", c.escape_debug())));
@@ -95,37 +104,118 @@ fn is_allowed(c: char) -> bool {
     c.is_ascii_alphanumeric() || "()#?*-/, ".contains(c)
 }
 
+/// What every schedule could be written as, where nothing nearer is known.
+const FORMS: &str = "write `rate(30 days)` or `cron(0 8 1 * ? *)`";
+
+/// A hint to write this instead, where it is a schedule: none is proposed that would be refused in its turn.
+fn proposed(text: &str) -> Option<String> {
+    parse_expression(text).is_ok().then(|| format!("write `{text}`"))
+}
+
+/// What other schedulers take, and Secrets Manager doesn't.
+fn other_form(text: &str, length: usize) -> Option<ScheduleError> {
+    let whole = |reason: &str| ScheduleError::new(0, length, reason);
+    let lower = text.to_ascii_lowercase();
+    if let Some(word) = lower.strip_prefix('@') {
+        let error = whole("Secrets Manager's schedules have no words such as `@daily`");
+        let meant = match word {
+            "hourly" => {
+                return Some(error.hint("a secret rotates at most every 4 hours: write `rate(4 hours)` or more"));
+            }
+            "daily" | "midnight" => "cron(0 0 * * ? *)",
+            "weekly" => "cron(0 0 ? * SUN *)",
+            "monthly" => "cron(0 0 1 * ? *)",
+            "yearly" | "annually" => "cron(0 0 1 JAN ? *)",
+            _ => return Some(error.hint(FORMS)),
+        };
+        return Some(error.hint(proposed(meant).unwrap_or_else(|| FORMS.to_owned())));
+    }
+    if lower.starts_with("at(") {
+        let error = whole("a secret rotates again and again: `at(…)` means one moment");
+        return Some(error.hint(FORMS).hint_too("to rotate it once, now: `rotator rotate`"));
+    }
+    None
+}
+
 fn unknown_form(text: &str, length: usize) -> ScheduleError {
     let error = ScheduleError::new(0, length, "a schedule expression is `rate(…)` or `cron(…)`");
     let fields = text.split_whitespace().count();
     let lower = text.to_ascii_lowercase();
-    if lower.starts_with("rate(") || lower.starts_with("cron(") {
-        error.hint(format!("write `{}` in lower case", &text[..4]))
+    let meant = if lower.starts_with("rate(") {
+        proposed(&lower)
+    } else if lower.starts_with("cron(") {
+        proposed(&format!("cron{}", text[4..].to_ascii_uppercase()))
     } else if (5..=6).contains(&fields) {
-        error.hint(format!("write `cron({})`", six_fields(text)))
-    } else if let (2, Some(Ok(_))) = (fields, text.split_whitespace().next().map(str::parse::<u32>)) {
-        error.hint(format!("write `rate({text})`"))
+        six_fields(text)
+    } else if fields == 2 {
+        proposed(&format!("rate({lower})"))
     } else {
-        error.hint("write `rate(30 days)` or `cron(0 8 1 * ? *)`")
-    }
+        None
+    };
+    error.hint(meant.unwrap_or_else(|| FORMS.to_owned()))
 }
 
 fn cron_fields(inner: &str, offset: usize) -> Result<Expression, ScheduleError> {
     cron::parse(inner, offset).map(Expression::Cron)
 }
 
-/// Rewrites the five fields of Unix's cron as AWS's six, as well as that can be guessed.
-fn six_fields(text: &str) -> String {
-    let mut fields: Vec<&str> = text.split_whitespace().collect();
-    if let [_, _, day_of_month, _, day_of_week] = &mut fields[..] {
-        if *day_of_week == "*" {
-            *day_of_week = "?";
-        } else if *day_of_month == "*" {
-            *day_of_month = "?";
+/// The hint for a cron expression without AWS's six fields, or without `cron()`: Unix's five as AWS's six, as far as AWS can say the same.
+fn six_fields(text: &str) -> Option<String> {
+    let upper = text.to_ascii_uppercase();
+    let mut fields: Vec<String> = upper.split_whitespace().map(str::to_owned).collect();
+    let mut at_full_hour = true;
+    if let [minutes, _, day_of_month, _, day_of_week] = &mut fields[..] {
+        *day_of_week = unix_weekdays(day_of_week)?;
+        if day_of_week == "*" {
+            "?".clone_into(day_of_week);
+        } else if day_of_month == "*" {
+            "?".clone_into(day_of_month);
         }
-        fields.push("*");
+        at_full_hour = minutes == "0";
+        "0".clone_into(minutes);
+        fields.push("*".to_owned());
     }
-    fields.join(" ")
+    let meant = proposed(&format!("cron({})", fields.join(" ")))?;
+    Some(if at_full_hour { meant } else { format!("{meant}: windows open at the full hour") })
+}
+
+/// The names of a week's days, as Unix's cron counts them: from Sunday, which is both 0 and 7.
+const UNIX_WEEKDAYS: [&str; 8] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
+
+/// Days of the week of Unix's cron by AWS's names: their numbers mean other days on AWS. `None`: it is none of its forms.
+fn unix_weekdays(field: &str) -> Option<String> {
+    if field == "*" || field == "?" {
+        return Some("*".to_owned());
+    }
+    let number = |text: &str| match text.parse::<usize>() {
+        Ok(number) => (number < UNIX_WEEKDAYS.len()).then_some(number),
+        Err(_) => UNIX_WEEKDAYS.iter().position(|name| *name == text),
+    };
+    let mut days = [false; 7];
+    for part in field.split(',') {
+        let (range, step) = match part.split_once('/') {
+            Some((range, step)) => (range, step.parse::<usize>().ok().filter(|step| *step > 0)?),
+            None => (part, 1),
+        };
+        let (from, to) = match range.split_once('-') {
+            Some((from, to)) => (number(from)?, number(to)?),
+            None if range == "*" => (0, 6),
+            None if part.contains('/') => (number(range)?, 6),
+            None => (number(range)?, number(range)?),
+        };
+        // `FRI-SUN` runs over the end of the week.
+        let to = if to < from { to + 7 } else { to };
+        (from..=to).step_by(step).for_each(|day| days[day % 7] = true);
+    }
+    let on: Vec<usize> = (0..7).filter(|day| days[*day]).collect();
+    let (first, last) = (*on.first()?, *on.last()?);
+    Some(match on.len() {
+        7 => "*".to_owned(),
+        length if length > 2 && last - first + 1 == length => {
+            format!("{}-{}", UNIX_WEEKDAYS[first], UNIX_WEEKDAYS[last])
+        }
+        _ => on.iter().map(|day| UNIX_WEEKDAYS[*day]).collect::<Vec<_>>().join(","),
+    })
 }
 
 fn rate(inner: &str, offset: usize) -> Result<Expression, ScheduleError> {
@@ -157,12 +247,15 @@ fn rate(inner: &str, offset: usize) -> Result<Expression, ScheduleError> {
             let error =
                 ScheduleError::new(unit_at, unit.len(), format!("a rate is in `hours` or `days`, not `{unit}`"));
             Err(match unit.to_ascii_lowercase().trim_end_matches('s') {
-                "week" => error.hint(format!("write `rate({} days)`", value.saturating_mul(7))),
+                "week" => {
+                    let meant = proposed(&format!("rate({} days)", value.saturating_mul(7)));
+                    error.hint(meant.unwrap_or_else(|| form.to_owned()))
+                }
                 "minute" => error.hint("a secret rotates at most every 4 hours: write `rate(4 hours)` or more"),
                 "month" => error.hint("write `rate(30 days)`, or `cron(0 8 1 * ? *)` for the first day of each month"),
                 unit @ ("hour" | "day" | "h" | "d") => {
                     let unit = if unit.starts_with('h') { "hours" } else { "days" };
-                    error.hint(format!("write `rate({value} {unit})`"))
+                    error.hint(proposed(&format!("rate({value} {unit})")).unwrap_or_else(|| form.to_owned()))
                 }
                 _ => error.hint(form),
             })

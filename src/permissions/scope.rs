@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Place;
-use crate::model::arn::{Arn, default_log_group};
+use crate::model::arn::{Arn, FunctionReference, default_log_group};
 use crate::model::{CodeSource, Deployment, Desired, Function, FunctionSource, SAR_STACK_PREFIXES, Secret};
 
 /// How the patterns of the repository's buckets go on after `arn:PARTITION:s3:::` (AWS's managed policy `SecretsManagerReadWrite`).
@@ -270,7 +270,15 @@ impl Scope<'_> {
     fn function(&self, function: &Function) -> String {
         match &function.source {
             FunctionSource::Existing { reference } if reference.starts_with("arn:") => reference.clone(),
-            _ => self.arn("lambda", &format!("function:{}", function.name)),
+            FunctionSource::Existing { reference } => {
+                // A policy for the function as a whole says nothing of its versions and aliases.
+                let FunctionReference { account, name, qualifier, .. } = FunctionReference::of(reference);
+                let qualifier = qualifier.map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
+                let Place { partition, region, account: own } = self.place;
+                let account = account.unwrap_or(own);
+                format!("arn:{partition}:lambda:{region}:{account}:function:{name}{qualifier}")
+            }
+            FunctionSource::Deployed(_) => self.arn("lambda", &format!("function:{}", function.name)),
         }
     }
 

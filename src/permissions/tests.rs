@@ -45,6 +45,7 @@ fn secrets(names: impl IntoIterator<Item = String>) -> BTreeMap<String, Secret> 
     let secret = |name: String| Secret {
         name: name.clone(),
         function: Some("keys".into()),
+        external: None,
         rotation: Rotation { enabled: Some(true), ..Rotation::default() },
         labels: crate::model::Shared::default(),
     };

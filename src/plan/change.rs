@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Address, RotationRules};
+use crate::model::{Address, External, RotationRules};
 
 use super::FieldChange;
 
@@ -99,6 +99,9 @@ pub struct RotateSecret {
     pub secret_arn: String,
     /// The function's ARN; `None` where AWS manages the rotation or keeps the live function.
     pub function_arn: Option<String>,
+    /// The role and the metadata of a managed external secret; `None` keeps the live ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
     /// The rules; `None` keeps the live ones.
     pub rules: Option<RotationRules>,
     /// AWS's `RotateImmediately`.

@@ -302,6 +302,11 @@ impl Pair<'_> {
                 consequences
             }
             Attribute::Other(path) if path == "rotation.rotate_immediately" => vec![Consequence::InstructionOnly],
+            Attribute::Other(path) if path.starts_with("external.") && change.after == Shown::Absent => {
+                vec![Consequence::NoLongerManaged]
+            }
+            // A partner rotates it: there is no function to test.
+            Attribute::Other(path) if path.starts_with("external.") && stays_on && now == Some(true) => vec![sent],
             _ => Vec::new(),
         }
     }

@@ -7,9 +7,9 @@ use crate::model::live::{
     ParameterDefinition, Reading, Statement,
 };
 use crate::model::{
-    Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, Live, PROJECT_TAG, PackageSummary,
-    PackagedFile, Rotation, RotationRules, SAR_APPLICATION_TAG, SAR_VERSION_TAG, Schedule, Secret, Selection,
-    Sensitive, Settings, Shared, Target, Vpc,
+    Application, Code, CodeSource, Deployment, Desired, External, Function, FunctionSource, Live, PROJECT_TAG,
+    PackageSummary, PackagedFile, Rotation, RotationRules, SAR_APPLICATION_TAG, SAR_VERSION_TAG, Schedule, Secret,
+    Selection, Sensitive, Settings, Shared, Target, Vpc,
 };
 
 pub(crate) const ACCOUNT: &str = "111111111111";
@@ -68,6 +68,7 @@ pub(crate) fn desired() -> Desired {
     let secret = Secret {
         name: "s".to_owned(),
         function: Some("f".to_owned()),
+        external: None,
         rotation: Rotation { enabled: Some(true), rules: Some(days(30)), rotate_immediately: None },
         labels: Shared::default(),
     };
@@ -183,6 +184,7 @@ pub(crate) fn secret() -> LiveSecret {
         pending_version: None,
         previous_version: None,
         partner_type: None,
+        external: External::default(),
         last_accessed: None,
         rotates_within: None,
         unchanged_for: None,

@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
+use crate::model::arn::SecretName;
 use crate::model::live::{ListedSecret, LiveSecret, Reading, Unread};
 use crate::model::rule::{Demand, Exemption, Requirement, Rule, WEEKDAYS, any};
-use crate::model::{Address, Desired, Kind, Live, Place, RotationRules, Secret, arn, schedule, text};
+use crate::model::{Address, Desired, Kind, Live, Place, RotationRules, Secret, schedule, text};
 
 use beyond::{Rotated, Rotating};
 
@@ -74,6 +75,8 @@ pub enum Why {
     Effects,
     /// Secrets that no manifest names are only on AWS.
     Live,
+    /// These secrets are named by ARNs that may be partial: only AWS knows their names.
+    Names(Vec<Address>),
     /// When secrets last rotated is only on AWS.
     History,
     /// Which layers and roles functions have, and where functions are that are used, is only on AWS.
@@ -177,13 +180,22 @@ impl<'a> Judge<'a> {
             }
         }
         let mut unknown: BTreeMap<usize, Vec<Address>> = BTreeMap::new();
+        let mut unclear = Vec::new();
         let mut rotating: BTreeMap<&str, Rotated> = BTreeMap::new();
         for (handle, secret) in &self.desired.secrets {
             let address = self.desired.address(Kind::Secret, handle);
-            let name = self.name(handle, secret);
-            if !rule.scope.has_secret(name, &secret.labels) {
+            let names = self.names_of(handle, secret);
+            let is_meant = |name: &&str| rule.scope.has_secret(name, &secret.labels);
+            let is_bound = |name: &&str| is_meant(name) && !is_exempt(&exemptions, name);
+            if self.facts.is_none()
+                && names.all().any(|name| is_bound(&name))
+                && !names.all().all(|name| is_bound(&name))
+            {
+                unclear.push(address);
                 continue;
             }
+            // Where AWS can't be asked, what may be bound is.
+            let Some(name) = names.all().find(is_bound).or_else(|| names.all().find(is_meant)) else { continue };
             let exempt = is_exempt(&exemptions, name);
             if let Some(function) = &secret.function {
                 rotating.entry(function).or_default().add(exempt);
@@ -199,6 +211,9 @@ impl<'a> Judge<'a> {
         let is_offline = self.facts.is_none();
         for requirement in rule.requirements.iter().filter(|one| one.demand.is_of_history() && is_offline) {
             self.unproven(rule, &requirement.at, Why::History);
+        }
+        if !unclear.is_empty() {
+            self.unproven(rule, &rule.at, Why::Names(unclear));
         }
         for (index, secrets) in unknown {
             self.unproven(rule, &rule.requirements[index].at, Why::NotManaged(secrets));
@@ -235,10 +250,13 @@ impl<'a> Judge<'a> {
         in_force
     }
 
-    /// AWS's name of a secret.
-    fn name(&self, handle: &str, secret: &'a Secret) -> &'a str {
+    /// AWS's name of a secret; or those that it may have, where AWS wasn't asked or didn't say.
+    fn names_of(&self, handle: &str, secret: &'a Secret) -> SecretName<'a> {
         let live = self.facts.and_then(|facts| facts.live.secrets.get(handle)).and_then(Reading::found);
-        live.map_or_else(|| arn::secret_name(&secret.name), |live| live.name.as_str())
+        let listed = || self.listed.get(secret.name.as_str()).map(|listed| listed.name.as_str());
+        live.map(|live| live.name.as_str())
+            .or_else(listed)
+            .map_or_else(|| SecretName::of(&secret.name), SecretName::Certain)
     }
 
     /// Whether the manifest's resources go: what it says of them then stands no more.

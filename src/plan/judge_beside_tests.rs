@@ -44,6 +44,30 @@ fn a_partial_arn_names_a_secret() {
     assert_eq!(world.breaches(&covers), [("secret.off".to_owned(), Breach::Off)]);
 }
 
+/// Without it, a rule would be held against the name that six characters of another one's ARN spell.
+#[test]
+fn a_partial_arn_is_judged_by_the_name_that_aws_gives() {
+    let mut world = World::new();
+    world.secret().name = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/db-config".to_owned();
+    world.secret().rotation.enabled = Some(false);
+    let of = |pattern: &str| {
+        let mut rule = rule(&[Demand::Enabled]);
+        rule.scope.secrets = Some(vec![Pattern(pattern.into())]);
+        rule
+    };
+    live_secret(&mut world.live).name = "app/db-config".to_owned();
+    assert_eq!(world.breaches(&of("app/db-config")).len(), 1);
+    assert_eq!(world.breaches(&of("app/db")), []);
+    // Offline, nobody knows; where both are meant, it doesn't matter.
+    let offline = |rule: &Rule, desired: &Desired| {
+        let verdict = judge_offline([rule], desired, "2026-06-01".parse().expect("a test's own date"));
+        (verdict.problems.len(), verdict.unproven.into_iter().map(|one| one.why).collect::<Vec<_>>())
+    };
+    let unknown = vec![Why::Names(vec![world.desired.address(Kind::Secret, "s")])];
+    assert_eq!(offline(&of("app/db-config"), &world.desired), (0, unknown));
+    assert_eq!(offline(&of("app/*"), &world.desired), (1, vec![]));
+}
+
 /// A rule that asks for code, for some secrets, and a function whose code isn't of the manifest.
 fn without_code(secrets: &str) -> (World, Rule) {
     let mut world = World::new();

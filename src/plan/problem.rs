@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::model::acknowledge::Acknowledgement;
+use crate::model::external::Doubt;
 use crate::model::freeze::Freeze;
 use crate::model::live::Unread;
 use crate::model::{Address, CodeFinding, PackagePart, Place, RotationRules};
@@ -91,6 +92,40 @@ pub enum ProblemKind {
         /// The service.
         service: String,
     },
+    /// A partner holds the secret: its rotation takes a role, and no function.
+    HeldByPartner {
+        /// The partner's type.
+        partner: String,
+    },
+    /// The manifest says what a managed external secret rotates with, and AWS knows the secret as none.
+    NotExternal,
+    /// A managed external secret needs a role to rotate, and has none.
+    NoExternalRole {
+        /// The partner's type.
+        partner: String,
+    },
+    /// What is known of a partner's type speaks against how its secret would rotate.
+    ExternalDoubt {
+        /// The partner's type.
+        partner: String,
+        /// What.
+        doubt: Doubt,
+    },
+    /// AWS's own service owns the secret and, as far as is known, doesn't rotate it.
+    NotRotatedByService {
+        /// The service.
+        service: String,
+    },
+    /// Another entry names the same secret.
+    SameSecret {
+        /// That entry's address.
+        other: Address,
+    },
+    /// An ARN without AWS's six characters, whose name ends as if it had them.
+    PartialArn {
+        /// The complete ARN.
+        arn: String,
+    },
     /// The manifest names no function, and AWS doesn't manage the secret's rotation either.
     NoFunction,
     /// A rotation is in progress, or failed and is stuck.
@@ -161,6 +196,18 @@ pub enum ProblemKind {
         /// The secret's account.
         account: String,
     },
+    /// A secret of another account can't be read.
+    OtherAccountUnread {
+        /// The secret's account.
+        account: String,
+        /// Why.
+        unread: Unread,
+    },
+    /// A secret of another account is encrypted with the key that AWS itself manages there, which no other account can use.
+    OtherAccountKey {
+        /// The secret's account.
+        account: String,
+    },
     /// The function that rotates the secret now, and that its entry doesn't name, can't rotate it.
     LiveFunction {
         /// The function's ARN.
@@ -170,6 +217,16 @@ pub enum ProblemKind {
     },
     /// Lambda doesn't know an existing function.
     FunctionMissing,
+    /// Lambda doesn't know a version or an alias of an existing function, or the function itself.
+    QualifierMissing {
+        /// The version's number, or the alias.
+        qualifier: String,
+    },
+    /// The region has no Serverless Application Repository.
+    NoRepository {
+        /// The region.
+        region: String,
+    },
     /// AWS stops the function's runtime, or has stopped it.
     RuntimeStopped {
         /// The runtime.
@@ -448,6 +505,13 @@ pub enum NoteKind {
     SharedWith {
         /// How many.
         secrets: usize,
+    },
+    /// Whether the key of a secret is the one of its function's parameter isn't known: one of them is an alias.
+    KeysNotCompared {
+        /// The secret's key.
+        key: String,
+        /// The parameter.
+        parameter: String,
     },
     /// A newer version of the application is there.
     NewerVersion {

@@ -66,7 +66,7 @@ pub fn why(left_out: &LeftOut) -> String {
             format!("AWS rotates it for {}, under a name that this version can't write", safe(service))
         }
         LeftOut::Partner { kind } => {
-            format!("a partner holds it ({}): this version has no fields for that", safe(kind))
+            format!("a partner holds it ({}), and its rotation is off", safe(kind))
         }
         LeftOut::Replica { primary } => format!("a copy of a secret of {}, where it rotates", safe(primary)),
         LeftOut::ScheduledForDeletion => "AWS is about to delete it".to_owned(),

@@ -67,6 +67,11 @@ pub fn note_words(note: &Note, route: Route<'_>) -> String {
             let verb = if *secrets == 1 { "rotates" } else { "rotate" };
             format!("shared: {} of other manifests {verb} with it", count(*secrets, "secret"))
         }
+        NoteKind::KeysNotCompared { key, parameter } => format!(
+            "whether its key, {}, is its function's `kmsKeyArn`, {}, isn't known: KMS alone knows which key an alias is of",
+            safe(key),
+            safe(parameter)
+        ),
         NoteKind::NewerVersion { version, newest } => {
             format!("the application has version {}; {} is newer", safe(version), safe(newest))
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::aws::Denial;
 use crate::model::CodeFinding;
 use crate::model::arn::{Arn, function_name};
+use crate::model::external::Doubt;
 use crate::model::live::Unread;
 use crate::model::near::{did_you_mean, near};
 use crate::plan::problem::LiveFault;
@@ -119,7 +120,37 @@ pub fn words(problem: &Problem, there: &There<'_>) -> Words {
         ProblemKind::OwnedByService { service } => {
             Words::new(format!("the secret belongs to the service {}, which rotates it by itself", safe(service)))
                 .because("such a secret takes a schedule, and no function")
-                .hint("remove `function:` from the entry")
+                .hint("remove `function:` from the entry, or write `function: null` where it comes from the defaults")
+        }
+        ProblemKind::HeldByPartner { partner } => {
+            Words::new(format!("a partner holds the secret ({}), and AWS rotates it there by itself", safe(partner)))
+                .because("such a secret takes a role and a schedule, and no function: RotateSecret refuses one")
+                .hint("remove `function:` from the entry, or write `function: null` where it comes from the defaults")
+        }
+        ProblemKind::NotExternal => {
+            Words::new("AWS doesn't know the secret as a managed external one: it has no type of a partner")
+                .hint("remove `external:` from the entry; a secret of the account's own rotates with a `function:`")
+        }
+        ProblemKind::NoExternalRole { partner } => {
+            Words::new(format!("Secrets Manager has no role to rotate the secret with, which a partner holds ({})", safe(partner)))
+                .because("RotateSecret asks for one the first time")
+                .hint("state it: `external: {role: \"arn:aws:iam::ACCOUNT:role/NAME\"}`; it trusts secretsmanager.amazonaws.com")
+        }
+        ProblemKind::ExternalDoubt { partner, doubt } => external_doubt(partner, doubt),
+        ProblemKind::NotRotatedByService { service } => {
+            Words::new(format!("the secret belongs to the service {}, which isn't known to rotate its secrets", safe(service)))
+                .because("RDS, Redshift, DocumentDB and ECS do; AWS's answer is what counts")
+                .hint("where AWS refuses, take the entry out: that service looks after the secret")
+        }
+        ProblemKind::SameSecret { other } => {
+            Words::new(format!("{} names the same secret", safe(&other.to_string())))
+                .because("a secret has one schedule, and each apply would set the other entry's")
+                .hint("remove one of the two entries")
+        }
+        ProblemKind::PartialArn { arn } => {
+            Words::new("its ARN lacks AWS's six characters, and its name ends as if it had them")
+                .because("AWS may take such an ARN for the complete one of another secret")
+                .hint(format!("write the secret's name alone, `{name}`, or its complete ARN: `{}`", safe(arn)))
         }
         ProblemKind::NoFunction => Words::new("the entry names no function, and AWS doesn't manage this secret's rotation")
             .hint("add `function:` with the handle of a rotation function"),
@@ -209,9 +240,28 @@ pub fn words(problem: &Problem, there: &There<'_>) -> Words {
                     aws("lambda add-permission", there)
                 ))
         }
+        ProblemKind::OtherAccountUnread { account, unread } => {
+            let account = safe(account);
+            Words::new(format!("the secret, of account {account}, can't be read: {}", unread_words(unread)))
+                .because("across accounts, both must allow it: the caller's own policy, and the secret's resource policy")
+                .hint(format!(
+                    "have account {account} allow it in the secret's resource policy (`secretsmanager:DescribeSecret`, and `secretsmanager:RotateSecret` to apply), and its key, which must be a customer's, to the function's role"
+                ))
+        }
+        ProblemKind::OtherAccountKey { account } => {
+            Words::new(format!("the secret is encrypted with AWS's own key of account {}, which no other account can use", safe(account)))
+                .because("a function of this account then can't read the secret by its own role")
+                .hint("have the secret encrypted with a customer's key that the function's role may use; or a function that assumes a role there")
+        }
         ProblemKind::LiveFunction { function, fault } => live_function(function, fault, there),
         ProblemKind::FunctionMissing => Words::new(format!("Lambda has no function `{name}`"))
             .hint("an `existing` function must be there; without `existing:` it is deployed"),
+        ProblemKind::QualifierMissing { qualifier } => qualifier_missing(&name, qualifier, there),
+        ProblemKind::NoRepository { region } => {
+            Words::new(format!("{} has no Serverless Application Repository, from which functions are deployed", safe(region)))
+                .hint("make the function by other means there, and use it: `existing: NAME`")
+                .hint("or deploy it, and its secrets, in another region")
+        }
         ProblemKind::RuntimeStopped { runtime, every_change, from, over, successor } => {
             let what = match (every_change, over) {
                 (true, true) => "AWS refuses to change functions with the runtime",
@@ -353,6 +403,35 @@ pub fn words(problem: &Problem, there: &There<'_>) -> Words {
             Words::new("the application declares no parameter `functionName`, so AWS would make up the function's name")
                 .hint("deploy it by other means, and use the function with `existing: NAME`")
         }
+    }
+}
+
+/// That Lambda doesn't know a version or an alias.
+fn qualifier_missing(name: &str, qualifier: &str, there: &There<'_>) -> Words {
+    let qualifier = safe(qualifier);
+    let is_number = qualifier.bytes().all(|byte| byte.is_ascii_digit());
+    let (what, list) =
+        if is_number { ("version", "lambda list-versions-by-function") } else { ("alias", "lambda list-aliases") };
+    Words::new(format!("Lambda has no {what} `{qualifier}` of a function `{name}`"))
+        .because("with a version or an alias behind its name, that one is used, and must be there")
+        .hint(format!("those that are there:\n    {} --function-name '{name}'", aws(list, there)))
+}
+
+/// What is known of a partner's type, and speaks against how its secret would rotate.
+fn external_doubt(partner: &str, doubt: &Doubt) -> Words {
+    let partner = safe(partner);
+    match doubt {
+        Doubt::ExpiresFirst { days, gap_hours } => Words::new(format!(
+            "its token is over after {days} days, and up to {:.1} days lie between two rotations",
+            f64::from(*gap_hours) / 24.0
+        ))
+        .because(format!("a token of the type {partner} must rotate before it is over; a window counts to its end"))
+        .hint("rotate more often, or state a larger `external.metadata.daysToExpiry`"),
+        Doubt::MissingKey { key } => Words::new(format!(
+            "its metadata has no `{}`, without which the type {partner} isn't known to rotate",
+            safe(key)
+        ))
+        .hint(format!("state it: `external: {{metadata: {{{}: …}}}}`", safe(key))),
     }
 }
 

@@ -317,6 +317,14 @@ pub fn unproven(unproven: &Unproven) -> String {
             format!("{}: {is} managed here, and the live one is judged", some_of(names.iter().map(String::as_str), 5))
         }
         Why::Effects => "effects are a plan's".to_owned(),
+        Why::Names(secrets) => {
+            let names: Vec<String> = secrets.iter().map(ToString::to_string).collect();
+            let is = if names.len() == 1 { "its ARN" } else { "their ARNs" };
+            format!(
+                "{}: {is} may be partial, so that only AWS knows which secret is meant",
+                some_of(names.iter().map(String::as_str), 5)
+            )
+        }
         Why::Live => "secrets that no manifest names are only on AWS".to_owned(),
         Why::History => "when secrets last rotated is only on AWS".to_owned(),
         Why::LiveFunctions => "what functions are made of is only on AWS".to_owned(),

@@ -13,6 +13,7 @@ use crate::apply::{
     Failure, LeftBehind, Moved, NotFinished, Outcome, Replaced, Report, TestFailed, Unknown, Unverified,
 };
 use crate::aws::{AwsError, ErrorKind};
+use crate::model::external::Doubt;
 use crate::model::freeze::{Freeze, Period};
 use crate::model::live::{Asked, Unread};
 use crate::model::rule::AtMost;
@@ -63,6 +64,7 @@ impl Texts {
             token: None,
             secret_arn: self.of("arn:s"),
             function_arn: Some(self.of("arn:f")),
+            external: None,
             rules: Some(self.rules()),
             rotate_immediately: now,
         }
@@ -317,6 +319,21 @@ fn problems(t: Texts) -> Vec<Problem> {
         ProblemKind::Replica { primary: t.of("us-east-1") },
         ProblemKind::OwnedByService { service: t.of("rds") },
         ProblemKind::NoFunction,
+        ProblemKind::HeldByPartner { partner: t.of("SnowflakePat") },
+        ProblemKind::NotExternal,
+        ProblemKind::NoExternalRole { partner: t.of("SnowflakePat") },
+        ProblemKind::ExternalDoubt {
+            partner: t.of("SnowflakePat"),
+            doubt: Doubt::ExpiresFirst { days: 15, gap_hours: 744 },
+        },
+        ProblemKind::ExternalDoubt {
+            partner: t.of("DatadogApiKey"),
+            doubt: Doubt::MissingKey { key: t.of("adminSecretArn") },
+        },
+        ProblemKind::NotRotatedByService { service: t.of("events") },
+        ProblemKind::PartialArn { arn: t.of("arn:s-abcdef") },
+        ProblemKind::QualifierMissing { qualifier: t.of("live") },
+        ProblemKind::NoRepository { region: t.of("eu-central-2") },
         ProblemKind::UnfinishedRotation { version: t.of("v2") },
         ProblemKind::KeyWithoutParameter { key: t.of("arn:key") },
         ProblemKind::TemplateCode,

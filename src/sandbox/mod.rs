@@ -204,6 +204,15 @@ impl Sandbox {
         secretsmanager::seed(&self.shared, account, region, name, Some(value))
     }
 
+    /// Creates a secret with a made-up value that AWS rotates by itself: a service's own by its name (`rds!db-…`), or a partner's, with a
+    /// type that no partner has. False where it is known already.
+    pub fn seed_managed(&self, account: &str, region: &str, name: &str) -> bool {
+        match name.split_once('!') {
+            Some((service, _)) => secretsmanager::create_owned(&self.shared, account, region, name, Some(service)),
+            None => secretsmanager::create_of_partner(&self.shared, account, region, name),
+        }
+    }
+
     /// Creates a rotation function that Secrets Manager may invoke. False where it is known already.
     pub fn seed_function(&self, account: &str, region: &str, name: &str) -> bool {
         lambda::seed(&self.shared, account, region, name)

@@ -14,6 +14,7 @@ mod handed_over;
 mod import;
 mod incidents;
 mod inspected;
+mod kinds;
 mod least;
 mod logs;
 mod packages;

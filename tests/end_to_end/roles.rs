@@ -5,7 +5,7 @@ use std::process::Command;
 use super::support::{ACCOUNT, Output, REGION, World, output, rotator_binary};
 
 /// A region that an account has only after it asked for it.
-const OPT_IN: &str = "af-south-1";
+const OPT_IN: &str = "me-south-1";
 
 fn world(targets: &str) -> World {
     let world = World::new();
@@ -58,14 +58,14 @@ fn assumed(world: &World) -> usize {
 fn a_role_is_asked_for_in_the_main_region_where_its_own_does_not_know_the_caller() {
     for code in ["InvalidClientTokenId", "UnrecognizedClientException", "RegionDisabledException"] {
         let world = world(&target(OPT_IN, ""));
-        world.fault(&rule("AssumeRole", r#""region": "af-south-1","#, code));
+        world.fault(&rule("AssumeRole", r#""region": "me-south-1","#, code));
         world.rotator(&["plan"]).exits(0).says("SecretsManagerOne");
         assert_eq!(assumed(&world), 2, "{code}");
         // Who the credentials belong to is still asked of the target's region, whose answer is what counts there.
         world.fault(&format!(
             "[{}, {}]",
-            rule("AssumeRole", r#""region": "af-south-1","#, code),
-            rule("GetCallerIdentity", r#""region": "af-south-1","#, "InvalidClientTokenId")
+            rule("AssumeRole", r#""region": "me-south-1","#, code),
+            rule("GetCallerIdentity", r#""region": "me-south-1","#, "InvalidClientTokenId")
         ));
         world.rotator(&["plan"]).exits(1).says("sts:GetCallerIdentity").says("enabled for the account");
     }
@@ -89,7 +89,7 @@ fn the_main_region_is_asked_once_and_only_where_that_may_help() {
     let elsewhere = world(&target(OPT_IN, ""));
     elsewhere.fault(&format!(
         "[{}, {}]",
-        rule("AssumeRole", r#""region": "af-south-1","#, "InvalidClientTokenId"),
+        rule("AssumeRole", r#""region": "me-south-1","#, "InvalidClientTokenId"),
         rule("AssumeRole", r#""region": "us-east-1","#, "AccessDenied")
     ));
     elsewhere.rotator(&["plan"]).exits(1).says("AccessDenied").keeps_silent_about("InvalidClientTokenId");
@@ -108,13 +108,13 @@ fn roles_of_profiles_and_tokens_are_asked_for_in_the_main_region_too() {
     let targets = format!("here: {{region: {OPT_IN}, account: '{ACCOUNT}'}}");
     for profiles in [of_profile.clone(), of_profile.replace("source", "duration_seconds = 1800\nsource")] {
         let world = world(&targets);
-        world.fault(&rule("AssumeRole", r#""region": "af-south-1","#, "InvalidClientTokenId"));
+        world.fault(&rule("AssumeRole", r#""region": "me-south-1","#, "InvalidClientTokenId"));
         with_profiles(&world, &profiles, |_| ()).exits(0).says("SecretsManagerOne");
         assert_eq!(assumed(&world), 2, "{profiles}");
     }
     let world = world(&targets);
     world.write("token", "a.web.token");
-    world.fault(&rule("AssumeRoleWithWebIdentity", r#""region": "af-south-1","#, "RegionDisabledException"));
+    world.fault(&rule("AssumeRoleWithWebIdentity", r#""region": "me-south-1","#, "RegionDisabledException"));
     with_profiles(&world, "", |command| {
         command.env("AWS_WEB_IDENTITY_TOKEN_FILE", world.path("token")).env("AWS_ROLE_ARN", role("pipeline"));
     })

@@ -278,6 +278,11 @@ impl World {
         answer["asked"].as_array().expect("a list").iter().map(one).collect()
     }
 
+    /// Tells the sandbox itself something, such as which secrets another service has made.
+    pub fn tell(&self, what: &str, body: &str) {
+        self.control(what, body);
+    }
+
     fn control(&self, what: &str, body: &str) {
         self.controlled("POST", what, body);
     }

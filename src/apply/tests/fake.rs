@@ -11,7 +11,7 @@ use crate::aws::execute::{
 };
 use crate::aws::{AwsError, ErrorKind};
 use crate::model::live::{Configuration, LiveSecret, LiveStack, Statement};
-use crate::model::{LogEvent, RotationRules, Schedule, Sensitive, Settings};
+use crate::model::{External, LogEvent, RotationRules, Schedule, Sensitive, Settings};
 use crate::plan::fixtures;
 
 /// What AWS holds, and what it will do.
@@ -328,6 +328,7 @@ impl Execute for Fake {
         secret: &str,
         token: &str,
         function_arn: Option<&str>,
+        _external: Option<&External>,
         rules: Option<&RotationRules>,
         _rotate_immediately: bool,
     ) -> Answer<RotateAnswer> {

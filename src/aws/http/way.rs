@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use aws_smithy_runtime_api::client::result::ConnectorError;
+
 /// Whether an address is of this machine or of its link alone: no proxy can reach it, and where credentials of instances and
 /// containers come from, none may see them. `NO_PROXY` needn't name them.
 pub(super) fn is_near(url: &str) -> bool {
@@ -34,6 +36,30 @@ fn host(url: &str) -> Option<&str> {
         Some(end) => Some(&place[..=end]),
         None => place.split(':').next(),
     }
+}
+
+/// What systems say of a name without an address: that there is none, unlike that they couldn't find out.
+const UNKNOWN_NAME: [&str; 4] = [
+    // Linux and musl.
+    "name or service not known",
+    "name does not resolve",
+    // macOS.
+    "nodename nor servname provided",
+    // Windows.
+    "no such host is known",
+];
+
+/// Whether a connection failed because nobody knows its host's name.
+pub fn is_nowhere(error: &ConnectorError) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        let words = error.to_string().to_ascii_lowercase();
+        if UNKNOWN_NAME.iter().any(|unknown| words.contains(unknown)) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 #[cfg(test)]
@@ -75,5 +101,16 @@ mod tests {
         ] {
             assert!(!is_near(far), "{far}");
         }
+    }
+
+    /// Without it, a region with a slip in its name would be asked for many times, and blamed on the network.
+    #[test]
+    fn a_name_that_nobody_knows_is_told_from_a_network_that_is_down() {
+        let failed = |words: &str| ConnectorError::io(std::io::Error::other(words.to_owned()).into());
+        let lookup = |words: &str| failed(&format!("failed to lookup address information: {words}"));
+        assert!(is_nowhere(&lookup("Name or service not known")));
+        assert!(is_nowhere(&ConnectorError::user(lookup("nodename nor servname provided, or not known").into())));
+        assert!(!is_nowhere(&lookup("Temporary failure in name resolution")));
+        assert!(!is_nowhere(&failed("connection refused")));
     }
 }

@@ -10,6 +10,7 @@ use crate::aws::cover;
 use crate::aws::error::reading;
 use crate::aws::execute::FunctionState;
 use crate::aws::reader::Reader;
+use crate::model::arn::FunctionReference;
 use crate::model::live::{ApplicationVersion, Configuration, LiveFunction, LiveStack, Reading, Statement};
 use crate::model::{Deployment, Function, FunctionSource, PackagedFile, SAR_VERSION_TAG};
 use crate::package;
@@ -127,20 +128,12 @@ async fn one(reader: &Reader, name: &str) -> Seen {
     let state = reading(reader.function(name).await);
     let policy = match &state {
         // A version or an alias has a policy of its own.
-        Reading::Found(_) if is_qualified(name) => reading(reader.policy(name).await),
+        Reading::Found(_) if FunctionReference::of(name).qualifier.is_some() => reading(reader.policy(name).await),
         Reading::Found(state) => reading(reader.policy(&state.configuration.arn).await),
         Reading::Absent => Reading::Absent,
         Reading::Unread(unread) => Reading::Unread(unread.clone()),
     };
     Seen { state, policy }
-}
-
-/// Whether a name, a partial ARN or an ARN names a version or an alias.
-fn is_qualified(name: &str) -> bool {
-    match name.rsplit_once(":function:").or_else(|| name.rsplit_once("function:")) {
-        Some((_, rest)) => rest.contains(':'),
-        None => name.contains(':'),
-    }
 }
 
 /// The files of a function whose package differs from the manifest's, so that the difference can be shown file by file.

@@ -21,7 +21,7 @@ use futures::stream;
 use super::cover;
 use super::kind::ErrorKind;
 use super::reader::Reader;
-use crate::model::arn::{Arn, unqualified_function_arn};
+use crate::model::arn::{Arn, FunctionReference, unqualified_function_arn};
 use crate::model::live::{ListedSecret, Live, LiveFunction, LiveSecret, Reading, Unread};
 use crate::model::{Address, Desired, Function, FunctionSource, Kind, PROJECT_TAG, SHARED_TAG, Secret};
 
@@ -246,7 +246,12 @@ impl Reader {
             FunctionSource::Existing { reference } if reference.starts_with("arn:") => {
                 unqualified_function_arn(reference).to_owned()
             }
-            _ => self.function_arn(&function.name),
+            FunctionSource::Existing { reference } => {
+                let FunctionReference { account, name, .. } = FunctionReference::of(reference);
+                let here = self.function_arn(name);
+                account.map_or_else(|| here.clone(), |account| here.replace(&self.inner.account, account))
+            }
+            FunctionSource::Deployed(_) => self.function_arn(&function.name),
         });
         let found = live.values().filter_map(|function| function.configuration.found()).map(|one| one.arn.clone());
         planned.chain(found).collect()

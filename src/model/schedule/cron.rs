@@ -123,7 +123,8 @@ pub(super) fn parse(inner: &str, offset: usize) -> Result<Cron, ScheduleError> {
             fields.len()
         );
         let error = ScheduleError::new(offset, inner.len(), reason);
-        return Err(if fields.len() == 5 { error.hint(format!("write `cron({})`", six_fields(inner))) } else { error });
+        let meant = if fields.len() == 5 { six_fields(inner) } else { None };
+        return Err(error.hint(meant.unwrap_or_else(|| "write them as in `cron(0 8 1 * ? *)`".to_owned())));
     };
     if minutes.0 != "0" {
         return Err(ScheduleError::new(
@@ -203,9 +204,13 @@ fn month_days(field: Field<'_>) -> Result<Days, ScheduleError> {
     for part in field.parts() {
         if part.text == "*" {
             return Ok(if field.text == "*" { Days::Every } else { return Err(part.error("`*` stands alone")) });
-        } else if part.text.eq_ignore_ascii_case("L") {
+        } else if part.text == "L" {
             last = true;
-        } else if let Some(weekday) = part.text.strip_suffix(['L', 'l']).filter(|day| day.len() == 3) {
+        } else if part.text.to_ascii_uppercase().starts_with("L-") {
+            return Err(part
+                .error("days before the last one of a month can't be counted")
+                .hint("write `L` for the last day, or a day such as `28`"));
+        } else if let Some(weekday) = part.text.strip_suffix('L').filter(|day| day.len() == 3) {
             let weekday = Field { text: weekday, rules: &DAY_OF_WEEK, ..part };
             last_weekdays.push(weekday.value()?);
         } else {
@@ -228,7 +233,7 @@ fn week_days(field: Field<'_>) -> Result<Days, ScheduleError> {
     for part in field.parts() {
         if part.text == "*" {
             return Ok(if field.text == "*" { Days::Every } else { return Err(part.error("`*` stands alone")) });
-        } else if part.text.eq_ignore_ascii_case("L") {
+        } else if part.text == "L" {
             every.push(7);
         } else if let Some((day, number)) = part.text.split_once('#') {
             let day = Field { text: day, ..part }.value()?;
@@ -244,7 +249,7 @@ fn week_days(field: Field<'_>) -> Result<Days, ScheduleError> {
                         .hint("write `SUN#1` for the first Sunday"));
                 }
             }
-        } else if let Some(day) = part.text.strip_suffix(['L', 'l']) {
+        } else if let Some(day) = part.text.strip_suffix('L') {
             last.push(Field { text: day, ..part }.value()?);
         } else {
             every.extend(part.range()?);
@@ -324,7 +329,7 @@ impl<'a> Field<'a> {
 
     fn value(self) -> Result<u8, ScheduleError> {
         let Rules { name, first, last, names } = *self.rules;
-        if let Some(index) = names.iter().position(|word| word.eq_ignore_ascii_case(self.text)) {
+        if let Some(index) = names.iter().position(|word| *word == self.text) {
             return u8::try_from(index).map(|index| index + first).map_err(|_| self.error("too many names"));
         }
         if !self.text.is_empty() && self.text.bytes().all(|b| b.is_ascii_digit()) {
@@ -336,13 +341,22 @@ impl<'a> Field<'a> {
             if let Some(value) = self.text.parse::<u8>().ok().filter(|value| (first..=last).contains(value)) {
                 return Ok(value);
             }
-            return Err(self.error(format!("{name} is {first} to {last}, not `{}`", self.text)));
+            let error = self.error(format!("{name} is {first} to {last}, not `{}`", self.text));
+            return Err(match (names.first(), self.text) {
+                // Where other schedulers begin to count.
+                (Some(name), "0") => error.hint(format!("write `{name}`: AWS counts from 1, which is {name}")),
+                _ => error,
+            });
         }
         let error = self.error(match self.text {
             "" => format!("{name} is missing a value"),
             text => format!("{name} can't be `{text}`"),
         });
         let upper = self.text.to_ascii_uppercase();
+        let is_last = |text: &str| text == "L" || text.strip_suffix('L').is_some_and(|day| WEEKDAYS.contains(&day));
+        if upper != self.text && (is_last(&upper) || names.contains(&upper.as_str())) {
+            return Err(error.hint(format!("write `{upper}`, in upper case")));
+        }
         let abbreviation = names.iter().find(|name| upper.starts_with(**name));
         Err(if upper.contains('W') && names.is_empty() {
             error.hint(

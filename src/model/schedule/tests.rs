@@ -115,14 +115,67 @@ fn refuses_with_the_wrong_part() {
     }
 }
 
-/// Without it, the hint about Unix's five fields would propose something that is refused again.
+/// Without it, a hint would propose something that is refused again, or that means another day than was written.
 #[test]
 fn hints_are_valid_themselves() {
-    for text in ["cron(0 8 * * *)", "0 8 1 * *", "cron(0 8 * * MON)", "30 days"] {
+    for (text, meant) in [
+        ("cron(0 8 * * *)", "cron(0 8 * * ? *)"),
+        ("0 8 1 * *", "cron(0 8 1 * ? *)"),
+        ("cron(0 8 * * MON)", "cron(0 8 ? * MON *)"),
+        ("30 days", "rate(30 days)"),
+        // Unix counts the days of the week from Sunday, which is 0 and 7; AWS from Sunday, which is 1.
+        ("0 2 * * 1", "cron(0 2 ? * MON *)"),
+        ("0 2 * * 0", "cron(0 2 ? * SUN *)"),
+        ("0 2 * * 7", "cron(0 2 ? * SUN *)"),
+        ("0 2 * * 1-5", "cron(0 2 ? * MON-FRI *)"),
+        ("0 2 * * 6,0", "cron(0 2 ? * SUN,SAT *)"),
+        ("0 2 * * 5-7", "cron(0 2 ? * SUN,FRI,SAT *)"),
+        ("0 2 * * */2", "cron(0 2 ? * SUN,TUE,THU,SAT *)"),
+        ("0 2 * * 0-6", "cron(0 2 * * ? *)"),
+        ("0 2 * jan sat", "cron(0 2 ? JAN SAT *)"),
+        ("0 */6 * * *", "cron(0 */6 * * ? *)"),
+        ("30 2 * * 1", "cron(0 2 ? * MON *)"),
+        ("@daily", "cron(0 0 * * ? *)"),
+        ("@weekly", "cron(0 0 ? * SUN *)"),
+        ("@monthly", "cron(0 0 1 * ? *)"),
+        ("@yearly", "cron(0 0 1 JAN ? *)"),
+        ("rate(7 Days)", "rate(7 days)"),
+        ("RATE(7 Days)", "rate(7 days)"),
+        ("CRON(0 2 ? * sun *)", "cron(0 2 ? * SUN *)"),
+    ] {
         let hint = parse_expression(text).expect_err(text).hint.expect("a hint");
         let proposed = hint.split('`').nth(1).expect("the proposal");
+        assert_eq!(proposed, meant, "{text}: {hint}");
         assert!(parse_expression(proposed).is_ok(), "{hint}");
     }
+    // What AWS can't say so is given no such hint, and whatever is proposed can be taken all the same.
+    for text in ["0 2 1 * 1", "0 * * * *", "*/15 * * * *", "0 2 * * 9", "@hourly", "@reboot", "at(2026-01-01T00:00:00)"]
+    {
+        let hint = parse_expression(text).expect_err(text).hint.expect("a hint");
+        let proposed = hint.split('`').nth(1).expect("a proposal");
+        assert!(parse_expression(proposed).is_ok(), "{text}: {hint}");
+    }
+}
+
+/// Without it, what AWS's table shows in upper case alone would pass here, and be refused in a rehearsal or on AWS.
+#[test]
+fn days_and_months_are_in_upper_case() {
+    for (text, word) in [
+        ("cron(0 8 ? * sun *)", "SUN"),
+        ("cron(0 8 ? * sunL *)", "SUN"),
+        ("cron(0 8 ? * Mon-FRI *)", "MON"),
+        ("cron(0 8 1 feb ? *)", "FEB"),
+        ("cron(0 8 1 jul ? *)", "JUL"),
+        ("cron(0 8 l * ? *)", "L"),
+        ("cron(0 8 sunl * ? *)", "SUNL"),
+        ("cron(0 8 ? * sun#1 *)", "SUN"),
+    ] {
+        let error = parse_expression(text).expect_err(text);
+        assert_eq!(error.hint, Some(format!("write `{word}`, in upper case")), "{text}");
+    }
+    let hint = |text: &str| parse_expression(text).expect_err(text).hint.expect("a hint");
+    assert_eq!(hint("cron(0 8 ? * 0 *)"), "write `SUN`: AWS counts from 1, which is SUN");
+    assert!(hint("cron(0 8 L-2 * ? *)").contains("`28`"));
 }
 
 /// Without it, a window that AWS refuses would pass, or one that it takes would not.

@@ -97,6 +97,12 @@ pub(super) fn secret_values(secret: &Secret) -> Values<'_> {
     let mut values = Values::default();
     values.text("name", &secret.name);
     values.option(Attribute::Function, secret.function.as_ref());
+    if let Some(external) = &secret.external {
+        values.option("external.role", external.role.as_ref());
+        for (key, value) in &external.metadata {
+            values.text(format!("external.metadata.{key}"), value);
+        }
+    }
     values.option(Attribute::Enabled, secret.rotation.enabled);
     values.option(Attribute::Rules, secret.rotation.rules.as_ref());
     values.option("rotation.rotate_immediately", secret.rotation.rotate_immediately);

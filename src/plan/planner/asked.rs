@@ -89,6 +89,7 @@ impl<'a> Planner<'a> {
         let request = RotateSecret {
             secret_arn: live.arn.clone(),
             function_arn: None,
+            external: None,
             rules: None,
             rotate_immediately: true,
             token: Some(token),
@@ -116,8 +117,7 @@ impl<'a> Planner<'a> {
         if live.current_version.is_none() {
             found.push(ProblemKind::NoValue);
         }
-        let is_anothers = live.owning_service.is_some() || live.partner_type.is_some();
-        if live.function_arn.is_none() && !is_anothers {
+        if live.function_arn.is_none() && live.rotated_by().is_none() {
             found.push(ProblemKind::NoFunction);
         } else if !live.is_on() && !enable {
             found.push(ProblemKind::RotationOff);
@@ -133,11 +133,11 @@ impl<'a> Planner<'a> {
     fn hindrance_now(&self, secret: &Secret, live: &LiveSecret) -> Option<ProblemKind> {
         let Some(handle) = &secret.function else { return self.hindrance(live) };
         let (function, arn) = (self.live.functions.get(handle)?, live.function_arn.as_ref()?);
-        // A version or an alias has a policy of its own, which wasn't read.
-        let is_it = |configuration: &Configuration| configuration.arn == *arn;
+        // A version or an alias has a policy of its own: what was read is that of the one that the entry names.
+        let named = self.desired.functions.get(handle).map(|function| self.function_arn(handle, function));
         match &function.configuration {
             // Of another function than the entry's, nothing was read: Secrets Manager says what is wrong with it.
-            Reading::Found(configuration) if !is_it(configuration) => None,
+            Reading::Found(_) if named.as_ref() != Some(arn) => None,
             configuration => self.fault_of(live, arn, configuration, &function.policy),
         }
     }
@@ -208,8 +208,8 @@ fn unusable(live: &LiveSecret) -> Vec<ProblemKind> {
 /// Why a secret's rotation is nothing that is repaired here.
 pub fn not_repaired(live: &LiveSecret) -> Vec<ProblemKind> {
     let mut found = unusable(live);
-    if let Some(by) = live.owning_service.as_ref().or(live.partner_type.as_ref()) {
-        found.push(ProblemKind::RotatedByAnother { by: by.clone() });
+    if let Some(by) = live.rotated_by() {
+        found.push(ProblemKind::RotatedByAnother { by: by.to_owned() });
     }
     found
 }

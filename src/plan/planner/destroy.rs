@@ -75,7 +75,7 @@ impl Planner<'_> {
                 let kind = ProblemKind::OwnerUnknown { function: function.clone(), unread: unread.clone() };
                 self.problem(&address, &live.name, Severity::Warning, kind);
             }
-            let owner = live.function_arn.clone().or_else(|| live.owning_service.clone());
+            let owner = live.function_arn.clone().or_else(|| live.rotated_by().map(str::to_owned));
             self.note(Some(address), NoteKind::NotOurs { function: owner.unwrap_or_else(|| "AWS".to_owned()) });
             return;
         }

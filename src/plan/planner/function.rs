@@ -28,7 +28,10 @@ impl Planner<'_> {
         };
         let errors = self.plan.problems.len();
         match &function.source {
-            FunctionSource::Existing { .. } => self.existing(&address, function, live, &mut outcome),
+            FunctionSource::Existing { reference } => {
+                let reference = arn::FunctionReference::of(reference);
+                self.existing((&address, function, reference), live, &mut outcome);
+            }
             FunctionSource::Deployed(deployment) => {
                 self.deployed(Compared { address: &address, function, deployment, live }, &mut outcome);
             }
@@ -41,11 +44,20 @@ impl Planner<'_> {
     }
 
     /// A function that is used, not deployed: nothing is written to it.
-    fn existing(&mut self, address: &Address, function: &Function, live: &LiveFunction, outcome: &mut FunctionOutcome) {
+    fn existing(
+        &mut self,
+        (address, function, reference): (&Address, &Function, arn::FunctionReference<'_>),
+        live: &LiveFunction,
+        outcome: &mut FunctionOutcome,
+    ) {
         let configuration = match &live.configuration {
             Reading::Found(configuration) => configuration,
             Reading::Absent => {
-                self.problem(address, &function.name, Severity::Error, ProblemKind::FunctionMissing);
+                let kind = match reference.qualifier {
+                    Some(qualifier) => ProblemKind::QualifierMissing { qualifier: qualifier.to_owned() },
+                    None => ProblemKind::FunctionMissing,
+                };
+                self.problem(address, &function.name, Severity::Error, kind);
                 return;
             }
             Reading::Unread(unread) => {

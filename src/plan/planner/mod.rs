@@ -5,6 +5,7 @@ mod code;
 mod configuration;
 mod destroy;
 mod function;
+mod managed;
 mod orphans;
 mod permission;
 mod secret;
@@ -16,13 +17,16 @@ mod verify;
 pub use asked::{RepairRequest, RotateRequest, not_repaired, plan_repair, plan_rotation};
 pub use code::{lacks_handler, same_code};
 pub use configuration::{architecture_field, configuration_fields, runs_other_code};
+pub use managed::external_fields;
 pub use permission::{Access, access, account_of, permits};
+
 pub use stack::stack_tags;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::arn::FunctionReference;
 use crate::model::live::{LiveFunction, LiveStack, Statement};
 use crate::model::{Address, Deployment, Desired, Function, FunctionSource, Kind, Live, PROJECT_TAG, arn};
 
@@ -121,6 +125,8 @@ struct Planner<'a> {
     deployed: BTreeSet<String>,
     /// The changes that take secrets away from a function, by the function's ARN.
     leaving: BTreeMap<String, Vec<(String, usize)>>,
+    /// The handles by the ARNs of their secrets, where some are named by ARNs: two may name one.
+    named: BTreeMap<&'a str, Vec<&'a str>>,
 }
 
 impl<'a> Planner<'a> {
@@ -136,7 +142,14 @@ impl<'a> Planner<'a> {
             ..Plan::default()
         };
         let (outcomes, deployed, leaving) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        let mut planner = Self { desired, live, plan, outcomes, deployed, leaving };
+        let mut planner = Self { desired, live, plan, outcomes, deployed, leaving, named: BTreeMap::new() };
+        if desired.secrets.values().any(|secret| secret.name.starts_with("arn:")) {
+            for (handle, secret) in &live.secrets {
+                if let Some(secret) = secret.found() {
+                    planner.named.entry(secret.arn.as_str()).or_default().push(handle);
+                }
+            }
+        }
         let functions = desired.functions.iter().filter(|(_, function)| function.deployment().is_some());
         planner.deployed = functions.map(|(handle, function)| planner.function_arn(handle, function)).collect();
         planner
@@ -201,7 +214,10 @@ impl<'a> Planner<'a> {
         let found = self.live_function(handle).and_then(|live| live.configuration.found());
         let (account, qualifier) = match &function.source {
             FunctionSource::Existing { reference } if reference.starts_with("arn:") => return reference.clone(),
-            FunctionSource::Existing { reference } => reference_parts(reference),
+            FunctionSource::Existing { reference } => {
+                let FunctionReference { account, qualifier, .. } = FunctionReference::of(reference);
+                (account, qualifier)
+            }
             FunctionSource::Deployed(_) => (None, None),
         };
         let mut arn = found.map_or_else(
@@ -237,13 +253,4 @@ impl<'a> Planner<'a> {
     fn finish(self) -> Plan {
         self.plan
     }
-}
-
-/// The account and the qualifier (a version or an alias) in a function's name or partial ARN, as far as it states them.
-fn reference_parts(reference: &str) -> (Option<&str>, Option<&str>) {
-    let (account, rest) = match reference.split_once(":function:") {
-        Some((account, rest)) => (Some(account), rest),
-        None => (None, reference.strip_prefix("function:").unwrap_or(reference)),
-    };
-    (account, rest.split_once(':').map(|(_, qualifier)| qualifier).filter(|qualifier| !qualifier.is_empty()))
 }

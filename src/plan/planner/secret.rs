@@ -1,5 +1,7 @@
 //! Secrets: rotation on or off, its rules, its function.
 
+use crate::model::arn::SecretName;
+use crate::model::key;
 use crate::model::live::{Configuration, LiveSecret, Reading, Statement};
 use crate::model::schedule::worst_gap_hours;
 use crate::model::{Address, Kind, RotationRules, Secret};
@@ -8,6 +10,7 @@ use crate::plan::{
     Action, Attribute, Effect, FieldChange, NoteKind, ProblemKind, Reason, RotateSecret, Severity, Shown,
 };
 
+use super::managed::{external_fields, managed, wanted_external};
 use super::permission::{Access, access, account_of};
 use super::{FunctionOutcome, Planner};
 
@@ -35,12 +38,19 @@ impl Planner<'_> {
                 return;
             }
             Some(Reading::Unread(unread)) => {
-                let kind = ProblemKind::Unread { what: "secret".into(), unread: unread.clone() };
+                let (unread, account) = (unread.clone(), account_of(&secret.name, &self.live.account));
+                let kind = if account == self.live.account {
+                    ProblemKind::Unread { what: "secret".into(), unread }
+                } else {
+                    ProblemKind::OtherAccountUnread { account, unread }
+                };
                 self.problem(&address, &secret.name, Severity::Error, kind);
                 return;
             }
             None => return,
         };
+        let errors = self.plan.problems.len();
+        self.identity(&address, secret, live);
         let change = match (secret.rotation.enabled, live.is_on()) {
             (Some(false), true) => Some(self.disable(&address, live, Reason::Differs)),
             (Some(false), false) => None,
@@ -54,12 +64,26 @@ impl Planner<'_> {
                 if on { self.update(&address, secret, live) } else { None }
             }
         };
-        let errors = self.plan.problems.len();
         self.foresee(&address, secret, live, change);
         let blocked = self.plan.problems[errors..].iter().any(|problem| problem.severity == Severity::Error);
         if let Some(change) = change {
             self.plan.changes[change].blocked = blocked;
             self.leaves(live, change);
+        }
+    }
+
+    /// Speaks of an entry that names a secret in a way that may mean another one, or that names one which another entry names too.
+    fn identity(&mut self, address: &Address, secret: &Secret, live: &LiveSecret) {
+        let is_partial = secret.name.starts_with("arn:") && secret.name != live.arn;
+        if is_partial && matches!(SecretName::of(&secret.name), SecretName::Either { .. }) {
+            let kind = ProblemKind::PartialArn { arn: live.arn.clone() };
+            self.problem(address, &live.name, Severity::Warning, kind);
+        }
+        let others = self.named.get(live.arn.as_str()).into_iter().flatten();
+        let other = others.copied().find(|handle| **handle != address.handle);
+        if let Some(other) = other {
+            let kind = ProblemKind::SameSecret { other: self.address(Kind::Secret, other) };
+            self.problem(address, &live.name, Severity::Error, kind);
         }
     }
 
@@ -97,21 +121,33 @@ impl Planner<'_> {
                 Shown::text(wanted),
             ));
         }
+        let external = wanted_external(secret, live);
+        fields.extend(external.iter().flat_map(|wanted| external_fields(&live.external, wanted)));
         fields.extend(rules_field(live.rules.as_ref(), secret.rotation.rules.as_ref()));
         let request = RotateSecret {
             secret_arn: live.arn.clone(),
             function_arn: wanted,
+            external,
             rules: secret.rotation.rules.clone(),
             rotate_immediately: now,
             token: None,
         };
         let change = self.change(address.clone(), &live.name, Action::EnableRotation(request), Reason::Missing, fields);
-        self.effect(change, if now { Effect::RotatesNow } else { Effect::TestsNow });
+        self.at_once(change, live, now);
         if moves {
             self.effect(change, Effect::ReplacesCode);
         }
         self.may_never_run(change, secret);
         change
+    }
+
+    /// What a request has done at once. What AWS rotates by itself has no function that could be tested.
+    fn at_once(&mut self, change: usize, live: &LiveSecret, now: bool) {
+        if now {
+            self.effect(change, Effect::RotatesNow);
+        } else if live.rotated_by().is_none() {
+            self.effect(change, Effect::TestsNow);
+        }
     }
 
     /// Says of a change that gives a secret its function, where that one may not run: nothing rotates with it.
@@ -135,6 +171,9 @@ impl Planner<'_> {
         }
         let rules = rules_field(live.rules.as_ref(), secret.rotation.rules.as_ref());
         let retimes = rules.is_some();
+        let external =
+            wanted_external(secret, live).filter(|wanted| !external_fields(&live.external, wanted).is_empty());
+        fields.extend(external.iter().flat_map(|wanted| external_fields(&live.external, wanted)));
         fields.extend(rules);
         if fields.is_empty() {
             return None;
@@ -143,12 +182,13 @@ impl Planner<'_> {
         let request = RotateSecret {
             secret_arn: live.arn.clone(),
             function_arn: wanted,
+            external,
             rules: secret.rotation.rules.clone(),
             rotate_immediately: now,
             token: None,
         };
         let change = self.change(address.clone(), &live.name, Action::UpdateRotation(request), Reason::Differs, fields);
-        self.effect(change, if now { Effect::RotatesNow } else { Effect::TestsNow });
+        self.at_once(change, live, now);
         let old_schedule_runs_on = live.rules.as_ref().is_some_and(|rules| !rules.schedule.is_cron());
         if retimes && !now && old_schedule_runs_on {
             self.effect(change, Effect::MayRotateOnOldSchedule);
@@ -190,10 +230,7 @@ impl Planner<'_> {
         if let Some(primary) = &live.replica_of {
             foreseen.push((severity, ProblemKind::Replica { primary: primary.clone() }));
         }
-        if let (Some(service), true) = (&live.owning_service, secret.function.is_some()) {
-            // A service's own secret never takes a function, so the manifest is wrong whatever is live.
-            foreseen.push((Severity::Error, ProblemKind::OwnedByService { service: service.clone() }));
-        }
+        foreseen.extend(managed(secret, live, request.as_ref()));
         if let Some(version) = live.unfinished_rotation() {
             let severity = if request.is_some() { Severity::Error } else { Severity::Warning };
             foreseen.push((severity, ProblemKind::UnfinishedRotation { version: version.to_owned() }));
@@ -202,7 +239,7 @@ impl Planner<'_> {
             if live.current_version.is_none() {
                 foreseen.push((Severity::Error, ProblemKind::NoValue));
             }
-            if secret.function.is_none() && live.function_arn.is_none() && live.owning_service.is_none() {
+            if secret.function.is_none() && live.function_arn.is_none() && live.rotated_by().is_none() {
                 foreseen.push((Severity::Error, ProblemKind::NoFunction));
             }
             self.foresee_takeover(secret, live, &mut foreseen);
@@ -265,13 +302,25 @@ impl Planner<'_> {
         live: &LiveSecret,
         change: Option<usize>,
     ) {
-        if let (Some(key), Some(parameter)) = (&live.kms_key, &outcome.kms_key)
-            && !names_key(parameter, key)
-        {
-            let kind = ProblemKind::KeyWithoutParameter { key: key.clone() };
-            self.problem(address, &live.name, Severity::Warning, kind);
+        if let (Some(key), Some(parameter)) = (&live.kms_key, &outcome.kms_key) {
+            match names_key(parameter, key) {
+                Some(true) => {}
+                Some(false) => {
+                    let kind = ProblemKind::KeyWithoutParameter { key: key.clone() };
+                    self.problem(address, &live.name, Severity::Warning, kind);
+                }
+                None => {
+                    let kind = NoteKind::KeysNotCompared { key: key.clone(), parameter: parameter.clone() };
+                    self.note(Some(address.clone()), kind);
+                }
+            }
         }
         let Some(change) = change else { return };
+        let owner = account_of(&live.arn, &self.live.account);
+        if owner != self.live.account && owner != account_of(&outcome.arn, &owner) && live.kms_key.is_none() {
+            let kind = ProblemKind::OtherAccountKey { account: owner };
+            self.problem(address, &live.name, Severity::Warning, kind);
+        }
         let applies = |denial: &&Statement| denial.source_arn.as_ref().is_none_or(|secret| *secret == live.arn);
         if let Some(denial) = outcome.denials.iter().find(applies) {
             let kind = ProblemKind::InvocationDenied { statement: denial.sid.clone() };
@@ -316,10 +365,13 @@ pub(super) fn live_fault(
     })
 }
 
-/// Whether a stack's key parameter covers the key of a secret, each an ARN, an id or an alias.
-fn names_key(parameter: &str, key: &str) -> bool {
-    let id = |text: &str| text.rsplit_once('/').map_or(text, |(_, id)| id).to_owned();
-    !parameter.is_empty() && (parameter == key || id(parameter) == id(key) || parameter.contains('*'))
+/// Whether a stack's key parameter covers the key of a secret, each an ARN, an id or an alias; `None`: it can't be told from them.
+fn names_key(parameter: &str, key: &str) -> Option<bool> {
+    match parameter {
+        "" => Some(false),
+        pattern if pattern.contains('*') => Some(true),
+        parameter => key::same(parameter, key),
+    }
 }
 
 /// Whether the longest time between two rotations grows. Of rules whose times aren't understood here, nothing is known.

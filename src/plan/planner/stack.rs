@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::live::{ApplicationVersion, LiveStack, Reading};
+use crate::model::live::{ApplicationVersion, LiveStack, Reading, Unread};
 use crate::model::{
-    Address, Deployment, PROJECT_TAG, SAR_STACK_PREFIXES, SAR_VERSION_TAG, SHARED_TAG, Sensitive, templates,
+    Address, Deployment, PROJECT_TAG, SAR_STACK_PREFIXES, SAR_VERSION_TAG, SHARED_TAG, Sensitive, regions, templates,
 };
 use crate::plan::parameters::{self, Parameters};
 use crate::plan::{Action, Attribute, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity, Shown};
@@ -24,7 +24,7 @@ pub(super) enum StackOutcome {
 impl Planner<'_> {
     pub(super) fn stack(&mut self, compared: Compared<'_>, outcome: &mut FunctionOutcome) -> StackOutcome {
         let Compared { address, function, deployment, live } = compared;
-        let unread = |planner: &mut Self, what: &'static str, unread: &crate::model::live::Unread| {
+        let unread = |planner: &mut Self, what: &'static str, unread: &Unread| {
             let kind = ProblemKind::Unread { what: what.into(), unread: unread.clone() };
             planner.problem(address, &function.name, Severity::Error, kind);
             StackOutcome::Blocked
@@ -43,6 +43,12 @@ impl Planner<'_> {
         }
         let version = match &live.application {
             Reading::Found(version) => version,
+            // The lists may lag behind: what was read counts.
+            Reading::Unread(Unread::Failed { .. }) if !regions::has_repository(&self.live.region) => {
+                let kind = ProblemKind::NoRepository { region: self.live.region.clone() };
+                self.problem(address, &function.name, Severity::Error, kind);
+                return StackOutcome::Blocked;
+            }
             Reading::Unread(why) => return unread(self, "application", why),
             Reading::Absent => {
                 let application = deployment.application.id.clone();

@@ -1,6 +1,7 @@
 //! The planner on small built states.
 
 mod asked;
+mod kinds;
 mod refused;
 mod verify;
 

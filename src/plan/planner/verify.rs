@@ -68,6 +68,7 @@ impl Planner<'_> {
         let request = RotateSecret {
             secret_arn: live.arn.clone(),
             function_arn: None,
+            external: None,
             rules: None,
             rotate_immediately: false,
             token: None,

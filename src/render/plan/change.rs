@@ -89,9 +89,11 @@ pub(in crate::render) fn action_words(change: &Change) -> String {
         Action::AddPermission { replace: true } => "Secrets Manager's permission will be replaced".to_owned(),
         Action::AddPermission { .. } => "Secrets Manager will be permitted to invoke it".to_owned(),
         Action::EnableRotation(request) => {
-            format!("rotation will be switched on{}", immediately(request.rotate_immediately))
+            format!("rotation will be switched on{}", at_once(change, request.rotate_immediately))
         }
-        Action::UpdateRotation(request) => format!("rotation will change{}", immediately(request.rotate_immediately)),
+        Action::UpdateRotation(request) => {
+            format!("rotation will change{}", at_once(change, request.rotate_immediately))
+        }
         Action::TestFunction(_) => "nothing changes, and the function's testSecret step runs".to_owned(),
         Action::DisableRotation => "rotation will be switched off".to_owned(),
         Action::RotateNow(_) if change.effects.contains(&Effect::StartsRotation) => {
@@ -115,8 +117,15 @@ fn repair_words(repair: &Repair) -> String {
     }
 }
 
-fn immediately(now: bool) -> &'static str {
-    if now { ", and the secret rotates now" } else { ", and the function's testSecret step runs now" }
+/// What happens at once. Where no function is tested, AWS rotates the secret by itself.
+fn at_once(change: &Change, now: bool) -> &'static str {
+    if now {
+        ", and the secret rotates now"
+    } else if change.effects.contains(&Effect::TestsNow) {
+        ", and the function's testSecret step runs now"
+    } else {
+        "; AWS rotates the secret by itself, at its next window"
+    }
 }
 
 pub(in crate::render) fn reason_words(change: &Change) -> String {

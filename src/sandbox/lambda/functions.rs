@@ -74,6 +74,7 @@ pub(super) async fn create(shared: &Arc<Shared>, call: &Call, request: &RestRequ
             latest: Version::new(settings, code, call.now, Phase::Pending),
             published: BTreeMap::new(),
             next_version: 1,
+            aliases: BTreeMap::new(),
             policies: BTreeMap::new(),
             tags,
             reserved_concurrency: None,
@@ -96,8 +97,12 @@ pub(super) fn get(shared: &Shared, call: &Call, request: &RestRequest, name: &st
     let answer = shared.read(&call.account, &call.region, |region| {
         let (function, version, number) = versions::find(region, &reference)?;
         let location = format!("{}/_sandbox/code/{}", shared.endpoint(), version.code.token());
+        let mut configuration = describe::asked_for(function, version, number, reference.latest);
+        if reference.qualifier.as_ref().is_some_and(|name| function.aliases.contains_key(name)) {
+            configuration.insert("FunctionArn".to_owned(), json!(reference.arn));
+        }
         let mut answer = json!({
-            "Configuration": describe::asked_for(function, version, number, reference.latest),
+            "Configuration": configuration,
             "Code": {"RepositoryType": "S3", "Location": location},
         });
         // Lambda asks for the caller's right to `ListTags`, and answers with all the rest where that is missing.
@@ -348,7 +353,6 @@ pub(super) fn side(shared: &Shared, call: &Call, request: &RestRequest, name: &s
             "GetFunctionCodeSigningConfig" => Ok(json!({ "FunctionName": function.name })),
             "GetFunctionRecursionConfig" => Ok(json!({ "RecursiveLoop": "Terminate" })),
             "GetRuntimeManagementConfig" => Ok(json!({ "UpdateRuntimeOn": "Auto", "FunctionArn": reference.arn })),
-            "ListAliases" => Ok(json!({ "Aliases": [] })),
             "ListFunctionEventInvokeConfigs" => Ok(json!({ "FunctionEventInvokeConfigs": [] })),
             "ListFunctionUrlConfigs" => Ok(json!({ "FunctionUrlConfigs": [] })),
             "ListProvisionedConcurrencyConfigs" => Ok(json!({ "ProvisionedConcurrencyConfigs": [] })),
@@ -356,11 +360,6 @@ pub(super) fn side(shared: &Shared, call: &Call, request: &RestRequest, name: &s
                 404,
                 "ProvisionedConcurrencyConfigNotFoundException",
                 "No Provisioned Concurrency Config found for this function",
-            )),
-            "GetAlias" => Err(ApiError::new(
-                404,
-                "ResourceNotFoundException",
-                format!("Alias not found: {}:{}", function.arn, request.segments.last().map_or("", String::as_str)),
             )),
             "GetFunctionEventInvokeConfig" => Err(ApiError::new(
                 404,

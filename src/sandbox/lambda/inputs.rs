@@ -30,6 +30,12 @@ const S3_OBJECT_VERSION: Kind = matching(1, 1024, ".*");
 const S3_OBJECT_STORAGE_MODE: Kind = OneOf(&["COPY", "REFERENCE"]);
 const KMS_KEY_ARN: Kind = matching(0, 10_000, "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()");
 const DESCRIPTION: Kind = text(0, 256);
+const ALIAS: Kind = matching(1, 128, "(?!^[0-9]+$)([a-zA-Z0-9-_]+)");
+const ALIAS_VERSION: Kind = matching(1, 1024, r"(\$LATEST(\.PUBLISHED)?|[0-9]+)");
+const ROUTING: Member = optional(
+    "RoutingConfig",
+    Structure(&[optional("AdditionalVersionWeights", Map(0, NO_LIMIT, &matching(1, 1024, "[0-9]+"), &Decimal))]),
+);
 const TIMEOUT: Kind = Number(1, 5400);
 const MEMORY_SIZE: Kind = Number(128, 32_768);
 const FUNCTION_VERSION_LATEST_PUBLISHED: Kind = OneOf(&["LATEST_PUBLISHED"]);
@@ -148,6 +154,16 @@ pub const INPUTS: &[(&str, &[Member])] = &[
         ],
     ),
     (
+        "CreateAlias",
+        &[
+            required("FunctionName", FUNCTION_NAME).label(),
+            required("Name", ALIAS),
+            required("FunctionVersion", ALIAS_VERSION),
+            optional("Description", DESCRIPTION),
+            ROUTING,
+        ],
+    ),
+    (
         "CreateFunction",
         &[
             required("FunctionName", FUNCTION_NAME),
@@ -193,16 +209,11 @@ pub const INPUTS: &[(&str, &[Member])] = &[
             optional("AcceleratorConfig", ACCELERATOR_CONFIG),
         ],
     ),
+    ("DeleteAlias", &[required("FunctionName", FUNCTION_NAME).label(), required("Name", ALIAS).label()]),
     ("DeleteFunction", QUALIFIED),
     ("DeleteFunctionConcurrency", UNQUALIFIED),
     ("GetAccountSettings", &[]),
-    (
-        "GetAlias",
-        &[
-            required("FunctionName", FUNCTION_NAME).label(),
-            required("Name", matching(1, 128, "(?!^[0-9]+$)([a-zA-Z0-9-_]+)")).label(),
-        ],
-    ),
+    ("GetAlias", &[required("FunctionName", FUNCTION_NAME).label(), required("Name", ALIAS).label()]),
     ("GetFunction", QUALIFIED),
     ("GetFunctionCodeSigningConfig", &[required("FunctionName", ANY_FUNCTION_NAME).label()]),
     ("GetFunctionConcurrency", UNQUALIFIED),
@@ -241,7 +252,7 @@ pub const INPUTS: &[(&str, &[Member])] = &[
         "ListAliases",
         &[
             required("FunctionName", FUNCTION_NAME).label(),
-            optional("FunctionVersion", matching(1, 1024, r"(\$LATEST(\.PUBLISHED)?|[0-9]+)")).query(),
+            optional("FunctionVersion", ALIAS_VERSION).query(),
             optional("Marker", TEXT).query(),
             optional("MaxItems", MAX_LIST_ITEMS).query(),
         ],
@@ -321,6 +332,17 @@ pub const INPUTS: &[(&str, &[Member])] = &[
         &[
             required("Resource", TAGGABLE_RESOURCE).label(),
             required("TagKeys", List(0, NO_LIMIT, &TAG_KEY)).query_as("tagKeys"),
+        ],
+    ),
+    (
+        "UpdateAlias",
+        &[
+            required("FunctionName", FUNCTION_NAME).label(),
+            required("Name", ALIAS).label(),
+            optional("FunctionVersion", ALIAS_VERSION),
+            optional("Description", DESCRIPTION),
+            ROUTING,
+            optional("RevisionId", TEXT),
         ],
     ),
     (

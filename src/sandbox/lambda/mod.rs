@@ -17,6 +17,7 @@
 //!
 //! Not here: container images, S3, layers' content, aliases, code signing, function URLs, event sources.
 
+mod aliases;
 mod configuration;
 mod describe;
 mod functions;
@@ -88,6 +89,11 @@ pub async fn handle(shared: &Arc<Shared>, call: &Call, request: RestRequest) -> 
         "Invoke" => invoke::invoke(shared, call, request, name).await,
         "ListVersionsByFunction" => versions::list(shared, call, request, name),
         "PublishVersion" => versions::create(shared, call, request, name),
+        "CreateAlias" => aliases::create(shared, call, request, name),
+        "UpdateAlias" => aliases::update(shared, call, request, name),
+        "DeleteAlias" => aliases::delete(shared, call, request, name),
+        "GetAlias" => aliases::get(shared, call, request, name),
+        "ListAliases" => aliases::list(shared, call, request, name),
         "ListTags" => tags::list(shared, call, name),
         "TagResource" => tags::add(shared, call, request, name),
         "UntagResource" => tags::remove(shared, call, request, name),
@@ -106,8 +112,6 @@ fn operation_reads_a_side(operation: &str) -> bool {
             | "GetProvisionedConcurrencyConfig"
             | "GetFunctionEventInvokeConfig"
             | "GetFunctionUrlConfig"
-            | "GetAlias"
-            | "ListAliases"
             | "ListFunctionEventInvokeConfigs"
             | "ListFunctionUrlConfigs"
             | "ListProvisionedConcurrencyConfigs"

@@ -45,6 +45,7 @@ pub(super) fn seed(shared: &Shared, account: &str, region: &str, name: &str) -> 
         latest: Version::new(settings, code, now, Phase::Active),
         published: BTreeMap::new(),
         next_version: 1,
+        aliases: BTreeMap::new(),
         policies: BTreeMap::from([(String::new(), policy)]),
         tags: BTreeMap::new(),
         reserved_concurrency: None,

@@ -39,6 +39,9 @@ pub struct Function {
     pub published: BTreeMap<u64, Version>,
     /// The number that the next published version gets; numbers aren't used twice.
     pub next_version: u64,
+    /// Its aliases, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub aliases: BTreeMap<String, Alias>,
     /// Who may invoke it, by qualifier; the unqualified function's under the empty string.
     #[serde(default)]
     pub policies: BTreeMap<String, Policy>,
@@ -48,6 +51,18 @@ pub struct Function {
     /// The concurrency that is reserved for it, if any.
     #[serde(default)]
     pub reserved_concurrency: Option<u32>,
+}
+
+/// A name that leads to a version.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Alias {
+    /// A published version's number, or `$LATEST`.
+    pub version: String,
+    /// May be empty.
+    #[serde(default)]
+    pub description: String,
+    /// Changes with each write.
+    pub revision_id: String,
 }
 
 /// A version: configuration and code.
@@ -187,19 +202,28 @@ pub struct Logging {
 }
 
 impl Function {
-    /// A version by its qualifier: `$LATEST`, a number, or none.
+    /// The number of the version that a qualifier leads to; `None` for `$LATEST`. The outer `None`: it leads nowhere.
+    pub fn number(&self, qualifier: Option<&str>) -> Option<Option<u64>> {
+        let stands_for = qualifier.and_then(|name| self.aliases.get(name)).map(|alias| alias.version.as_str());
+        match stands_for.or(qualifier) {
+            None | Some(LATEST) => Some(None),
+            Some(number) => number.parse().ok().filter(|number| self.published.contains_key(number)).map(Some),
+        }
+    }
+
+    /// A version by its qualifier: `$LATEST`, a number, an alias, or none.
     pub fn version(&self, qualifier: Option<&str>) -> Option<&Version> {
-        match qualifier {
-            None | Some(LATEST) => Some(&self.latest),
-            Some(number) => self.published.get(&number.parse().ok()?),
+        match self.number(qualifier)? {
+            None => Some(&self.latest),
+            Some(number) => self.published.get(&number),
         }
     }
 
     /// The same, to change it.
     pub fn version_mut(&mut self, qualifier: Option<&str>) -> Option<&mut Version> {
-        match qualifier {
-            None | Some(LATEST) => Some(&mut self.latest),
-            Some(number) => self.published.get_mut(&number.parse().ok()?),
+        match self.number(qualifier)? {
+            None => Some(&mut self.latest),
+            Some(number) => self.published.get_mut(&number),
         }
     }
 

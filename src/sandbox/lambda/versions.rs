@@ -19,14 +19,9 @@ pub(super) fn find<'a>(
     reference: &Reference,
 ) -> Result<(&'a Function, &'a Version, Option<u64>), ApiError> {
     let function = found(region, reference)?;
-    let number = reference.qualifier.as_ref().map(|qualifier| qualifier.parse::<u64>());
-    let version = match number {
-        None => Some((&function.latest, None)),
-        Some(Ok(number)) => function.published.get(&number).map(|version| (version, Some(number))),
-        // There are no aliases here.
-        Some(Err(_)) => None,
-    };
-    let (version, number) = version.ok_or_else(|| not_found(&reference.arn))?;
+    let qualifier = reference.qualifier.as_deref();
+    let found = function.number(qualifier).and_then(|number| Some((function.version(qualifier)?, number)));
+    let (version, number) = found.ok_or_else(|| not_found(&reference.arn))?;
     Ok((function, version, number))
 }
 

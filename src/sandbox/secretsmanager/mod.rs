@@ -168,13 +168,21 @@ pub fn stand_ins(shared: &Shared, account: &str, region: &str) -> Vec<(String, S
 
 /// Creates a secret with a value, or with a made-up one; false where the name is taken.
 pub fn seed(shared: &Shared, account: &str, region: &str, name: &str, value: Option<&str>) -> bool {
-    create(shared, account, region, name, (value, None))
+    create(shared, account, region, name, (value, None), None)
 }
 
 /// Creates a secret with a made-up value as another service does, which alone may configure it then; false where the name
 /// is taken.
 pub fn create_owned(shared: &Shared, account: &str, region: &str, name: &str, owner: Option<&str>) -> bool {
-    create(shared, account, region, name, (None, owner))
+    create(shared, account, region, name, (None, owner), None)
+}
+
+/// The type of a partner's secret of which nothing is known but that it is one.
+const SOME_PARTNER: &str = "SandboxPartner";
+
+/// Creates a secret with a made-up value that a partner holds; false where the name is taken.
+pub fn create_of_partner(shared: &Shared, account: &str, region: &str, name: &str) -> bool {
+    create(shared, account, region, name, (None, None), Some(SOME_PARTNER))
 }
 
 fn create(
@@ -183,6 +191,7 @@ fn create(
     region: &str,
     name: &str,
     (value, owner): (Option<&str>, Option<&str>),
+    partner: Option<&str>,
 ) -> bool {
     let now = shared.now();
     let known = shared.read(account, region, |region| region.secrets.find(name).is_some());
@@ -191,6 +200,11 @@ fn create(
     }
     let mut secret = Secret::new(account, region, name, now);
     secret.owning_service = owner.map(str::to_owned);
+    secret.partner = partner.map(str::to_owned);
+    if let Some(owner) = owner {
+        secret.tags.push(("aws:secretsmanager:owningService".to_owned(), owner.to_owned()));
+        secret.tagged = true;
+    }
     let made_up = || json!({"username": "sandbox", "password": password::made_up(32)}).to_string();
     let text = Value::Text(value.map_or_else(made_up, str::to_owned));
     let version = Version { made_up: value.is_none(), ..Version::new(Some(text), &[CURRENT], now) };

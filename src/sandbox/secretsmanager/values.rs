@@ -67,11 +67,22 @@ pub fn put(state: &mut State, call: &Call, input: &Input) -> Result<Json, ApiErr
     let token = input.text("ClientRequestToken").ok_or_else(|| invalid(TOKEN_MISSING))?;
     let secret = edit_live(state, input.required("SecretId"))?;
     check_primary(secret, call)?;
+    check_owner(secret)?;
     check_rotation_token(secret, token, call, input)?;
     let stages = input.texts("VersionStages").unwrap_or_else(|| vec![CURRENT]);
     add_version(secret, token, value, &stages, call.now)?;
     let stages = secret.versions.get(token).map(|version| version.stages.clone()).unwrap_or_default();
     Ok(json!({"ARN": secret.arn, "Name": secret.name, "VersionId": token, "VersionStages": stages}))
+}
+
+/// What a service made, it alone may change.
+fn check_owner(secret: &Secret) -> Result<(), ApiError> {
+    match &secret.owning_service {
+        Some(_) => {
+            Err(invalid_request("This secret is managed by another AWS service: use that service to change it."))
+        }
+        None => Ok(()),
+    }
 }
 
 /// `UpdateSecret`.
@@ -82,6 +93,7 @@ pub fn update(state: &mut State, call: &Call, input: &Input) -> Result<Json, Api
         return Err(invalid(TOKEN_MISSING));
     }
     let secret = edit_live(state, input.required("SecretId"))?;
+    check_owner(secret)?;
     // Of a replica, the key alone can be changed
     // (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/standalone-secret.html>).
     if value.is_some() || ["Description", "Type"].iter().any(|name| input.text(name).is_some()) {

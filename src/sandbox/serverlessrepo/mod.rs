@@ -30,6 +30,32 @@ use parameters::Given;
 use paths::ROUTES;
 pub use state::{State, Template};
 
+/// The regions that have the repository (the endpoints of AWS's SDKs, as of 2026-11).
+pub const REGIONS: [&str; 22] = [
+    "ap-east-1",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "me-south-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "us-west-2",
+];
+
 /// How long a template can be used to make change sets from.
 const TEMPLATE_LIFE: std::time::Duration = std::time::Duration::from_hours(6);
 
@@ -41,6 +67,11 @@ pub fn operation(request: &RestRequest) -> Option<&'static str> {
 /// Answers a call.
 #[expect(clippy::unused_async, reason = "every service's handler is asynchronous")]
 pub async fn handle(shared: &Arc<Shared>, call: &Call, request: RestRequest) -> Result<Response, ApiError> {
+    if !REGIONS.contains(&call.region.as_str()) {
+        // On AWS, the endpoint has no address: its clients never get as far as an answer.
+        let message = format!("The Serverless Application Repository has no endpoint in {}.", call.region);
+        return Err(ApiError::new(421, "UnknownEndpoint", message));
+    }
     let members = input(call.service, &call.operation)?;
     check(call.service, members, &routes::members(call.service, ROUTES, &request, members)?)?;
     let id = request.segments.get(1).map_or("", String::as_str);

@@ -59,7 +59,8 @@ pub fn names(data: &[u8]) {
         assert_eq!(arn.to_string(), text, "an ARN changes when it is read");
         assert_eq!(arn.to_string().parse::<Arn>().as_ref(), Ok(&arn));
     }
-    for part in [arn::function_name(&text), arn::secret_name(&text), arn::unqualified_function_arn(&text)] {
+    let names = arn::SecretName::of(&text).all();
+    for part in [arn::function_name(&text), arn::unqualified_function_arn(&text)].into_iter().chain(names) {
         assert!(text.contains(part));
     }
     let plain = arn::unqualified_function_arn(&text);

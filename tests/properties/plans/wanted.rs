@@ -6,7 +6,7 @@ use rotator::model::live::{
     ApplicationVersion, Configuration, LiveFunction, LiveSecret, LiveStack, ParameterDefinition, Reading, Statement,
 };
 use rotator::model::{
-    Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, Live, PERMISSION_STATEMENT,
+    Application, Code, CodeSource, Deployment, Desired, External, Function, FunctionSource, Live, PERMISSION_STATEMENT,
     PROJECT_TAG, PackageSummary, PackagedFile, Rotation, RotationRules, SAR_APPLICATION_TAG, SAR_VERSION_TAG,
     SHARED_TAG, Schedule, Secret, Selection, Sensitive, Settings, Shared, Target, Vpc,
 };
@@ -178,6 +178,7 @@ fn secret(throws: &mut Throws<'_>, number: usize, functions: usize) -> Secret {
     Secret {
         name: format!("s{number}"),
         function: (which < functions).then(|| format!("f{which}")),
+        external: None,
         rotation: Rotation {
             enabled: wanted,
             rules,
@@ -435,6 +436,7 @@ fn live_secret(wanted: &Desired, secret: &Secret) -> LiveSecret {
         pending_version: None,
         previous_version: None,
         partner_type: None,
+        external: External::default(),
         last_accessed: None,
         rotates_within: None,
         unchanged_for: None,

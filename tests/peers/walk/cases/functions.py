@@ -80,7 +80,6 @@ for simple in (
     "GetFunctionCodeSigningConfig",
     "GetFunctionRecursionConfig",
     "GetRuntimeManagementConfig",
-    "ListAliases",
     "ListFunctionEventInvokeConfigs",
     "ListFunctionUrlConfigs",
     "ListProvisionedConcurrencyConfigs",
@@ -111,10 +110,53 @@ def nothing_there(operation, code=MISSING, **params):
     CASES["lambda"][operation] = make
 
 
-nothing_there("GetAlias", Name="live")
 nothing_there("GetFunctionEventInvokeConfig")
 nothing_there("GetFunctionUrlConfig")
 nothing_there("GetProvisionedConcurrencyConfig", "ProvisionedConcurrencyConfigNotFoundException", Qualifier="1")
+
+
+def with_alias(world):
+    world.function(Publish=True)
+    world.client("lambda").create_alias(FunctionName="f", Name="live", FunctionVersion="1", Description="d")
+
+
+@case("lambda")
+def create_alias(world):
+    world.function(Publish=True)
+    yield {"FunctionName": "f", "Name": "live", "FunctionVersion": "1", "Description": "d"}
+    yield {"FunctionName": "f", "Name": "newest", "FunctionVersion": "$LATEST"}
+    yield Refused({"FunctionName": "f", "Name": "none", "FunctionVersion": "7"}, MISSING)
+
+
+@case("lambda")
+def get_alias(world):
+    with_alias(world)
+    yield {"FunctionName": "f", "Name": "live"}
+    yield Refused({"FunctionName": "f", "Name": "none"}, MISSING)
+
+
+@case("lambda")
+def list_aliases(world):
+    with_alias(world)
+    yield {"FunctionName": "f"}
+    yield {"FunctionName": "f", "FunctionVersion": "$LATEST"}
+    yield Refused({"FunctionName": "absent"}, MISSING)
+
+
+@case("lambda")
+def update_alias(world):
+    with_alias(world)
+    yield {"FunctionName": "f", "Name": "live", "FunctionVersion": "$LATEST"}
+    yield {"FunctionName": "f", "Name": "live", "Description": "e"}
+    yield Refused({"FunctionName": "f", "Name": "none", "FunctionVersion": "1"}, MISSING)
+
+
+@case("lambda")
+def delete_alias(world):
+    with_alias(world)
+    yield {"FunctionName": "f", "Name": "live"}
+    yield {"FunctionName": "f", "Name": "live"}
+    yield Refused({"FunctionName": "absent", "Name": "live"}, MISSING)
 
 
 @case("lambda")
