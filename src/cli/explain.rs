@@ -55,7 +55,7 @@ impl Arguments {
 pub fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
     let wanted = Wanted::read(&arguments.address)?;
     if arguments.paths.is_empty() && Path::new(&arguments.address).is_dir() {
-        let folder = output::path(Path::new(&arguments.address)).to_string();
+        let folder = output::path(Path::new(&arguments.address));
         return Err(Failure::new(format!("`{folder}` is a folder, and the address of one entry comes before it"))
             .hint(format!("such as `rotator explain secret.payments/api-key {folder}`")));
     }

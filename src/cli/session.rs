@@ -260,8 +260,8 @@ impl Session {
             all_secrets: rules::asks_live(manifest, &self.policies, target.name.as_deref())
                 || (self.filter.is_partial() && manifest.limits().has_percent()),
             siblings,
-            // How functions were deployed changes nothing about a rotation that is stuck.
-            deployments: !matches!(self.task, Task::Repair { .. }),
+            // How functions were deployed changes nothing about their rotations.
+            deployments: matches!(self.task, Task::Converge),
             ..ObserveOptions::default()
         };
         let live = connection.reader().observe(&desired, &options, &|progress| reading.show(progress)).await;

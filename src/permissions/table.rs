@@ -87,7 +87,7 @@ pub static PHASES: &[Phase] = &[
         name: "rotate",
         who: "`rotate`, and each target's `apply_role`",
         reads: false,
-        groups: &[FIND, APPLICATIONS, FUNCTIONS, SECRETS, VERSIONS, ROTATE_NOW, LOGS],
+        groups: &[FUNCTIONS, DESCRIBED, VERSIONS, ROTATE_NOW, LOGS],
     },
     Phase {
         name: "repair",

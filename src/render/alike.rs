@@ -1,6 +1,7 @@
 //! Problems that say the same of many resources: said once, with how many there are.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use crate::model::Address;
 use crate::model::live::Unread;
@@ -61,8 +62,9 @@ impl Group {
                 1 => ("the other one".to_owned(), "says"),
                 number => (format!("the other {number}"), "say"),
             };
-            text += &format!(
-                "  this is of {}; {others} {say} the same by their own names, which `-v` shows\n",
+            let _ = writeln!(
+                text,
+                "  this is of {}; {others} {say} the same by their own names, which `-v` shows",
                 safe(first)
             );
         }

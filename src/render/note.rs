@@ -9,6 +9,13 @@ use super::said::moment;
 use super::words::unread_words;
 use super::{count, package, rules, safe, some_of};
 
+/// That secrets don't rotate as they should.
+fn late_words(secrets: usize, route: Route<'_>) -> String {
+    let (is, has) = if secrets == 1 { ("is", "has") } else { ("are", "have") };
+    let (secrets, status) = (count(secrets, "secret"), route.command("status"));
+    format!("{secrets} {is} overdue or {has} a rotation that hasn't finished: `{status}` says more")
+}
+
 /// A note in words, without what it concerns. `route`: where its commands lead.
 pub fn note_words(note: &Note, route: Route<'_>) -> String {
     match &note.kind {
@@ -44,14 +51,7 @@ pub fn note_words(note: &Note, route: Route<'_>) -> String {
         }
         NoteKind::NothingPending => "no rotation of it is stuck".to_owned(),
         NoteKind::Pending(facts) => pending_words(facts),
-        NoteKind::Late { secrets } => {
-            let (is, has) = if *secrets == 1 { ("is", "has") } else { ("are", "have") };
-            let secrets = count(*secrets, "secret");
-            format!(
-                "{secrets} {is} overdue or {has} a rotation that hasn't finished: `{}` says more",
-                route.command("status")
-            )
-        }
+        NoteKind::Late { secrets } => late_words(*secrets, route),
         NoteKind::KeepsReference => "rotation is off; AWS keeps the reference to the function".to_owned(),
         NoteKind::NotVerified => {
             "it isn't tested: no secret of this manifest rotates with it and is idle, over an hour away from its next window".to_owned()

@@ -652,7 +652,7 @@ fn outcomes(t: Texts) -> Vec<(StepKind, Outcome)> {
         (StepKind::Watch, rest(Some(Duration::from_secs(5)), true)),
         (StepKind::Watch, rest(None, false)),
         (StepKind::Watch, failing(t, rest(Some(Duration::from_secs(605)), false), true)),
-        (StepKind::Watch, silent(rest(Some(Duration::from_secs(300)), false))),
+        (StepKind::Watch, silent(rest(Some(Duration::from_mins(5)), false))),
         (StepKind::Watch, failing(t, rest(Some(Duration::from_secs(45)), false), false)),
         (StepKind::WatchTest, Outcome::TestFailed(test_failed(t))),
         (StepKind::WatchTest, replaced(t, None, None, None)),

@@ -13,7 +13,7 @@ use super::support::{ACCOUNT, Output, REGION, World};
 const SAMPLE: usize = 6;
 
 /// What is printed for a phase and no step asks for, and why.
-const NEVER_ASKED: [(&str, &str, &str); 12] = [
+const NEVER_ASKED: [(&str, &str, &str); 10] = [
     ("apply", "lambda:GetResourcePolicy", "the sandbox has no policies that were written as a whole"),
     ("destroy", "cloudformation:DescribeStackEvents", "no stack that ends has failed"),
     ("destroy", "cloudformation:DescribeStackResources", "each stack names its function"),
@@ -24,12 +24,10 @@ const NEVER_ASKED: [(&str, &str, &str); 12] = [
     ("prune", "cloudformation:DeleteChangeSet", "no step has `removed:`"),
     ("prune", "cloudformation:DescribeStackEvents", "no stack that is pruned has failed"),
     ("prune", "cloudformation:DescribeStackResources", "each stack names its function"),
-    ("rotate", "cloudformation:DescribeStackEvents", "no stack of its steps has failed"),
-    ("rotate", "cloudformation:DescribeStackResources", "each stack names its function"),
 ];
 
 /// What a command does without, by phase (`""`: all), and how: with a warning or a note, or in silence where it isn't needed.
-const DOES_WITHOUT: [(&str, &str, &str); 13] = [
+const DOES_WITHOUT: [(&str, &str, &str); 15] = [
     ("import", "lambda:GetFunction", "the entry says that it couldn't be read"),
     ("import", "lambda:GetPolicy", "a function whose policy isn't known isn't adopted"),
     ("import", "cloudformation:DescribeStacks", "the report says that stacks aren't named"),
@@ -41,6 +39,8 @@ const DOES_WITHOUT: [(&str, &str, &str); 13] = [
     ("", "cloudformation:DescribeStackEvents", "it only explains"),
     ("", "cloudformation:DescribeEvents", "it only explains"),
     ("destroy", "lambda:GetPolicy", "it is read with the rest, and nothing hangs on it"),
+    ("rotate", "lambda:GetFunction", "what keeps a function from rotating isn't foreseen"),
+    ("rotate", "lambda:GetPolicy", "what keeps a function from rotating isn't foreseen"),
     ("repair", "lambda:GetPolicy", "it is read with the rest, and nothing hangs on it"),
     ("destroy", "serverlessrepo:GetApplication", "it is read with the rest, and nothing hangs on it"),
 ];
@@ -55,6 +55,16 @@ struct Step {
     before: fn(&World),
     /// Whether the next step goes on from here.
     keep: bool,
+}
+
+fn step(
+    name: &'static str,
+    arguments: &'static [&'static str],
+    phases: &'static [&'static str],
+    manifest: String,
+    code: i32,
+) -> Step {
+    Step { name, arguments, phases, manifest, code, before: nothing, keep: true }
 }
 
 fn manifest(version: &str, head: &str, more: &str) -> String {
@@ -126,8 +136,6 @@ fn refused_change_set(world: &World) {
 
 fn steps() -> Vec<Step> {
     const APPLY: &[&str] = &["apply", "--auto-approve"];
-    const PROMOTE: &[&str] = &["repair", "promote", "--auto-approve", "--secret", "one", "--confirm", "one"];
-    const RETRY: &[&str] = &["repair", "retry", "--auto-approve", "--secret", "one"];
     let secrets = "secrets: {one: {function: SecretsManagerOne}, two: {function: SecretsManagerOne, rotation: {rotate_immediately: false}}}\n";
     let off = "    role: {read_secrets: [admin]}
 secrets: {one: {function: SecretsManagerOne}, two: {function: SecretsManagerOne, rotation: {enabled: false}}}\n";
@@ -135,16 +143,7 @@ secrets: {one: {function: SecretsManagerOne}, two: {function: SecretsManagerOne,
   SecretsManagerNet: {code: code, vpc: {subnets: [subnet-1], security_groups: [sg-1234]}}
 secrets: {one: {function: SecretsManagerOne}, three: {function: SecretsManagerNet}}\n";
     let role = format!(", role: 'arn:aws:iam::{ACCOUNT}:role/reads', apply_role: 'arn:aws:iam::{ACCOUNT}:role/writes'");
-    let step = |name, arguments, phases, manifest, code| Step {
-        name,
-        arguments,
-        phases,
-        manifest,
-        code,
-        before: nothing,
-        keep: true,
-    };
-    vec![
+    let first = vec![
         step("a first plan", &["plan"], &["plan"], manifest("1.1.500", "", secrets), 0),
         step("a first plan by a role", &["plan"], &["plan-caller", "plan"], manifest("1.1.500", &role, secrets), 0),
         step("a first apply", APPLY, &["apply"], manifest("1.1.500", "", secrets), 0),
@@ -166,37 +165,8 @@ secrets: {one: {function: SecretsManagerOne}, three: {function: SecretsManagerNe
             manifest("1.1.500", "", "secrets: {one: {function: SecretsManagerOne}}\n"),
             0,
         ),
-        step("a rotation", &["rotate", "--auto-approve"], &["rotate"], manifest("1.1.500", "", secrets), 0),
-        step(
-            "a rotation that goes on",
-            &["rotate", "--auto-approve", "--resume", "01900000-0000-7000-8000-000000000000"],
-            &["rotate"],
-            manifest("1.1.500", "", secrets),
-            0,
-        ),
-        // How soon a rotation that succeeds has ended says whether its log is looked at; that of one that fails always is.
-        Step {
-            before: broken_code,
-            keep: false,
-            ..step(
-                "a rotation that fails",
-                &["rotate", "--auto-approve"],
-                &["rotate"],
-                manifest("1.1.500", "", secrets),
-                4,
-            )
-        },
-        step("logs", &["logs"], &["logs"], manifest("1.1.500", "", secrets), 0),
-        Step {
-            before: stuck_version,
-            keep: false,
-            ..step("a promotion", PROMOTE, &["repair"], manifest("1.1.500", "", secrets), 0)
-        },
-        Step {
-            before: stuck_version,
-            keep: false,
-            ..step("another try", RETRY, &["repair"], manifest("1.1.500", "", secrets), 4)
-        },
+    ];
+    let later = vec![
         Step { before: other_code, ..step("an update", APPLY, &["apply"], manifest("1.1.618", "", off), 0) },
         Step {
             before: refused_change_set,
@@ -217,6 +187,26 @@ secrets: {one: {function: SecretsManagerOne}, three: {function: SecretsManagerNe
             manifest("1.1.618", "", off),
             0,
         ),
+    ];
+    first.into_iter().chain(rotations(&manifest("1.1.500", "", secrets))).chain(later).collect()
+}
+
+/// Rotating now, logs and ways out of what is stuck.
+fn rotations(manifest: &str) -> Vec<Step> {
+    const ROTATE: &[&str] = &["rotate", "--auto-approve"];
+    const RESUME: &[&str] = &["rotate", "--auto-approve", "--resume", "01900000-0000-7000-8000-000000000000"];
+    const PROMOTE: &[&str] = &["repair", "promote", "--auto-approve", "--secret", "one", "--confirm", "one"];
+    const RETRY: &[&str] = &["repair", "retry", "--auto-approve", "--secret", "one"];
+    let step = |name, arguments, phases, code| step(name, arguments, phases, manifest.to_owned(), code);
+    let aside = |before: fn(&World), one| Step { before, keep: false, ..one };
+    vec![
+        step("a rotation", ROTATE, &["rotate"], 0),
+        step("a rotation that goes on", RESUME, &["rotate"], 0),
+        // How soon a rotation that succeeds has ended says whether its log is looked at; that of one that fails always is.
+        aside(broken_code, step("a rotation that fails", ROTATE, &["rotate"], 4)),
+        step("logs", &["logs"], &["logs"], 0),
+        aside(stuck_version, step("a promotion", PROMOTE, &["repair"], 0)),
+        aside(stuck_version, step("another try", RETRY, &["repair"], 4)),
     ]
 }
 

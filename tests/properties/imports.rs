@@ -232,6 +232,7 @@ fn live_secret(record: &SecretRecord) -> LiveSecret {
         pending_version: record.pending_version.clone(),
         previous_version: None,
         partner_type: record.partner_type.clone(),
+        external: rotator::model::External::default(),
         last_accessed: None,
         rotates_within: None,
         unchanged_for: None,
