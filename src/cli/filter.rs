@@ -153,10 +153,10 @@ impl Filter {
         Err(match missing {
             Resource::Label { name, .. } => failure.hint(choices.labels(name)),
             Resource::Address { .. } => failure.hint(
-                "handles and AWS's names both do, and patterns: `--target 'secret.payments/*'`; `rotator plan -v` lists the addresses",
+                "handles and AWS's names both do, and patterns: `--target 'secret.payments/*'`; `rotator schedule` lists the secrets that rotate by their addresses",
             ),
             Resource::Secret { .. } => failure.hint(
-                "handles and AWS's names both do, and patterns: `--secret 'payments/*'`; `rotator plan -v` lists the addresses",
+                "handles and AWS's names both do, and patterns: `--secret 'payments/*'`; `rotator schedule` lists the secrets that rotate by their addresses",
             ),
         })
     }

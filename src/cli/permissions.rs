@@ -30,7 +30,10 @@ use super::view::View;
   rotator permissions --alarms terraform --target prod-eu > alarms.tf
 
 Nothing is asked of AWS. What only AWS knows is allowed by a pattern: the six characters behind a secret's name, the role that
-a stack makes. Where neither the manifest nor `--account` says the account, 000000000000 stands for it.")]
+a stack makes. Where neither the manifest nor `--account` says the account, 000000000000 stands for it.
+
+Each action says how it is known: `seen`, a run was seen to ask for it; `table`, a published table of dependent actions has it;
+`documentation`, AWS's pages say so.")]
 pub struct Arguments {
     #[command(flatten)]
     paths: Paths,

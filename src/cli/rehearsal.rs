@@ -77,7 +77,7 @@ impl Rehearsal {
     ///
     /// `deployed` names functions that the same run deploys: nothing stands in for them.
     pub fn seed(&self, desired: &Desired, account: &str, region: &str, deployed: &BTreeSet<String>) {
-        let (mut secrets, mut given, mut managed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut secrets, mut given, mut replaced, mut managed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for secret in desired.secrets.values().filter(|secret| is_managed(secret)) {
             if self.sandbox.seed_managed(account, region, &secret.name) {
                 managed.push(secret.name.as_str());
@@ -90,6 +90,7 @@ impl Rehearsal {
             }
             match value {
                 Some(value) if self.sandbox.seed_secret_as(account, region, name, value.expose()) => given.push(name),
+                Some(value) if self.sandbox.reseed_secret(account, region, name, value.expose()) => replaced.push(name),
                 None if self.sandbox.seed_secret(account, region, name) => secrets.push(name),
                 _ => {}
             }
@@ -128,6 +129,11 @@ impl Rehearsal {
                 let number = count(names.len(), noun);
                 output::say(&format!("sandbox: created {number} {how}: {}", some_of(names, 3)));
             }
+        }
+        if !replaced.is_empty() {
+            let number = count(replaced.len(), "secret");
+            let names = some_of(replaced, 3);
+            output::say(&format!("sandbox: gave {number} the value of `test` in place of a made-up one: {names}"));
         }
     }
 

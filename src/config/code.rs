@@ -1,7 +1,7 @@
 //! A function's code: that it exists, stays inside the manifest's tree, and holds what the handler names.
 
 use std::collections::HashMap;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -414,9 +414,24 @@ fn check_handler(
     } else if let Some(other) = source_files(&listing.files).first() {
         let module = other.rsplit_once('.').map_or(other.as_str(), |(module, _)| module);
         let function = handler.rsplit_once('.').map_or("handler", |(_, function)| function);
+        let source = if path.is_dir() { path.join(other) } else { path.to_owned() };
+        let function = defined(&source, &[function, "lambda_handler", "handler"]).unwrap_or(function);
         problem = problem.hint(did_you_mean(&[&format!("{module}.{function}")]));
     }
     scene.report(at, problem);
+}
+
+/// The first of these functions that a file of Python defines, as far as its beginning says.
+fn defined<'a>(path: &Path, names: &[&'a str]) -> Option<&'a str> {
+    const BEGINNING: u64 = 256 * 1024;
+    if !path.symlink_metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut text = Vec::new();
+    std::fs::File::open(path).ok()?.take(BEGINNING).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let defines = |name: &&&str| text.lines().any(|line| line.starts_with(&format!("def {name}(")));
+    names.iter().find(defines).copied()
 }
 
 /// The only source file at the top of a folder, or a file itself: what a handler was probably meant to name.

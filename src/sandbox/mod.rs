@@ -204,6 +204,11 @@ impl Sandbox {
         secretsmanager::seed(&self.shared, account, region, name, Some(value))
     }
 
+    /// Gives a secret another value, as long as it has the one that was made up for it. Whether it did.
+    pub fn reseed_secret(&self, account: &str, region: &str, name: &str, value: &str) -> bool {
+        secretsmanager::reseed(&self.shared, account, region, name, value)
+    }
+
     /// Creates a secret with a made-up value that AWS rotates by itself: a service's own by its name (`rds!db-…`), or a partner's, with a
     /// type that no partner has. False where it is known already.
     pub fn seed_managed(&self, account: &str, region: &str, name: &str) -> bool {

@@ -224,7 +224,7 @@ secrets:
 #[tokio::test(flavor = "multi_thread")]
 async fn projects_that_share_a_function_do_not_break_each_other() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for (name, text) in [("owner.yaml", OWNER), ("guest.yaml", GUEST), ("one/example.txt", "code\n")] {
+    for (name, text) in [("owner.yaml", OWNER), ("guest.yaml", GUEST), ("one/example/Handler.class", "code\n")] {
         let path = folder.path().join(name);
         std::fs::create_dir_all(path.parent().expect("it is below the folder")).expect("folders can be made");
         std::fs::write(path, text).expect("files can be written");

@@ -344,7 +344,7 @@ impl Scenario {
         }
         write("rotator.yaml", &self.text(self.manifest));
         for code in ["one", "two"] {
-            write(&format!("{code}/example.txt"), &format!("the code of {code}\n"));
+            write(&format!("{code}/example/Handler.class"), &format!("the code of {code}\n"));
         }
     }
 

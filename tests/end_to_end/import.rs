@@ -62,7 +62,6 @@ fn an_account_of_two_regions_becomes_a_manifest_with_an_empty_plan() {
         ("plain/deleted", "scheduled-for-deletion"),
         ("plain/never", "never"),
         ("plain/off", "off"),
-        ("rds!db-3bea7c2d", "service"),
         ("replicated/key", "never"),
     ];
     let own = |all: &[(&str, &str)]| all.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<Vec<_>>();

@@ -119,6 +119,44 @@ fn fail_mend_and_apply_again_ends_in_a_rotation() {
     assert_eq!(ignored, "*\n");
 }
 
+/// Without it, new code would be said to have rotated once, a stuck rehearsal to be repaired by waiting, and mended code nothing at all.
+#[test]
+fn new_code_is_rehearsed_and_said_to_be_good_or_bad() {
+    let folder = folder("", &signing_key());
+    rotator(folder.path(), &APPLY).exits(0).says("What happened:").says("Try next:");
+    let broken = signing_key()
+        .replace("def set_secret(secret, token):\n", "def set_secret(secret, token):\n    raise ValueError\n");
+    assert_ne!(broken, signing_key());
+    write(folder.path(), "code/lambda_function.py", &broken);
+    rotator(folder.path(), &APPLY)
+        .exits(4)
+        .says("a rotation by what is deployed now fails: setSecret failed")
+        .keeps_silent_about("not a second time")
+        .says("stays pending until the next `apply` with mended code");
+    rotator(folder.path(), &["repair", "--sandbox"])
+        .says("between the commands of a rehearsal no time passes")
+        .says("rotator logs --sandbox --target")
+        .keeps_silent_about("--endpoint-url");
+    rotator(folder.path(), &["plan", "--sandbox"]).keeps_silent_about("rotator repair --endpoint-url");
+    write(folder.path(), "code/lambda_function.py", &signing_key());
+    let mended = rotator(folder.path(), &APPLY).exits(0);
+    mended.says("What happened:").says("nothing wrong was found");
+}
+
+/// Without it, a value that the manifest gives after the first rehearsal would be passed over in silence.
+#[test]
+fn a_value_of_test_takes_the_place_of_one_that_was_made_up() {
+    let raises = "def lambda_handler(event, context):\n    raise KeyError('account_id')\n";
+    let folder = folder("", raises);
+    let soon = [&APPLY[..], &["--rotation-timeout", "8s"]].concat();
+    rotator(folder.path(), &soon).exits(4).says("with a made-up value");
+    manifest(folder.path(), "    test: {secret: {account_id: a1}}\n");
+    let given = "gave 1 secret the value of `test` in place of a made-up one: app/one";
+    rotator(folder.path(), &soon).exits(4).says(given);
+    rotator(folder.path(), &["sandbox", "secret", "show", "app/one", "--value"]).exits(0).says("a1");
+    rotator(folder.path(), &soon).keeps_silent_about("gave 1 secret");
+}
+
 /// Without it, a function that does nothing and says nothing would end red without a word on which step is to blame.
 #[test]
 fn a_step_that_leaves_its_work_undone_is_named() {

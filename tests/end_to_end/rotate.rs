@@ -151,6 +151,8 @@ fn a_run_that_is_interrupted_says_how_it_goes_on() {
         assert_eq!(child.try_wait().expect("it is there"), None);
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
+    // The line comes before the call, which takes longer than this.
+    std::thread::sleep(std::time::Duration::from_millis(500));
     super::support::output(super::support::scrubbed("kill").arg(child.id().to_string())).exits(0);
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     let out = std::fs::read_to_string(world.path("out")).expect("a file");

@@ -46,9 +46,11 @@ class Clock:
             self.configure(name, **rules)
         return name
 
-    def configure(self, name, now=False, **rules):
-        """Sets a schedule, and waits until its test, or its rotation, is over."""
-        token = self.client.rotate_secret(SecretId=name, RotationRules=rules, RotateImmediately=now)["VersionId"]
+    def configure(self, name, now=False, role=None, **rules):
+        """Sets a schedule, and waits until its test, or its rotation, is over. `role`: with which a partner's secret rotates."""
+        more = {"ExternalSecretRotationRoleArn": role} if role else {}
+        answer = self.client.rotate_secret(SecretId=name, RotationRules=rules, RotateImmediately=now, **more)
+        token = answer["VersionId"]
         wanted = ["AWSCURRENT"] if now else None
         until(f"the start of {name}", lambda: self.versions(name).get(token) == wanted and self.settled(name))
 
@@ -169,7 +171,9 @@ def test_rotating_at_once_starts_the_count(clock):
 
 def test_a_value_set_by_hand_counts_as_a_rotation_of_days(clock):
     """Without it, a secret would rotate right after somebody set its value, which AWS doesn't."""
-    clock.secret("by-hand", AutomaticallyAfterDays=10)
+    # A partner's, since a service's own is changed by that service alone.
+    clock.client.create_secret(Name="by-hand", SecretString="first", Type="SalesforceClientSecret")
+    clock.configure("by-hand", role="arn:aws:iam::123456789012:role/partner", AutomaticallyAfterDays=10)
     clock.sandbox.advance(days=8)
     changed = clock.now()
     clock.client.put_secret_value(SecretId="by-hand", SecretString="mine")

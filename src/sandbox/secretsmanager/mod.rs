@@ -171,6 +171,24 @@ pub fn seed(shared: &Shared, account: &str, region: &str, name: &str, value: Opt
     create(shared, account, region, name, (value, None), None)
 }
 
+/// Puts a value in the place of one that was made up, as long as no rotation has replaced that; false where it was none.
+pub fn reseed(shared: &Shared, account: &str, region: &str, name: &str, value: &str) -> bool {
+    let is_made_up = |secret: &Secret| {
+        secret.version_with(CURRENT).and_then(|id| secret.versions.get(id)).is_some_and(|version| version.made_up)
+    };
+    if !shared.read(account, region, |region| region.secrets.find(name).is_some_and(is_made_up)) {
+        return false;
+    }
+    shared.write(account, region, |region| {
+        let Some(secret) = region.secrets.edit(name) else { return false };
+        let current = secret.version_with(CURRENT).map(str::to_owned);
+        let Some(version) = current.and_then(|id| secret.versions.get_mut(&id)) else { return false };
+        version.value = Some(Value::Text(value.to_owned()));
+        version.made_up = false;
+        true
+    })
+}
+
 /// Creates a secret with a made-up value as another service does, which alone may configure it then; false where the name
 /// is taken.
 pub fn create_owned(shared: &Shared, account: &str, region: &str, name: &str, owner: Option<&str>) -> bool {
