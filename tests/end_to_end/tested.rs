@@ -74,7 +74,8 @@ fn a_test_that_nothing_tells_is_unverified() {
 #[test]
 fn what_names_nothing_and_what_logs_json_is_understood() {
     for (code, says) in [
-        ("import nothing_of_that_name\n".to_owned(), "Runtime.ImportModuleError"),
+        // Not as a statement, which would be found before it runs.
+        (format!("__import__('nothing_of_that_name')\n\n{REPORTS}pass\n"), "Runtime.ImportModuleError"),
         (format!("{REPORTS}import time; time.sleep(60)\n"), "Task timed out after"),
         ("import os\n\ndef lambda_handler(event, context):\n    os._exit(3)\n".to_owned(), "Runtime exited with error"),
     ] {
