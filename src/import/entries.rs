@@ -209,7 +209,8 @@ impl Writer<'_> {
             // What is deployed is best called what it is.
             choices.insert(0, reference.clone());
         }
-        choices.extend(self.suffixed(&places, reference.rsplit(':').next().unwrap_or_default()));
+        let plain = choices.first().cloned().unwrap_or_default();
+        choices.extend(self.suffixed(&places, &plain));
         let handle = handles::take(choices, taken);
         let targets = self.targets(&places, inherited.contains("targets"));
         let stated = ["name", "stack", "targets"];

@@ -309,7 +309,9 @@ pub fn secret_drift(throws: &mut Throws<'_>, wanted: &Desired, secret: &Secret, 
     let managed_by_aws = secret.function.is_none();
     let now = |said: &mut Said, default: bool| {
         let now = immediately.unwrap_or(default);
-        said.effects.insert(if now { Effect::RotatesNow } else { Effect::TestsNow });
+        // What AWS rotates by itself has no function that could be tested.
+        let effect = if now { Some(Effect::RotatesNow) } else { (!managed_by_aws).then_some(Effect::TestsNow) };
+        said.effects.extend(effect);
         now
     };
     match (secret.rotation.enabled, kind) {
