@@ -176,7 +176,7 @@ pub fn reseed(shared: &Shared, account: &str, region: &str, name: &str, value: &
     let is_made_up = |secret: &Secret| {
         secret.version_with(CURRENT).and_then(|id| secret.versions.get(id)).is_some_and(|version| version.made_up)
     };
-    if !shared.read(account, region, |region| region.secrets.find(name).is_some_and(is_made_up)) {
+    if !shared.read(account, region, |region| region.secrets.find(name).is_some_and(|secret| is_made_up(secret))) {
         return false;
     }
     shared.write(account, region, |region| {
