@@ -135,7 +135,6 @@ fn new_code_is_rehearsed_and_said_to_be_good_or_bad() {
         .says("stays pending until the next `apply` with mended code");
     rotator(folder.path(), &["repair", "--sandbox"])
         .says("between the commands of a rehearsal no time passes")
-        .says("rotator logs --sandbox --target")
         .keeps_silent_about("--endpoint-url");
     rotator(folder.path(), &["plan", "--sandbox"]).keeps_silent_about("rotator repair --endpoint-url");
     write(folder.path(), "code/lambda_function.py", &signing_key());
