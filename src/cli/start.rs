@@ -22,9 +22,21 @@ const GROUPS: [(&str, &[&str]); 6] = [
 pub fn prepared(command: Command) -> Command {
     let list = grouped(&command);
     let command = without_empty(command).mut_subcommands(|one| without_empty(one).hide(true));
+    let command = without_refused(command);
     command.override_usage("rotator [OPTIONS] <COMMAND>").help_template(format!(
         "{{before-help}}{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}\n{{all-args}}{{after-help}}"
     ))
+}
+
+/// Options of every command that `sandbox` refuses: they stand in its help no more than in what it takes.
+fn without_refused(command: Command) -> Command {
+    const REFUSED: [&str; 2] = ["sandbox", "sandbox_allow"];
+    let hidden: Vec<_> = command
+        .get_arguments()
+        .filter(|arg| REFUSED.contains(&arg.get_id().as_str()))
+        .map(|arg| arg.clone().hide(true))
+        .collect();
+    command.mut_subcommand("sandbox", |one| one.args(hidden))
 }
 
 fn without_empty(command: Command) -> Command {

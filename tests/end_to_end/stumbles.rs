@@ -140,6 +140,13 @@ fn the_name_alone_leads_somewhere() {
         .says("First steps:\n  rotator apply --sandbox");
     at_home(&folder, &[], &["--help"]).exits(0).says("See how rotation does:\n  status");
     at_home(&folder, &[], &["plann"]).exits(1).says("plan");
+    // An option stands in no help of a command that refuses it.
+    for command in [&["sandbox", "--help"][..], &["sandbox", "start", "--help"]] {
+        at_home(&folder, &[], command).exits(0).keeps_silent_about("--sandbox");
+    }
+    at_home(&folder, &[], &["plan", "--help"]).exits(0).says("--sandbox[=<FILE>]");
+    at_home(&folder, &[], &["sandbox", "--sandbox", "start"]).exits(1).says("takes no `--sandbox`");
+    at_home(&folder, &[], &["--sandbox", "sandbox", "start"]).exits(1).says("takes no `--sandbox`");
 }
 
 /// Without it, a pipeline's list of targets would be a second one, and a new target have no job.
