@@ -1,16 +1,12 @@
 //! Reading all of an account and region that a manifest can be made of: lists, and each function once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use futures::channel::mpsc::unbounded;
 
-use super::error::{AwsError, reading};
+use super::error::AwsError;
 use super::execute::FunctionState;
-use super::observe::side_by_side;
 use super::reader::Reader;
-use crate::model::account::{Account, AccountFunction, TaggedSecret};
-use crate::model::live::{Reading, Unread};
-
-/// How many functions are read at a time: `GetFunction` has 100 calls a second.
-const FUNCTIONS: usize = 32;
+use crate::model::account::{Account, TaggedSecret};
+use crate::model::live::Unread;
 
 impl Reader {
     /// Reads the lists of secrets and stacks, and the functions of the secrets that are `wanted`; with `policies`, who may invoke those.
@@ -19,21 +15,22 @@ impl Reader {
     /// Where the secrets can't be listed. What else can't be read is said in the answer.
     pub async fn read_account(
         &self,
-        wanted: impl Fn(&TaggedSecret) -> bool,
+        wanted: impl Fn(&TaggedSecret) -> bool + Sync,
         policies: bool,
     ) -> Result<Account, AwsError> {
-        let (secrets, stacks) = futures::join!(self.tagged_secrets(), self.stacks());
+        let (found, arns) = unbounded();
+        let list = async move {
+            let told = move |secret: &TaggedSecret| {
+                let function = secret.record.function_arn.as_ref().filter(|_| secret.record.rotates_here());
+                if let Some(function) = function.filter(|_| wanted(secret)) {
+                    // It is heard as long as the list is read.
+                    let _ = found.unbounded_send(function.to_string());
+                }
+            };
+            self.tagged_secrets(&told).await
+        };
+        let (secrets, stacks, functions) = futures::join!(list, self.stacks(), self.functions_of(arns, policies));
         let secrets = secrets?;
-        let rotating = secrets.iter().filter(|secret| secret.record.rotates_here() && wanted(secret));
-        let arns: BTreeSet<String> =
-            rotating.filter_map(|secret| secret.record.function_arn.as_deref().map(str::to_owned)).collect();
-        let jobs = arns.into_iter().map(|arn| async move {
-            let policy = async { if policies { reading(self.policy(&arn).await) } else { Reading::Absent } };
-            let (state, policy) = futures::join!(self.function(&arn), policy);
-            let configuration = reading(state.map(|state| state.configuration));
-            (arn, AccountFunction { configuration, policy })
-        });
-        let functions: BTreeMap<String, AccountFunction> = side_by_side(FUNCTIONS, jobs).await;
         Ok(Account {
             account: self.inner.account.clone(),
             region: self.inner.region.clone(),

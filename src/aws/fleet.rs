@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_smithy_types::DateTime;
 use futures::channel::mpsc::unbounded;
-use futures::stream::{self, FuturesUnordered, Stream, StreamExt};
+use futures::stream;
 
 use super::classify::failed;
 use super::error::{AwsError, reading};
 use super::observe::side_by_side;
 use super::reader::Reader;
-use crate::model::live::{Configuration, Reading, Statement, Unread};
+use crate::model::account::AccountFunction;
+use crate::model::live::{Reading, Unread};
 use crate::model::record::SecretRecord;
 
 /// Up to how many secrets each is described by itself: a list, of which a page has 100, also holds what nobody asked about, and may be
@@ -19,9 +20,6 @@ const FEW: usize = 100;
 
 /// How many calls about secrets are under way at a time.
 const AT_A_TIME: usize = 64;
-
-/// How many functions are read at a time: `GetPolicy` has 15 calls a second.
-const FUNCTIONS: usize = 32;
 
 /// How many pages of a secret's versions are read, 100 versions each: AWS keeps about that many without a staging label.
 const VERSION_PAGES: usize = 5;
@@ -43,18 +41,9 @@ pub struct Fleet {
     /// When the version of an unfinished rotation was made, in seconds since 1970, by the secret's ARN; or why that isn't known.
     pub pending: BTreeMap<String, Result<Option<i64>, Unread>>,
     /// The functions of secrets that rotate, by the ARN that the secrets name.
-    pub functions: BTreeMap<String, FleetFunction>,
+    pub functions: BTreeMap<String, AccountFunction>,
     /// Whether most secrets come from the list.
     pub is_from_list: bool,
-}
-
-/// A function that rotates secrets.
-#[derive(Debug)]
-pub struct FleetFunction {
-    /// Its configuration.
-    pub configuration: Reading<Configuration>,
-    /// Who may invoke it.
-    pub policy: Reading<Vec<Statement>>,
 }
 
 impl Reader {
@@ -96,7 +85,7 @@ impl Reader {
         fleet.functions.retain(|arn, _| named.contains(arn));
         let more = named.into_iter().filter(|arn| !fleet.functions.contains_key(arn));
         let more = stream::iter(more.collect::<Vec<_>>());
-        let (pending, more) = futures::join!(self.pending(&fleet), self.functions(more));
+        let (pending, more) = futures::join!(self.pending(&fleet), self.functions_of(more, true));
         fleet.pending = pending;
         fleet.functions.extend(more);
         Ok(fleet)
@@ -107,7 +96,7 @@ impl Reader {
         &self,
         named: &BTreeSet<String>,
         all: bool,
-    ) -> (Result<Vec<SecretRecord>, AwsError>, BTreeMap<String, FleetFunction>) {
+    ) -> (Result<Vec<SecretRecord>, AwsError>, BTreeMap<String, AccountFunction>) {
         let (found, functions) = unbounded();
         let list = async move {
             let told = move |secret: &SecretRecord| {
@@ -119,7 +108,7 @@ impl Reader {
             };
             self.records(&told).await
         };
-        futures::join!(list, self.functions(functions))
+        futures::join!(list, self.functions_of(functions, true))
     }
 
     /// When a version of a secret was made (`ListSecretVersionIds`), in seconds since 1970. A rotation's version is made when the
@@ -161,30 +150,6 @@ impl Reader {
         let found = fleet.secrets.values().filter_map(Reading::found);
         let pending = found.filter_map(|secret| Some((secret.arn.clone(), secret.unfinished_rotation()?.to_owned())));
         self.versions_created(pending).await
-    }
-
-    /// Functions, as their ARNs come; each once.
-    async fn functions(&self, mut arns: impl Stream<Item = String> + Unpin) -> BTreeMap<String, FleetFunction> {
-        let (mut seen, mut functions) = (BTreeSet::new(), BTreeMap::new());
-        let mut calls = FuturesUnordered::new();
-        let mut is_ended = false;
-        while !is_ended || !calls.is_empty() {
-            tokio::select! {
-                arn = arns.next(), if !is_ended && calls.len() < FUNCTIONS => match arn {
-                    Some(arn) if seen.insert(arn.clone()) => calls.push(self.fleet_function(arn)),
-                    Some(_) => {}
-                    None => is_ended = true,
-                },
-                Some((arn, function)) = calls.next() => drop(functions.insert(arn, function)),
-            }
-        }
-        functions
-    }
-
-    async fn fleet_function(&self, arn: String) -> (String, FleetFunction) {
-        let (configuration, policy) = futures::join!(self.function(&arn), self.policy(&arn));
-        let configuration = reading(configuration.map(|state| state.configuration));
-        (arn, FleetFunction { configuration, policy: reading(policy) })
     }
 }
 

@@ -22,6 +22,7 @@ pub mod error;
 pub mod execute;
 mod failures;
 pub mod fleet;
+mod functions;
 pub mod http;
 mod kind;
 pub mod observe;

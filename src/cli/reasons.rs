@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt as _;
 
-use crate::aws::fleet::{Fleet, FleetFunction};
+use crate::aws::fleet::Fleet;
 use crate::aws::reader::{LOGS, Reader};
 use crate::model::LogEvent;
+use crate::model::account::AccountFunction;
 use crate::model::arn::{default_log_group, is_in};
 use crate::model::invocation::invocations;
 use crate::model::live::{Configuration, Unread};
@@ -119,7 +120,7 @@ fn merge(known: &mut Failures, arn: String, logged: Evidence) {
 async fn logged(
     reader: &Reader,
     function: &str,
-    live: &FleetFunction,
+    live: &AccountFunction,
     suspects: &[Suspect<'_>],
 ) -> Result<Vec<(String, Evidence)>, (String, Unread)> {
     let configuration = live.configuration.found();

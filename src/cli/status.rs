@@ -10,6 +10,7 @@ use crate::aws::fleet::{Asked, Fleet};
 use crate::aws::{Connection, ReadOnly};
 use crate::config::Manifest;
 use crate::exit::{self, worse};
+use crate::model::account::AccountFunction;
 use crate::model::live::Reading;
 use crate::model::rule::Rule;
 use crate::model::{Desired, Kind};
@@ -259,7 +260,7 @@ fn functions(
         arns.push(&record.arn);
         *is_managed |= wanted.contains_key(asked);
     }
-    let of = |(arn, function): (&String, &crate::aws::fleet::FleetFunction)| {
+    let of = |(arn, function): (&String, &AccountFunction)| {
         let (secrets, is_managed) = secrets.get(arn.as_str())?;
         let facts = FunctionFacts {
             arn,

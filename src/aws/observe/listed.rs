@@ -42,8 +42,8 @@ impl Reader {
     }
 
     /// The same, with their tags.
-    pub async fn tagged_secrets(&self) -> Result<Vec<TaggedSecret>, AwsError> {
-        self.list(true, convert::tagged_secret, &|_| ()).await
+    pub async fn tagged_secrets(&self, told: &(dyn Fn(&TaggedSecret) + Sync)) -> Result<Vec<TaggedSecret>, AwsError> {
+        self.list(true, convert::tagged_secret, told).await
     }
 
     async fn list<T: Listed>(
