@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::config::Manifest;
 use crate::model::near::{SUGGESTIONS, did_you_mean, near};
@@ -13,7 +13,7 @@ use crate::render::explain as render;
 use super::failure::Failure;
 use super::filter::{target_names, the_targets};
 use super::offline::Offline;
-use super::options::Global;
+use super::options::{Global, TextOrJson};
 use super::output;
 use super::view::View;
 
@@ -32,22 +32,13 @@ pub struct Arguments {
     paths: Vec<PathBuf>,
     /// How it is printed
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
-}
-
-/// How an explanation is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people at a terminal
-    Text,
-    /// For programs
-    Json,
+    format: TextOrJson,
 }
 
 impl Arguments {
     /// Who reads.
     pub fn view(&self) -> View {
-        if self.format == Format::Json { View::Document } else { View::Text }
+        if self.format == TextOrJson::Json { View::Document } else { View::Text }
     }
 }
 
@@ -82,8 +73,8 @@ pub fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
         }
     }
     output::data(&match arguments.format {
-        Format::Text => render::text(&explanations),
-        Format::Json => render::json(&explanations),
+        TextOrJson::Text => render::text(&explanations),
+        TextOrJson::Json => render::json(&explanations),
     })
 }
 

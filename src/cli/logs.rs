@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use futures::StreamExt as _;
 
 use crate::apply::{Outcome, Report};
@@ -20,7 +20,7 @@ use crate::render::function_log::function_log;
 use crate::render::logs::{Log, Said, TargetLogs, Unsaid};
 
 use super::failure::Failure;
-use super::options::{self, Global, Paths};
+use super::options::{self, Global, Paths, TextOrJson};
 use super::output;
 use super::session::Session;
 use super::view::View;
@@ -47,16 +47,7 @@ pub struct Arguments {
     since: Duration,
     /// How it is printed
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: LogFormat,
-}
-
-/// How logs are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LogFormat {
-    /// For people at a terminal
-    Text,
-    /// For programs
-    Json,
+    format: TextOrJson,
 }
 
 /// A span of time: a number and a unit.
@@ -69,7 +60,7 @@ fn span(text: &str) -> Result<Duration, String> {
 impl Arguments {
     /// Who reads what it says.
     pub fn view(&self) -> View {
-        if self.format == LogFormat::Json { View::Document } else { View::Text }
+        if self.format == TextOrJson::Json { View::Document } else { View::Text }
     }
 }
 
@@ -83,8 +74,8 @@ pub async fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> 
         Ok(exit::OK)
     } else {
         output::data(&match arguments.format {
-            LogFormat::Text => render::logs::text(&targets),
-            LogFormat::Json => render::logs::json(&targets, failed.is_none()),
+            TextOrJson::Text => render::logs::text(&targets),
+            TextOrJson::Json => render::logs::json(&targets, failed.is_none()),
         })
     };
     session.notices();

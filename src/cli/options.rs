@@ -58,6 +58,15 @@ pub enum Color {
     Never,
 }
 
+/// How is printed what only people and programs read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TextOrJson {
+    /// For people at a terminal
+    Text,
+    /// For programs
+    Json,
+}
+
 /// How plans are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {

@@ -9,6 +9,7 @@ use crate::apply::Outlook;
 use crate::aws::served::StandIn;
 use crate::aws::{SANDBOX_ACCOUNT, SandboxEndpoint, Settings, ambient_region};
 use crate::config::Ambient;
+use crate::model::arn::is_of_service;
 use crate::model::{Deployment, Desired, Function, FunctionSource, Secret, Sensitive, arn};
 use crate::render::function_log::function_log;
 use crate::render::rehearsed::{self, Flawed, Kind, Told};
@@ -237,8 +238,7 @@ pub struct Looked {
 
 /// Whether a secret is one that AWS rotates by itself, as far as its entry says: a service's by its name, or a partner's.
 fn is_managed(secret: &Secret) -> bool {
-    let of_service = secret.name.find('!').is_some_and(|at| at > 0);
-    (of_service || secret.external.is_some()) && !secret.name.starts_with("arn:")
+    (is_of_service(&secret.name) || secret.external.is_some()) && !secret.name.starts_with("arn:")
 }
 
 /// The names of a plan's secrets.

@@ -1,6 +1,6 @@
 //! `rotator repair`.
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use futures::StreamExt as _;
 
 use crate::aws::{Connection, ErrorKind, ReadOnly};
@@ -15,7 +15,7 @@ use crate::render::repair_data::json;
 
 use super::converge::{Common, RotationOptions, Run};
 use super::failure::Failure;
-use super::options::{Global, Paths};
+use super::options::{Global, Paths, TextOrJson};
 use super::output;
 use super::session::Session;
 use super::task::{Task, pending};
@@ -46,18 +46,9 @@ pub struct Arguments {
     /// Only this secret, by its handle or AWS's name, or by a pattern such as `payments/*`; repeatable
     #[arg(long, value_name = "NAME")]
     secret: Vec<String>,
-    /// How it is printed
+    /// How it is printed; `rotator schema repair` describes the JSON
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: RepairFormat,
-}
-
-/// How rotations that are stuck are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RepairFormat {
-    /// For people at a terminal
-    Text,
-    /// For programs: `rotator schema repair` describes it
-    Json,
+    format: TextOrJson,
 }
 
 /// A way out of a rotation that is stuck.
@@ -101,7 +92,7 @@ impl Arguments {
     pub fn view(&self) -> View {
         match &self.way {
             Some(way) => way.ask().1.common.view(),
-            None if self.format == RepairFormat::Json => View::Document,
+            None if self.format == TextOrJson::Json => View::Document,
             None => View::Text,
         }
     }
@@ -136,8 +127,8 @@ async fn report(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
         let route = Route { endpoint: endpoint.as_deref(), sandbox: sandbox.as_deref() };
         let reach = |region| Reach { region, route, words: false };
         output::data(&match arguments.format {
-            RepairFormat::Text => targets.iter().map(|target| text(target, reach(&target.region))).collect(),
-            RepairFormat::Json => json(&targets, failed.is_none(), route),
+            TextOrJson::Text => targets.iter().map(|target| text(target, reach(&target.region))).collect(),
+            TextOrJson::Json => json(&targets, failed.is_none(), route),
         })
     };
     session.notices();

@@ -1,12 +1,12 @@
 //! `rotator targets`.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::render::targets::{Named, json, text};
 
 use super::failure::Failure;
 use super::offline::Offline;
-use super::options::{Global, Paths};
+use super::options::{Global, Paths, TextOrJson};
 use super::output;
 use super::view::View;
 
@@ -19,24 +19,15 @@ use super::view::View;
 pub struct Arguments {
     #[command(flatten)]
     paths: Paths,
-    /// How they are printed
+    /// How they are printed: as text, one a line with name, account and region; `rotator schema targets` describes the JSON
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
-}
-
-/// How targets are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// One a line: name, account, region
-    Text,
-    /// For programs: `rotator schema targets` describes it
-    Json,
+    format: TextOrJson,
 }
 
 impl Arguments {
     /// Who reads.
     pub fn view(&self) -> View {
-        if self.format == Format::Json { View::Document } else { View::Text }
+        if self.format == TextOrJson::Json { View::Document } else { View::Text }
     }
 }
 
@@ -56,7 +47,7 @@ pub fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
     });
     let named: Vec<Named> = named.collect();
     output::data(&match arguments.format {
-        Format::Text => text(&named),
-        Format::Json => json(&named),
+        TextOrJson::Text => text(&named),
+        TextOrJson::Json => json(&named),
     })
 }

@@ -1,7 +1,7 @@
 //! What AWS accepts as a name, and what this format does.
 
 use crate::model;
-use crate::model::arn::Arn;
+use crate::model::arn::{Arn, is_of_service};
 
 /// The characters of a secret's name besides letters and digits (Secrets Manager, `CreateSecret`; the `!` is for services).
 const SECRET_PUNCTUATION: &str = "/_+=.@-!";
@@ -69,11 +69,6 @@ pub fn secret_name(name: &str) -> Result<(), String> {
         }
         None => Ok(()),
     }
-}
-
-/// Whether a name, or a pattern of names, is one that a service gives: `rds!db-…`, `events!connection/…`.
-fn is_of_service(name: &str) -> bool {
-    name.find('!').is_some_and(|at| at > 0)
 }
 
 /// Whether a character can stand in a secret's name. What services put into theirs isn't known, but for what stands for something else.

@@ -64,6 +64,11 @@ impl fmt::Display for Arn {
     }
 }
 
+/// Whether a secret's name, or a pattern of names, is one that a service gives: `rds!db-…`, `events!connection/…`.
+pub fn is_of_service(name: &str) -> bool {
+    name.find('!').is_some_and(|at| at > 0)
+}
+
 /// Whether a text is an AWS account id: twelve ASCII digits.
 pub fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
