@@ -56,6 +56,9 @@ pub const PROJECT_TAG: &str = "rotator:project";
 /// The stack tag with the value `true` where other projects may attach secrets to the function.
 pub const SHARED_TAG: &str = "rotator:shared";
 
+/// The tag by which `CloudFormation` marks what a stack made: the stack's name.
+pub const STACK_TAG: &str = "aws:cloudformation:stack-name";
+
 /// The tag by which the Serverless Application Repository marks its stacks: the application's ARN.
 pub const SAR_APPLICATION_TAG: &str = "serverlessrepo:applicationId";
 

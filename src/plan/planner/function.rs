@@ -3,7 +3,7 @@
 use crate::model::live::{Configuration, LiveFunction, Reading, Statement};
 use crate::model::{
     Address, Code, CodeCheck, Function, FunctionSource, Kind, PERMISSION_STATEMENT, PROJECT_TAG, ReadFault, SHARED_TAG,
-    arn, is_generic_application,
+    STACK_TAG, arn, is_generic_application,
 };
 use crate::plan::parameters;
 use crate::plan::{Action, Attribute, Effect, FieldChange, NoteKind, ProblemKind, Reason, Severity};
@@ -79,9 +79,10 @@ impl Planner<'_> {
             self.problem(address, &function.name, Severity::Error, kind);
         }
         self.state(address, configuration, outcome);
+        let made_by = tag(STACK_TAG).map(String::as_str);
         match &live.policy {
             Reading::Found(statements) => {
-                outcome.denials = self.report_policy(address, &function.name, statements, None);
+                outcome.denials = self.report_policy(address, &function.name, statements, (made_by, false));
                 outcome.statements = Some(statements.clone());
             }
             Reading::Absent => outcome.statements = Some(Vec::new()),
@@ -213,12 +214,13 @@ impl Planner<'_> {
             }
             reading => {
                 let statements = reading.found().map_or(&[][..], Vec::as_slice);
-                let mut denials = self.report_policy(address, &function.name, statements, live.stack.found());
+                let stack = live.stack.found().map(|stack| stack.name.as_str());
+                let mut denials = self.report_policy(address, &function.name, statements, (stack, true));
                 // Another version may come without the statement that the stack has now.
                 let other_version = stack_change.is_some_and(|change| {
                     self.plan.changes[change].fields.iter().any(|field| field.attribute == Attribute::Version)
                 });
-                let goes = |statement: &&Statement| other_version && is_of_stack(statement, live.stack.found());
+                let goes = |statement: &&Statement| other_version && is_of_stack(statement, stack);
                 let stay: Vec<Statement> = statements.iter().filter(|one| !goes(one)).cloned().collect();
                 if !self.permits(&stay) {
                     let present = statements.iter().find(|statement| statement.sid == PERMISSION_STATEMENT);

@@ -2,7 +2,7 @@
 
 use crate::model::Address;
 use crate::model::arn::Arn;
-use crate::model::live::{LiveStack, Statement};
+use crate::model::live::Statement;
 use crate::plan::{Attribute, FieldChange, NoteKind, ProblemKind, Severity, Shown};
 
 use super::Planner;
@@ -13,13 +13,14 @@ impl Planner<'_> {
         permits(statements, &self.live.account)
     }
 
-    /// Speaks of statements that let in too many, or keep Secrets Manager out. Answers with the latter.
+    /// Speaks of statements that let in too many, or keep Secrets Manager out. Answers with the latter. `stack`: the name of the
+    /// stack that made the function, and whether this manifest deploys it.
     pub(super) fn report_policy(
         &mut self,
         address: &Address,
         name: &str,
         statements: &[Statement],
-        stack: Option<&LiveStack>,
+        (stack, deployed): (Option<&str>, bool),
     ) -> Vec<Statement> {
         let mut denials = Vec::new();
         for statement in statements {
@@ -39,12 +40,8 @@ impl Planner<'_> {
                 if of_stack {
                     self.note(Some(address.clone()), NoteKind::UnscopedPermission { statement });
                 } else {
-                    self.problem(
-                        address,
-                        name,
-                        Severity::Warning,
-                        ProblemKind::UnscopedPermission { statement, deployed: stack.is_some() },
-                    );
+                    let kind = ProblemKind::UnscopedPermission { statement, deployed };
+                    self.problem(address, name, Severity::Warning, kind);
                 }
             }
         }
@@ -92,8 +89,8 @@ fn names(source: &str, secret: &str) -> bool {
 }
 
 /// Whether a statement is one that the function's stack made: their ids begin with its name.
-pub(super) fn is_of_stack(statement: &Statement, stack: Option<&LiveStack>) -> bool {
-    stack.is_some_and(|stack| statement.sid.starts_with(&stack.name))
+pub(super) fn is_of_stack(statement: &Statement, stack: Option<&str>) -> bool {
+    stack.is_some_and(|stack| statement.sid.starts_with(stack))
 }
 
 /// Whether Secrets Manager may invoke a function for an account, or unconditionally.

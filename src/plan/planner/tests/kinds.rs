@@ -147,3 +147,33 @@ fn a_region_without_the_repository_is_named() {
     let region = "eu-central-2".to_owned();
     assert_eq!(errors(&make_plan(&desired(), &live, CONVERGE))[0], ProblemKind::NoRepository { region });
 }
+
+/// Without it, every plan would warn of a statement that a stack made, and that no manifest can mend; or of none that a person wrote.
+#[test]
+fn what_the_stack_of_an_existing_function_lets_in_is_a_note() {
+    let mut desired = desired();
+    if let Some(function) = desired.functions.get_mut("f") {
+        function.source = crate::model::FunctionSource::Existing { reference: "f".to_owned() };
+    }
+    let open = |sid: &str| Statement {
+        sid: sid.to_owned(),
+        allows: true,
+        denies: false,
+        source_account: None,
+        source_arn: None,
+        other_conditions: false,
+    };
+    let plan = |sid: &str, stack: Option<&str>| {
+        let mut live = live();
+        live.functions.get_mut("f").expect("built there").policy = Reading::Found(vec![open(sid)]);
+        let tags = stack.map(|stack| (crate::model::STACK_TAG.to_owned(), stack.to_owned()));
+        live_configuration(&mut live).tags = Ok(tags.into_iter().collect());
+        let plan = make_plan(&desired, &live, CONVERGE);
+        let is_note = |note: &crate::plan::Note| matches!(note.kind, NoteKind::UnscopedPermission { .. });
+        let is_problem = |one: &crate::plan::Problem| matches!(one.kind, ProblemKind::UnscopedPermission { .. });
+        (plan.notes.iter().filter(|one| is_note(one)).count(), plan.problems.iter().filter(|one| is_problem(one)).count())
+    };
+    assert_eq!(plan("serverlessrepo-f-LambdaPermission-1A2B", Some("serverlessrepo-f")), (1, 0));
+    assert_eq!(plan("by-hand", Some("serverlessrepo-f")), (0, 1));
+    assert_eq!(plan("serverlessrepo-f-LambdaPermission-1A2B", None), (0, 1));
+}
