@@ -4,31 +4,36 @@ mod code;
 mod files;
 mod filters;
 mod places;
+mod terraform;
 mod verify;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::config::facts;
 use crate::exit;
+use crate::import::terraform::{Moves, State, moves};
 use crate::import::{Draft, Group, Place, Root, Wanted, draft, file_name, unrotated};
 use crate::model::account::TaggedSecret;
 use crate::model::arn::is_in;
 use crate::model::live::{Reading, Unread};
+use crate::render::command::{Route, shell_word};
 use crate::render::import::{FileReport, PlaceReport, Report, Unrotated};
 use crate::render::import_files::{NewTarget, part, root};
+use crate::render::import_terraform::FromTerraform;
 use crate::render::words::unread_words;
-use crate::render::{self, safe};
+use crate::render::{self, safe, some_of};
 
 use super::failure::Failure;
-use super::options::Global;
+use super::options::{Global, TextOrJson};
 use super::output;
 use super::view::View;
 use code::Brought;
 use files::NewFile;
 use filters::Filters;
 use places::{Read, Standing};
+use terraform::ForTerraform;
 
 /// The folder of new parts, where the root includes none that they could lie in.
 const FOLDER: &str = "imported";
@@ -44,6 +49,8 @@ Examples:
   rotator import --regions eu-west-1,us-east-1 fleet     a target for each region
   rotator import --name 'payments/*' --dry-run
   rotator import --adopt                             functions of AWS's generic template become the project's own
+  terraform show -json | rotator import --from-terraform - fleet
+                                                     what Terraform rotates, and how it lets go of that
   rotator import --unrotated                         what doesn't rotate"
 )]
 pub struct Arguments {
@@ -67,30 +74,25 @@ pub struct Arguments {
     /// With `--adopt`: bring their live code too, where it holds no credentials, into folders beside the parts
     #[arg(long, requires = "adopt")]
     code: bool,
+    /// Only secrets whose rotation Terraform manages, by what `terraform show -json` prints (`-`: standard input); also writes
+    /// how Terraform lets go of those rotations. Of that document ARNs and addresses are read, and no value
+    #[arg(long, value_name = "FILE")]
+    from_terraform: Option<PathBuf>,
     /// Print what would be written, and write nothing
     #[arg(long)]
     dry_run: bool,
     /// Print the secrets that don't rotate, with the reason of each, and write nothing
-    #[arg(long, conflicts_with_all = ["project", "into", "adopt", "code", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["project", "into", "adopt", "code", "dry_run", "from_terraform"])]
     unrotated: bool,
     /// How the report is printed
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
-}
-
-/// How a report is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people at a terminal
-    Text,
-    /// For programs
-    Json,
+    format: TextOrJson,
 }
 
 impl Arguments {
     /// Who reads what it says.
     pub fn view(&self) -> View {
-        if self.format == Format::Json { View::Document } else { View::Text }
+        if self.format == TextOrJson::Json { View::Document } else { View::Text }
     }
 }
 
@@ -109,80 +111,158 @@ pub async fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> 
             Failure::new(summary).hint("change the root by hand: import writes only files that aren't there yet")
         );
     }
-    let passes = arguments.filters.test()?;
-    let (session, standing, reads) = places::read(global, arguments, standing, &passes).await?;
-    let done = finish(arguments, (&path, &project, into.as_deref()), standing.as_ref(), reads, &passes).await;
+    let state = arguments.from_terraform.as_deref().map(terraform::read).transpose()?;
+    let (filtered, rotating) = (arguments.filters.test()?, state.as_ref().map(State::rotating));
+    let passes = |secret: &TaggedSecret| {
+        filtered(secret) && rotating.as_ref().is_none_or(|rotating| rotating.contains(&secret.record.arn))
+    };
+    let (session, standing, reads) = places::read(global, arguments, standing, state.as_ref(), &passes).await?;
+    let (endpoint, sandbox) = session.lasting();
+    let task = Import {
+        arguments,
+        path: &path,
+        project: &project,
+        into: into.as_deref(),
+        standing: standing.as_ref(),
+        state: state.as_ref(),
+        route: Route { endpoint: endpoint.as_deref(), sandbox: sandbox.as_deref() },
+    };
+    let done = task.finish(reads, &passes).await;
     session.notices();
     session.close().await?;
     done
 }
 
-/// Drafts of what was read, and writes, or prints.
-async fn finish(
-    arguments: &Arguments,
-    (path, project, into): (&Path, &str, Option<&str>),
-    standing: Option<&Standing>,
-    reads: Vec<Read>,
-    passes: &(impl Fn(&TaggedSecret) -> bool + Sync),
-) -> Result<u8, Failure> {
-    if arguments.filters.is_some() && !reads.iter().any(|read| read.account.secrets.iter().any(passes)) {
-        return Err(Failure::new("no secret passes the filters")
-            .hint("`*` stands for any characters; without filters, the report counts all secrets"));
+/// An import, once AWS was read.
+struct Import<'a> {
+    arguments: &'a Arguments,
+    /// The root.
+    path: &'a Path,
+    project: &'a str,
+    into: Option<&'a str>,
+    standing: Option<&'a Standing>,
+    /// What Terraform manages.
+    state: Option<&'a State>,
+    /// Where commands lead that are printed.
+    route: Route<'a>,
+}
+
+impl Import<'_> {
+    /// Drafts of what was read, and writes, or prints.
+    async fn finish(&self, reads: Vec<Read>, passes: &(impl Fn(&TaggedSecret) -> bool + Sync)) -> Result<u8, Failure> {
+        let Self { arguments, path, standing, .. } = *self;
+        let is_some = |read: &Read| read.account.secrets.iter().any(passes);
+        if (arguments.filters.is_some() || self.state.is_some()) && !reads.iter().any(is_some) {
+            return Err(self.nothing(&reads));
+        }
+        let (reads, same) = places::apart(reads);
+        let places: Vec<Place<'_>> = reads.iter().map(Read::place).collect();
+        let wanted = Wanted {
+            project: self.project,
+            adopts: arguments.adopt,
+            targets: standing.map_or(reads.len(), |standing| standing.targets),
+            root: standing.map_or(Root::Fresh, |standing| standing.root.clone()),
+            taken: standing.map(|standing| standing.taken.clone()).unwrap_or_default(),
+            passes,
+            terraform: self.state,
+        };
+        if arguments.unrotated {
+            return print_unrotated(arguments, &places, &wanted);
+        }
+        say_unread(&reads);
+        let mut found = draft(&places, &wanted);
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let parts = folder_of_parts(self.into, standing);
+        let code =
+            if arguments.code { code::bring(&reads, &mut found, &folder, &parts).await } else { Brought::default() };
+        for (handle, why) in &code.left {
+            output::warn(&format!("the code of {handle} stays where it is: {why}"), &[]);
+        }
+        let mut composed = compose(path, self.project, &parts, standing, &reads, &found);
+        let has_parts = !composed.files.is_empty();
+        composed.files.splice(0..0, code.files);
+        let moves = self.state.map(|state| (state, moves(state, &places, &found.places, passes)));
+        let from = moves.as_ref().map(|(state, moves)| self.from_terraform(state, moves, &found, &mut composed.files));
+        if !arguments.dry_run {
+            let written = files::write(&folder, &composed.files)?;
+            if composed.to_include.is_none()
+                && has_parts
+                && let Err(failure) = verify::verify(path, &reads, &found)
+            {
+                written.undo();
+                return Err(failure);
+            }
+        }
+        let shown = |file: NewFile| FileReport {
+            path: folder.join(&file.path).to_string_lossy().into_owned(),
+            content: if arguments.dry_run { String::from_utf8(file.content).ok() } else { None },
+        };
+        let place = |(read, outcome)| {
+            let Read { target, account, .. }: &Read = read;
+            PlaceReport { target: target.as_deref(), account: &account.account, region: &account.region, outcome }
+        };
+        let report = Report {
+            places: reads.iter().zip(&found.places).map(place).collect(),
+            same,
+            files: std::mem::take(&mut composed.files).into_iter().map(shown).collect(),
+            is_dry: arguments.dry_run,
+            to_include: composed.to_include,
+            terraform: from,
+        };
+        print(arguments, &report)
     }
-    let (reads, same) = places::apart(reads);
-    let places: Vec<Place<'_>> = reads.iter().map(Read::place).collect();
-    let wanted = Wanted {
-        project,
-        adopts: arguments.adopt,
-        targets: standing.map_or(reads.len(), |standing| standing.targets),
-        root: standing.map_or(Root::Fresh, |standing| standing.root.clone()),
-        taken: standing.map(|standing| standing.taken.clone()).unwrap_or_default(),
-        passes,
-    };
-    if arguments.unrotated {
-        return print_unrotated(arguments, &places, &wanted);
-    }
-    say_unread(&reads);
-    let mut found = draft(&places, &wanted);
-    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let parts = folder_of_parts(into, standing);
-    let code = if arguments.code { code::bring(&reads, &mut found, &folder, &parts).await } else { Brought::default() };
-    for (handle, why) in &code.left {
-        output::warn(&format!("the code of {handle} stays where it is: {why}"), &[]);
-    }
-    let mut composed = compose(path, project, &parts, standing, &reads, &found);
-    composed.files.splice(0..0, code.files);
-    if !arguments.dry_run {
-        let written = files::write(&folder, &composed.files)?;
-        if composed.to_include.is_none()
-            && !composed.files.is_empty()
-            && let Err(failure) = verify::verify(path, &reads, &found)
-        {
-            written.undo();
-            return Err(failure);
+
+    /// Adds the files for Terraform, and says what came of its state.
+    fn from_terraform<'m>(
+        &self,
+        state: &'m State,
+        moves: &'m Moves,
+        found: &Draft,
+        files: &mut Vec<NewFile>,
+    ) -> FromTerraform<'m> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let ForTerraform { removed, forgotten } = terraform::compose(folder, moves, files);
+        let shown = |path: PathBuf| folder.join(path).to_string_lossy().into_owned();
+        let root = self.arguments.path.as_ref().map(|path| format!(" {}", shell_word(&path.to_string_lossy())));
+        let command = |name: &str| self.route.command(&format!("{name}{}", root.as_deref().unwrap_or_default()));
+        let adopts = found.places.iter().any(|place| !place.adopted.is_empty());
+        FromTerraform {
+            state,
+            moves,
+            removed: removed.map(shown),
+            forgotten: forgotten.map(shown),
+            plan: command("plan"),
+            apply: adopts.then(|| command("apply")),
+            document: self.arguments.from_terraform.as_deref().and_then(terraform::document),
         }
     }
-    let shown = |file: NewFile| FileReport {
-        path: folder.join(&file.path).to_string_lossy().into_owned(),
-        content: if arguments.dry_run { String::from_utf8(file.content).ok() } else { None },
-    };
-    let report = Report {
-        places: reads
-            .iter()
-            .zip(&found.places)
-            .map(|(read, outcome)| PlaceReport {
-                target: read.target.as_deref(),
-                account: &read.account.account,
-                region: &read.account.region,
-                outcome,
-            })
-            .collect(),
-        same,
-        files: std::mem::take(&mut composed.files).into_iter().map(shown).collect(),
-        is_dry: arguments.dry_run,
-        to_include: composed.to_include,
-    };
-    print(arguments, &report)
+
+    /// No secret is meant.
+    fn nothing(&self, reads: &[Read]) -> Failure {
+        let Some(state) = self.state else {
+            return Failure::new("no secret passes the filters")
+                .hint("`*` stands for any characters; without filters, the report counts all secrets");
+        };
+        let place = |account: &str, region: &str| format!("{account} in {region}");
+        let theirs: Vec<String> = state.places().iter().map(|(account, region)| place(account, region)).collect();
+        let here: Vec<(&str, &str)> =
+            reads.iter().map(|read| (read.account.account.as_str(), read.account.region.as_str())).collect();
+        let ours: Vec<String> = here.iter().map(|(account, region)| place(account, region)).collect();
+        let is_there = |(account, region): &(String, String)| here.contains(&(account.as_str(), region.as_str()));
+        let is_account = |(account, _): &(String, String)| here.iter().any(|(own, _)| own == account);
+        let what_to_do = match state.places() {
+            places if places.iter().any(is_there) => "is it the newest state? Filters may leave secrets out, too",
+            places if places.iter().any(is_account) && self.standing.is_none() => {
+                "without `--region` and `--regions`, Terraform's own regions are read"
+            }
+            places if places.iter().any(is_account) => "the root has no target in that region: add one",
+            _ => "use credentials of that account; of several accounts, a root with a target for each",
+        };
+        Failure::new("of the rotations in Terraform's state, none is of a secret that is read here")
+            .hint(format!("Terraform's are in {}", some_of(theirs.iter().map(String::as_str), 5)))
+            .hint(format!("read was {}", some_of(ours.iter().map(String::as_str), 5)))
+            .hint(what_to_do)
+    }
 }
 
 /// Says which functions of the own account couldn't be read; that others' can't is no surprise.
@@ -217,7 +297,7 @@ fn only_for_new(arguments: &Arguments) -> Option<&'static str> {
 
 /// Prints the report, and before it, where nothing is written, the files.
 fn print(arguments: &Arguments, report: &Report<'_>) -> Result<u8, Failure> {
-    if arguments.format == Format::Json {
+    if arguments.format == TextOrJson::Json {
         return output::data(&render::import::json(report));
     }
     if !arguments.dry_run {
@@ -234,12 +314,12 @@ fn print_unrotated(arguments: &Arguments, places: &[Place<'_>], wanted: &Wanted<
     let found: Vec<(String, Unrotated)> =
         places.iter().map(|place| (place.account.region.clone(), unrotated(place, wanted))).collect();
     match arguments.format {
-        Format::Json => output::data(&render::import::unrotated_json(&found)),
-        Format::Text if found.iter().all(|(_, secrets)| secrets.is_empty()) => {
+        TextOrJson::Json => output::data(&render::import::unrotated_json(&found)),
+        TextOrJson::Text if found.iter().all(|(_, secrets)| secrets.is_empty()) => {
             output::say("Every secret rotates that could.");
             Ok(exit::OK)
         }
-        Format::Text => output::data(&render::import::unrotated_text(&found)),
+        TextOrJson::Text => output::data(&render::import::unrotated_text(&found)),
     }
 }
 
@@ -307,7 +387,7 @@ fn compose(
     let name_of = |group: &Group| group.handle.as_deref().map_or_else(|| "without-function".to_owned(), file_name);
     for group in groups {
         let prefix = standing.map_or("", |standing| standing.prefix(parts));
-        let at = files::free(folder, parts, &format!("{prefix}{}", name_of(group)), &composed.files);
+        let at = files::free(folder, parts, &format!("{prefix}{}", name_of(group)), ".yaml", &composed.files);
         composed.files.push(NewFile::text(at, part(group)));
     }
     let pattern = format!("{parts}/*.yaml");

@@ -49,7 +49,7 @@ pub mod facts {
 }
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -410,6 +410,12 @@ impl Manifest {
         let desired = self.resolve(target, ambient)?;
         let (places, _) = targets::places(&self.document, Some(ambient), Some(target));
         Ok(places.first().and_then(|place| explain::explain(&self.document, place, &desired, kind, handle)))
+    }
+
+    /// The texts that a target's variables stand for, by name; what AWS's environment says among them, and nothing sensitive.
+    pub fn variables(&self, target: usize, ambient: &Ambient) -> BTreeMap<String, String> {
+        let (places, _) = targets::places(&self.document, Some(ambient), Some(target));
+        places.first().map(|place| place.scope.texts()).unwrap_or_default()
     }
 
     /// Whether a target has a function or a secret.

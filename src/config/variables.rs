@@ -93,6 +93,15 @@ impl Variables {
         }
     }
 
+    /// Those that stand for a text.
+    pub fn texts(&self) -> BTreeMap<String, String> {
+        let text = |(name, variable): (&String, &Variable)| match variable {
+            Variable::Value(node) => Some((name.clone(), node.text()?.to_owned())),
+            Variable::Sensitive | Variable::Unknown(_) => None,
+        };
+        self.by_name.iter().filter_map(text).collect()
+    }
+
     /// Whether a built-in's value came from AWS's environment, or stands for it.
     pub fn is_ambient(&self, name: &str) -> bool {
         self.ambient.contains(&name)

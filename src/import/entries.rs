@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::functions::{self, Use};
 use super::rules::{commonest, over, over_unknown};
 use super::sayable::{self, Way};
+use super::varying::{Named, Varying, without_variables};
 use super::{
     Draft, Field, FunctionEntry, FunctionWord, Group, LeftOut, Outcome, Place, Remark, Root, SecretEntry, Source,
     Wanted, handles,
@@ -30,23 +31,44 @@ enum Key {
     Aws,
 }
 
-/// A secret that is written, in the places that have it so.
+/// A secret that is written.
 #[derive(Debug, Default)]
 struct Found {
-    places: BTreeSet<usize>,
+    /// Its names, by the places that have it so.
+    names: BTreeMap<usize, String>,
     remarks: BTreeSet<Remark>,
 }
 
-/// Secrets by name and rotation in words.
+/// Secrets by name, as it is written, and rotation in words.
 type Entries = BTreeMap<(String, String), (RotationRules, Found)>;
+
+/// A new function, place by place: what it is there, and what is to be known of it.
+type New = BTreeMap<usize, (Source, Vec<Remark>)>;
+
+/// A secret of a place that a manifest can have.
+#[derive(Debug)]
+struct Rotating {
+    place: usize,
+    name: String,
+    key: Key,
+    rules: RotationRules,
+    remarks: BTreeSet<Remark>,
+}
 
 /// What is gathered over the places.
 #[derive(Debug, Default)]
 struct Gathered {
+    secrets: Vec<Rotating>,
+    /// New functions, as each is in one place.
+    functions: BTreeMap<(usize, Source), Vec<Remark>>,
+}
+
+/// The same, where one entry may stand for several places.
+#[derive(Debug, Default)]
+struct Joined {
     /// By function.
     secrets: BTreeMap<Key, Entries>,
-    /// What is to be known of new functions, place by place.
-    functions: BTreeMap<Source, BTreeMap<usize, Vec<Remark>>>,
+    functions: BTreeMap<Source, New>,
 }
 
 /// Drafts the entries for all that isn't named yet.
@@ -57,20 +79,20 @@ pub fn draft(places: &[Place<'_>], wanted: &Wanted<'_>) -> Draft {
         let outcome = gathered.add(number, place, wanted);
         draft.places.push(outcome);
     }
+    let Joined { secrets: groups, functions: new } = gathered.join(&Varying::of(places));
     if wanted.root == Root::Fresh {
-        let of_functions = gathered.secrets.iter().filter(|(key, _)| **key != Key::Aws);
+        let of_functions = groups.iter().filter(|(key, _)| **key != Key::Aws);
         let all = of_functions.flat_map(|(_, secrets)| secrets.values().map(|(rules, _)| rules));
         draft.defaults = commonest(all).filter(|(_, count)| *count >= SEVERAL).map(|(rules, _)| rules);
     }
     let writer = Writer { places, wanted, default: draft.defaults.as_ref() };
     let [mut functions, mut secrets] = wanted.taken.clone();
-    let Gathered { secrets: groups, functions: remarks } = gathered;
     for (key, found) in groups {
         let (handle, function) = match &key {
             Key::Known(handle) => (Some(handle.clone()), None),
             Key::Aws => (None, None),
             Key::New(source) => {
-                let entry = writer.function(source, remarks.get(source), &mut functions);
+                let entry = writer.function(source, new.get(source).cloned().unwrap_or_default(), &mut functions);
                 (Some(entry.handle.clone()), Some(entry))
             }
         };
@@ -127,8 +149,11 @@ impl Gathered {
         }
         let uses = functions::uses(place, wanted, &counts);
         for (secret, way, rules) in rotating {
-            match self.place_in(number, secret, way, rules, &uses) {
-                Ok(()) => outcome.written.push(secret.record.name.clone()),
+            match self.take(number, secret, way, rules, &uses, wanted) {
+                Ok(adopted) => {
+                    outcome.written.push(secret.record.name.clone());
+                    outcome.adopted.extend(adopted);
+                }
                 Err(why) => outcome.left_out.push((secret.record.name.clone(), secret.record.arn.clone(), why)),
             }
         }
@@ -136,14 +161,16 @@ impl Gathered {
         outcome
     }
 
-    fn place_in(
+    /// Takes a secret. The answer is the stack of its function, where that is adopted.
+    fn take(
         &mut self,
-        number: usize,
+        place: usize,
         secret: &TaggedSecret,
         way: Way,
         rules: RotationRules,
         uses: &BTreeMap<String, Use>,
-    ) -> Result<(), LeftOut> {
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<String>, LeftOut> {
         let record = &secret.record;
         let key = match (way, record.function_arn.as_deref()) {
             (Way::Aws, _) => Key::Aws,
@@ -153,21 +180,54 @@ impl Gathered {
             (Way::Function, Some(arn)) => match uses.get(arn) {
                 Some(Use::Known(handle)) => Key::Known(handle.clone()),
                 Some(Use::New(source, remarks)) => {
-                    let places = self.functions.entry(source.clone()).or_default();
-                    places.entry(number).or_insert_with(|| remarks.clone());
+                    self.functions.entry((place, source.clone())).or_insert_with(|| remarks.clone());
                     Key::New(source.clone())
                 }
                 Some(Use::Refused(why)) => return Err(why.clone()),
                 None => return Err(LeftOut::FunctionGone { function: arn.to_owned() }),
             },
         };
-        let of_key = self.secrets.entry(key).or_default();
-        let (_, found) =
-            of_key.entry((record.name.clone(), rules.to_string())).or_insert_with(|| (rules, Found::default()));
-        found.places.insert(number);
-        found.remarks.extend(functions::tagged_by(&secret.tags));
-        found.remarks.extend(record.unfinished_rotation().map(|_| Remark::Unfinished));
-        Ok(())
+        let adopted = match &key {
+            Key::New(Source::Adopted { stack, .. }) => Some(stack.clone()),
+            _ => None,
+        };
+        let mut remarks: BTreeSet<Remark> = functions::tagged_by(secret, wanted).into_iter().collect();
+        remarks.extend(record.unfinished_rotation().map(|_| Remark::Unfinished));
+        self.secrets.push(Rotating { place, name: record.name.clone(), key, rules, remarks });
+        Ok(adopted)
+    }
+
+    /// Makes one entry of what differs from place to place in its variables alone: first of functions, then of what rotates with one.
+    fn join(self, varying: &Varying<'_>) -> Joined {
+        let mut joined = Joined::default();
+        let names: Vec<(Named, bool)> =
+            self.functions.keys().map(|(place, source)| ((*place, source.words()), source.is_adopted())).collect();
+        let shared = varying.shared(&names);
+        let source_in = |place: usize, source: &Source| match shared.get(&(place, source.words())) {
+            Some(words) => source.with_words(words),
+            None => source.clone(),
+        };
+        for ((place, source), remarks) in self.functions {
+            let new = joined.functions.entry(source_in(place, &source)).or_default();
+            new.insert(place, (source, remarks));
+        }
+        let mut secrets = self.secrets;
+        for secret in &mut secrets {
+            if let Key::New(source) = &secret.key {
+                secret.key = Key::New(source_in(secret.place, source));
+            }
+        }
+        let named = |one: &Rotating| ((one.place, one.name.clone()), (one.key.clone(), one.rules.to_string()));
+        let shared = varying.shared(&secrets.iter().map(named).collect::<Vec<_>>());
+        for Rotating { place, name, key, rules, remarks } in secrets {
+            let written = shared.get(&(place, name.clone())).unwrap_or(&name).clone();
+            let entries = joined.secrets.entry(key).or_default();
+            let new = || (rules.clone(), Found::default());
+            let (_, found) = entries.entry((written, rules.to_string())).or_insert_with(new);
+            found.names.insert(place, name);
+            found.remarks.extend(remarks);
+        }
+        joined
     }
 }
 
@@ -187,27 +247,20 @@ impl Writer<'_> {
         if names.len() >= self.wanted.targets && !may_inherit { Vec::new() } else { names }
     }
 
-    fn function(
-        &self,
-        source: &Source,
-        remarks: Option<&BTreeMap<usize, Vec<Remark>>>,
-        taken: &mut BTreeSet<String>,
-    ) -> FunctionEntry {
-        let no_remarks = BTreeMap::new();
-        let remarks = remarks.unwrap_or(&no_remarks);
-        let places: BTreeSet<usize> = remarks.keys().copied().collect();
+    fn function(&self, source: &Source, new: New, taken: &mut BTreeSet<String>) -> FunctionEntry {
+        let places: BTreeSet<usize> = new.keys().copied().collect();
         let inherited = match (&self.wanted.root, source) {
             (Root::Standing { functions, .. }, Source::Adopted { .. }) => functions.clone(),
             _ => BTreeSet::new(),
         };
         let reference = match source {
-            Source::Existing(reference) => reference,
-            Source::Adopted { name, .. } => name,
+            Source::Existing(reference) => handles::plain(reference),
+            Source::Adopted { name, .. } => handles::plain(name),
         };
-        let mut choices = handles::of_function(reference);
+        let mut choices = handles::of_function(&reference);
         if matches!(source, Source::Adopted { .. }) {
             // What is deployed is best called what it is.
-            choices.insert(0, reference.clone());
+            choices.insert(0, reference);
         }
         let plain = choices.first().cloned().unwrap_or_default();
         choices.extend(self.suffixed(&places, &plain));
@@ -216,21 +269,27 @@ impl Writer<'_> {
         let stated = ["name", "stack", "targets"];
         let is_null = |field: &&String| !stated.contains(&field.as_str()) && !HARMLESS.contains(&field.as_str());
         let nulls = inherited.iter().filter(is_null).cloned().collect();
-        // What holds in all of its places is said once.
-        let all: BTreeSet<&Remark> = remarks.values().flatten().collect();
+        let remarks = self.remarks(&new);
+        let live = new.into_iter().map(|(place, (source, _))| (place, source)).collect();
+        let states_name = inherited.contains("name") || inherited.contains("stack");
+        FunctionEntry { handle, source: source.clone(), targets, states_name, nulls, remarks, live }
+    }
+
+    /// What is to be known of a function: what holds in all of its places once, else with the target.
+    fn remarks(&self, new: &New) -> Vec<(Option<String>, Remark)> {
+        let all: BTreeSet<&Remark> = new.values().flat_map(|(_, remarks)| remarks).collect();
         let mut said = Vec::new();
         for remark in all {
             let holds: Vec<usize> =
-                remarks.iter().filter(|(_, some)| some.contains(remark)).map(|(number, _)| *number).collect();
-            if holds.len() == remarks.len() {
+                new.iter().filter(|(_, (_, some))| some.contains(remark)).map(|(number, _)| *number).collect();
+            if holds.len() == new.len() {
                 said.push((None, remark.clone()));
             } else {
                 let names = holds.iter().filter_map(|number| self.places[*number].target);
                 said.extend(names.map(|name| (Some(name.to_owned()), remark.clone())));
             }
         }
-        let states_name = inherited.contains("name") || inherited.contains("stack");
-        FunctionEntry { handle, source: source.clone(), targets, states_name, nulls, remarks: said }
+        said
     }
 
     /// A name with the targets behind it.
@@ -268,7 +327,7 @@ impl Writer<'_> {
                 // Where an entry says nothing else, or what it inherits isn't known, it says all of it.
                 (None, ..) => over_unknown(&inherited, &rules),
             };
-            entries.push(self.secret(name, rules, &found, handle.as_ref(), rotation, taken));
+            entries.push(self.secret(name, rules, found, handle.as_ref(), rotation, taken));
         }
         entries.sort_by(|a, b| a.handle.cmp(&b.handle));
         Group { handle, function, defaults: defaults.unwrap_or_default(), secrets: entries }
@@ -278,7 +337,7 @@ impl Writer<'_> {
         &self,
         name: String,
         rules: RotationRules,
-        found: &Found,
+        found: Found,
         function: Option<&String>,
         rotation: Vec<Field>,
         taken: &mut BTreeSet<String>,
@@ -287,9 +346,10 @@ impl Writer<'_> {
             Root::Fresh => false,
             Root::Standing { secrets, .. } => secrets.contains(field),
         };
+        let places: BTreeSet<usize> = found.names.keys().copied().collect();
         let plain = |c: char| if facts::handle(c.encode_utf8(&mut [0; 4]), true).is_ok() { c } else { '-' };
-        let clean: String = name.chars().map(plain).collect();
-        let choices = [Some(clean.clone()), self.suffixed(&found.places, &clean)];
+        let clean: String = without_variables(&name).chars().map(plain).collect();
+        let choices = [Some(clean.clone()), self.suffixed(&places, &clean)];
         let handle = handles::take(choices.into_iter().flatten(), taken);
         SecretEntry {
             name: (handle != name || inherits("name")).then(|| name.clone()),
@@ -298,10 +358,10 @@ impl Writer<'_> {
                 None if inherits("function") => FunctionWord::Null,
                 None => FunctionWord::Absent,
             },
-            targets: self.targets(&found.places, inherits("targets")),
+            targets: self.targets(&places, inherits("targets")),
             rotation,
-            remarks: found.remarks.iter().cloned().collect(),
-            means: (name, rules),
+            remarks: found.remarks.into_iter().collect(),
+            means: (found.names, rules),
             handle,
         }
     }

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{LeftOut, Place, Remark, Source, Wanted, sayable};
 use crate::config::facts;
+use crate::model::account::TaggedSecret;
 use crate::model::arn::Arn;
 use crate::model::live::{Configuration, LiveStack, Reading, Unread};
-use crate::model::{PROJECT_TAG, SAR_APPLICATION_TAG, SAR_STACK_PREFIXES, SHARED_TAG, templates};
+use crate::model::{PROJECT_TAG, SAR_APPLICATION_TAG, SAR_STACK_PREFIXES, SHARED_TAG, STACK_TAG, templates};
 use crate::plan::planner::permits;
-
-/// The tag by which `CloudFormation` marks what it made.
-const STACK_TAG: &str = "aws:cloudformation:stack-name";
 
 /// How the generic template is called among AWS's.
 const GENERIC: &str = "SecretsManagerRotationTemplate";
@@ -87,7 +85,9 @@ fn one(arn: &str, place: &Place<'_>, wanted: &Wanted<'_>) -> Use {
     match configuration {
         Ok(live) => {
             remarks.extend(live.tags.as_ref().err().map(|unread| Remark::Unread { action: action_of(unread) }));
-            remarks.extend(made_by(live, stack, place));
+            let in_terraform = wanted.terraform.and_then(|terraform| terraform.function(arn));
+            let in_terraform = in_terraform.map(|address| Remark::InTerraform { address: address.clone() });
+            remarks.extend(in_terraform.or_else(|| made_by(live, stack, place)));
         }
         Err(unread) => remarks.push(Remark::Unread { action: action_of(unread) }),
     }
@@ -176,10 +176,12 @@ fn is_generic(application: &str, place: &Place<'_>) -> bool {
 }
 
 /// What tags say of who made a secret, and with it perhaps its rotation.
-pub(super) fn tagged_by(tags: &BTreeMap<String, String>) -> Option<Remark> {
-    match tags.get(STACK_TAG) {
+pub(super) fn tagged_by(secret: &TaggedSecret, wanted: &Wanted<'_>) -> Option<Remark> {
+    match secret.tags.get(STACK_TAG) {
         Some(stack) => Some(Remark::OfStack { stack: stack.clone() }),
-        None => of_terraform(tags).then_some(Remark::OfTerraform),
+        // What moves from Terraform is known better than by tags.
+        None if wanted.terraform.is_some() => None,
+        None => of_terraform(&secret.tags).then_some(Remark::OfTerraform),
     }
 }
 

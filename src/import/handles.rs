@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::varying::{has_variables, without_variables};
 use crate::config::facts;
 use crate::model::arn::{Arn, function_name};
 
@@ -24,6 +25,14 @@ pub(super) fn of_function(reference: &str) -> Vec<String> {
     choices.retain(|choice| facts::handle(choice, false).is_ok());
     choices.dedup();
     choices
+}
+
+/// A function's name or ARN without variables: of an ARN that has some, what stands behind its account.
+pub(super) fn plain(reference: &str) -> String {
+    if !has_variables(reference) {
+        return reference.to_owned();
+    }
+    without_variables(reference.rsplit_once("function:").map_or(reference, |(_, name)| name))
 }
 
 /// A name without the end that AWS makes up: `stack-Function-1A2B3C4D5E6F`.

@@ -27,6 +27,8 @@ pub struct Managed {
     secrets: BTreeSet<String>,
     /// The handles of functions, by ARN with version or alias.
     functions: BTreeMap<String, String>,
+    /// The stacks of the functions that it deploys, without the repository's prefix.
+    stacks: BTreeSet<String>,
     /// Handles and names on AWS that it lets go of.
     released: BTreeSet<(Kind, String)>,
 }
@@ -45,6 +47,10 @@ impl Managed {
                 (arn_of(reference, here), handle.clone())
             });
             managed.functions.extend(functions);
+            managed.stacks.extend(desired.functions.values().filter_map(|function| match &function.source {
+                FunctionSource::Deployed(deployment) => Some(deployment.stack.clone()),
+                FunctionSource::Existing { .. } => None,
+            }));
             managed.released.extend(desired.removed.iter().map(|removed| (removed.kind, removed.handle.clone())));
             managed.released.extend(desired.removed_names.iter().cloned());
         }
@@ -68,6 +74,11 @@ impl Managed {
     /// The functions that are named, by ARN.
     pub(super) fn functions(&self) -> impl Iterator<Item = &String> {
         self.functions.keys()
+    }
+
+    /// Whether it deploys a stack, by its name without the repository's prefix.
+    pub(super) fn deploys(&self, stack: &str) -> bool {
+        self.stacks.contains(stack)
     }
 
     /// Whether `removed` names a secret.

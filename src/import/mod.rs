@@ -6,6 +6,8 @@
 //! | [`managed`] | what the root names already, where one stands |
 //! | [`functions`] | what a function is used as: existing, adopted, known, or not at all |
 //! | [`handles`] | short and unique handles, and names of files |
+//! | [`varying`] | what is one entry with variables, since its names differ from target to target by those alone |
+//! | [`terraform`] | what Terraform's state says of rotation, and what of it moves |
 //! | [`rules`] | which rotation is the commonest, and what an entry says over what it inherits |
 //!
 //! It is pure: it knows the domain and what was read, and no client, clock, file or word for people. Names of AWS are untrusted: what a
@@ -17,10 +19,12 @@ mod handles;
 mod managed;
 mod rules;
 mod sayable;
+pub mod terraform;
 #[cfg(test)]
 mod tests;
+mod varying;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use entries::{draft, unrotated};
 pub use handles::file_name;
@@ -40,6 +44,8 @@ pub struct Place<'a> {
     pub account: &'a Account,
     /// What of it the root names already.
     pub managed: &'a Managed,
+    /// The texts that the manifest's variables stand for there.
+    pub variables: &'a BTreeMap<String, String>,
 }
 
 /// What entries of a new file inherit from the root.
@@ -70,6 +76,8 @@ pub struct Wanted<'a> {
     pub taken: [BTreeSet<String>; 2],
     /// Whether a secret passes the filters.
     pub passes: &'a dyn Fn(&TaggedSecret) -> bool,
+    /// What moves from Terraform, where that is asked.
+    pub terraform: Option<&'a terraform::State>,
 }
 
 /// What would be written.
@@ -111,6 +119,8 @@ pub struct FunctionEntry {
     pub nulls: Vec<String>,
     /// What people should know of it; each with its target, where it doesn't hold in all.
     pub remarks: Vec<(Option<String>, Remark)>,
+    /// What it is in each place, by the place's number: `source` without variables.
+    pub live: BTreeMap<usize, Source>,
 }
 
 /// What a function is used as.
@@ -129,6 +139,30 @@ pub enum Source {
     },
 }
 
+impl Source {
+    fn is_adopted(&self) -> bool {
+        matches!(self, Self::Adopted { .. })
+    }
+
+    /// Its names as one text, in which variables are looked for.
+    fn words(&self) -> String {
+        match self {
+            Self::Existing(reference) => reference.clone(),
+            Self::Adopted { name, stack, .. } => format!("{name}\n{stack}"),
+        }
+    }
+
+    /// The same with other words.
+    fn with_words(&self, words: &str) -> Self {
+        match (self, words.split_once('\n')) {
+            (Self::Adopted { code, .. }, Some((name, stack))) => {
+                Self::Adopted { name: name.to_owned(), stack: stack.to_owned(), code: code.clone() }
+            }
+            _ => Self::Existing(words.to_owned()),
+        }
+    }
+}
+
 /// A secret's entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretEntry {
@@ -144,8 +178,8 @@ pub struct SecretEntry {
     pub rotation: Vec<Field>,
     /// What people should know of it.
     pub remarks: Vec<Remark>,
-    /// What all of that must mean: its name, and its rotation.
-    pub means: (String, RotationRules),
+    /// What all of that must mean: its name in each place, by the place's number, and its rotation.
+    pub means: (BTreeMap<usize, String>, RotationRules),
 }
 
 /// What a secret's entry says of its function.
@@ -176,6 +210,11 @@ pub enum Remark {
     },
     /// Its tags say that Terraform manages it.
     OfTerraform,
+    /// Terraform's state has it.
+    InTerraform {
+        /// Its address there.
+        address: String,
+    },
     /// It belongs to another account.
     OtherAccount {
         /// That account.
@@ -310,6 +349,8 @@ pub struct Outcome {
     pub managed: usize,
     /// The names of those that are written.
     pub written: Vec<String>,
+    /// The stacks that are adopted, without the repository's prefix.
+    pub adopted: BTreeSet<String>,
     /// The handles of the functions that those rotate with.
     pub functions: BTreeSet<String>,
     /// Those that are left out: name, ARN, and why; by name.

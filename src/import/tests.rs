@@ -95,12 +95,20 @@ fn stack(name: &str, function: &str, tags: &[(&str, &str)]) -> LiveStack {
 }
 
 fn fresh(targets: usize) -> Wanted<'static> {
-    Wanted { project: "p", adopts: false, targets, root: Root::Fresh, taken: Default::default(), passes: &|_| true }
+    Wanted {
+        project: "p",
+        adopts: false,
+        targets,
+        root: Root::Fresh,
+        taken: Default::default(),
+        passes: &|_| true,
+        terraform: None,
+    }
 }
 
 fn drafted(account: &Account, wanted: &Wanted<'_>) -> Draft {
     let managed = Managed::default();
-    draft(&[Place { target: Some(REGION), account, managed: &managed }], wanted)
+    draft(&[Place { target: Some(REGION), account, managed: &managed, variables: &BTreeMap::new() }], wanted)
 }
 
 fn group<'a>(draft: &'a Draft, handle: &str) -> &'a Group {
@@ -247,7 +255,8 @@ fn what_the_root_names_is_left_alone() {
         taken: [["db".to_owned(), "two".to_owned()].into(), ["new".to_owned()].into()],
         ..fresh(0)
     };
-    let draft = draft(&[Place { target: None, account: &account, managed: &managed }], &wanted);
+    let draft =
+        draft(&[Place { target: None, account: &account, managed: &managed, variables: &BTreeMap::new() }], &wanted);
     assert_eq!((draft.places[0].managed, draft.defaults.clone()), (3, None));
     assert_eq!(draft.places[0].left_out, [("let-go".to_owned(), format!("{prefix}let-go-AbCdEf"), LeftOut::Released)]);
     let known = group(&draft, "db");
@@ -280,8 +289,8 @@ fn several_places_become_one_manifest() {
     "us-east-1".clone_into(&mut east.region);
     let managed = Managed::default();
     let places = [
-        Place { target: Some("west"), account: &west, managed: &managed },
-        Place { target: Some("east"), account: &east, managed: &managed },
+        Place { target: Some("west"), account: &west, managed: &managed, variables: &BTreeMap::new() },
+        Place { target: Some("east"), account: &east, managed: &managed, variables: &BTreeMap::new() },
     ];
     let draft = draft(&places, &fresh(2));
     let group = group(&draft, "one");
@@ -302,6 +311,57 @@ fn several_places_become_one_manifest() {
     let function = group.function.as_ref().expect("new");
     let remark = Remark::OfStack { stack: "s".to_owned() };
     assert_eq!((&function.targets, &function.remarks[..]), (&vec![], &[(Some("west".to_owned()), remark)][..]));
+}
+
+/// Without it, an account for each stage would need an entry for each, which a person writes once.
+#[test]
+fn what_differs_by_a_target_s_variables_is_one_entry() {
+    let place = |stage: &str, account: &str, days_of_other: u16| {
+        let arn = |name: &str| format!("arn:aws:lambda:{REGION}:{account}:function:{name}");
+        let central = format!("arn:aws:lambda:{REGION}:999999999999:function:central-{stage}");
+        let own = arn(&format!("rotate-{stage}"));
+        let secrets = vec![
+            secret(&format!("{stage}/app/db"), &own, days(30)),
+            secret(&format!("app-{stage}"), &central, days(30)),
+            secret(&format!("{stage}/other"), &own, days(days_of_other)),
+            secret("same", &own, days(30)),
+            secret("prod/of-prod", &own, days(30)),
+        ];
+        let mut account_read = self::account(secrets, vec![function(&own, &[]), function(&central, &[])]);
+        account.clone_into(&mut account_read.account);
+        account_read
+    };
+    let (prod, staging) = (place("prod", ACCOUNT, 30), place("staging", "222222222222", 7));
+    let variables = ["prod", "staging"].map(|stage| BTreeMap::from([("target".to_owned(), stage.to_owned())]));
+    let managed = Managed::default();
+    let places = [
+        Place { target: Some("prod"), account: &prod, managed: &managed, variables: &variables[0] },
+        Place { target: Some("staging"), account: &staging, managed: &managed, variables: &variables[1] },
+    ];
+    let draft = draft(&places, &fresh(2));
+    let handles: Vec<Option<&str>> = draft.groups.iter().map(|group| group.handle.as_deref()).collect();
+    assert_eq!(handles, [Some("central"), Some("rotate")]);
+    let source = |handle: &str| group(&draft, handle).function.as_ref().expect("new").source.clone();
+    let central = format!("arn:aws:lambda:{REGION}:999999999999:function:central-${{target}}");
+    assert_eq!(source("central"), Source::Existing(central));
+    assert_eq!(source("rotate"), Source::Existing("rotate-${target}".to_owned()));
+    let entries: Vec<(&str, Option<&str>, usize, usize)> = draft
+        .groups
+        .iter()
+        .flat_map(|group| &group.secrets)
+        .map(|one| (one.handle.as_str(), one.name.as_deref(), one.targets.len(), one.means.0.len()))
+        .collect();
+    assert_eq!(
+        entries,
+        [
+            ("app", Some("app-${target}"), 0, 2),
+            ("app/db", Some("${target}/app/db"), 0, 2),
+            ("prod/of-prod", None, 0, 2),
+            ("prod/other", None, 1, 1),
+            ("same", None, 0, 2),
+            ("staging/other", None, 1, 1),
+        ]
+    );
 }
 
 /// Without it, versions of one function, or functions of one name, would be taken for one, and all but one of them left out.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::import::{LeftOut, Outcome};
 
+use super::import_terraform::{FromTerraform, Section};
 use super::words::unread_words;
 use super::{count, safe, safe_json, some_of};
 
@@ -52,6 +53,8 @@ pub struct Report<'a> {
     pub is_dry: bool,
     /// The pattern that the root has to include for them to count.
     pub to_include: Option<String>,
+    /// What came of Terraform's state.
+    pub terraform: Option<FromTerraform<'a>>,
 }
 
 /// Why a secret is left out.
@@ -141,14 +144,15 @@ pub fn text(report: &Report<'_>) -> String {
     }
     if report.files.is_empty() {
         out.push_str("Nothing to write.\n");
-        return out;
-    }
-    if !report.is_dry {
+    } else if !report.is_dry {
         let files: Vec<_> = report.files.iter().map(|file| safe(&file.path)).collect();
         let _ = writeln!(out, "Wrote {}", files.join(", "));
     }
     if let Some(pattern) = &report.to_include {
         let _ = writeln!(out, "The root doesn't include them yet: add `{}` to its `include`.", safe(pattern));
+    }
+    if let Some(from) = &report.terraform {
+        out.push_str(&super::import_terraform::text(from));
     }
     out
 }
@@ -164,6 +168,9 @@ struct Document<'a> {
     /// The pattern that the root has to include.
     #[serde(skip_serializing_if = "Option::is_none")]
     to_include: Option<&'a str>,
+    /// What came of Terraform's state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terraform: Option<Section<'a>>,
 }
 
 #[derive(Serialize)]
@@ -221,6 +228,7 @@ pub fn json(report: &Report<'_>) -> String {
         targets: report.places.iter().map(Target::of).collect(),
         files: &report.files,
         to_include: report.to_include.as_deref(),
+        terraform: report.terraform.as_ref().map(Section::of),
     };
     pretty(&document)
 }

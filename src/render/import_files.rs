@@ -157,6 +157,9 @@ fn remark_words(remark: &Remark) -> String {
         Remark::OfTerraform => {
             "its tags say that Terraform manages it: what it destroys stops this rotation".to_owned()
         }
+        Remark::InTerraform { address } => {
+            format!("Terraform manages it as {}: what it destroys stops this rotation", safe(address))
+        }
         Remark::OtherAccount { account } => format!("a function of the account {}", safe(account)),
         Remark::SharedBy { project } => format!("of the project {}, which shares it", safe(project)),
         Remark::Unread { action } => match action {

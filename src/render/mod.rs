@@ -13,6 +13,7 @@ pub mod explain;
 pub mod function_log;
 pub mod import;
 pub mod import_files;
+pub mod import_terraform;
 pub mod lines;
 pub mod logs;
 pub mod markdown;

@@ -55,6 +55,7 @@ suites! {
     gitops,
     import,
     live,
+    moving,
     node,
     persistence,
     recorded,

@@ -5,7 +5,7 @@ import json
 
 import account
 import pytest
-from conftest import ACCOUNT, Sandbox
+from conftest import ACCOUNT, OTHER_ACCOUNT, Sandbox
 
 EACH = 24
 
@@ -78,6 +78,42 @@ def test_a_half_managed_root_gets_the_rest_as_parts(place):
     assert all(path.read_text() == text for path, text in kept.items()), "a file was written over"
     plans_nothing(place, "half")
     assert imported(place, "half")["files"] == []
+
+
+def test_what_differs_by_the_target_alone_is_one_entry(place):
+    """Without it, an account for each stage would need an entry for each, which a person writes once."""
+    stages = {"prod": account.Account(place.url, "us-east-1"), "staging": account.Account(place.url, "us-east-1", OTHER_ACCOUNT)}
+    targets = ""
+    for stage, of in stages.items():
+        rotate = of.function(f"rotate-{stage}")
+        of.rotating(f"{stage}/app/db", rotate, AutomaticallyAfterDays=30)
+        of.rotating(f"stage-{stage}.key", rotate, ScheduleExpression="cron(0 8 ? * SUN *)", Duration="3h")
+        of.rotating("app/same", rotate, AutomaticallyAfterDays=30)
+        of.rotating(f"{stage}/app/differs", rotate, AutomaticallyAfterDays=30 if stage == "prod" else 7)
+        of.settle()
+        role = f", role: arn:aws:iam::{of.account}:role/rotator" if of.account != ACCOUNT else ""
+        targets += f'  {stage}: {{region: us-east-1, account: "{of.account}"{role}}}\n'
+    folder = place.folder / "stages"
+    folder.mkdir()
+    (folder / "rotator.yaml").write_text(f"version: 1\nproject: stages\ninclude: [parts/*.yaml]\ntargets:\n{targets}")
+    (folder / "parts").mkdir()
+    (folder / "parts/first.yaml").write_text("secrets: {}\n")
+    report = imported(place, *(word for name in ("*/app/*", "app/same", "stage-*") for word in ("--name", name)), "stages")
+    assert [len(target["written"]) for target in report["targets"]] == [4, 4], report["targets"]
+    part = (folder / "parts/rotate.yaml").read_text()
+    for line in (
+        'rotate: {existing: "rotate-${target}"}',
+        'app/db: {name: "${target}/app/db", function: rotate, rotation:',
+        'stage.key: {name: "stage-${target}.key", function: rotate, rotation:',
+        "app/same: {function: rotate, rotation:",
+        "prod/app/differs: {function: rotate, targets: [prod], rotation:",
+        "staging/app/differs: {function: rotate, targets: [staging], rotation:",
+    ):
+        assert line in part, f"{line}: {part}"
+    for stage in stages:
+        said = place.rotator("plan", "--detailed-exitcode", "--target", stage, "stages")
+        assert "No changes." in said, said
+    assert imported(place, "--name", "*/app/*", "stages")["files"] == []
 
 
 def test_filters_choose(place):

@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(expected.differences(&calls), Vec::<String>::new());
         calls.operations.insert("ListFunctions".to_owned(), 1);
         assert_eq!(expected.differences(&calls), ["ListFunctions: 1 instead of 0"]);
-        for job in [Job::Attach, Job::Apply] {
+        for job in [Job::Status, Job::Import, Job::Attach, Job::Apply] {
             Expected::of(job, Fleet::of(10)).expect("a table");
         }
     }

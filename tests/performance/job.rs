@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::measure::Program;
-use super::world::{Calls, Fleet, Start};
+use super::world::{Calls, Fleet, PROJECT, Start};
+
+/// How many imports there were: each has a folder of its own.
+static IMPORTS: AtomicUsize = AtomicUsize::new(0);
 
 /// A command of the tool, on a fleet in a known state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +22,8 @@ pub enum Job {
     Drift,
     /// How rotation does, where all is well: the list alone.
     Status,
+    /// A manifest of all that rotates, into a folder of its own.
+    Import,
     /// Switches rotation on for every secret; the functions stand already.
     Attach,
     /// Deploys the functions too.
@@ -32,6 +38,7 @@ impl Job {
             Self::Plan => "plan, no change",
             Self::Drift => "plan, 5 % drift",
             Self::Status => "status",
+            Self::Import => "import",
             Self::Attach => "apply, attach all",
             Self::Apply => "apply, from nothing",
         }
@@ -40,7 +47,7 @@ impl Job {
     /// What AWS holds when it begins.
     pub fn start(self) -> Start {
         match self {
-            Self::Validate | Self::Plan | Self::Drift | Self::Status => Start::Attached,
+            Self::Validate | Self::Plan | Self::Drift | Self::Status | Self::Import => Start::Attached,
             Self::Attach => Start::Deployed,
             Self::Apply => Start::Bare,
         }
@@ -59,18 +66,25 @@ impl Job {
     pub fn exits(self) -> i32 {
         match self {
             Self::Drift => 2,
-            Self::Validate | Self::Plan | Self::Status | Self::Attach | Self::Apply => 0,
+            Self::Validate | Self::Plan | Self::Status | Self::Import | Self::Attach | Self::Apply => 0,
         }
     }
 
     /// The command.
     pub fn of(self, program: Program, fleet: Fleet, folder: &Path) -> Program {
-        let manifest = if self == Self::Drift { folder.join("drift") } else { folder.to_owned() };
+        let manifest = match self {
+            Self::Drift => folder.join("drift"),
+            // Nothing is written over.
+            Self::Import => folder.join(format!("imported-{}", IMPORTS.fetch_add(1, Ordering::Relaxed))),
+            _ => folder.to_owned(),
+        };
         let most = fleet.all_secrets().to_string();
         match self {
             Self::Validate => program.args(["validate"]),
             Self::Plan | Self::Drift => program.args(["plan", "--detailed-exitcode"]),
             Self::Status => program.args(["status"]),
+            // Under the name of the project that the functions have: another one's would be left out.
+            Self::Import => program.args(["import", "--project", PROJECT]),
             Self::Attach | Self::Apply => {
                 program.args(["apply", "--no-wait", "--allow-simulated", "--auto-approve", "--max-rotations", &most])
             }

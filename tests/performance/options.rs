@@ -70,6 +70,10 @@ pub enum Wish {
     Validate,
     /// `rotator plan`, without and with drift
     Plan,
+    /// `rotator status`
+    Status,
+    /// `rotator import`
+    Import,
     /// `rotator apply` where the functions stand already
     Attach,
     /// `rotator apply` from nothing

@@ -160,7 +160,8 @@ impl Runner {
                 for latency in self.options.latencies() {
                     let conditions = Conditions { latency, quotas };
                     add(Wish::Plan, "plan", conditions, &[Job::Plan, Job::Drift]);
-                    add(Wish::Plan, "status", conditions, &[Job::Status]);
+                    add(Wish::Status, "status", conditions, &[Job::Status]);
+                    add(Wish::Import, "import", conditions, &[Job::Import]);
                     add(Wish::Attach, "attach", conditions, &[Job::Attach]);
                     add(Wish::Apply, "apply", conditions, &[Job::Apply]);
                 }
@@ -235,12 +236,12 @@ impl Runner {
         }
     }
 
-    /// Counts the calls of a plan, a status and two applies, and holds them against what is said of them.
+    /// Counts the calls of a plan, a status, an import and two applies, and holds them against what is said of them.
     pub async fn calls(&mut self) -> Result<()> {
         let mut differences = Vec::new();
         for fleet in [Fleet { secrets: 250, functions: 3, targets: 0 }, Fleet { secrets: 20, functions: 2, targets: 2 }]
         {
-            for job in [Job::Plan, Job::Status, Job::Attach, Job::Apply] {
+            for job in [Job::Plan, Job::Status, Job::Import, Job::Attach, Job::Apply] {
                 if fleet.targets > 0 && job != Job::Plan {
                     continue;
                 }
@@ -455,7 +456,7 @@ impl Runner {
     async fn reads(&mut self, jobs: &[Job], fleet: Fleet, conditions: Conditions) -> Result<()> {
         let offline = jobs.contains(&Job::Validate);
         // Plans ask the same, whatever they find.
-        let first = if jobs.contains(&Job::Status) { Job::Status } else { Job::Plan };
+        let first = jobs.iter().copied().find(|job| matches!(job, Job::Status | Job::Import)).unwrap_or(Job::Plan);
         let asked = if offline { None } else { Some(self.asked(first, fleet, conditions.latency).await?) };
         let folder = self.prepared(fleet, &[Start::Attached]).await?;
         let mut rows: Vec<Row> = jobs.iter().map(|job| self.row(*job, fleet, conditions, asked.as_ref())).collect();

@@ -21,6 +21,9 @@ use super::measure::{Program, scrubbed, tail};
 pub const ACCOUNT: &str = "123456789012";
 /// The region of everything.
 pub const REGION: &str = "us-east-1";
+/// The project of all manifests.
+pub const PROJECT: &str = "performance";
+
 /// Of so many secrets, one has other rules on AWS than in the drifted manifest.
 pub const DRIFT: usize = 20;
 
@@ -89,7 +92,7 @@ fn write_manifest(folder: &Path, fleet: Fleet, names: &[String], drift: Option<u
     // A language that the sandbox never runs: rotations are simulated, and what is measured is the tool and the service.
     std::fs::create_dir_all(folder.join("code"))?;
     std::fs::write(folder.join("code/Handler.class"), "not really")?;
-    let mut text = "version: 1\nproject: performance\n".to_owned();
+    let mut text = format!("version: 1\nproject: {PROJECT}\n");
     if fleet.targets > 0 {
         text.push_str("targets:\n");
         for target in 0..fleet.targets {

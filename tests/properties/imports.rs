@@ -93,7 +93,23 @@ fn secret(throws: &mut Throws<'_>, region: &str) -> TaggedSecret {
     // Half of them as people call them, so that most cases have something to write.
     let names = if throws.chance(50) { &NAMES[..] } else { &NAMES[..PLAIN] };
     let functions = if throws.chance(50) { &FUNCTIONS[..] } else { &FUNCTIONS[..4] };
-    let (name, function) = (throws.one_of(names).to_owned(), throws.one_of(functions));
+    let (mut name, mut function) = (throws.one_of(names).to_owned(), throws.one_of(functions).to_owned());
+    // What is called by the target's own words.
+    let staged = throws.chance(40);
+    let plain = RotationRules::new(Schedule::AutomaticallyAfterDays(30), None);
+    if staged {
+        let env = env(region);
+        name = throws
+            .one_of(&["{env}/app/db", "app-{env}", "{env}", "{region}/{env}.key", "x{env}/db", "{env}/{env}"])
+            .replace("{env}", env)
+            .replace("{region}", region);
+    }
+    if throws.chance(30) {
+        function = throws
+            .one_of(&["rotate-{env}", "rotate_{region}:live"])
+            .replace("{env}", env(region))
+            .replace("{region}", region);
+    }
     let other = throws.chance(10);
     let account = if other { "222222222222" } else { ACCOUNT };
     let function = format!("arn:aws:lambda:{region}:{account}:function:{function}");
@@ -112,6 +128,8 @@ fn secret(throws: &mut Throws<'_>, region: &str) -> TaggedSecret {
         name,
         ..SecretRecord::default()
     };
+    let record =
+        if staged { SecretRecord { rotation_enabled: Some(true), rules: Some(plain), ..record } } else { record };
     let tags = throws.maybe(20, &[("aws:cloudformation:stack-name", "s\n#"), ("ManagedBy", "terraform")]);
     TaggedSecret { record, tags: tags.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect() }
 }
@@ -240,6 +258,18 @@ fn live_secret(record: &SecretRecord) -> LiveSecret {
     }
 }
 
+/// What people call a region's target for themselves.
+fn env(region: &str) -> &'static str {
+    if region == REGIONS[0] { "prod" } else { "staging" }
+}
+
+/// What a manifest's variables stand for in a region; those of people only where the root says them.
+fn variables(region: &str, has_own: bool) -> BTreeMap<String, String> {
+    let texts = [("target", region), ("region", region), ("account", ACCOUNT), ("partition", "aws")];
+    let own = has_own.then(|| ("env", env(region)));
+    texts.into_iter().chain(own).into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
+}
+
 /// Writes a draft, as the command does.
 fn write(folder: &Path, draft: &Draft, fresh: Option<&[NewTarget]>, turn: usize) {
     std::fs::create_dir_all(folder.join("imported")).expect("a folder");
@@ -271,8 +301,11 @@ fn managed(manifest: &Manifest, index: usize, region: &str) -> (Desired, Managed
 /// A root that people wrote: with defaults of its own, and some of the names taken.
 fn standing(folder: &Path, throws: &mut Throws<'_>) -> Manifest {
     let defaults = throws.one_of(&DEFAULTS);
-    let targets: String =
-        REGIONS.map(|region| format!("  {region}: {{region: {region}, account: '{ACCOUNT}'}}\n")).concat();
+    let targets: String = REGIONS
+        .map(|region| {
+            format!("  {region}: {{region: {region}, account: '{ACCOUNT}', vars: {{env: {}}}}}\n", env(region))
+        })
+        .concat();
     let text = format!(
         "version: 1\nproject: p\ninclude: [imported/*.yaml]\ndefaults: {defaults}\ntargets:\n{targets}\
          functions: {{mine: {{existing: mine}}, known: {{existing: one}}}}\n\
@@ -297,6 +330,7 @@ fn holds(case: &Case, seen: &mut crate::cases::Seen) -> Result<(), TestCaseError
     let known: Vec<Managed> = (0..2)
         .map(|index| root.as_ref().map(|root| managed(root, index, REGIONS[index]).1).unwrap_or_default())
         .collect();
+    let variables = REGIONS.map(|region| variables(region, root.is_some()));
     let wanted = |root: Option<&Manifest>| Wanted {
         project: "p",
         adopts: false,
@@ -307,18 +341,24 @@ fn holds(case: &Case, seen: &mut crate::cases::Seen) -> Result<(), TestCaseError
         }),
         taken: root.map(|root| [root.handles(Kind::Function), root.handles(Kind::Secret)]).unwrap_or_default(),
         passes: &|_| true,
+        terraform: None,
     };
     let at: Vec<Place<'_>> = accounts
         .iter()
         .zip(&known)
-        .zip(REGIONS)
-        .map(|((account, managed), region)| Place { target: Some(region), account, managed })
+        .zip(REGIONS.iter().zip(&variables))
+        .map(|((account, managed), (region, variables))| Place { target: Some(region), account, managed, variables })
         .collect();
     let first = draft(&at, &wanted(root.as_ref()));
     for (account, outcome) in accounts.iter().zip(&first.places) {
         prop_assert_eq!(account.secrets.len(), outcome.managed + outcome.written.len() + outcome.left_out.len());
         seen.add("secrets written", outcome.written.len());
         seen.add("secrets left out", outcome.left_out.len());
+        let entries = first.groups.iter().flat_map(|group| &group.secrets);
+        seen.add(
+            "entries with variables",
+            entries.filter(|one| one.name.as_ref().is_some_and(|name| name.contains("${"))).count(),
+        );
     }
     if first.groups.is_empty() {
         return Ok(());
@@ -354,8 +394,8 @@ fn holds(case: &Case, seen: &mut crate::cases::Seen) -> Result<(), TestCaseError
     let at: Vec<Place<'_>> = accounts
         .iter()
         .zip(&now)
-        .zip(REGIONS)
-        .map(|((account, managed), region)| Place { target: Some(region), account, managed })
+        .zip(REGIONS.iter().zip(&variables))
+        .map(|((account, managed), (region, variables))| Place { target: Some(region), account, managed, variables })
         .collect();
     let second = draft(&at, &wanted(Some(&manifest)));
     prop_assert!(second.groups.is_empty(), "{:#?}", second.groups);
@@ -367,6 +407,6 @@ fn holds(case: &Case, seen: &mut crate::cases::Seen) -> Result<(), TestCaseError
 fn an_import_loads_and_plans_nothing() {
     let strategy =
         (prop::collection::vec(dice(32), 0..14), dice(8)).prop_map(|(secrets, whole)| Case { secrets, whole });
-    let expected = ["secrets written", "secrets left out", "plans"];
+    let expected = ["secrets written", "secrets left out", "entries with variables", "plans"];
     check("an_import_loads_and_plans_nothing", 200, &expected, &strategy, |case| format!("{case:?}"), holds);
 }

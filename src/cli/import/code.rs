@@ -1,5 +1,6 @@
 //! Live code into Git: of functions that are adopted, and after a look for credentials.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use futures::StreamExt as _;
@@ -34,15 +35,15 @@ pub struct Brought {
 pub async fn bring(reads: &[Read], draft: &mut Draft, root: &Path, parts: &str) -> Brought {
     let entries = draft.groups.iter().filter_map(|group| group.function.as_ref());
     let adopted = entries.filter_map(|entry| match &entry.source {
-        Source::Adopted { name, .. } => Some((entry.handle.clone(), name.clone(), entry.targets.clone())),
+        Source::Adopted { .. } => Some((entry.handle.clone(), entry.live.clone())),
         Source::Existing(_) => None,
     });
-    let jobs = adopted.map(|(handle, name, targets)| async move {
+    let jobs = adopted.map(|(handle, live)| async move {
         let place = format!("{parts}/{FOLDER}/{}", file_name(&handle));
         let found = if root.join(&place).symlink_metadata().is_ok() {
             Err(format!("`{place}` is there already"))
         } else {
-            of_function(reads, &name, &targets).await
+            of_function(reads, &live).await
         };
         (handle, place, found)
     });
@@ -89,10 +90,11 @@ enum Code {
     Archive(Vec<u8>),
 }
 
-async fn of_function(reads: &[Read], name: &str, targets: &[String]) -> Result<Code, String> {
-    let is_meant = |read: &&Read| targets.is_empty() || read.target.as_ref().is_some_and(|one| targets.contains(one));
+/// The code of a function that is called so in these places, by their numbers.
+async fn of_function(reads: &[Read], live: &BTreeMap<usize, Source>) -> Result<Code, String> {
     let mut found = None::<(String, Vec<u8>)>;
-    for read in reads.iter().filter(is_meant) {
+    for (place, source) in live {
+        let (Some(read), Source::Adopted { name, .. }) = (reads.get(*place), source) else { continue };
         let (hash, package) = read.reader.live_package(name).await.map_err(|error| error.to_string())?;
         match &found {
             None => {

@@ -47,10 +47,10 @@ impl Written {
 }
 
 /// A path in a folder that no file has yet, on disk or among those that are to be written; some systems don't tell upper from lower case.
-pub fn free(root: &Path, folder: &str, name: &str, others: &[NewFile]) -> PathBuf {
+pub fn free(root: &Path, folder: &str, name: &str, end: &str, others: &[NewFile]) -> PathBuf {
     let mut number = 1_usize;
     loop {
-        let file = if number == 1 { format!("{name}.yaml") } else { format!("{name}-{number}.yaml") };
+        let file = if number == 1 { format!("{name}{end}") } else { format!("{name}-{number}{end}") };
         let path = Path::new(folder).join(file);
         let is_same = |other: &NewFile| other.path.as_os_str().eq_ignore_ascii_case(path.as_os_str());
         if root.join(&path).symlink_metadata().is_err() && !others.iter().any(is_same) {
@@ -145,7 +145,7 @@ mod tests {
         let failure = write(root, &[file("c/y.yaml"), file("root.yaml")]).expect_err("it is there");
         assert!(failure.summary.contains("root.yaml` is there already"), "{}", failure.summary);
         assert!(!root.join("c").exists(), "nothing is left of what wasn't finished");
-        assert_eq!(free(root, "a/b", "x", &[file("a/b/X-2.yaml")]), Path::new("a/b/x-3.yaml"));
+        assert_eq!(free(root, "a/b", "x", ".yaml", &[file("a/b/X-2.yaml")]), Path::new("a/b/x-3.yaml"));
         written.undo();
         assert!(!root.join("a").exists() && !root.join("root.yaml").exists());
     }

@@ -1,12 +1,13 @@
 //! What an import reads: the root, where one stands, and each account and region.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use futures::StreamExt as _;
 
 use crate::aws::{Connection, ReadOnly, Reader};
 use crate::config::{self, Ambient, Loaded, Manifest, facts};
+use crate::import::terraform::State;
 use crate::import::{Here, Managed, Place, Root};
 use crate::model::account::{Account, TaggedSecret};
 use crate::model::{Desired, Kind, Target};
@@ -96,6 +97,8 @@ pub struct Read {
     pub account: Account,
     /// What the root names of it.
     pub managed: Managed,
+    /// The texts that the manifest's variables stand for there.
+    pub variables: BTreeMap<String, String>,
     /// What reads more of it.
     pub reader: Reader,
 }
@@ -103,7 +106,12 @@ pub struct Read {
 impl Read {
     /// As it is drafted.
     pub fn place(&self) -> Place<'_> {
-        Place { target: self.target.as_deref(), account: &self.account, managed: &self.managed }
+        Place {
+            target: self.target.as_deref(),
+            account: &self.account,
+            managed: &self.managed,
+            variables: &self.variables,
+        }
     }
 }
 
@@ -112,11 +120,23 @@ pub async fn read(
     global: &Global,
     arguments: &Arguments,
     standing: Option<Standing>,
+    state: Option<&State>,
     passes: &(impl Fn(&TaggedSecret) -> bool + Sync),
 ) -> Result<(Session, Option<Standing>, Vec<Read>), Failure> {
     let Some(mut standing) = standing else {
         let session = Session::without_manifest(global).await?;
-        let reads = read_regions(&session, arguments, passes).await?;
+        // Without a word about regions, Terraform's are meant.
+        let of_state = state.filter(|_| arguments.regions.is_empty() && global.region.is_none());
+        let regions: BTreeSet<String> = match of_state {
+            Some(state) => state.places().into_iter().map(|(_, region)| region).collect(),
+            None => BTreeSet::new(),
+        };
+        let regions = if regions.is_empty() { arguments.regions.clone() } else { regions.into_iter().collect() };
+        let mut reads = read_regions(&session, &regions, arguments, passes).await?;
+        if of_state.is_some() && reads.iter().any(|read| has_some(read, passes)) {
+            // Those of other accounts may lie in regions in which this one has none.
+            reads.retain(|read| has_some(read, passes));
+        }
         return Ok((session, None, reads));
     };
     let session = Session::of(global, standing.loaded.take().unwrap_or_default(), &global.target).await?;
@@ -128,8 +148,11 @@ pub async fn read(
         .read_each(|connection, desired, manifest| async move {
             let beside = manifest.map(|manifest| in_place(manifest, &connection)).unwrap_or_default();
             let target = desired.target.name.clone();
+            let variables = manifest.map(|manifest| variables(manifest, target.as_ref(), &connection));
             let all: Vec<&Desired> = beside.iter().chain([&desired]).collect();
-            one(&connection, target, &all, arguments, passes).await
+            let mut read = one(&connection, target, &all, arguments, passes).await?;
+            read.variables = variables.unwrap_or_default();
+            Ok(read)
         })
         .await;
     match failed {
@@ -139,10 +162,29 @@ pub async fn read(
     }
 }
 
+/// Whether a place has a secret that is meant.
+fn has_some(read: &Read, passes: &impl Fn(&TaggedSecret) -> bool) -> bool {
+    read.account.secrets.iter().any(passes)
+}
+
+/// What AWS's environment says, once it is connected to.
+fn ambient(connection: &Connection<ReadOnly>) -> Ambient {
+    Ambient { region: Some(connection.region().to_owned()), account: Some(connection.account().to_owned()) }
+}
+
+/// The variables of a target.
+fn variables(
+    manifest: &Manifest,
+    target: Option<&String>,
+    connection: &Connection<ReadOnly>,
+) -> BTreeMap<String, String> {
+    let index = manifest.targets().iter().position(|one| one.name.as_ref() == target);
+    index.map(|index| manifest.variables(index, &ambient(connection))).unwrap_or_default()
+}
+
 /// What all targets of a manifest name in the account and region of a connection. One that doesn't say where it is may be there.
 fn in_place(manifest: &Manifest, connection: &Connection<ReadOnly>) -> Vec<Desired> {
-    let ambient =
-        Ambient { region: Some(connection.region().to_owned()), account: Some(connection.account().to_owned()) };
+    let ambient = ambient(connection);
     let may_be = |stated: &Option<String>, here: &Option<String>| stated.is_none() || stated == here;
     let targets = manifest.targets().iter().enumerate();
     let here = targets
@@ -153,11 +195,12 @@ fn in_place(manifest: &Manifest, connection: &Connection<ReadOnly>) -> Vec<Desir
 /// Reads the regions of a root that is to be written.
 async fn read_regions(
     session: &Session,
+    stated: &[String],
     arguments: &Arguments,
     passes: &(impl Fn(&TaggedSecret) -> bool + Sync),
 ) -> Result<Vec<Read>, Failure> {
     let mut regions: Vec<Option<String>> = Vec::new();
-    for region in &arguments.regions {
+    for region in stated {
         if let Err((reason, hint)) = facts::region(region) {
             return Err(Failure::new(reason).hints(hint));
         }
@@ -204,7 +247,11 @@ async fn one(
     })?;
     // What doesn't rotate is asked of AWS alone.
     let managed = if arguments.unrotated { Managed::default() } else { managed };
-    Ok(Read { target, account, managed, reader })
+    let texts = [("region", &account.region), ("account", &account.account), ("partition", &account.partition)];
+    let mut variables: BTreeMap<String, String> =
+        texts.into_iter().map(|(name, text)| (name.to_owned(), text.clone())).collect();
+    variables.extend(target.clone().map(|target| ("target".to_owned(), target)));
+    Ok(Read { target, account, managed, variables, reader })
 }
 
 /// The places, each account and region once: what one target names there, another one can't name too. The second value names the

@@ -13,49 +13,46 @@ use super::places::Read;
 pub fn verify(path: &Path, reads: &[Read], draft: &Draft) -> Result<(), Failure> {
     let loaded = config::load(&[path.to_owned()])?;
     let Some(manifest) = loaded.manifests.first() else { return Ok(()) };
-    for read in reads {
+    for (number, read) in reads.iter().enumerate() {
         let index = manifest.targets().iter().position(|target| target.name == read.target).unwrap_or_default();
         let ambient =
             Ambient { region: Some(read.account.region.clone()), account: Some(read.account.account.clone()) };
         let desired = manifest.resolve(index, &ambient)?;
         for group in &draft.groups {
-            if let Some(function) = group.function.as_ref().filter(|one| is_in(&one.targets, read)) {
-                let is_right = desired.functions.get(&function.handle).is_some_and(|found| {
-                    match (&found.source, &function.source) {
+            if let Some(function) = &group.function
+                && let Some(live) = function.live.get(&number)
+            {
+                let is_right =
+                    desired.functions.get(&function.handle).is_some_and(|found| match (&found.source, live) {
                         (FunctionSource::Existing { reference }, Source::Existing(wanted)) => reference == wanted,
                         (FunctionSource::Deployed(deployment), Source::Adopted { name, stack, .. }) => {
                             found.name == *name && deployment.stack == *stack && !deployment.manages_configuration()
                         }
                         _ => false,
-                    }
-                });
+                    });
                 check(is_right, "function", &function.handle)?;
             }
-            for secret in group.secrets.iter().filter(|one| is_in(&one.targets, read)) {
-                check(says(secret, &desired), "secret", &secret.handle)?;
+            for secret in &group.secrets {
+                if let Some(name) = secret.means.0.get(&number) {
+                    check(says(secret, name, &desired), "secret", &secret.handle)?;
+                }
             }
         }
     }
     Ok(())
 }
 
-/// Whether an entry is in a place's target.
-fn is_in(targets: &[String], read: &Read) -> bool {
-    targets.is_empty() || read.target.as_ref().is_some_and(|name| targets.contains(name))
-}
-
 /// Whether an entry is read as what AWS has.
-fn says(entry: &SecretEntry, desired: &Desired) -> bool {
-    let (name, rules) = &entry.means;
+fn says(entry: &SecretEntry, name: &str, desired: &Desired) -> bool {
     desired.secrets.get(&entry.handle).is_some_and(|found| {
         let function = match &entry.function {
             FunctionWord::Handle(handle) => Some(handle),
             FunctionWord::Null | FunctionWord::Absent => None,
         };
-        found.name == *name
+        found.name == name
             && found.function.as_ref() == function
             && found.rotation.enabled == Some(true)
-            && found.rotation.rules.as_ref() == Some(rules)
+            && found.rotation.rules.as_ref() == Some(&entry.means.1)
     })
 }
 

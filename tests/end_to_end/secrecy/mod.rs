@@ -42,6 +42,7 @@ impl Planted {
         }
         let sent = write_manifest(&mut stage, "repo");
         plant_secrets(&mut stage);
+        plant_terraform(&mut stage);
         Self { stage, secret_key, token, sent }
     }
 
@@ -138,6 +139,46 @@ fn plant_secrets(stage: &mut Stage) {
     world.aws(&[&["secretsmanager", "put-secret-value", "--secret-id", "secrecy/binary"], &pending[..]].concat());
 }
 
+/// What Terraform shows of its state, and what people give in its place by mistake: each holds values.
+const TERRAFORM: [&str; 6] = ["show.json", "sorted.json", "plan.json", "terraform.tfstate", "cut.json", "show.txt"];
+
+fn plant_terraform(stage: &mut Stage) {
+    let described = stage.world.aws(&["secretsmanager", "describe-secret", "--secret-id", "secrecy/one"]);
+    let arn = described["ARN"].as_str().expect("an ARN").to_owned();
+    let mut mark = |name: &str| stage.marks.value(name);
+    let version = serde_json::json!({"id": arn, "arn": arn, "secret_id": arn, "secret_string": mark("a value in Terraform's state")});
+    let database = serde_json::json!({"id": mark("an id"), "arn": mark("an ARN"), "password": mark("a password")});
+    let function = serde_json::json!({"arn": "arn:aws:lambda:us-east-1:123456789012:function:f", "id": mark("a function's id"),
+        "environment": [{"variables": {"TOKEN": mark("a variable in Terraform's state")}}]});
+    let rotation = serde_json::json!({"id": arn, "secret_id": arn, "rotation_lambda_arn": "", "rotate_immediately": mark("an odd attribute")});
+    let output = mark("an output");
+    // In the order that Terraform writes.
+    let resource = |kind: &str, values: &serde_json::Value| {
+        format!(
+            r#"{{"address":"{kind}.x","mode":"managed","type":"{kind}","name":"x","values":{values},"sensitive_values":{values}}}"#
+        )
+    };
+    let resources = [
+        resource("aws_secretsmanager_secret_version", &version),
+        resource("aws_db_instance", &database),
+        resource("aws_lambda_function", &function),
+        resource("aws_secretsmanager_secret_rotation", &rotation),
+    ];
+    let root = format!(r#"{{"resources":[{}]}}"#, resources.join(","));
+    let outputs = serde_json::json!({"o": {"sensitive": true, "value": output}});
+    let shown = format!(
+        r#"{{"format_version":"1.0","terraform_version":"1.11.4","values":{{"outputs":{outputs},"root_module":{root}}}}}"#
+    );
+    let sorted: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    let cut = shown.find("a value").or_else(|| shown.find("secret_string")).expect("it is there") + 30;
+    stage.write("state/show.json", &shown);
+    stage.write("state/sorted.json", sorted.to_string());
+    stage.write("state/plan.json", format!(r#"{{"format_version":"1.2","prior_state":{shown}}}"#));
+    stage.write("state/terraform.tfstate", format!(r#"{{"outputs":{outputs},"version":4,"resources":{root}}}"#));
+    stage.write("state/cut.json", &shown[..cut]);
+    stage.write("state/show.txt", format!("# x:\npassword = \"{output}\"\n"));
+}
+
 fn git(stage: &Stage, arguments: &[&str]) {
     let mut git = crate::support::scrubbed("git");
     git.current_dir(stage.path("repo")).env("HOME", stage.path("state"));
@@ -191,6 +232,10 @@ fn reading_commands(manifest: &str, plan: &str) -> Vec<Vec<String>> {
     for format in ["text", "json"] {
         add(&["import", manifest, "--adopt", "--dry-run", "--format", format]);
         add(&["import", manifest, "--unrotated", "--format", format]);
+        for file in TERRAFORM {
+            let (root, file) = (if format == "text" { manifest } else { "not-there" }, format!("../state/{file}"));
+            add(&["import", root, "--from-terraform", &file, "--dry-run", "--format", format]);
+        }
     }
     for format in ["junit", "html"] {
         add(&["status", manifest, "--all", "--format", format]);
