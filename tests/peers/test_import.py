@@ -103,10 +103,10 @@ def test_what_differs_by_the_target_alone_is_one_entry(place):
     part = (folder / "parts/rotate.yaml").read_text()
     for line in (
         'rotate: {existing: "rotate-${target}"}',
-        'app/db: {name: "${target}/app/db", function: rotate, rotation:',
-        'stage.key: {name: "stage-${target}.key", function: rotate, rotation:',
-        "app/same: {function: rotate, rotation:",
-        "prod/app/differs: {function: rotate, targets: [prod], rotation:",
+        'app/db: {name: "${target}/app/db", function: rotate}',
+        'stage-key: {name: "stage-${target}.key", function: rotate, rotation:',
+        "app/same: {function: rotate}",
+        "prod/app/differs: {function: rotate, targets: [prod]}",
         "staging/app/differs: {function: rotate, targets: [staging], rotation:",
     ):
         assert line in part, f"{line}: {part}"
