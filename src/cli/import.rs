@@ -182,7 +182,8 @@ impl Import<'_> {
         let has_parts = !composed.files.is_empty();
         composed.files.splice(0..0, code.files);
         let moves = self.state.map(|state| (state, moves(state, &places, &found.places, passes)));
-        let from = moves.as_ref().map(|(state, moves)| self.from_terraform(state, moves, &found, &mut composed.files));
+        let from =
+            moves.as_ref().map(|(state, moves)| self.ends_in_terraform(state, moves, &found, &mut composed.files));
         if !arguments.dry_run {
             let written = files::write(&folder, &composed.files)?;
             if composed.to_include.is_none()
@@ -213,7 +214,7 @@ impl Import<'_> {
     }
 
     /// Adds the files for Terraform, and says what came of its state.
-    fn from_terraform<'m>(
+    fn ends_in_terraform<'m>(
         &self,
         state: &'m State,
         moves: &'m Moves,
@@ -232,7 +233,8 @@ impl Import<'_> {
             removed: removed.map(shown),
             forgotten: forgotten.map(shown),
             plan: command("plan"),
-            apply: adopts.then(|| command("apply")),
+            // Several targets at once are asked for by name.
+            apply: adopts.then(|| command(if found.places.len() > 1 { "apply --all-targets" } else { "apply" })),
             document: self.arguments.from_terraform.as_deref().and_then(terraform::document),
         }
     }

@@ -217,8 +217,8 @@ impl Gathered {
                 secret.key = Key::New(source_in(secret.place, source));
             }
         }
-        let named = |one: &Rotating| ((one.place, one.name.clone()), (one.key.clone(), one.rules.to_string()));
-        let shared = varying.shared(&secrets.iter().map(named).collect::<Vec<_>>());
+        let pair = |one: &Rotating| ((one.place, one.name.clone()), (one.key.clone(), one.rules.to_string()));
+        let shared = varying.shared(&secrets.iter().map(pair).collect::<Vec<_>>());
         for Rotating { place, name, key, rules, remarks } in secrets {
             let written = shared.get(&(place, name.clone())).unwrap_or(&name).clone();
             let entries = joined.secrets.entry(key).or_default();
@@ -327,7 +327,7 @@ impl Writer<'_> {
                 // Where an entry says nothing else, or what it inherits isn't known, it says all of it.
                 (None, ..) => over_unknown(&inherited, &rules),
             };
-            entries.push(self.secret(name, rules, found, handle.as_ref(), rotation, taken));
+            entries.push(self.secret(&name, rules, found, handle.as_ref(), rotation, taken));
         }
         entries.sort_by(|a, b| a.handle.cmp(&b.handle));
         Group { handle, function, defaults: defaults.unwrap_or_default(), secrets: entries }
@@ -335,7 +335,7 @@ impl Writer<'_> {
 
     fn secret(
         &self,
-        name: String,
+        name: &str,
         rules: RotationRules,
         found: Found,
         function: Option<&String>,
@@ -348,11 +348,11 @@ impl Writer<'_> {
         };
         let places: BTreeSet<usize> = found.names.keys().copied().collect();
         let plain = |c: char| if facts::handle(c.encode_utf8(&mut [0; 4]), true).is_ok() { c } else { '-' };
-        let clean: String = without_variables(&name).chars().map(plain).collect();
+        let clean: String = without_variables(name).chars().map(plain).collect();
         let choices = [Some(clean.clone()), self.suffixed(&places, &clean)];
         let handle = handles::take(choices.into_iter().flatten(), taken);
         SecretEntry {
-            name: (handle != name || inherits("name")).then(|| name.clone()),
+            name: (handle != name || inherits("name")).then(|| name.to_owned()),
             function: match function {
                 Some(handle) => FunctionWord::Handle(handle.clone()),
                 None if inherits("function") => FunctionWord::Null,

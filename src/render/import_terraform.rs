@@ -88,7 +88,7 @@ pub fn wrong_words(wrong: &Wrong, file: Option<&str>) -> (String, Vec<String>) {
         }
         Wrong::Empty => (
             "is of a state without resources".to_owned(),
-            vec!["choose the workspace and the folder in which they are managed, then".to_owned(), right()],
+            vec![format!("choose the workspace in which they are managed; {}", right())],
         ),
         Wrong::Order => {
             let hint = "a program changed its order; of attributes without a type nothing is read, since they may be values of secrets";
@@ -158,7 +158,7 @@ pub fn text(from: &FromTerraform<'_>) -> String {
     let version = state.version.as_ref().map(|version| format!(" {}", safe(version))).unwrap_or_default();
     let mut out = format!("Terraform{version}: {}\n", count(state.rotations(), "rotation"));
     if moves.moved > 0 {
-        let _ = writeln!(out, "  {} move to the manifest", moves.moved);
+        let _ = writeln!(out, "  move to the manifest: {}", moves.moved);
     }
     let mut reasons: BTreeMap<&Stays, Vec<&str>> = BTreeMap::new();
     for (address, why) in &moves.stays {
@@ -166,14 +166,15 @@ pub fn text(from: &FromTerraform<'_>) -> String {
     }
     for (why, addresses) in reasons {
         let shown = some_of(addresses.iter().copied(), NAMES);
-        let _ = writeln!(out, "  {} stay with Terraform: {}: {shown}", addresses.len(), stays_words(why));
+        let _ = writeln!(out, "  stay with Terraform: {}: {}: {shown}", addresses.len(), stays_words(why));
     }
     if moves.moved > 0 {
         let functions = match moves.functions.len() {
             0 => String::new(),
-            _ => format!(", and so do the functions {}", some_of(moves.functions.iter().map(String::as_str), NAMES)),
+            _ => format!(", and the functions {}", some_of(moves.functions.iter().map(String::as_str), NAMES)),
         };
-        let _ = writeln!(out, "  its secrets ({}) stay with Terraform{functions}", state.secrets());
+        let secrets = count(state.secrets(), "secret");
+        let _ = writeln!(out, "  what else stays with Terraform: {secrets}{functions}");
         out.push_str(&steps(from));
     }
     out

@@ -161,12 +161,9 @@ impl Part<'_> for Name {
     }
 }
 
-/// The next name of an object.
-fn name<'de, A: MapAccess<'de>>(
-    map: &mut A,
-    known: &'static [&'static str],
-) -> Result<Option<Option<&'static str>>, A::Error> {
-    map.next_key_seed(Seed(Name(known)))
+/// The next name of an object: one of those that are known, else an empty text.
+fn name<'de, A: MapAccess<'de>>(map: &mut A, known: &'static [&'static str]) -> Result<Option<&'static str>, A::Error> {
+    Ok(map.next_key_seed(Seed(Name(known)))?.map(Option::unwrap_or_default))
 }
 
 /// The whole.
@@ -193,19 +190,19 @@ impl<'de> Part<'de> for Top<'_> {
         ];
         while let Some(name) = name(&mut map, known)? {
             match name {
-                Some("format_version") => self.0.format = map.next_value_seed(Seed(Text))?,
-                Some("terraform_version") => self.0.state.version = map.next_value_seed(Seed(Text))?,
-                Some("values") => {
+                "format_version" => self.0.format = map.next_value_seed(Seed(Text))?,
+                "terraform_version" => self.0.state.version = map.next_value_seed(Seed(Text))?,
+                "values" => {
                     self.0.has_values = true;
                     map.next_value_seed(Seed(Values(self.0)))?;
                 }
-                Some("planned_values" | "resource_changes" | "prior_state") => return Err(self.0.stop(Wrong::Plan)),
-                Some("@level" | "@message") => return Err(self.0.stop(Wrong::Log)),
-                Some("version") => {
+                "planned_values" | "resource_changes" | "prior_state" => return Err(self.0.stop(Wrong::Plan)),
+                "@level" | "@message" => return Err(self.0.stop(Wrong::Log)),
+                "version" => {
                     let version = map.next_value_seed(Seed(Number))?;
                     return Err(self.0.stop(Wrong::StateFile(version)));
                 }
-                Some("lineage" | "serial") => return Err(self.0.stop(Wrong::StateFile(None))),
+                "lineage" | "serial" => return Err(self.0.stop(Wrong::StateFile(None))),
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -224,8 +221,8 @@ impl<'de> Part<'de> for Values<'_> {
     fn map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = name(&mut map, &["root_module"])? {
             match name {
-                Some(_) => map.next_value_seed(Seed(Module(self.0)))?,
-                None => drop(map.next_value::<IgnoredAny>()?),
+                "root_module" => map.next_value_seed(Seed(Module(self.0)))?,
+                _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(())
@@ -243,9 +240,9 @@ impl<'de> Part<'de> for Module<'_> {
     fn map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = name(&mut map, &["resources", "child_modules"])? {
             match name {
-                Some("resources") => map.next_value_seed(Seed(Resources(self.0)))?,
-                Some(_) => map.next_value_seed(Seed(Modules(self.0)))?,
-                None => drop(map.next_value::<IgnoredAny>()?),
+                "resources" => map.next_value_seed(Seed(Resources(self.0)))?,
+                "child_modules" => map.next_value_seed(Seed(Modules(self.0)))?,
+                _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(())
@@ -288,26 +285,28 @@ impl<'de> Part<'de> for OneResource<'_> {
 
     fn map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut resource = Resource::default();
-        let (mut is_managed, mut is_deposed, mut kind) = (true, false, None::<Option<&'static str>>);
+        let (mut is_managed, mut is_deposed, mut kind) = (true, false, None);
         while let Some(name) = name(&mut map, &["address", "mode", "type", "values", "deposed_key"])? {
             match name {
-                Some("address") => resource.address = map.next_value_seed(Seed(Text))?,
-                Some("mode") => is_managed = map.next_value_seed(Seed(Name(&["managed"])))?.is_some(),
-                Some("type") => kind = Some(map.next_value_seed(Seed(Name(&Resource::TYPES)))?),
+                "address" => resource.address = map.next_value_seed(Seed(Text))?,
+                "mode" => is_managed = map.next_value_seed(Seed(Name(&["managed"])))?.is_some(),
+                "type" => kind = Some(map.next_value_seed(Seed(Name(&Resource::TYPES)))?.unwrap_or_default()),
                 // An old object that Terraform is about to destroy: its instance is in the list too, or gone.
-                Some("deposed_key") => {
+                "deposed_key" => {
                     is_deposed = true;
                     map.next_value::<IgnoredAny>()?;
                 }
-                Some("values") => match kind {
+                "values" => match kind {
                     None => return Err(self.0.stop(Wrong::Order)),
-                    Some(Some(_)) if is_managed => map.next_value_seed(Seed(Attributes(&mut resource)))?,
+                    Some(kind) if is_managed && !kind.is_empty() => {
+                        map.next_value_seed(Seed(Attributes(&mut resource)))?;
+                    }
                     Some(_) => drop(map.next_value::<IgnoredAny>()?),
                 },
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        let Some(kind) = kind.flatten().filter(|_| is_managed && !is_deposed) else { return Ok(()) };
+        let Some(kind) = kind.filter(|kind| is_managed && !is_deposed && !kind.is_empty()) else { return Ok(()) };
         if self.0.state.take(kind, resource) > MOST {
             return Err(self.0.stop(Wrong::TooMany(MOST)));
         }
@@ -326,11 +325,11 @@ impl<'de> Part<'de> for Attributes<'_> {
     fn map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = name(&mut map, &["arn", "id", "secret_id", "rotation_lambda_arn"])? {
             let attribute = match name {
-                Some("arn") => &mut self.0.arn,
-                Some("id") => &mut self.0.id,
-                Some("secret_id") => &mut self.0.secret_id,
-                Some(_) => &mut self.0.rotation_lambda_arn,
-                None => {
+                "arn" => &mut self.0.arn,
+                "id" => &mut self.0.id,
+                "secret_id" => &mut self.0.secret_id,
+                "rotation_lambda_arn" => &mut self.0.rotation_lambda_arn,
+                _ => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }

@@ -240,6 +240,17 @@ fn other_documents_are_told_apart() {
     }
 }
 
+/// A document that never ends.
+struct Endless;
+
+impl std::io::Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        buffer.fill(b'[');
+        buffer[0] = b'{';
+        Ok(buffer.len())
+    }
+}
+
 /// Without it, a document could take all of the machine's memory, or end the program.
 #[test]
 fn depth_is_bounded_and_long_texts_are_not_kept() {
@@ -253,13 +264,5 @@ fn depth_is_bounded_and_long_texts_are_not_kept() {
         rotation(&format!("aws_secretsmanager_secret_rotation.{}", "x".repeat(100_000)), &secret(&"y".repeat(100_000)));
     let state = state("1.11.4", &[long], &[]);
     assert!(format!("{state:?}").len() < 1000 && state.rotations() == 1);
-    struct Endless;
-    impl std::io::Read for Endless {
-        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            buffer.fill(b'[');
-            buffer[0] = b'{';
-            Ok(buffer.len())
-        }
-    }
     assert!(read(Endless).is_err());
 }

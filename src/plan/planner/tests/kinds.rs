@@ -171,7 +171,10 @@ fn what_the_stack_of_an_existing_function_lets_in_is_a_note() {
         let plan = make_plan(&desired, &live, CONVERGE);
         let is_note = |note: &crate::plan::Note| matches!(note.kind, NoteKind::UnscopedPermission { .. });
         let is_problem = |one: &crate::plan::Problem| matches!(one.kind, ProblemKind::UnscopedPermission { .. });
-        (plan.notes.iter().filter(|one| is_note(one)).count(), plan.problems.iter().filter(|one| is_problem(one)).count())
+        (
+            plan.notes.iter().filter(|one| is_note(one)).count(),
+            plan.problems.iter().filter(|one| is_problem(one)).count(),
+        )
     };
     assert_eq!(plan("serverlessrepo-f-LambdaPermission-1A2B", Some("serverlessrepo-f")), (1, 0));
     assert_eq!(plan("by-hand", Some("serverlessrepo-f")), (0, 1));
