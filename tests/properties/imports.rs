@@ -267,7 +267,7 @@ fn env(region: &str) -> &'static str {
 fn variables(region: &str, has_own: bool) -> BTreeMap<String, String> {
     let texts = [("target", region), ("region", region), ("account", ACCOUNT), ("partition", "aws")];
     let own = has_own.then(|| ("env", env(region)));
-    texts.into_iter().chain(own).into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
+    texts.into_iter().chain(own).map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
 }
 
 /// Writes a draft, as the command does.
@@ -317,6 +317,12 @@ fn standing(folder: &Path, throws: &mut Throws<'_>) -> Manifest {
     load(folder).expect("a root that people wrote")
 }
 
+/// How many secrets of a draft have a name with variables.
+fn with_variables(draft: &Draft) -> usize {
+    let entries = draft.groups.iter().flat_map(|group| &group.secrets);
+    entries.filter(|one| one.name.as_ref().is_some_and(|name| name.contains("${"))).count()
+}
+
 fn holds(case: &Case, seen: &mut crate::cases::Seen) -> Result<(), TestCaseError> {
     let folder = tempfile::tempdir().expect("a folder");
     let mut whole = case.whole.throws();
@@ -354,11 +360,7 @@ fn holds(case: &Case, seen: &mut crate::cases::Seen) -> Result<(), TestCaseError
         prop_assert_eq!(account.secrets.len(), outcome.managed + outcome.written.len() + outcome.left_out.len());
         seen.add("secrets written", outcome.written.len());
         seen.add("secrets left out", outcome.left_out.len());
-        let entries = first.groups.iter().flat_map(|group| &group.secrets);
-        seen.add(
-            "entries with variables",
-            entries.filter(|one| one.name.as_ref().is_some_and(|name| name.contains("${"))).count(),
-        );
+        seen.add("entries with variables", with_variables(&first));
     }
     if first.groups.is_empty() {
         return Ok(());
