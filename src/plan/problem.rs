@@ -140,11 +140,6 @@ pub enum ProblemKind {
         /// When it last rotated, in seconds since 1970 (UTC).
         rotated: i64,
     },
-    /// AWS's own service owns the secret: it rotates at that service's word, or by its schedule.
-    RotatedAtService {
-        /// That service.
-        service: String,
-    },
     /// AWS's own service, or a partner, rotates the secret: its rotation isn't ours to repair.
     RotatedByAnother {
         /// Which.

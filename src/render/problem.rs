@@ -175,7 +175,6 @@ pub fn words(problem: &Problem, there: &There<'_>) -> Words {
         ))
         .because("where two users alternate, a rotation changes the password that the last but one made: who hasn't read the newest value since is locked out")
         .hint("have its readers fetch the value first; a rotation that isn't urgent can wait for that"),
-        ProblemKind::RotatedAtService { service } => rotated_at_service(service, &problem.name, there),
         ProblemKind::RotatedByAnother { by } => {
             Words::new(format!("{} rotates this secret, and ends its rotations by itself", safe(by)))
         }
@@ -408,22 +407,6 @@ pub fn words(problem: &Problem, there: &There<'_>) -> Words {
 }
 
 /// That Lambda doesn't know a version or an alias.
-/// A secret that only its service rotates now.
-fn rotated_at_service(service: &str, name: &str, there: &There<'_>) -> Words {
-    let words = Words::new(format!("the service {} owns this secret: it isn't rotated from here", safe(service)));
-    let words =
-        words.because("the service keeps the login that the value is for; a schedule can be set in the manifest");
-    let (command, option) = match name.split_once("rds!") {
-        Some((_, rest)) if rest.starts_with("cluster-") => ("rds modify-db-cluster", "--db-cluster-identifier CLUSTER"),
-        Some(_) => ("rds modify-db-instance", "--db-instance-identifier INSTANCE"),
-        None => return words.hint("rotate it at that service"),
-    };
-    words.hint(format!(
-        "rotate it there:\n    {} {option} --rotate-master-user-password --apply-immediately",
-        aws(command, there)
-    ))
-}
-
 fn qualifier_missing(name: &str, qualifier: &str, there: &There<'_>) -> Words {
     let qualifier = safe(qualifier);
     let is_number = qualifier.bytes().all(|byte| byte.is_ascii_digit());

@@ -114,10 +114,6 @@ impl<'a> Planner<'a> {
     /// What keeps a secret from being rotated now.
     fn hindrances(&self, secret: &Secret, live: &LiveSecret, enable: bool, is_pending: bool) -> Vec<ProblemKind> {
         let mut found = unusable(live);
-        if let Some(service) = &live.owning_service {
-            found.push(ProblemKind::RotatedAtService { service: service.clone() });
-            return found;
-        }
         if live.current_version.is_none() {
             found.push(ProblemKind::NoValue);
         }
