@@ -122,6 +122,27 @@ pub const ROTATOR_ROTATION_TIMEOUT: &str = "ROTATOR_ROTATION_TIMEOUT";
 /// Stands for `--require-verified` of `apply`, unless it says `false`, `no`, `off` or `0`.
 pub const ROTATOR_REQUIRE_VERIFIED: &str = "ROTATOR_REQUIRE_VERIFIED";
 
+/// The index of Python packages, by the address of its simple API, for the requirements of functions' code; an address may hold a login.
+pub const ROTATOR_PYTHON_INDEX: &str = "ROTATOR_PYTHON_INDEX";
+
+/// The same, as uv has it; read where [`ROTATOR_PYTHON_INDEX`] isn't set.
+pub const UV_DEFAULT_INDEX: &str = "UV_DEFAULT_INDEX";
+
+/// The same, as pip has it; read where the two before aren't set. Without any, pip's own configuration of the user or the machine counts.
+pub const PIP_INDEX_URL: &str = "PIP_INDEX_URL";
+
+/// A file of pip's configuration, which wins over the user's and the machine's.
+pub const PIP_CONFIG_FILE: &str = "PIP_CONFIG_FILE";
+
+/// Where a user's configuration lies, by default `~/.config`; for pip's.
+pub const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+
+/// Certificate authorities instead of the system's, as OpenSSL has them: a file. Read by the TLS library.
+pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+
+/// The same: folders. Read by the TLS library.
+pub const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
+
 /// A variable's value; `None` where it is unset, empty, or not UTF-8.
 pub fn read(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -18,6 +18,7 @@ pub mod package;
 pub mod permissions;
 pub mod plan;
 pub mod render;
+pub mod requirements;
 pub use rotator_sandbox as sandbox;
 pub mod status;
 pub mod tree;

@@ -97,6 +97,10 @@ fn everything() -> tempfile::TempDir {
         ),
         ("functions/stripe/lambda_function.py", "def lambda_handler(event, context):\n    pass\n"),
         (
+            "functions/stripe/requirements.txt",
+            "idna==3.10 --hash=sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+        ),
+        (
             "tf/prod-eu.json",
             r#"{"subnets":{"sensitive":false,"type":["list","string"],"value":["subnet-9","subnet-8"]},"sg":{"sensitive":false,"type":"string","value":"sg-9"},"password":{"sensitive":true,"type":"string","value":"hunter2"}}"#,
         ),

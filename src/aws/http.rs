@@ -1,6 +1,7 @@
 //! The HTTP client of every call: trust, proxies, time-outs; and the download of a function's package.
 
 mod answer;
+mod fetch;
 mod trust;
 mod way;
 
@@ -20,6 +21,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use answer::{Bounds, Whole};
+pub use fetch::{Fetcher, Got};
 use trust::trust_store;
 pub use trust::{CaBundle, CaBundleError};
 pub(super) use way::is_nowhere;

@@ -25,8 +25,10 @@ pub fn inspect(desired: &mut Desired, live: Option<&Live>, zips: &BTreeMap<Strin
             continue;
         };
         let facts = facts(deployment, Seen::of(live, handle));
-        let (Some(code), Some(facts)) = (&mut deployment.code, facts) else { continue };
+        let (Some(code), Some(mut facts)) = (&mut deployment.code, facts) else { continue };
         let Some(package) = &code.package else { continue };
+        // What wasn't fetched may bring along as much as a layer.
+        facts.layers |= package.lacks_requirements;
         let key = (package.sha256.clone(), facts);
         let known = inspected.lock().ok().and_then(|inspected| inspected.get(&key).cloned());
         code.findings = known.unwrap_or_else(|| {

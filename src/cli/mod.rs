@@ -44,6 +44,7 @@ mod targets;
 mod task;
 mod validate;
 mod view;
+mod wheels;
 
 pub use explain::Wanted;
 pub use failure::{Cause, Failure};
@@ -138,6 +139,9 @@ pub fn main() -> u8 {
     bug::end_at_panics();
     leave_no_core();
     allow_connections();
+    if std::env::args_os().nth(1).is_some_and(|word| word == wheels::child::WORD) {
+        return wheels::child::run();
+    }
     let parsed = start::prepared(Cli::command()).try_get_matches();
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,

@@ -7,7 +7,9 @@ use crate::apply::{Outcome, Report};
 use crate::config::Fetch as _;
 use crate::git::{Repository, Snapshot, Stop};
 use crate::model::{CodeSource, Desired, Selection};
-use crate::package;
+
+use super::packages::build;
+use super::wheels::Way;
 
 /// How many commits that changed the code are looked at, the newest first.
 const COMMITS: usize = 50;
@@ -61,10 +63,23 @@ fn commit_with(path: &Path, tree: &Path, selection: &Selection, sha256: &str, st
         if snapshot.failure().is_some() {
             continue;
         }
-        let built = package::build(&root.join(&place), &root.join(&tree), selection);
+        let selection = of_commit(selection, &repository, &root, |path| snapshot.fetch(path));
+        let built = build(&root.join(&place), &root.join(&tree), &selection, Way::Cached);
         if built.is_ok_and(|built| built.summary.sha256 == sha256) {
             return Some(commit.shown);
         }
     }
     None
+}
+
+/// What is chosen of the code, with the requirements that a commit has: a file outside of the repository is none of its own.
+fn of_commit(selection: &Selection, repository: &Repository, root: &Path, fetch: impl Fn(&Path)) -> Selection {
+    let mut selection = selection.clone();
+    if let Some(requirements) = &mut selection.requirements
+        && let Ok(place) = repository.place(&requirements.path)
+    {
+        requirements.path = root.join(place);
+        fetch(&requirements.path);
+    }
+    selection
 }

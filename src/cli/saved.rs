@@ -185,11 +185,25 @@ fn check_code(saved: &Saved, prepared: &[Prepared]) -> Result<(), Failure> {
         .map(String::as_str)
         .collect();
     if !moved.is_empty() {
+        if let Some((address, reason)) = prepared.iter().find_map(unusable) {
+            let summary = format!(
+                "the code of {address} can't be packaged as it was for the plan: {reason}; nothing was changed"
+            );
+            return Err(Failure::refused(summary).hint(again()));
+        }
         let names = some_of(moved, 3);
         let summary = format!("the code of {names} has changed since the plan was made; nothing was changed");
         return Err(Failure::refused(summary).hint(again()));
     }
     Ok(())
+}
+
+/// A function whose code can't be packaged here, and why: an index may not have it any more.
+fn unusable(one: &Prepared) -> Option<(String, String)> {
+    one.desired.functions.iter().find_map(|(handle, function)| {
+        let reason = function.deployment()?.code.as_ref()?.unusable.clone()?;
+        Some((one.desired.address(crate::model::Kind::Function, handle).to_string(), reason))
+    })
 }
 
 /// The SHA-256 of all files that manifests were read from.

@@ -27,6 +27,7 @@ use super::packages::{Packages, build_packages};
 use super::prepared::Prepared;
 use super::rehearsal::{LISTEN, Looked, Rehearsal};
 use super::task::Task;
+use super::wheels::Way;
 use super::{output, plan_file, progress, rules, stand_ins};
 
 /// How many targets are read side by side.
@@ -242,9 +243,12 @@ impl Session {
         }
         let whole = self.filter.is_partial().then(|| desired.clone());
         self.select(&mut desired, matched);
+        // What is being removed is fetched for nothing.
+        let way = if purpose == Purpose::Destroy { Way::None } else { Way::Fetched };
         // What isn't uploaded needn't be packaged.
         let zips = match &self.task {
-            Task::Converge => build_packages(&mut desired, &self.packages),
+            // It waits for files, and for an index: others go on meanwhile.
+            Task::Converge => tokio::task::block_in_place(|| build_packages(&mut desired, &self.packages, way)),
             Task::Rotate { .. } | Task::Repair { .. } => BTreeMap::new(),
         };
         if let Some(rehearsal) = &self.rehearsal {

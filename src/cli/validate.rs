@@ -21,6 +21,7 @@ use super::output;
 use super::packages::{Packages, build_packages};
 use super::rules::{left_over, rules, today};
 use super::runtimes;
+use super::wheels::Way;
 
 /// Checks manifests offline.
 #[derive(Debug, Args)]
@@ -135,7 +136,7 @@ fn packaged(offline: &Offline) -> Result<Packaged, Failure> {
     for manifest in &offline.manifests {
         for index in 0..manifest.targets().len() {
             let mut desired = offline.resolve(manifest, index)?;
-            let zips = build_packages(&mut desired, &packages);
+            let zips = build_packages(&mut desired, &packages, Way::None);
             inspect(&mut desired, None, &zips, &inspected);
             for (handle, function) in &desired.functions {
                 let code = function.deployment().and_then(|deployment| deployment.code.as_ref());

@@ -16,6 +16,8 @@ use crate::model::{Code, CodeSource, PartKind, Selection, text};
 use crate::package::{self, Listing, PackageError};
 use crate::tree::{MAX_DEPTH, here};
 
+mod requirements;
+
 /// The template's own handler, where the manifest states none.
 const DEFAULT_MODULE: &str = "lambda_function";
 
@@ -37,7 +39,10 @@ pub(super) fn read(
         CodeFile::Path(shown) => path(scene, file, (shown, &["code"]), Selection::default(), document, checked)?,
         CodeFile::Fields(fields) => match form(scene, fields)? {
             Form::Path(shown) => {
-                let selection = selection(scene, fields)?;
+                let mut selection = selection(scene, fields)?;
+                if let Some(stated) = &fields.requirements {
+                    selection.requirements = Some(requirements::read(scene, file, (shown, stated), document)?);
+                }
                 path(scene, file, (shown, &["code", "path"]), selection, document, checked)?
             }
             Form::S3 => s3(scene, fields)?,
@@ -54,7 +59,11 @@ enum Form<'a> {
 
 /// Which of both a map is: it can't be both.
 fn form<'a>(scene: &mut Scene<'_>, fields: &'a CodeFields) -> Option<Form<'a>> {
-    let of_path = [("exclude", fields.exclude.is_some()), ("include", fields.include.is_some())];
+    let of_path = [
+        ("requirements", fields.requirements.is_some()),
+        ("exclude", fields.exclude.is_some()),
+        ("include", fields.include.is_some()),
+    ];
     let of_s3 = [
         ("s3_bucket", fields.s3_bucket.is_some()),
         ("s3_key", fields.s3_key.is_some()),
@@ -106,7 +115,7 @@ fn selection(scene: &mut Scene<'_>, fields: &CodeFields) -> Option<Selection> {
         }
     }
     let open = exclude.iter().chain(&include).any(|text| scene.is_open(text));
-    (scene.found.len() == before && !open).then_some(Selection { exclude, include })
+    (scene.found.len() == before && !open).then_some(Selection { exclude, include, requirements: None })
 }
 
 /// What is wrong with a pattern of `exclude`, and what to write.
@@ -191,8 +200,18 @@ fn path(
     if path.is_dir() {
         check_use(scene, &selection, &listing, shown, &path);
     } else {
-        selection = Selection::default();
+        let requirements = selection.requirements.take().filter(|_| !package::is_archive(&path));
+        selection = Selection { requirements, ..Selection::default() };
         // Inherited lists are there for the folders among many.
+        if package::is_archive(&path) && scene.merged.key_span(&["code", "requirements"]).is_some() {
+            let problem = Diagnostic::error(
+                "code",
+                format!("`requirements` are packaged beside files, and `{shown}` is an archive"),
+            )
+            .because("an archive is taken as it is")
+            .hint("name the folder that it was made of");
+            scene.report_key(&["code", "requirements"], problem);
+        }
         let stated = |field: &&str| scene.merged.key_span(&["code", field]).is_some() && scene.is_own(&["code", field]);
         if let Some(field) = ["exclude", "include"].into_iter().find(stated) {
             let problem =
@@ -202,12 +221,16 @@ fn path(
             scene.report_key(&["code", field], problem);
         }
     }
-    check_handler(scene, file, (&path, &listing), shown, at);
+    check_handler(scene, file, (&path, &listing, &selection), shown, at);
     Some(CodeSource::Path { path, tree, shown: shown.to_owned(), selection })
 }
 
 /// Patterns and paths that are of no use are spelt wrong, or left over.
 fn check_use(scene: &mut Scene<'_>, selection: &Selection, listing: &Listing, shown: &str, path: &Path) {
+    if selection.requirements.is_some() {
+        // They may be about files of the requirements, of which nothing is fetched here.
+        return;
+    }
     for &index in &listing.unused_includes {
         let include = &selection.include[index];
         let problem = Diagnostic::error("code", format!("`{include}` is not in `{shown}`"));
@@ -351,7 +374,7 @@ fn candidates(handler: &str, runtime: Option<&str>) -> Vec<String> {
 fn check_handler(
     scene: &mut Scene<'_>,
     file: &FunctionFile,
-    (path, listing): (&Path, &Listing),
+    (path, listing, selection): (&Path, &Listing, &Selection),
     shown: &str,
     code_at: &[&str],
 ) {
@@ -377,15 +400,17 @@ fn check_handler(
         return;
     }
     let wanted = &candidates[0];
-    // A layer may bring the handler along.
-    let from_layer = file.layers.as_ref().is_some_and(|layers| !layers.is_empty());
+    // A layer may bring the handler along; and so may a requirement, of which nothing is fetched here.
+    let by_layer = file.layers.as_ref().is_some_and(|layers| !layers.is_empty());
+    let from_layer = by_layer || selection.requirements.is_some();
+    let bringer = if by_layer { "a layer" } else { "a requirement" };
     let handler_at: &[&str] = &["handler"];
     let (at, mut problem) = match file.handler {
         Some(_) if from_layer => (
             handler_at,
             Diagnostic::warning(
                 "handler",
-                format!("`{shown}` has no `{wanted}`, which the handler `{handler}` needs, unless a layer brings it"),
+                format!("`{shown}` has no `{wanted}`, which the handler `{handler}` needs, unless {bringer} brings it"),
             ),
         ),
         Some(_) => (

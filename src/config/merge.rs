@@ -18,7 +18,7 @@ const CODE: &str = "code";
 
 /// The fields of code in the manifest's tree, and of code in S3.
 const CODE_KINDS: [&[&str]; 2] =
-    [&["path", "exclude", "include"], &["s3_bucket", "s3_key", "s3_object_version", "sha256"]];
+    [&["path", "requirements", "exclude", "include"], &["s3_bucket", "s3_key", "s3_object_version", "sha256"]];
 
 /// Inherited code, as a map that another map goes over: without what belongs to the kind that the other isn't.
 fn code_below(below: &Node, over: &Node) -> Option<Node> {

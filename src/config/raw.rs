@@ -236,6 +236,7 @@ pub(super) enum CodeFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct CodeFields {
     pub path: Option<String>,
+    pub requirements: Option<String>,
     pub exclude: Option<Vec<String>>,
     pub include: Option<Vec<String>>,
     pub s3_bucket: Option<String>,
@@ -251,6 +252,9 @@ pub(super) struct CodeFields {
 struct PathFile {
     /// A folder, a source file or a .zip, relative to this file.
     path: Option<String>,
+    /// A file that pins what is packaged beside the code: `name==version` with hashes, relative to the folder of code. For Python,
+    /// from wheels, whose index the environment names.
+    requirements: Option<String>,
     /// What of the folder isn't packaged, beside what never is: patterns such as `tests/`, `*.md` or `**/*.md`, relative to the folder.
     #[schemars(schema_with = "texts_schema")]
     exclude: Option<Vec<String>>,

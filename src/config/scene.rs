@@ -140,7 +140,7 @@ const INSIDE: [(&str, &[&str]); 7] = [
     ("rotation", &["enabled", "automatically_after_days", "schedule_expression", "duration", "rotate_immediately"]),
     ("vpc", &["subnets", "security_groups"]),
     ("application", &["id", "version", "parameters"]),
-    ("code", &["path", "exclude", "include", "s3_bucket", "s3_key", "s3_object_version", "sha256"]),
+    ("code", &["path", "requirements", "exclude", "include", "s3_bucket", "s3_key", "s3_object_version", "sha256"]),
     ("match", &["targets", "secrets", "labels"]),
     ("window", &["from", "to", "max_hours", "days"]),
 ];

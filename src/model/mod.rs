@@ -41,7 +41,7 @@ pub use external::External;
 pub use finding::{CodeCheck, CodeFinding, Spot};
 pub use live::Live;
 pub use log::LogEvent;
-pub use package::{PackagePart, PackageSummary, PackagedFile, PartKind, Selection};
+pub use package::{PackagePart, PackageSummary, PackagedFile, PartKind, Requirements, Selection};
 pub use place::Place;
 pub use run::RunId;
 pub use schedule::{RotationRules, Schedule};

@@ -1,5 +1,7 @@
 //! A function's package: what of a folder goes into it, and what is in it.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// What the manifest says of the files in a folder of code, beside the rules that hold for every package.
@@ -9,12 +11,27 @@ pub struct Selection {
     pub exclude: Vec<String>,
     /// Paths that are packaged although their names speak against it.
     pub include: Vec<String>,
+    /// The requirements that are packaged beside the code.
+    pub requirements: Option<Requirements>,
+}
+
+/// A file of requirements for Python, and where what it names is to run: wheels are made for one Python and one processor.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Requirements {
+    /// The file.
+    pub path: PathBuf,
+    /// The path as the manifest writes it, for people.
+    pub shown: String,
+    /// The function's runtime, such as `python3.13`.
+    pub runtime: String,
+    /// Its architecture, in Lambda's words; `None`: Lambda's default.
+    pub architecture: Option<String>,
 }
 
 impl Selection {
     /// Whether nothing is said.
     pub fn is_empty(&self) -> bool {
-        self.exclude.is_empty() && self.include.is_empty()
+        self.exclude.is_empty() && self.include.is_empty() && self.requirements.is_none()
     }
 }
 
@@ -31,6 +48,8 @@ pub struct PackageSummary {
     pub left_out: Vec<PackagePart>,
     /// What is in it although it has a usual name of credentials: an archive is taken as it is, and `include` asks for it.
     pub credentials: Vec<PackagePart>,
+    /// Whether the requirements aren't in it, since nothing was fetched: its hash is no package's then.
+    pub lacks_requirements: bool,
 }
 
 /// Files or folders of a folder of code that have one name, summed.

@@ -12,6 +12,7 @@ mod content;
 mod read;
 mod rules;
 mod walk;
+mod wheel;
 mod write;
 
 #[cfg(test)]
@@ -30,6 +31,7 @@ use crate::tree::{MAX_DEPTH, Stray, Tree};
 use rules::Judged;
 
 pub use read::{Archive, Unpacked, read_files, unpack};
+pub use wheel::Wheel;
 
 /// Lambda's limit for a package that is uploaded directly, in bytes (Lambda quotas, "Deployment package size").
 pub const MAX_UPLOAD: u64 = 50 * 1024 * 1024;
@@ -113,6 +115,25 @@ pub enum PackageError {
         /// The size of the zip in bytes.
         size: u64,
     },
+    /// A wheel can't be packaged.
+    #[error("`{file}`: {error}")]
+    Wheel {
+        /// Its file.
+        file: String,
+        /// Why.
+        #[source]
+        error: Box<PackageError>,
+    },
+    /// Two bring one file.
+    #[error("`{path}` comes from {one} and from {other}, and isn't the same in both")]
+    Twice {
+        /// The path inside the package.
+        path: String,
+        /// Who brings it: a wheel's file, or the folder.
+        one: String,
+        /// The other one.
+        other: String,
+    },
     /// The zip is broken, encrypted, or uses what Lambda doesn't read either.
     #[error("not a readable zip file: {0}")]
     Zip(String),
@@ -139,6 +160,8 @@ impl PackageError {
             Self::TooManyFiles | Self::TooDeep | Self::TooLargeUnpacked => {
                 Some("package the function's own files only; put dependencies into a layer")
             }
+            Self::Twice { .. } => Some("`exclude` leaves a path out of all of them; or take another version of one"),
+            Self::Wheel { error, .. } => error.hint(),
             Self::Empty(_) | Self::Pattern(..) | Self::Read { .. } | Self::Zip(_) => None,
         }
     }
@@ -179,13 +202,24 @@ pub fn is_never_packaged(path: &str) -> bool {
 ///
 /// Both `source` and whatever its links lead to must lie inside `tree`, the folder of the manifest.
 pub fn build(source: &Path, tree: &Path, selection: &Selection) -> Result<Package, PackageError> {
+    build_with(source, tree, selection, &[])
+}
+
+/// The same, with the files of wheels beside those of a folder or file: whatever an installer would have put there. An archive takes none.
+pub fn build_with(
+    source: &Path,
+    tree: &Path,
+    selection: &Selection,
+    wheels: &[Wheel],
+) -> Result<Package, PackageError> {
     let (real, tree) = public(source, tree)?;
     let kind = fs::metadata(&real).map_err(|error| PackageError::Read { path: source.to_owned(), error })?;
     if kind.is_file() && is_archive(source) {
         return existing_zip(source);
     }
-    let (files, left_out, credentials) = if kind.is_dir() {
-        let folder = walk::folder(source, &real, &tree, &chosen::Chosen::new(selection)?)?;
+    let chosen = chosen::Chosen::new(selection)?;
+    let (mut files, mut left_out, mut credentials) = if kind.is_dir() {
+        let folder = walk::folder(source, &real, &tree, &chosen)?;
         if folder.files.is_empty() {
             return Err(nothing(source, &folder.left_out));
         }
@@ -195,6 +229,12 @@ pub fn build(source: &Path, tree: &Path, selection: &Selection) -> Result<Packag
     } else {
         return Err(PackageError::Special(source.to_owned()));
     };
+    if !wheels.is_empty() {
+        let merged = wheel::merge(files, wheels, &chosen)?;
+        files = merged.files;
+        left_out = walk::together(left_out, merged.left_out);
+        credentials = walk::together(credentials, merged.credentials);
+    }
     let bytes = write::zip(&files, MAX_UPLOAD)?;
     let files = files
         .into_iter()
@@ -283,7 +323,14 @@ fn archived_credentials(zip: &[u8], files: &[PackagedFile]) -> Vec<PackagePart> 
 
 fn summary(bytes: &[u8], files: Vec<PackagedFile>) -> PackageSummary {
     let (left_out, credentials) = (Vec::new(), Vec::new());
-    PackageSummary { sha256: code_sha256(bytes), size: bytes.len() as u64, files, left_out, credentials }
+    PackageSummary {
+        sha256: code_sha256(bytes),
+        size: bytes.len() as u64,
+        files,
+        left_out,
+        credentials,
+        lacks_requirements: false,
+    }
 }
 
 /// Why a path can't be packaged.

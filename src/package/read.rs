@@ -78,6 +78,21 @@ pub fn unpack(zip: &[u8], most: u64) -> Result<Vec<Unpacked>, PackageError> {
     listed.into_iter().map(one).collect()
 }
 
+/// The files of a wheel with what they hold, as [`unpack`]; one with a link is refused: no installer makes any, and none is meant.
+pub(super) fn unpack_wheel(zip: &[u8], most: u64) -> Result<Vec<Unpacked>, PackageError> {
+    const KIND: u32 = 0o170_000;
+    const LINK: u32 = 0o120_000;
+    let files = unpack(zip, most)?;
+    let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(|error| PackageError::Zip(clean(&error)))?;
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).map_err(|error| PackageError::Zip(clean(&error)))?;
+        if entry.unix_mode().is_some_and(|mode| mode & KIND == LINK) {
+            return Err(PackageError::Zip("it holds a link".to_owned()));
+        }
+    }
+    Ok(files)
+}
+
 /// A zip that was read whole before, and is asked for single files.
 pub struct Archive<'a>(Option<ZipArchive<Cursor<&'a [u8]>>>);
 

@@ -297,7 +297,10 @@ pub(super) const FILES: &Names = &[
             ".fuse_hidden*",
         ],
     ),
-    (PartKind::Installer, &["*.egg-link", "easy-install.pth", "__editable__*", "_virtualenv.pth", "_virtualenv.py"]),
+    (
+        PartKind::Installer,
+        &[".lock", "*.egg-link", "easy-install.pth", "__editable__*", "_virtualenv.pth", "_virtualenv.py"],
+    ),
     (
         PartKind::Editor,
         &[

@@ -327,6 +327,17 @@ impl Parts {
     }
 }
 
+/// Parts of two sources, those of one kind and name as one.
+pub(super) fn together(one: Vec<PackagePart>, other: Vec<PackagePart>) -> Vec<PackagePart> {
+    let mut all: BTreeMap<(PartKind, String), usize> = BTreeMap::new();
+    for part in one.into_iter().chain(other) {
+        *all.entry((part.kind, part.name)).or_default() += part.count;
+    }
+    let mut parts: Vec<_> = all.into_iter().map(|((kind, name), count)| PackagePart { kind, name, count }).collect();
+    parts.truncate(MAX_PARTS);
+    parts
+}
+
 fn is_regular(place: &Path, metadata: &Metadata) -> Result<(), PackageError> {
     // Before it is opened: opening a pipe would wait for a writer.
     if metadata.is_file() { Ok(()) } else { Err(PackageError::Special(place.to_owned())) }

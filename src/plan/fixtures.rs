@@ -46,6 +46,7 @@ pub(crate) fn deployment() -> Deployment {
                 files: vec![file("lambda_function.py", "1")],
                 left_out: Vec::new(),
                 credentials: Vec::new(),
+                lacks_requirements: false,
             }),
             unusable: None,
             findings: Vec::new(),

@@ -25,6 +25,7 @@ mod proxies;
 mod quickstart;
 mod rehearsed;
 mod repair;
+mod requirements;
 mod review;
 mod revisions;
 mod rights;

@@ -21,6 +21,8 @@ pub fn beside(folder: &Path) {
     for name in ["lambda_function.py", "tests/test_vendor.py", "conf/.env.prod"] {
         write(&format!("functions/vendor/{name}"), code);
     }
+    let hash = "a".repeat(64);
+    write("functions/vendor/requirements.txt", &format!("requests==2.32.3 --hash=sha256:{hash}\n"));
     write("services/empty.yaml", "secrets: {}\n");
     write("prod-eu.json", "{\"days\": 30}\n");
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::cli::failure::{Cause, Failure};
 use crate::cli::filter::Filter;
 use crate::cli::packages::{Packages, build_packages};
+use crate::cli::wheels::Way;
 use crate::config::{self, Ambient, Fetch as _, Loaded, Manifest, Problems};
 use crate::exit;
 use crate::git::{Attributes, Commit, Repository, RevisionError, Snapshot, Stop, attributes_of, folders_of};
@@ -173,7 +174,7 @@ impl Side {
             // What the manifest doesn't state is no part of the comparison.
             desired.target = target.clone();
             matched.extend(filter.apply(&mut desired));
-            build_packages(&mut desired, &packages);
+            build_packages(&mut desired, &packages, Way::None);
             for function in desired.functions.values_mut() {
                 if let FunctionSource::Deployed(deployment) = &mut function.source
                     && let Some(reason) = deployment.code.as_mut().and_then(|code| code.unusable.as_mut())

@@ -437,6 +437,7 @@ fn what_is_excluded_is_left_out() {
 fn what_is_of_no_use_is_found() {
     let tree = tree(&[("f/a.py", "x"), ("f/.env", "x"), ("f/tests/a.py", "x")]);
     let selection = Selection {
+        requirements: None,
         exclude: vec!["tests/".to_owned(), "test/".to_owned(), "a.py/".to_owned()],
         include: vec![".env".to_owned(), "conf/.env".to_owned(), "tests/a.py".to_owned(), "a.py".to_owned()],
     };

@@ -9,6 +9,7 @@ use zip::{CompressionMethod, ZipWriter};
 use super::*;
 
 mod choice;
+mod wheels;
 
 fn tree(files: &[(&str, &str)]) -> TempDir {
     let tree = tempfile::tempdir().expect("a temporary folder");
@@ -26,7 +27,7 @@ fn package(tree: &TempDir, source: &str) -> Result<Package, PackageError> {
 
 fn chosen(tree: &TempDir, source: &str, exclude: &[&str], include: &[&str]) -> Result<Package, PackageError> {
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-    let selection = Selection { exclude: owned(exclude), include: owned(include) };
+    let selection = Selection { exclude: owned(exclude), include: owned(include), requirements: None };
     let source = tree.path().join(source);
     let built = build(&source, tree.path(), &selection)?;
     if source.is_dir() {

@@ -139,6 +139,9 @@ fn deployed<'a>(values: &mut Values<'a>, deployment: &'a Deployment) {
         None => {}
         Some(CodeSource::Path { shown, selection, .. }) => {
             values.text("code", shown);
+            if let Some(requirements) = &selection.requirements {
+                values.text("code.requirements", &requirements.shown);
+            }
             for (field, list) in [("exclude", &selection.exclude), ("include", &selection.include)] {
                 if !list.is_empty() {
                     values.list(format!("code.{field}"), list);

@@ -84,6 +84,7 @@ fn package(name: &str) -> PackageSummary {
         files: vec![file],
         left_out: Vec::new(),
         credentials: Vec::new(),
+        lacks_requirements: false,
     }
 }
 
