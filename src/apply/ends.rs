@@ -179,7 +179,9 @@ impl<E> Context<'_, E> {
         let has_code = changed.any(|change| matches!(change.action, Action::UpdateCode));
         let live = self.live.functions.get(&handle).and_then(|live| live.configuration.found());
         let code = live.filter(|_| has_code).map(|live| live.code_sha256.clone());
-        Some(Box::new(Replaced { handle, address, code, path: None, commit: None }))
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = kept.values().find(|kept| code.as_ref() == Some(&kept.code)).cloned();
+        Some(Box::new(Replaced { handle, address, code, path: None, commit: None, kept }))
     }
 
     /// Whether a function's log is in the account and region of this target.

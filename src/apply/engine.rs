@@ -178,7 +178,8 @@ pub async fn run<E: Execute>(context: &Context<'_, E>, steps: Vec<Step>, interru
         graph.outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::NotAttempted { because: None })).collect();
     drop(tasks);
     let moved = context.moved.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Report { outcomes, steps, interrupted: interrupt.is_pulled(), moved, stopped: waves.stopped(), again: None }
+    let kept = context.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Report { outcomes, steps, interrupted: interrupt.is_pulled(), moved, kept, stopped: waves.stopped(), again: None }
 }
 
 async fn attempt<E: Execute>(context: &Context<'_, E>, index: usize, step: &Step, interrupt: &Interrupt) -> Outcome {

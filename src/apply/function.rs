@@ -10,6 +10,7 @@ use crate::plan::planner::{architecture_field, configuration_fields, lacks_handl
 use crate::plan::{Action, Attribute, FieldChange, Step};
 
 use super::interrupt::Interrupt;
+use super::keep::Keeping;
 use super::status::unknown;
 use super::wait::Wait;
 use super::{Context, EDITS, Failure, Outcome, moved};
@@ -166,6 +167,10 @@ impl<E: Execute> Context<'_, E> {
             if !self.until_idle(index, &live, interrupt).await? {
                 return Ok(Outcome::NotAttempted { because: None });
             }
+            let revision = match self.keep_code(index, step, (live, revision)).await? {
+                Keeping::Done(revision) => revision,
+                Keeping::Again => continue,
+            };
             let edit =
                 async || self.executor.update_code(&step.name, upload.clone(), architecture, revision.as_deref()).await;
             match self.once_spread(index, &step.name, edit).await {

@@ -12,6 +12,7 @@ mod engine;
 mod function;
 mod idle;
 mod interrupt;
+mod keep;
 mod moved;
 mod permission;
 mod repair;
@@ -152,6 +153,8 @@ pub struct Context<'a, E> {
     pub made: Mutex<BTreeMap<String, Instant>>,
     /// The functions, by ARN, whose rotations were waited for before their code changes.
     pub waited: Mutex<BTreeSet<String>>,
+    /// The code that was kept before other code took its place, by step.
+    pub kept: Mutex<BTreeMap<usize, Kept>>,
 }
 
 impl<E> Context<'_, E> {
@@ -287,6 +290,19 @@ pub struct Replaced {
     pub path: Option<String>,
     /// The commit that has the code that it had. Filled in by whoever knows Git.
     pub commit: Option<String>,
+    /// The version that has the code that it had, where it was kept.
+    pub kept: Option<Kept>,
+}
+
+/// Old code, as a version of its function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The function's ARN.
+    pub function: String,
+    /// The version's number.
+    pub version: String,
+    /// The hash of the code, as `CodeSha256`.
+    pub code: String,
 }
 
 /// A date that AWS has moved though nobody asked for it.
@@ -512,6 +528,8 @@ pub struct Report {
     pub interrupted: bool,
     /// The next rotations that tests have moved, by step.
     pub moved: BTreeMap<usize, Moved>,
+    /// The code that was kept before other code took its place, by step.
+    pub kept: BTreeMap<usize, Kept>,
     /// How many rotations didn't end well in time, where no wave was begun after them for that.
     pub stopped: Option<usize>,
     /// The command that goes on, where that isn't the same one once more. Filled in where it is known.

@@ -298,6 +298,18 @@ pub trait Execute: Send + Sync {
         revision_id: Option<&str>,
     ) -> impl Future<Output = Answer<Updated>> + Send;
 
+    /// The newest published version of a function whose code has a hash (`ListVersionsByFunction`); `None`: there is none.
+    fn version_with(&self, function: &str, code_sha256: &str) -> impl Future<Output = Answer<Option<String>>> + Send;
+
+    /// Publishes a function as it is as a version (`PublishVersion`), if its code still has this hash. Lambda makes none where neither code
+    /// nor configuration changed since the last one, and answers with that. The answer: the version's number.
+    fn publish_version(
+        &self,
+        function: &str,
+        code_sha256: &str,
+        revision_id: Option<&str>,
+    ) -> impl Future<Output = Answer<String>> + Send;
+
     /// Who may invoke a function (`GetPolicy`).
     fn get_policy(&self, function: &str) -> impl Future<Output = Answer<PolicyState>> + Send;
 

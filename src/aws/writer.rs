@@ -309,6 +309,28 @@ impl Execute for Writer {
         Ok(Updated { request_id: done(&answer).request_id, revision_id: answer.revision_id })
     }
 
+    async fn version_with(&self, function: &str, code_sha256: &str) -> Answer<Option<String>> {
+        const ACTION: &str = "lambda:ListVersionsByFunction";
+        let (mut newest, mut list) = (None::<u64>, Pages::of(ACTION, function));
+        let mut pages = self.inner.lambda.list_versions_by_function().function_name(function).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed(ACTION, function))?;
+            list.page(page.versions().len(), page.next_marker())?;
+            let same = page.versions().iter().filter(|version| version.code_sha256() == Some(code_sha256));
+            // `$LATEST` is among them, and no number.
+            newest = same.filter_map(|version| version.version()?.parse().ok()).chain(newest).max();
+        }
+        Ok(newest.map(|number| number.to_string()))
+    }
+
+    async fn publish_version(&self, function: &str, code_sha256: &str, revision_id: Option<&str>) -> Answer<String> {
+        const ACTION: &str = "lambda:PublishVersion";
+        let call = self.inner.lambda.publish_version().function_name(function).code_sha256(code_sha256);
+        let answer =
+            call.set_revision_id(revision_id.map(str::to_owned)).send().await.map_err(failed(ACTION, function))?;
+        answer.version.ok_or_else(|| AwsError::incomplete(ACTION, function, "version"))
+    }
+
     async fn get_policy(&self, function: &str) -> Answer<PolicyState> {
         self.reader.policy_state(function).await
     }

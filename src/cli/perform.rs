@@ -229,6 +229,7 @@ impl Performer<'_> {
             left: Mutex::default(),
             made: Mutex::default(),
             waited: Mutex::default(),
+            kept: Mutex::default(),
         };
         apply::run(&context, steps.clone(), interrupt).await
     }

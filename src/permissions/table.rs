@@ -299,6 +299,12 @@ const NETWORK: Group = &[Row(
 const EDIT: Group = &[
     Row(&["lambda:UpdateFunctionConfiguration"], On::Deployed, Known::Seen, "configuration"),
     Row(&["lambda:UpdateFunctionCode"], On::Deployed, Known::Seen, "code"),
+    Row(
+        &["lambda:ListVersionsByFunction", "lambda:PublishVersion"],
+        On::Deployed,
+        Known::Seen,
+        "old code is kept as a version; without it, it is replaced all the same, with a warning",
+    ),
     Row(&["lambda:GetLayerVersion"], On::Layers, Known::Table, "layers"),
     Row(&["s3:GetObject"], On::Objects, Known::Table, "code in S3"),
     Row(&["s3:GetObjectVersion"], On::ObjectVersions, Known::Table, "a version of code in S3"),

@@ -569,6 +569,8 @@ pub enum NoteKind {
         /// Which.
         parts: Vec<PackagePart>,
     },
+    /// Before a function's code is replaced, it is kept as a version of the function.
+    KeepsCode,
     /// Files of live code that can be executed there, and not here; nothing else differs.
     NotExecutable {
         /// Their paths.

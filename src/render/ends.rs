@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::apply::{NotFinished, Outcome, Replaced, Report, TestFailed, Unknown, Unverified};
+use crate::apply::{Kept, NotFinished, Outcome, Replaced, Report, TestFailed, Unknown, Unverified};
 use crate::model::trouble::Trouble;
 use crate::plan::verdict::{Tries, Unproved};
 use crate::plan::{Action, Plan, Step};
@@ -154,19 +154,26 @@ pub fn test_failed(address: &str, step: &Step, test: &TestFailed, reach: Reach<'
         let _ = writeln!(out, "    {}", reach.log_command(&test.log_group, None));
     }
     if let Some(replaced) = &test.replaced {
-        let _ = writeln!(out, "  {} {}", paint(DIM, "hint:"), way_back(replaced));
+        let _ = writeln!(out, "  {} {}", paint(DIM, "hint:"), way_back(replaced, reach));
     }
     out
 }
 
-/// What puts back what a function was before its test failed. AWS keeps no old code.
-fn way_back(replaced: &Replaced) -> String {
+/// What puts back what a function was before its test failed: a commit, else the version that was kept.
+fn way_back(replaced: &Replaced, reach: Reach<'_>) -> String {
     let function = safe(&replaced.address.to_string()).into_owned();
     let Some(code) = &replaced.code else {
         return format!(
             "{function} runs with its new configuration: mend it, or put its entry back as it was, and apply again"
         );
     };
+    if let (Some(kept), None, true) = (&replaced.kept, &replaced.commit, reach.route.lasts()) {
+        return format!(
+            "{function} runs the new code, and its version {} has the old one: this fetches it; then write `code: old.zip`, and apply again\n    {}",
+            safe(&kept.version),
+            fetches(kept, reach)
+        );
+    }
     match (&replaced.path, &replaced.commit) {
         (Some(path), Some(commit)) => format!(
             "{function} runs the new code, and the old code is in commit {}: this puts it back, and then apply again\n    git restore --source={} --staged --worktree -- {}",
@@ -175,12 +182,12 @@ fn way_back(replaced: &Replaced) -> String {
             quoted(path)
         ),
         (Some(path), None) => format!(
-            "{function} runs the new code, AWS keeps no old one, and no recent commit here makes the package that it had (SHA-256 {}): mend `{}`, or bring the old files back, and apply again",
+            "{function} runs the new code, AWS has no old one, and no recent commit here makes the package that it had (SHA-256 {}): mend `{}`, or bring the old files back, and apply again",
             safe(code),
             safe(path)
         ),
         (None, _) => format!(
-            "{function} runs the new code, and AWS keeps no old one: name the object with the package that it had (SHA-256 {}) in its entry again, and apply again",
+            "{function} runs the new code, and AWS has no old one: name the object with the package that it had (SHA-256 {}) in its entry again, and apply again",
             safe(code)
         ),
     }
@@ -233,6 +240,31 @@ pub fn moved(report: &Report) -> String {
         );
     }
     out
+}
+
+/// The old code that was kept, and how it comes back. Of a function whose test failed, its own hint says it.
+pub fn kept(report: &Report, reach: Reach<'_>) -> String {
+    let mut out = String::new();
+    for (step, kept) in &report.kept {
+        let Some(step) = report.steps.get(*step) else { continue };
+        let (address, version) = (safe(&step.address.to_string()).into_owned(), safe(&kept.version));
+        let _ = writeln!(out, "{} {address}: its old code is version {version} of the function", paint(BOLD, "kept:"));
+        if reach.route.lasts() {
+            let hint = "to bring it back, fetch its package, write `code: old.zip`, and apply";
+            let _ = writeln!(out, "  {} {hint}:\n    {}", paint(DIM, "hint:"), fetches(kept, reach));
+        }
+    }
+    out
+}
+
+/// The command that fetches the package of a version.
+fn fetches(kept: &Kept, reach: Reach<'_>) -> String {
+    format!(
+        "curl -o old.zip \"$({} --function-name '{}:{}' --query Code.Location --output text)\"",
+        aws("lambda get-function", &reach.there()),
+        safe(&kept.function),
+        safe(&kept.version)
+    )
 }
 
 /// The tests whose end isn't known: one warning for each reason.

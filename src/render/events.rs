@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use crate::apply::{Event, Moved, Outcome, Report};
+use crate::apply::{Event, Kept, Moved, Outcome, Report};
 use crate::diagnostic::{self, Diagnostic};
 use crate::model::Address;
 use crate::plan::fresh::Stale;
@@ -316,6 +316,10 @@ impl Lines {
         if !moved.is_empty() {
             ended["moved_rotations"] = Value::Array(moved);
         }
+        let kept: Vec<Value> = report.kept.iter().filter_map(|(step, kept)| kept_code(report, *step, kept)).collect();
+        if !kept.is_empty() {
+            ended["kept_code"] = Value::Array(kept);
+        }
         let changes = json!({
             "add": applied(Operation::Add) + replaced,
             "change": applied(Operation::Change),
@@ -344,6 +348,7 @@ fn failed_test((step, outcome): (&Step, &Outcome)) -> Option<Value> {
             "code_sha256": replaced.code,
             "path": replaced.path,
             "commit": replaced.commit,
+            "version": replaced.kept.as_ref().map(|kept| &kept.version),
         })
     });
     Some(json!({
@@ -352,6 +357,12 @@ fn failed_test((step, outcome): (&Step, &Outcome)) -> Option<Value> {
         "reason": super::ends::trouble(&test.trouble, false),
         "before": replaced,
     }))
+}
+
+/// Old code that was kept.
+fn kept_code(report: &Report, step: usize, kept: &Kept) -> Option<Value> {
+    let address = report.steps.get(step)?.address.to_string();
+    Some(json!({"address": address, "version": kept.version, "code_sha256": kept.code}))
 }
 
 /// A next rotation that a test has moved.

@@ -16,6 +16,9 @@ fn late_words(secrets: usize, route: Route<'_>) -> String {
     format!("{secrets} {is} overdue or {has} a rotation that hasn't finished: `{status}` says more")
 }
 
+/// That code which is replaced is kept.
+const KEEPS_CODE: &str = "its old code is kept first, as a version of the function; where `lambda:PublishVersion` is denied, it can't be kept, and is replaced all the same";
+
 /// A note in words, without what it concerns. `route`: where its commands lead.
 pub fn note_words(note: &Note, route: Route<'_>) -> String {
     match &note.kind {
@@ -90,14 +93,18 @@ pub fn note_words(note: &Note, route: Route<'_>) -> String {
         NoteKind::FreezeLeftOver(freeze) => rules::freeze_left_over(freeze),
         NoteKind::Foreign(foreign) => foreign_words(foreign),
         NoteKind::LeftOut { parts } => package::left_out(parts),
-        NoteKind::NotExecutable { files } => {
-            let (files, it) = (some_of(files.iter().map(String::as_str), 5), if files.len() == 1 { "it" } else { "them" });
-            format!("can be executed on AWS and not here, which alone replaces no code: {files}; `chmod +x` keeps {it} so")
-        }
+        NoteKind::KeepsCode => KEEPS_CODE.to_owned(),
+        NoteKind::NotExecutable { files } => not_executable(files),
         NoteKind::UnscopedPermission { .. } => {
             "the stack's own statement lets Secrets Manager invoke it for any account, not only this one".to_owned()
         }
     }
+}
+
+/// That files can be executed on AWS alone.
+fn not_executable(files: &[String]) -> String {
+    let (files, it) = (some_of(files.iter().map(String::as_str), 5), if files.len() == 1 { "it" } else { "them" });
+    format!("can be executed on AWS and not here, which alone replaces no code: {files}; `chmod +x` keeps {it} so")
 }
 
 /// What belongs to another account, in words.

@@ -81,6 +81,7 @@ pub fn report(report: &Report, left_out: usize, mode: Mode, reach: Reach<'_>) ->
     }
     out.push_str(&ends::unverified(report));
     out.push_str(&ends::moved(report));
+    out.push_str(&ends::kept(report, reach));
     if let Some(failures) = report.stopped {
         let _ = writeln!(
             out,

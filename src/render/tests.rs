@@ -530,6 +530,7 @@ fn notes(t: Texts) -> Vec<Note> {
         NoteKind::LeftOut {
             parts: vec![part(t, PartKind::Excluded, "tests/", 1), part(t, PartKind::State, ".rotator/", 1)],
         },
+        NoteKind::KeepsCode,
         NoteKind::NotExecutable { files: vec![t.of("bin/pg_tool")] },
         NoteKind::DeployedBefore { stack: t.of("serverlessrepo-f") },
     ];
@@ -702,7 +703,8 @@ fn test_failed(t: Texts) -> TestFailed {
 fn replaced(t: Texts, code: Option<&str>, path: Option<&str>, commit: Option<&str>) -> Outcome {
     let of = |text: Option<&str>| text.map(|text| t.of(text));
     let address = t.address(Kind::Function, "f");
-    let replaced = Replaced { handle: t.of("f"), address, code: of(code), path: of(path), commit: of(commit) };
+    let replaced =
+        Replaced { handle: t.of("f"), address, code: of(code), path: of(path), commit: of(commit), kept: None };
     Outcome::TestFailed(TestFailed { replaced: Some(Box::new(replaced)), ..test_failed(t) })
 }
 

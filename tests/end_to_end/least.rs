@@ -27,7 +27,9 @@ const NEVER_ASKED: [(&str, &str, &str); 10] = [
 ];
 
 /// What a command does without, by phase (`""`: all), and how: with a warning or a note, or in silence where it isn't needed.
-const DOES_WITHOUT: [(&str, &str, &str); 15] = [
+const DOES_WITHOUT: [(&str, &str, &str); 17] = [
+    ("apply", "lambda:PublishVersion", "a warning says that old code isn't kept"),
+    ("apply", "lambda:ListVersionsByFunction", "Lambda makes no second version of what didn't change"),
     ("import", "lambda:GetFunction", "the entry says that it couldn't be read"),
     ("import", "lambda:GetPolicy", "a function whose policy isn't known isn't adopted"),
     ("import", "cloudformation:DescribeStacks", "the report says that stacks aren't named"),

@@ -13,7 +13,7 @@ use super::support::{ACCOUNT, Output, REGION, World, output, repository, rotator
 const FREE: &str = "sts:GetCallerIdentity";
 
 /// What a resource type's handlers list for properties that no rotation function's stack sets.
-const WITHOUT: [(&str, &str); 17] = [
+const WITHOUT: [(&str, &str); 16] = [
     ("elasticfilesystem:DescribeMountTargets", "no file system"),
     ("iam:DeleteRolePermissionsBoundary", "no permissions boundary"),
     ("iam:PutRolePermissionsBoundary", "no permissions boundary"),
@@ -25,7 +25,6 @@ const WITHOUT: [(&str, &str); 17] = [
     ("lambda:DeleteFunctionConcurrency", "no reserved concurrency"),
     ("lambda:GetCodeSigningConfig", "no code signing"),
     ("lambda:PassCapacityProvider", "no capacity provider"),
-    ("lambda:PublishVersion", "no versions"),
     ("lambda:PutFunctionCodeSigningConfig", "no code signing"),
     ("lambda:PutFunctionConcurrency", "no reserved concurrency"),
     ("lambda:PutFunctionRecursionConfig", "no recursion setting"),

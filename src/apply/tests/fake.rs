@@ -67,6 +67,8 @@ pub struct State {
     pub lost_answers: u32,
     /// Edits of functions are taken, and fail afterwards.
     pub edits_fail: bool,
+    /// The code of published versions, from 1.
+    pub versions: Vec<String>,
     /// The hash of the code that an upload leaves, where it isn't the manifest's.
     pub uploaded: Option<String>,
     /// Where a stack's deletion ends, where it isn't gone.
@@ -285,6 +287,20 @@ impl Execute for Fake {
             return Err(refused(ErrorKind::Precondition, "update_code"));
         }
         Ok(Updated { revision_id: None, request_id: Some("request-code".to_owned()) })
+    }
+
+    async fn version_with(&self, function: &str, code_sha256: &str) -> Answer<Option<String>> {
+        let state = self.call("version_with", function)?;
+        Ok(state.versions.iter().rposition(|code| code == code_sha256).map(|at| (at + 1).to_string()))
+    }
+
+    async fn publish_version(&self, function: &str, code_sha256: &str, revision_id: Option<&str>) -> Answer<String> {
+        let mut state = self.call("publish_version", function)?;
+        if revision_id != Some(state.revision.to_string().as_str()) {
+            return Err(refused(ErrorKind::Precondition, "publish_version"));
+        }
+        state.versions.push(code_sha256.to_owned());
+        Ok(state.versions.len().to_string())
     }
 
     async fn get_policy(&self, function: &str) -> Answer<PolicyState> {

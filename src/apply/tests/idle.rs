@@ -14,7 +14,7 @@ use crate::plan::StepKind;
 const BOUND: Duration = Duration::from_secs(6);
 
 /// An apply that replaces the code of a function with which a secret rotates.
-fn replaces(secret: LiveSecret, age: Option<Duration>) -> (Run, State) {
+pub(super) fn replaces(secret: LiveSecret, age: Option<Duration>) -> (Run, State) {
     let (mut run, mut state) = (Run::new(desired(), live()), State::default());
     fixtures::live_configuration(&mut run.live).code_sha256 = "other".to_owned();
     fixtures::live_configuration(&mut run.live).settings.timeout = Some(3);
@@ -41,7 +41,7 @@ async fn replaced((run, state): (Run, State)) -> (Report, Vec<String>, Duration)
     (report, warned.collect(), began.elapsed())
 }
 
-fn code(report: &Report) -> &Outcome {
+pub(super) fn code(report: &Report) -> &Outcome {
     let at = report.steps.iter().position(|step| step.kind == StepKind::Code).expect("the code is replaced");
     &report.outcomes[at]
 }

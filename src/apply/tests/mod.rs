@@ -4,6 +4,7 @@ mod changes;
 mod ends;
 mod fake;
 mod idle;
+mod keep;
 mod refused;
 mod repair;
 mod times;
@@ -92,6 +93,7 @@ impl Run {
             left: Mutex::default(),
             made: Mutex::default(),
             waited: Mutex::default(),
+            kept: Mutex::default(),
         };
         let report = run(&context, steps, &interrupt).await;
         let events = observer.events.lock().map(|events| events.clone()).unwrap_or_default();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Planner;
-use crate::model::live::Configuration;
-use crate::model::{Address, Code, CodeSource, Deployment, PackagedFile, is_generic_application};
+use crate::model::live::{Configuration, LiveFunction, Reading};
+use crate::model::{Address, Code, CodeSource, Deployment, PackagedFile, arn, is_generic_application};
 use crate::plan::{Attribute, FieldChange, NoteKind, ProblemKind, Severity, Shown};
 
 impl Planner<'_> {
@@ -26,6 +26,15 @@ impl Planner<'_> {
             let severity = if finding.is_error && is_sent { Severity::Error } else { Severity::Warning };
             self.problem(address, name, severity, ProblemKind::Code { finding: finding.clone() });
         }
+    }
+
+    /// Whether something rotates with a function, as far as is known: where filters leave something out, or other manifests use it, something
+    /// may.
+    pub(super) fn may_rotate(&self, configuration: &Configuration, live: &LiveFunction) -> bool {
+        let with = |function: &String| arn::unqualified_function_arn(function) == configuration.arn;
+        let found = self.live.secrets.values().filter_map(Reading::found);
+        let mut own = found.filter(|secret| secret.is_on() && secret.function_arn.as_ref().is_some_and(with));
+        self.plan.partial || live.foreign_secrets.is_some_and(|secrets| secrets > 0) || own.next().is_some()
     }
 
     /// Says of code that stays which files can be executed on AWS alone.

@@ -198,6 +198,9 @@ impl Planner<'_> {
                 let change = self.follow(compared, outcome, Action::UpdateCode, Reason::Differs, fields);
                 self.effect(change, Effect::ReplacesCode);
                 self.sent(address, &function.name, code);
+                if self.may_rotate(configuration, live) {
+                    self.note(Some(address.clone()), NoteKind::KeepsCode);
+                }
                 runs_other = true;
             } else {
                 self.lost_bits(address, code, configuration);

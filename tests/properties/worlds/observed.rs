@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rotator::model::Kind;
 use rotator::model::arn;
-use rotator::plan::{Action, Change, Effect, Plan, StepKind, order};
+use rotator::plan::{Action, Change, Effect, Note, NoteKind, Plan, StepKind, order};
 use serde_json::Value;
 
 use super::tool::Planned;
@@ -243,7 +243,13 @@ fn announced(planned: &Planned) -> BTreeMap<&'static str, (usize, usize)> {
                 call("ExecuteChangeSet", 1, 1);
             }
             (StepKind::Configuration, _) => call("UpdateFunctionConfiguration", least, 1),
-            (StepKind::Code, _) => call("UpdateFunctionCode", least, 1),
+            (StepKind::Code, _) => {
+                call("UpdateFunctionCode", least, 1);
+                // A note announces it; a version that has the code already is as good.
+                let keeps =
+                    |note: &Note| note.kind == NoteKind::KeepsCode && note.address.as_ref() == Some(&step.address);
+                call("PublishVersion", 0, usize::from(planned.plan.notes.iter().any(keeps)));
+            }
             (StepKind::Permission, Some(Action::AddPermission { replace })) => {
                 call("RemovePermission", least * usize::from(*replace), usize::from(*replace));
                 call("AddPermission", least, 1);

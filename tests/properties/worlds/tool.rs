@@ -76,6 +76,7 @@ impl Tool {
             left: Mutex::default(),
             made: Mutex::default(),
             waited: Mutex::default(),
+            kept: Mutex::default(),
         };
         let (_puller, interrupt) = Interrupt::new();
         let mut steps = order(&planned.plan, &planned.wanted);
