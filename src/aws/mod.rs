@@ -45,6 +45,7 @@ pub use kind::ErrorKind;
 pub use observe::{ObserveOptions, Part, Progress};
 pub use reader::Reader;
 pub use served::Served;
+pub use text::covered;
 pub use writer::Writer;
 
 /// The name in the user agent and of role sessions, by which the tool is found in an audit trail.

@@ -10,6 +10,11 @@ pub(super) fn words(text: &str) -> String {
     clean(&cover(text))
 }
 
+/// A text of any length without the private values that this run has met: of manifests, of live environments, of credentials.
+pub fn covered(text: &str) -> String {
+    cover(text).into_owned()
+}
+
 /// Text from outside, fit for a terminal: one line, bounded, without control characters.
 pub(super) fn clean(text: &str) -> String {
     let mut line = String::with_capacity(text.len().min(LONGEST_MESSAGE));

@@ -11,6 +11,7 @@ mod filter;
 mod import;
 mod inspection;
 mod lines;
+mod live_code;
 mod logs;
 mod offline;
 mod old_code;

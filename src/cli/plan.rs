@@ -19,13 +19,14 @@ use super::rules::{Emergency, Override};
 use super::session::Session;
 use super::show::{detail, formatted};
 use super::view::View;
-use super::{output, policy};
+use super::{live_code, output, policy};
 
 /// Reads AWS, and prints what `apply` would do.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   rotator plan
   rotator plan --detailed-exitcode manifests/payments
+  rotator plan --show-code                      with what changes in live code
   rotator plan --out plan.rotator && rotator apply plan.rotator
   rotator plan --target prod-eu/secret.payments/api-key")]
 pub struct Arguments {
@@ -43,6 +44,9 @@ pub struct Arguments {
     /// One line for each kind of change; with `--verbose`, the other way round, each resource by itself
     #[arg(long)]
     compact: bool,
+    /// Show what changes in the code of live functions, as a diff: read from AWS, without private values
+    #[arg(long, conflicts_with = "destroy")]
+    show_code: bool,
     /// Plan the removal of what the manifests own, as `destroy` does
     #[arg(long, conflicts_with = "prune")]
     destroy: bool,
@@ -69,6 +73,10 @@ impl Arguments {
 pub async fn run(global: &Global, arguments: &Arguments, view: View) -> Result<u8, Failure> {
     let purpose = if arguments.destroy { Purpose::Destroy } else { Purpose::Converge { prune: arguments.prune } };
     let mode = if arguments.destroy { Mode::Destroy } else { Mode::Plan };
+    if arguments.show_code && arguments.format == Format::Json {
+        return Err(Failure::new("`--show-code` is for people: its form is text or Markdown")
+            .hint("leave out `--format json`, or `--show-code`: the plan in JSON names the files that differ"));
+    }
     if let Some(file) = &arguments.out {
         plan_file::check_destination(file)?;
     }
@@ -86,7 +94,11 @@ pub async fn run(global: &Global, arguments: &Arguments, view: View) -> Result<u
     // People see what could be read, and on stderr what couldn't; a program would take a part for the whole.
     let is_shown = failed.is_none() || !(plans.is_empty() || arguments.format == Format::Json);
     let shown = if is_shown {
-        let text = formatted(arguments.format, &plans, mode, detail(global, arguments.compact));
+        let mut text = formatted(arguments.format, &plans, mode, detail(global, arguments.compact));
+        if arguments.show_code {
+            let differences = live_code::differences(&session, &prepared).await;
+            text.push_str(&live_code::shown(&differences, arguments.format, text.len()));
+        }
         let cut = failed.is_some() && arguments.format == Format::Markdown;
         output::data(&if cut { format!("{NOT_WHOLE}{text}") } else { text })
     } else {

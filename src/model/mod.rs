@@ -7,6 +7,7 @@ pub mod acknowledge;
 pub mod address;
 pub mod arn;
 pub mod desired;
+mod difference;
 pub mod explanation;
 pub mod external;
 pub mod finding;
@@ -37,6 +38,7 @@ pub use desired::{
     Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, ReadFault, Rotation, Secret, Target,
     TestValues, Verify,
 };
+pub use difference::{Content, Difference, FileDifference, Held, InstalledDifference};
 pub use external::External;
 pub use finding::{CodeCheck, CodeFinding, Spot};
 pub use live::Live;

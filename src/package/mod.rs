@@ -9,6 +9,7 @@
 
 mod chosen;
 mod content;
+mod difference;
 mod read;
 mod rules;
 mod walk;
@@ -30,6 +31,7 @@ use crate::model::{PackagePart, PackageSummary, PackagedFile, PartKind, Selectio
 use crate::tree::{MAX_DEPTH, Stray, Tree};
 use rules::Judged;
 
+pub use difference::difference;
 pub use read::{Archive, Unpacked, read_files, unpack};
 pub use wheel::Wheel;
 

@@ -135,3 +135,51 @@ fn a_file_that_can_be_executed_now_is_a_change_and_the_other_way_round_a_note() 
     mode(0o755);
     world.rotator(&plan).exits(0).says("No changes.").keeps_silent_about("executed");
 }
+
+/// Without it, the only copy of code that works could be gone once other code is there, and the way back be a command that fails; or a
+/// reviewer approve code that nobody has shown.
+#[test]
+fn live_code_is_shown_and_kept_before_it_is_replaced_and_comes_back() {
+    let manifest =
+        MANIFEST.replace("secrets: {}", "secrets: {one: {function: f, rotation: {automatically_after_days: 30}}}");
+    let world = World::with_signing_key("one", &manifest);
+    world.rotator(&["apply", "--auto-approve"]).exits(0).keeps_silent_about("kept:");
+    let live = || {
+        let function = world.aws(&["lambda", "get-function-configuration", "--function-name", "f"]);
+        function["CodeSha256"].as_str().expect("a hash").to_owned()
+    };
+    let old = live();
+    let code = fs::read_to_string(world.path("code/lambda_function.py")).expect("code");
+    world.write("code/lambda_function.py", &format!("# Another first line.\n{code}"));
+    world.write("code/.env", "KEY=hunter2\n");
+    let plan = world.rotator(&["plan", "--show-code"]).exits(0);
+    let plan = plan.says("Code of function.f:").says("+++ new/lambda_function.py").says("+# Another first line.");
+    plan.says("its old code is kept first, as a version of the function").keeps_silent_about("hunter2");
+    world
+        .rotator(&["plan", "--show-code", "--format", "markdown"])
+        .exits(0)
+        .says("```diff")
+        .says("+# Another first line.");
+    world.rotator(&["plan", "--show-code", "--format", "json"]).exits(1).says("leave out `--format json`");
+    let applied = world.rotator(&["apply", "--auto-approve"]).exits(0);
+    let applied = applied.says("kept: function.f: its old code is version 1 of the function");
+    // The command that is printed, and what it says to write.
+    let command =
+        applied.stdout.lines().chain(applied.stderr.lines()).find(|line| line.contains("curl")).expect("a command");
+    let path = format!("{}:{}", super::support::venv().join("bin").display(), std::env::var("PATH").expect("a path"));
+    super::support::output(world.program("bash").env("PATH", path).args(["-euc", command.trim()])).exits(0);
+    world.write("rotator.yaml", &manifest.replace("code: code", "code: old.zip"));
+    assert_ne!(live(), old);
+    world.rotator(&["apply", "--auto-approve"]).exits(0).says("version 2 of the function");
+    assert_eq!(live(), old, "the old code is back");
+    // What is kept already isn't kept again; and where it can't be kept, that is said.
+    world.write("rotator.yaml", &manifest);
+    world.rotator(&["apply", "--auto-approve"]).exits(0).says("version 1 of the function");
+    world.write("code/lambda_function.py", &format!("# A third first line.\n{code}"));
+    world.fault(r#"{"service": "lambda", "operation": "PublishVersion", "times": 1, "error": {"code": "AccessDeniedException", "status": 403, "message": "User: arn:aws:iam::123456789012:user/a is not authorized to perform: lambda:PublishVersion on resource: f"}}"#);
+    // The second version has this code: nothing is published.
+    world.rotator(&["apply", "--auto-approve"]).exits(0).says("version 2 of the function");
+    world.write("code/lambda_function.py", &code);
+    let denied = world.rotator(&["apply", "--auto-approve"]).exits(0).keeps_silent_about("kept:");
+    denied.says("the old code isn't kept as a version of the function, and is replaced all the same: `lambda:PublishVersion` isn't allowed");
+}
