@@ -22,3 +22,4 @@ pub mod requirements;
 pub use rotator_sandbox as sandbox;
 pub mod status;
 pub mod tree;
+pub mod trial;

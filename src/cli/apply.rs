@@ -82,7 +82,7 @@ async fn apply_saved(run: Run<'_>, file: &Path, arguments: &Arguments) -> Result
     }
     let saved = plan_file::read(file)?;
     let loaded = saved::load(&saved)?;
-    let session = Session::of(run.global, loaded, &saved.filters).await?.verifying(saved.verify);
+    let session = Session::of(run.global, loaded, &saved.filters).await?.verifying(saved.verify).serving(true);
     saved::check_policies(&saved, session.policies())?;
     let mut released = run.released.clone();
     released.limits |= saved.override_limits;

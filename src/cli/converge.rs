@@ -133,7 +133,8 @@ impl Common {
             return Err(Failure::new("there is no terminal to ask for approval")
                 .hint("`--auto-approve` applies without asking; `rotator plan` only shows"));
         }
-        let session = Session::open(run.global, &self.paths.paths, &run.global.target).await?.verifying(run.verify);
+        let session =
+            Session::open(run.global, &self.paths.paths, &run.global.target).await?.verifying(run.verify).serving(true);
         let session = session.only(&run.secrets)?.doing(run.task.clone());
         refuse_partial_pruning(&session, run.purpose == Purpose::Converge { prune: true })?;
         if session.selected() > 1 && !session.names_targets() && !self.all_targets {

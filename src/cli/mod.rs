@@ -43,7 +43,9 @@ mod start;
 mod status;
 mod targets;
 mod task;
+mod test;
 mod validate;
+mod value;
 mod view;
 mod wheels;
 
@@ -112,6 +114,8 @@ enum Command {
     Logs(logs::Arguments),
     /// Write manifests of what rotates on AWS already
     Import(import::Arguments),
+    /// Test rotation functions against the contract of rotation, without AWS
+    Test(test::Arguments),
     /// Print a saved plan
     Show(show::Arguments),
     /// Print the coming rotation windows of each secret, offline
@@ -120,7 +124,7 @@ enum Command {
     Targets(targets::Arguments),
     /// Print the least rights that the manifests need, offline
     Permissions(permissions::Arguments),
-    /// Print a JSON Schema: of manifests, policies, plans, statuses, repairs, targets or permissions
+    /// Print a JSON Schema: of manifests, policies, plans, statuses, repairs, targets, permissions or tests
     Schema {
         /// Of what
         #[arg(value_name = "WHAT", default_value = "manifest")]
@@ -192,6 +196,7 @@ impl Command {
             Self::Import(arguments) => arguments.view(),
             Self::Permissions(arguments) => arguments.view(),
             Self::Targets(arguments) => arguments.view(),
+            Self::Test(arguments) => arguments.view(),
             Self::Validate(_)
             | Self::Schedule(_)
             | Self::Schema { .. }
@@ -251,6 +256,7 @@ async fn run(cli: Cli, view: View) -> Result<u8, Failure> {
         Command::Logs(arguments) => logs::run(&global, &arguments).await,
         Command::Import(arguments) => import::run(&global, &arguments).await,
         Command::Permissions(arguments) => permissions::run(&global, &arguments),
+        Command::Test(arguments) => test::run(&global, &arguments).await,
         Command::Targets(arguments) => targets::run(&global, &arguments),
         Command::Schema { what: Schema::Manifest } => output::data(&crate::config::json_schema()),
         Command::Schema { what: Schema::Policy } => output::data(&crate::config::policy_schema()),
@@ -258,6 +264,7 @@ async fn run(cli: Cli, view: View) -> Result<u8, Failure> {
         Command::Schema { what: Schema::Status } => output::data(&crate::render::status_data::status_schema()),
         Command::Schema { what: Schema::Repair } => output::data(&crate::render::repair_data::repair_schema()),
         Command::Schema { what: Schema::Targets } => output::data(&crate::render::targets::targets_schema()),
+        Command::Schema { what: Schema::Test } => output::data(&crate::render::trial_data::trial_schema()),
         Command::Schema { what: Schema::Permissions } => {
             output::data(&crate::render::permissions::permissions_schema())
         }

@@ -95,6 +95,8 @@ pub enum Schema {
     Targets,
     /// What `permissions --format json` prints
     Permissions,
+    /// What `test --format json` prints
+    Test,
 }
 
 /// Manifests to read.

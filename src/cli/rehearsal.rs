@@ -1,6 +1,6 @@
 //! `--sandbox`: the AWS that lives in this program, started for one run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::render::rehearsed::{self, Flawed, Kind, Told};
 use crate::render::{count, some_of};
 use crate::sandbox::persist::PersistError;
 use crate::sandbox::rights::RightsError;
-use crate::sandbox::{self, Finding, Flaw, Rotated, Sandbox, StartError};
+use crate::sandbox::{self, Companion, Finding, Flaw, Rotated, Sandbox, StartError};
 
 use super::failure::Failure;
 use super::output;
@@ -36,6 +36,8 @@ pub struct Rehearsal {
     sandbox: Sandbox,
     region: String,
     state: PathBuf,
+    /// What stands for functions' services, by account, region and function.
+    services: tokio::sync::Mutex<BTreeMap<(String, String, String), Companion>>,
 }
 
 impl Rehearsal {
@@ -51,7 +53,7 @@ impl Rehearsal {
         };
         let sandbox = sandbox::start(options).await.map_err(|error| failure(&error))?;
         output::say(&format!("sandbox: nothing here is real; its state lives in {}", output::path(file)));
-        Ok(Self { sandbox, region, state: file.to_owned() })
+        Ok(Self { sandbox, region, state: file.to_owned(), services: tokio::sync::Mutex::default() })
     }
 
     /// How clients reach it.
@@ -136,6 +138,34 @@ impl Rehearsal {
             let names = some_of(replaced, 3);
             output::say(&format!("sandbox: gave {number} the value of `test` in place of a made-up one: {names}"));
         }
+    }
+    /// Starts the services of functions that have some: each begins anew, and so do its secrets.
+    pub async fn serve(&self, desired: &Desired, account: &str, region: &str) -> Result<(), Failure> {
+        for (handle, function) in &desired.functions {
+            let Some(test) = function.deployment().map(|deployment| &deployment.test) else { continue };
+            let key = (account.to_owned(), region.to_owned(), function.name.clone());
+            let mut services = self.services.lock().await;
+            if test.service.is_empty() || services.contains_key(&key) {
+                continue;
+            }
+            let started = Companion::start(&test.service, &test.folder).await;
+            let service = started.map_err(|why| {
+                Failure::new(format!("`test.service` of function `{handle}` doesn't serve: {why}")).hint(
+                    "it is started in the folder of the file that names it, and listens on 127.0.0.1, on `${port}`",
+                )
+            })?;
+            let own = desired.secrets.values().filter(|secret| secret.function.as_deref() == Some(handle));
+            let own = own.filter_map(|secret| Some((secret.name.as_str(), test.secret.as_ref()?)));
+            for (name, value) in own.chain(test.others.iter().map(|(name, value)| (name.as_str(), value))) {
+                self.sandbox.begin_anew(account, region, name, &service.filled(value.expose()));
+            }
+            output::say(&format!(
+                "sandbox: started `test.service` of {handle} on port {}; its secrets begin with their first values",
+                service.port()
+            ));
+            services.insert(key, service);
+        }
+        Ok(())
     }
 
     /// Says how rotations that haven't finished go on.

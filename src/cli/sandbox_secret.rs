@@ -1,8 +1,7 @@
 //! `rotator sandbox secret`: the secrets of a sandbox, whose values are its own.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -18,9 +17,7 @@ use super::failure::Failure;
 use super::options::Global;
 use super::output;
 use super::rehearsal::{REGION, USUAL_STATE, failure};
-
-/// The largest value of a secret (Secrets Manager quotas, 64 KB), in bytes.
-const LARGEST: u64 = 65_536;
+use super::value::read;
 
 /// How often a rotation is looked at.
 const POLL: Duration = Duration::from_millis(100);
@@ -267,27 +264,4 @@ fn shown(secret: &direct::Shown) -> String {
         text.push_str("  a rotation hasn't finished\n");
     }
     text
-}
-
-/// A value, from a file or from standard input.
-fn read(file: &Path) -> Result<String, Failure> {
-    let is_input = file.as_os_str() == "-";
-    let from = if is_input { "standard input".to_owned() } else { format!("`{}`", output::path(file)) };
-    let failed = |error: std::io::Error| Failure::new(format!("the value can't be read from {from}: {error}"));
-    let mut text = String::new();
-    if is_input {
-        if std::io::stdin().is_terminal() {
-            output::say("The value, ended by Ctrl-D:");
-        }
-        std::io::stdin().lock().take(LARGEST + 2).read_to_string(&mut text).map_err(failed)?;
-    } else {
-        let file = std::fs::File::open(file).map_err(failed)?;
-        file.take(LARGEST + 2).read_to_string(&mut text).map_err(failed)?;
-    }
-    let length = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(&text).len();
-    text.truncate(length);
-    if text.is_empty() || u64::try_from(text.len()).is_ok_and(|length| length > LARGEST) {
-        return Err(Failure::new(format!("a secret's value has 1 to {LARGEST} bytes")));
-    }
-    Ok(text)
 }

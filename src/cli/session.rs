@@ -46,6 +46,8 @@ pub struct Session {
     quiet: bool,
     /// Whether every function that changes is tested, also where the manifest doesn't say so.
     verifies: bool,
+    /// Whether the services of functions are started in a rehearsal: they run what the repository holds.
+    serves: bool,
     /// What plans are made for.
     task: Task,
 }
@@ -104,6 +106,7 @@ impl Session {
             inspected: Inspected::default(),
             quiet: global.quiet,
             verifies: false,
+            serves: false,
             task: Task::Converge,
         })
     }
@@ -112,6 +115,12 @@ impl Session {
     #[must_use]
     pub fn verifying(self, verifies: bool) -> Self {
         Self { verifies, ..self }
+    }
+
+    /// Starts the services of functions in a rehearsal, as whatever has functions run does.
+    #[must_use]
+    pub fn serving(self, serves: bool) -> Self {
+        Self { serves, ..self }
     }
 
     /// Makes plans for a task.
@@ -255,6 +264,9 @@ impl Session {
             // What is being removed isn't made up first.
             if purpose != Purpose::Destroy {
                 rehearsal.seed(&desired, connection.account(), connection.region(), deployed);
+                if self.serves {
+                    rehearsal.serve(&desired, connection.account(), connection.region()).await?;
+                }
             }
         }
         let siblings = self.siblings(manifest, index, &ambient)?;

@@ -5,7 +5,7 @@ use super::node::{Entry, Node, Value};
 use super::resolve::inherited;
 use super::source::Span;
 use super::targets::Destination;
-use super::variables::{BUILT_IN, Piece, Substitution, Variable, pieces};
+use super::variables::{BUILT_IN, PORT, Piece, Substitution, Variable, pieces};
 use crate::model::explanation::{
     EffectiveValue, ExplainedValue, Explanation, Layer, Location, Origin, UsedVariable, VariableSource,
 };
@@ -85,8 +85,9 @@ impl Explainer<'_> {
             scope: &self.place.scope,
             key: Some(&self.entry.key),
             problems: Vec::new(),
+            keeps_port: false,
         };
-        substitution.apply(&mut resolved);
+        substitution.apply_entry(&mut resolved);
         self.walk(&mut Vec::new(), &template, &resolved);
     }
 
@@ -157,7 +158,8 @@ impl Explainer<'_> {
         let mut used: Vec<UsedVariable> = Vec::new();
         for piece in pieces {
             let Piece::Variable(name) = piece else { continue };
-            if used.iter().any(|known| known.name == name) {
+            let is_port = name == PORT && self.place.scope.variable(PORT).is_none();
+            if is_port || used.iter().any(|known| known.name == name) {
                 continue;
             }
             let at = self.location(self.document.sources.find(span, &format!("${{{name}}}")));

@@ -16,6 +16,7 @@ use crate::model::{
     self, Application, Deployment, Function, FunctionSource, READ_PARAMETERS, Sensitive, Setting, Settings, TestValues,
     Verify, Vpc, arn::Arn, regions, text,
 };
+use crate::tree::here;
 
 /// What may stand beside `existing`.
 const BESIDE_EXISTING: [&str; 3] = ["existing", "targets", "labels"];
@@ -106,7 +107,7 @@ pub(super) fn read(
     let code = code::read(scene, &file, document, checked);
     let limited = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
     let read_secrets = read_secrets(scene, &file, place);
-    let test = test_values(scene, file.test.as_ref());
+    let test = test_values(scene, file.test.as_ref(), document);
     let deployment = Deployment {
         application,
         stack,
@@ -177,8 +178,10 @@ fn read_secrets(scene: &mut Scene<'_>, file: &FunctionFile, place: &Destination)
 }
 
 /// The values that rehearsals begin with.
-fn test_values(scene: &mut Scene<'_>, file: Option<&TestFile>) -> TestValues {
+fn test_values(scene: &mut Scene<'_>, file: Option<&TestFile>, document: &Document) -> TestValues {
     let Some(file) = file else { return TestValues::default() };
+    check_service(scene, file.service.as_deref());
+    let stated_in = scene.merged.find(&["test", "service"]).map_or(scene.at.file, |node| node.span.file);
     let mut value = |path: &[&str], value: &serde_json::Value| {
         let text = match value {
             serde_json::Value::String(text) => text.clone(),
@@ -190,6 +193,8 @@ fn test_values(scene: &mut Scene<'_>, file: Option<&TestFile>) -> TestValues {
         Sensitive::new(text)
     };
     TestValues {
+        folder: here(&document.sources.folder(stated_in)),
+        service: file.service.clone().unwrap_or_default(),
         secret: file.secret.as_ref().map(|secret| value(&["test", "secret"], secret)),
         others: file
             .others
@@ -197,6 +202,28 @@ fn test_values(scene: &mut Scene<'_>, file: Option<&TestFile>) -> TestValues {
             .flatten()
             .map(|(name, one)| (name.clone(), value(&["test", "others", name], one)))
             .collect(),
+    }
+}
+
+/// The service of a test is a program that listens on the port that it is given: several of it run side by side.
+fn check_service(scene: &mut Scene<'_>, service: Option<&[String]>) {
+    let path = ["test", "service"];
+    let Some(words) = service else { return };
+    if words.first().is_none_or(|program| program.trim().is_empty()) {
+        let problem = Diagnostic::error("test-service", "`service` names no program");
+        return scene
+            .report(&path, problem.hint("write the program and its arguments: `[python3, service.py, \"${port}\"]`"));
+    }
+    if !words.iter().any(|word| word.contains("${port}")) {
+        let problem = Diagnostic::error("test-service", "`service` isn't given the port on which it is to listen")
+            .because("a test starts it on a free port of this machine, several times")
+            .hint("add the argument `\"${port}\"`, and have the program listen there, on 127.0.0.1");
+        scene.report(&path, problem);
+    }
+    for (index, word) in words.iter().enumerate() {
+        if let Some(kind) = credentials::kind_of(word) {
+            scene.report_unshown(&["test", "service", &index.to_string()], credential("service", kind));
+        }
     }
 }
 

@@ -190,6 +190,10 @@ pub(super) struct RoleFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "test")]
 pub(super) struct TestFile {
+    /// A program, with its arguments, that stands for the service on which the function's credentials are: a test or a rehearsal starts it,
+    /// with `${port}` replaced, in the folder of the file that names it, and ends it.
+    #[schemars(schema_with = "texts_schema")]
+    pub service: Option<Vec<String>>,
     /// What a secret of the function holds when a rehearsal makes it: text, or a map that becomes JSON.
     #[schemars(schema_with = "value_schema")]
     pub secret: Option<serde_json::Value>,

@@ -138,6 +138,7 @@ fn names_of_removed(document: &Document, place: &Destination, removed: &super::d
                 scope: &place.scope,
                 key: Some(&removed.handle),
                 problems: Vec::new(),
+                keeps_port: false,
             };
             substitution.apply(&mut node);
             // A default that can't be read is reported where an entry uses it.
@@ -333,8 +334,9 @@ impl<'a> Resolver<'a> {
                 scope: &self.places[*position].scope,
                 key: Some(&entry.key),
                 problems: Vec::new(),
+                keeps_port: false,
             };
-            substitution.apply(&mut node);
+            substitution.apply_entry(&mut node);
             let problems = substitution.problems;
             let mut scene = Scene {
                 sources: &document.sources,

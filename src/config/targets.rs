@@ -165,7 +165,7 @@ fn place(
     let mut early = |node: &mut Node, scope: &Variables, field: &str| -> Option<String> {
         let Value::Map(map) = &mut node.value else { return None };
         let field = map.entries.iter_mut().find(|entry| entry.key == field)?;
-        let mut substitution = Substitution { sources, scope, key: None, problems: Vec::new() };
+        let mut substitution = Substitution { sources, scope, key: None, problems: Vec::new(), keeps_port: false };
         substitution.apply(&mut field.node);
         problems.append(&mut substitution.problems);
         field.node.text().map(str::to_owned)
@@ -183,7 +183,7 @@ fn place(
     let mut own = VariableReader { document, scope: &mut scope, problems: &mut problems };
     own.read(vars_from.as_ref(), vars.as_ref());
     scope.only_built_in = false;
-    let mut substitution = Substitution { sources, scope: &scope, key: None, problems: Vec::new() };
+    let mut substitution = Substitution { sources, scope: &scope, key: None, problems: Vec::new(), keeps_port: false };
     substitution.apply(&mut merged);
     problems.append(&mut substitution.problems);
     // Region and account were replaced before; what they could not find out is said once.
@@ -352,8 +352,13 @@ impl VariableReader<'_> {
     }
 
     fn substitute(&mut self, node: &mut Node) {
-        let mut substitution =
-            Substitution { sources: &self.document.sources, scope: self.scope, key: None, problems: Vec::new() };
+        let mut substitution = Substitution {
+            sources: &self.document.sources,
+            scope: self.scope,
+            key: None,
+            problems: Vec::new(),
+            keeps_port: false,
+        };
         substitution.apply(node);
         self.problems.append(&mut substitution.problems);
     }

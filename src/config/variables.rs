@@ -16,6 +16,9 @@ pub(super) const PARTITION: &str = "partition";
 /// The names that every manifest knows.
 pub(super) const BUILT_IN: [&str; 5] = ["target", "region", "account", PARTITION, "key"];
 
+/// What `${port}` stays in the `test` of a function that has a service: whoever starts the service replaces it.
+pub(super) const PORT: &str = "port";
+
 /// How much one target's variables may add: in values, or in 64 bytes of text. A short manifest could otherwise ask for terabytes.
 const MAX_REPLACED: usize = 3_000_000;
 
@@ -133,6 +136,8 @@ pub(super) struct Substitution<'a> {
     pub key: Option<&'a str>,
     /// What is wrong, each with the place of the value.
     pub problems: Vec<(Span, Diagnostic)>,
+    /// Whether `${port}` stays as it is.
+    pub keeps_port: bool,
 }
 
 /// A piece of a text.
@@ -142,6 +147,19 @@ pub(super) enum Piece<'t> {
 }
 
 impl Substitution<'_> {
+    /// Replaces all of them in the entry of a function or a secret. In a function's `test` with a service, `${port}` stays.
+    pub fn apply_entry(&mut self, node: &mut Node) {
+        let Value::Map(map) = &mut node.value else { return self.apply(node) };
+        for entry in &mut map.entries {
+            if entry.key.contains("${") {
+                self.key_problem(entry.at, &entry.key);
+            }
+            self.keeps_port = entry.key == "test" && entry.node.child("service").is_some();
+            self.apply(&mut entry.node);
+            self.keeps_port = false;
+        }
+    }
+
     /// Replaces all of them below a node.
     pub fn apply(&mut self, node: &mut Node) {
         match &mut node.value {
@@ -200,7 +218,7 @@ impl Substitution<'_> {
         if let [Piece::Variable(name)] = pieces[..] {
             match self.look_up(node.span, name) {
                 Some(found) => {
-                    node.origin = (!BUILT_IN.contains(&name)).then(|| Box::new(found.span));
+                    node.origin = self.is_stated(name).then(|| Box::new(found.span));
                     node.value = found.value;
                 }
                 None => node.value = Value::String(text.to_owned()),
@@ -216,7 +234,7 @@ impl Substitution<'_> {
                         node.value = Value::String(text.to_owned());
                         return;
                     };
-                    if !BUILT_IN.contains(&name) {
+                    if self.is_stated(name) {
                         node.origin = Some(Box::new(found.span));
                     }
                     self.append(&mut result, node.span, name, &found);
@@ -258,11 +276,19 @@ impl Substitution<'_> {
         self.problems.append(&mut at);
     }
 
+    /// Whether a variable's value is written somewhere.
+    fn is_stated(&self, name: &str) -> bool {
+        !(BUILT_IN.contains(&name) || self.keeps_port && name == PORT)
+    }
+
     fn look_up(&mut self, span: Span, name: &str) -> Option<Node> {
         if name == "key"
             && let Some(key) = self.key
         {
             return Some(Node::new(span, Value::String(key.to_owned())));
+        }
+        if name == PORT && self.keeps_port {
+            return Some(Node::new(span, Value::String(format!("${{{PORT}}}"))));
         }
         let problem = match self.scope.by_name.get(name) {
             Some(Variable::Value(node)) => {
@@ -294,6 +320,10 @@ impl Substitution<'_> {
     }
 
     fn unknown(&self, name: &str) -> Diagnostic {
+        if name == PORT && !self.scope.by_name.contains_key(name) {
+            return Diagnostic::error("unknown-variable", "`${port}` is known only in `test`, beside its `service`")
+                .hint("in another place, define it in the target's `vars` or in `vars_from`");
+        }
         if name == "key" {
             return Diagnostic::error("unknown-variable", "`${key}` is known only inside a function or secret");
         }

@@ -154,9 +154,13 @@ impl Deployment {
     }
 }
 
-/// Values of secrets for rehearsals; never sent to AWS, nor part of a plan.
+/// Values of secrets for rehearsals, and the service that takes them; never sent to AWS, nor part of a plan.
 #[derive(Debug, Clone, Default)]
 pub struct TestValues {
+    /// A program with its arguments that stands for the service, to be started with `${port}` replaced; empty: none.
+    pub service: Vec<String>,
+    /// Where that is started.
+    pub folder: PathBuf,
     /// Of the function's own secrets.
     pub secret: Option<Sensitive>,
     /// Of other secrets that it reads, by name.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::apply::{Kept, NotFinished, Outcome, Replaced, Report, TestFailed, Unknown, Unverified};
-use crate::model::trouble::Trouble;
+use crate::model::trouble::{Fault, Trouble};
 use crate::plan::verdict::{Tries, Unproved};
 use crate::plan::{Action, Plan, Step};
 
@@ -49,12 +49,15 @@ pub fn trouble(trouble: &Trouble, words: bool) -> String {
         let _ = write!(text, " at {}:{}{within}", safe(&place.file), place.line);
     }
     if let Some(error) = &trouble.error {
-        let _ = write!(text, ": {}", safe(&error.name));
-        if let Some(said) = error.words.as_ref().filter(|_| words) {
-            let _ = write!(text, ": {}", safe(said));
-        }
+        let _ = write!(text, ": {}", fault(error, words));
     }
     text
+}
+
+/// An error's name. `words`: with its own words.
+pub fn fault(error: &Fault, words: bool) -> String {
+    let said = error.words.as_ref().filter(|_| words).map(|said| format!(": {}", safe(said)));
+    format!("{}{}", safe(&error.name), said.unwrap_or_default())
 }
 
 /// A rotation that hasn't ended in time.

@@ -15,6 +15,7 @@ pub mod function_log;
 pub mod import;
 pub mod import_files;
 pub mod import_terraform;
+pub mod junit;
 pub mod lines;
 pub mod logs;
 pub mod markdown;
@@ -43,6 +44,8 @@ pub mod status;
 pub mod status_data;
 pub mod status_page;
 pub mod targets;
+pub mod trial;
+pub mod trial_data;
 pub mod words;
 pub mod yaml;
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::status::{Cause, Control, Evidence, Fault, Reasons as Looked, SaidBy, SecretStatus, State, TargetStatus};
 
+use super::junit::{case, xml};
 use super::status::{fault_words, place, why, word};
 use super::words::unread_words;
 use super::{safe_json, said};
@@ -392,27 +393,5 @@ pub fn junit(targets: &[TargetStatus]) -> String {
         );
     }
     out.push_str("</testsuites>\n");
-    out
-}
-
-fn case(out: &mut String, class: &str, name: &str, inner: &str) {
-    let _ = match inner {
-        "" => writeln!(out, "    <testcase classname=\"{class}\" name=\"{}\"/>", xml(name)),
-        inner => writeln!(out, "    <testcase classname=\"{class}\" name=\"{}\">{inner}</testcase>", xml(name)),
-    };
-}
-
-/// A text in an attribute: what steers a terminal or can't be seen is escaped first, and with it all that XML can't hold.
-fn xml(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in super::safe(text).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c => out.push(c),
-        }
-    }
     out
 }

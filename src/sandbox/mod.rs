@@ -20,6 +20,7 @@
 //! | [`clock`] | service time |
 //! | [`persist`], `saver` | the state file: lock, load, save; when it is saved |
 //! | [`faults`], [`quotas`], [`calls`] | scripted failures, throttling, the log of calls |
+//! | [`probe`] | what a function's own calls are watched for while it is tested |
 //! | [`rights`], `needs` | what callers may do (`--allow`), and which rights each call asks for |
 //! | `history` | what the world was like a while ago, while a scripted failure asks for it |
 //! | [`control`] | `/_sandbox/…`, for tests |
@@ -41,6 +42,7 @@ pub mod model;
 pub mod operations;
 pub mod options;
 pub mod persist;
+pub mod probe;
 pub mod quotas;
 pub mod rights;
 pub mod runtime;
@@ -67,9 +69,14 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use cloudformation::Placed;
 pub use options::Options;
+pub use runtime::companion::Companion;
 pub use runtime::source::Place;
-pub use secretsmanager::{Finding, Flaw, Rehearsal, Rotated, StandIn, direct, goes_on, rehearse, rotated};
+pub use secretsmanager::{
+    Answers, Bench, Called, Ended, Finding, Flaw, FormFault, Leak, Made, Order, Rehearsal, Rotated, Seen, StandIn,
+    direct, goes_on, rehearse, rotated,
+};
 use service::Shared;
 
 /// Why a sandbox didn't start.
@@ -207,6 +214,11 @@ impl Sandbox {
     /// Gives a secret another value, as long as it has the one that was made up for it. Whether it did.
     pub fn reseed_secret(&self, account: &str, region: &str, name: &str, value: &str) -> bool {
         secretsmanager::reseed(&self.shared, account, region, name, value)
+    }
+
+    /// Gives a secret the value with which it began, since its service has begun anew.
+    pub fn begin_anew(&self, account: &str, region: &str, name: &str, value: &str) {
+        secretsmanager::begin_anew(&self.shared, account, region, name, value);
     }
 
     /// Creates a secret with a made-up value that AWS rotates by itself: a service's own by its name (`rds!db-…`), or a partner's, with a

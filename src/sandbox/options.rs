@@ -33,6 +33,9 @@ pub struct Options {
     pub time_scale: f64,
     /// `Host` names that are accepted beside loopback's and the one listened on.
     pub hosts: Vec<String>,
+    /// Whether functions of Python run by their own version where the machine has it, and not always by its `python3`: it is looked for in
+    /// `PATH` and among those of uv and pyenv, and prepared once.
+    pub own_python: bool,
     /// Where language runtimes for functions are prepared and kept; `None`: the user's cache directory.
     pub cache: Option<PathBuf>,
 }
@@ -53,6 +56,7 @@ impl Default for Options {
             calls: None,
             time_scale: 1.0,
             hosts: Vec::new(),
+            own_python: false,
             cache: None,
         }
     }

@@ -16,6 +16,7 @@ use super::call::Call;
 use super::calls::{Entry, LONGEST_AGENT};
 use super::connection::{self, Line, Lines};
 use super::faults::{Answer, Fault, When};
+use super::probe::Side;
 use super::service::Shared;
 use super::services::{Protocol, Service};
 use super::wire::query::Query;
@@ -260,8 +261,24 @@ async fn call(shared: &Arc<Shared>, request: &Incoming<'_>) -> (Reply, Fault) {
     let contains = |part: &str| {
         find(&request.body, part.as_bytes()) || request.path.contains(part) || request.query.contains(part)
     };
+    let watched = shared.probes().of(&call).map(|probe| {
+        let (number, ends) = probe.called(&call.operation, secret_of(request));
+        (probe, number, ends)
+    });
+    if let Some((probe, _, Some(Side::Before))) = &watched {
+        probe.cut().await;
+        return (Reply::None, Fault::default());
+    }
     let fault = shared.faults().take(call.service, &call.operation, call.signer(), contains).unwrap_or_default();
     let result = perform(shared, &call, request, parsed, &fault).await;
+    if let Some((probe, number, ends)) = watched {
+        probe
+            .answered(number, result.as_ref().ok().and_then(|one| one.as_ref().err()).map(|error| error.code.as_str()));
+        if ends == Some(Side::After) {
+            probe.cut().await;
+            return (Reply::None, Fault::default());
+        }
+    }
     if !shared.options().latency.is_zero() {
         tokio::time::sleep(shared.options().latency).await;
     }
@@ -281,6 +298,12 @@ async fn call(shared: &Arc<Shared>, request: &Incoming<'_>) -> (Reply, Fault) {
     };
     shared.calls().add(entry(call, request.headers, status, error));
     (reply, fault)
+}
+
+/// The secret that a request in JSON names.
+fn secret_of(request: &Incoming<'_>) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(&request.body).ok()?;
+    body["SecretId"].as_str().map(str::to_owned)
 }
 
 fn entry(call: Call, headers: &HeaderMap, status: u16, error: Option<String>) -> Entry {

@@ -13,6 +13,7 @@ use super::faults::{Faults, Rule};
 use super::history::{self, History};
 use super::options::Options;
 use super::persist::{PersistError, Saved};
+use super::probe::Probes;
 use super::quotas::Quotas;
 use super::rights::Rights;
 use super::runtime::Runtime;
@@ -32,6 +33,7 @@ pub struct Shared {
     quotas: Quotas,
     rights: Rights,
     calls: Calls,
+    probes: Probes,
     notices: Mutex<VecDeque<String>>,
     save_error: Mutex<Option<PersistError>>,
     changed: Notify,
@@ -59,12 +61,13 @@ impl Shared {
             endpoint: format!("http://{}", SocketAddr::new(ip, addr.port())),
             clock: Clock::new(saved.time),
             world: Mutex::new(saved.world),
-            runtime: Runtime::default(),
+            runtime: Runtime::new(options.own_python),
             faults: Faults::default(),
             history: History::default(),
             quotas: Quotas::new(options.quotas),
             rights,
             calls,
+            probes: Probes::default(),
             notices: Mutex::default(),
             save_error: Mutex::default(),
             changed: Notify::new(),
@@ -180,6 +183,11 @@ impl Shared {
     /// The log of calls.
     pub fn calls(&self) -> &Calls {
         &self.calls
+    }
+
+    /// What functions are watched for.
+    pub fn probes(&self) -> &Probes {
+        &self.probes
     }
 
     /// An asynchronous wait of AWS's, scaled by [`Options::time_scale`].

@@ -25,7 +25,7 @@ fn script(world: &World, script: &str) -> Output {
 }
 
 /// The commands that print data, with how they end where they can print it.
-const PRINTING: [(&str, i32); 30] = [
+const PRINTING: [(&str, i32); 33] = [
     ("validate", 0),
     ("validate --format sarif", 0),
     ("plan", 0),
@@ -45,6 +45,9 @@ const PRINTING: [(&str, i32); 30] = [
     ("schema status", 0),
     ("schema repair", 0),
     ("schema targets", 0),
+    ("schema test", 0),
+    ("test --only loads", 0),
+    ("test --only loads --format junit", 0),
     ("status", 4),
     ("logs", 0),
     ("repair", 0),

@@ -9,6 +9,7 @@ mod failures;
 mod fleet;
 mod foreseen;
 mod freeze;
+mod gallery;
 mod guide;
 mod handed_over;
 mod import;

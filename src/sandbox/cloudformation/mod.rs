@@ -10,6 +10,7 @@
 //! | [`steps`] | how a stack gets from one state to the next: pure |
 //! | [`engine`] | takes those steps, one after the other |
 //! | [`provision`] | how resources are made, through Lambda's API |
+//! | `placed` | functions as their stacks would leave them, without waiting for a stack |
 //! | `rights` | which rights that asks for, in the caller's name |
 //! | `request` | what several operations read of requests |
 //! | [`change_sets`], [`stacks`], [`describe`], `operation_events` | the operations |
@@ -23,6 +24,7 @@ pub mod engine;
 pub(super) mod inputs;
 pub mod operation;
 mod operation_events;
+mod placed;
 pub mod provision;
 pub(super) mod request;
 mod rights;
@@ -36,6 +38,7 @@ pub mod template;
 use std::sync::Arc;
 
 pub use engine::resume;
+pub use placed::{Placed, place};
 pub use roles::role_statements;
 pub use state::State;
 

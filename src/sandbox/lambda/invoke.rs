@@ -15,6 +15,7 @@ use super::versions;
 use crate::call::Call;
 use crate::clock::Time;
 use crate::logs;
+use crate::probe::Probe;
 use crate::runtime::{self, Event, Finished, InvokeError};
 use crate::service::Shared;
 use crate::services::Service;
@@ -51,6 +52,26 @@ pub enum InvokeOutcome {
     /// It can't be run now: its state, throttling; why.
     Unavailable(String),
     /// This machine has nothing to run it with; why.
+    CannotRun(String),
+}
+
+/// How an invocation ended that was watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// The function returned.
+    Passed,
+    /// It failed.
+    Failed,
+    /// It took too long.
+    TimedOut {
+        /// Whether it had all of its own time.
+        whole: bool,
+    },
+    /// Its code couldn't be loaded.
+    NotLoaded,
+    /// Its process was ended, at the call at which it was to end.
+    Cut,
+    /// It couldn't be run; why.
     CannotRun(String),
 }
 
@@ -206,12 +227,73 @@ pub(super) async fn apart(shared: &Arc<Shared>, scope: &Scope, arn: &str, payloa
     let run = shared.runtime().invoke(&runnable.function, &event, shared.endpoint(), cache.as_deref(), &notice);
     let Ok(mut finished) = run.await else { return Apart::Nothing };
     say_step(&mut finished, step.as_deref());
+    let log = lines_of(&finished);
+    if finished.failed { Apart::Failed(log) } else { Apart::Passed(log) }
+}
+
+/// Runs a function that is watched: to its end, to the call at which its process is to end, or as long as `most`.
+pub(super) async fn watched(
+    shared: &Arc<Shared>,
+    scope: &Scope,
+    (arn, payload): (&str, Vec<u8>),
+    probe: &Probe,
+    most: Duration,
+) -> (Ended, Vec<(i64, String)>, Duration) {
+    let nothing = |reason: String| (Ended::CannotRun(reason), Vec::new(), Duration::ZERO);
+    let Some(reference) = reference::meant_by(arn) else { return nothing(format!("`{arn}` is no function")) };
+    let mut runnable = match runnable(shared, scope, &reference) {
+        Ok(runnable) => runnable,
+        Err(error) => return nothing(error.message),
+    };
+    let whole = runnable.function.timeout <= most;
+    runnable.function.timeout = runnable.function.timeout.min(most);
+    let event = event_of(arn, payload);
+    let cache: Option<PathBuf> = shared.options().cache.clone();
+    let notice = |text: String| shared.notice(text);
+    let run = shared.runtime().invoke(&runnable.function, &event, shared.endpoint(), cache.as_deref(), &notice);
+    let ran = tokio::select! {
+        // What is dropped here ends its process.
+        ran = run => Some(ran),
+        () = probe.until_cut() => None,
+    };
+    let Some(ran) = ran else {
+        probe.ended();
+        return (Ended::Cut, Vec::new(), Duration::ZERO);
+    };
+    let mut finished = match ran {
+        Ok(finished) => finished,
+        Err(error) => return nothing(error.to_string()),
+    };
+    say_step(&mut finished, step_of(&event).as_deref());
+    let kind = || -> String {
+        let document: Value = serde_json::from_slice(&finished.payload).unwrap_or_default();
+        document["errorType"].as_str().unwrap_or("Unknown").to_owned()
+    };
+    let ended = match kind() {
+        _ if !finished.failed => Ended::Passed,
+        kind if kind == "Sandbox.Timedout" && finished.taken => Ended::TimedOut { whole },
+        kind if !finished.taken || NOT_LOADED.contains(&kind.as_str()) => Ended::NotLoaded,
+        _ => Ended::Failed,
+    };
+    (ended, lines_of(&finished), finished.took)
+}
+
+/// How the runtimes' clients call what is wrong with code that can't be loaded, where they say so only of its first invocation.
+const NOT_LOADED: [&str; 5] = [
+    "Runtime.ImportModuleError",
+    "Runtime.UserCodeSyntaxError",
+    "Runtime.HandlerNotFound",
+    "Runtime.MalformedHandlerName",
+    "Runtime.InvalidEntrypoint",
+];
+
+/// What an invocation logged: when, in milliseconds since 1970, and the line.
+fn lines_of(finished: &Finished) -> Vec<(i64, String)> {
     let at = |line: &runtime::LogLine| {
         let since = line.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     };
-    let log = finished.log.iter().map(|line| (at(line), line.message.clone())).collect();
-    if finished.failed { Apart::Failed(log) } else { Apart::Passed(log) }
+    finished.log.iter().map(|line| (at(line), line.message.clone())).collect()
 }
 
 fn event_of(arn: &str, payload: Vec<u8>) -> Event {

@@ -35,12 +35,15 @@ mod versions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
+use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::model::{check, routes};
 use crate::operations::input;
+use crate::probe::Probe;
 use crate::runtime::source::Source;
 use crate::service::Shared;
 use crate::services::Service;
@@ -48,7 +51,7 @@ use crate::state::{Region, Scope};
 use crate::wire::rest::RestRequest;
 use crate::wire::{ApiError, Response};
 pub use configuration::{MAX_ENVIRONMENT_BYTES, RESERVED_VARIABLES, RUNTIMES};
-pub use invoke::{Apart, InvokeOutcome, Ran};
+pub use invoke::{Apart, Ended, InvokeOutcome, Ran};
 use lookup::of_arn;
 use paths::ROUTES;
 pub use state::State;
@@ -149,6 +152,30 @@ pub async fn invoke_apart(
     payload: Vec<u8>,
 ) -> Apart {
     invoke::apart(shared, &Scope::new(account, region), function_arn, payload).await
+}
+
+/// Runs a function that is watched, for as long as `most` at most. How it ended, what it logged, and how long it ran.
+pub async fn invoke_watched(
+    shared: &Arc<Shared>,
+    (account, region): (&str, &str),
+    function_arn: &str,
+    payload: Vec<u8>,
+    probe: &Probe,
+    most: Duration,
+) -> (Ended, Vec<(i64, String)>, Duration) {
+    invoke::watched(shared, &Scope::new(account, region), (function_arn, payload), probe, most).await
+}
+
+/// Puts a function in its place that nothing has deployed: with what `CreateFunction` says, and a policy that lets Secrets Manager invoke
+/// it. An error says why it can't be.
+pub fn put(
+    shared: &Shared,
+    account: &str,
+    region: &str,
+    body: &Map<String, Value>,
+    zip: &[u8],
+) -> Result<String, String> {
+    seed::put(shared, account, region, body, zip)
 }
 
 /// The code of a function.

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write as _};
 
+use serde_json::{Map, Value};
 use zip::result::ZipResult;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
+use super::configuration;
 use super::policy::{Permission, Policy};
 use super::reference::function_arn;
 use super::state::{Code, Function, Phase, Settings, Version};
@@ -18,7 +20,53 @@ const CODE: &str = include_str!("stand_in.py");
 /// Creates a rotation function that Secrets Manager may invoke; false where the name is taken, or can't be made.
 pub(super) fn seed(shared: &Shared, account: &str, region: &str, name: &str) -> bool {
     let Some(code) = package().ok().and_then(|zip| Code::new(&zip).ok()) else { return false };
-    let now = shared.now();
+    let settings = Settings {
+        runtime: "python3.13".to_owned(),
+        role: format!("arn:{}:iam::{account}:role/stand-in", partition(region)),
+        handler: "lambda_function.lambda_handler".to_owned(),
+        description: "Stands in for a rotation function that exists on AWS".to_owned(),
+        timeout: 30,
+        ..Settings::default()
+    };
+    let Some(function) = function(shared, (account, region), name, settings, code) else { return false };
+    shared.write(account, region, |region| {
+        if region.functions.functions.contains_key(name) {
+            return false;
+        }
+        region.functions.functions.insert(name.to_owned(), function);
+        true
+    })
+}
+
+/// Puts a function in its place, over one of its name: with what `CreateFunction` says of its configuration. Its ARN; an error says why
+/// it can't be.
+pub(super) fn put(
+    shared: &Shared,
+    account: &str,
+    region: &str,
+    body: &Map<String, Value>,
+    zip: &[u8],
+) -> Result<String, String> {
+    let name = body.get("FunctionName").and_then(Value::as_str).unwrap_or_default();
+    let mut settings = Settings::default();
+    configuration::apply(&mut settings, body).map_err(|error| error.message)?;
+    configuration::apply_architecture(&mut settings, body);
+    let code = Code::new(zip).map_err(|error| error.to_string())?;
+    let function = function(shared, (account, region), name, settings, code)
+        .ok_or_else(|| format!("`{name}` can't be permitted to Secrets Manager"))?;
+    let arn = function.arn.clone();
+    shared.write(account, region, |region| region.functions.functions.insert(name.to_owned(), function));
+    Ok(arn)
+}
+
+/// A function that Secrets Manager may invoke for secrets of its own account.
+fn function(
+    shared: &Shared,
+    (account, region): (&str, &str),
+    name: &str,
+    settings: Settings,
+    code: Code,
+) -> Option<Function> {
     let arn = function_arn(account, region, name);
     let mut policy = Policy::default();
     let permission = Permission {
@@ -28,34 +76,17 @@ pub(super) fn seed(shared: &Shared, account: &str, region: &str, name: &str) -> 
         source_account: Some(account.to_owned()),
         ..Permission::default()
     };
-    if policy.add(&permission, arn.clone()).is_err() {
-        return false;
-    }
-    let settings = Settings {
-        runtime: "python3.13".to_owned(),
-        role: format!("arn:{}:iam::{account}:role/stand-in", partition(region)),
-        handler: "lambda_function.lambda_handler".to_owned(),
-        description: "Stands in for a rotation function that exists on AWS".to_owned(),
-        timeout: 30,
-        ..Settings::default()
-    };
-    let function = Function {
+    policy.add(&permission, arn.clone()).ok()?;
+    Some(Function {
         name: name.to_owned(),
         arn,
-        latest: Version::new(settings, code, now, Phase::Active),
+        latest: Version::new(settings, code, shared.now(), Phase::Active),
         published: BTreeMap::new(),
         next_version: 1,
         aliases: BTreeMap::new(),
         policies: BTreeMap::from([(String::new(), policy)]),
         tags: BTreeMap::new(),
         reserved_concurrency: None,
-    };
-    shared.write(account, region, |region| {
-        if region.functions.functions.contains_key(name) {
-            return false;
-        }
-        region.functions.functions.insert(name.to_owned(), function);
-        true
     })
 }
 

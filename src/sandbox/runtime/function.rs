@@ -116,6 +116,10 @@ pub struct Finished {
     pub payload: Bytes,
     /// Whether it is an error: Lambda's `X-Amz-Function-Error: Unhandled`.
     pub failed: bool,
+    /// Whether its process was ready and took the job.
+    pub taken: bool,
+    /// How long it ran.
+    pub took: Duration,
     /// The log group of its output.
     pub log_group: String,
     /// The log stream of its process.

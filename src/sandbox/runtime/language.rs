@@ -66,6 +66,8 @@ impl Misfit {
         Finished {
             payload: json!({"errorType": kind, "errorMessage": message}).to_string().into(),
             failed: true,
+            taken: false,
+            took: std::time::Duration::ZERO,
             log_group: function.log_group.clone(),
             log_stream: worker::stream_name(&function.version),
             log: log.map(LogLine::now).collect(),

@@ -3,6 +3,7 @@
 //! | Module | Knows |
 //! |---|---|
 //! | [`package`] | deployment packages: what is allowed in one, and how it is unpacked |
+//! | [`companion`] | what stands for the service of a function's credentials |
 //! | `function` | a function as far as running it needs, and what comes of an invocation |
 //! | `environment` | the variables of a process, and how they keep it inside the sandbox |
 //! | `interface` | Lambda's runtime interface over HTTP |
@@ -18,6 +19,7 @@
 //! A process serves one invocation at a time and stays warm for the next one of the same edition. As many run at once as
 //! [`Runtime::capacity`] says; other invocations queue, and their time in the queue isn't counted as the function's.
 
+pub mod companion;
 pub mod package;
 pub mod source;
 
@@ -87,9 +89,14 @@ pub struct Runtime {
     pool: Arc<Mutex<Pool>>,
     /// Rises when everything is to end: what was busy then is dropped, and doesn't come back.
     generation: watch::Sender<u64>,
-    python: OnceCell<Result<Prepared, Unavailable>>,
+    own_python: bool,
+    /// By minor version where functions run by their own, else one for all.
+    pythons: Mutex<HashMap<Option<u32>, PythonCell>>,
     node: OnceCell<Result<Prepared, Unavailable>>,
 }
+
+/// One of the machine's versions of Python, once it is prepared.
+type PythonCell = Arc<OnceCell<Result<Prepared, Unavailable>>>;
 
 #[derive(Default)]
 struct Pool {
@@ -114,6 +121,13 @@ struct Idle {
 
 impl Default for Runtime {
     fn default() -> Self {
+        Self::new(false)
+    }
+}
+
+impl Runtime {
+    /// `own_python`: functions of Python run by their own version where the machine has it.
+    pub fn new(own_python: bool) -> Self {
         let capacity =
             std::thread::available_parallelism().map_or(LEAST_CAPACITY, |cores| cores.get() * 2).max(LEAST_CAPACITY);
         Self {
@@ -121,7 +135,8 @@ impl Default for Runtime {
             capacity,
             pool: Arc::default(),
             generation: watch::Sender::new(0),
-            python: OnceCell::new(),
+            own_python,
+            pythons: Mutex::default(),
             node: OnceCell::new(),
         }
     }
@@ -202,8 +217,12 @@ impl Runtime {
 
     /// The version that a runtime's functions run with here, once one has, where it isn't the runtime's own.
     pub fn other_version(&self, runtime: &str) -> Option<String> {
+        let python;
         let cell = match Family::of(runtime)? {
-            Family::Python => &self.python,
+            Family::Python => {
+                python = self.python(runtime);
+                &*python
+            }
             Family::Node => &self.node,
             Family::Provided => return None,
         };
@@ -220,7 +239,8 @@ impl Runtime {
         let misfit = if let Some(known) = known {
             known
         } else {
-            let prepared = self.python.get()?.as_ref().ok()?;
+            let python = self.python(&function.runtime);
+            let prepared = python.get()?.as_ref().ok()?;
             let found = prepare::misfit(prepared, &code.root(), &function.handler, minor).await;
             self.pool().read.insert(key, found.clone());
             found
@@ -343,13 +363,18 @@ impl Runtime {
                 function.runtime
             ))
         })?;
+        let python;
         let cell = match family {
-            Family::Python => &self.python,
+            Family::Python => {
+                python = self.python(&function.runtime);
+                &*python
+            }
             Family::Node => &self.node,
             Family::Provided => return Ok(None),
         };
+        let minor = language::minor(&function.runtime).filter(|_| self.own_python);
         let prepared =
-            cell.get_or_init(|| prepare::prepare(family, cache, notice)).await.as_ref().map_err(Clone::clone)?;
+            cell.get_or_init(|| prepare::prepare(family, minor, cache, notice)).await.as_ref().map_err(Clone::clone)?;
         if !same_version(&function.runtime, &prepared.version) {
             let text = format!("`{}` functions run with version {} here", function.runtime, prepared.version);
             if self.is_news(&text) {
@@ -357,6 +382,13 @@ impl Runtime {
             }
         }
         Ok(Some(prepare::program(family, prepared, function)))
+    }
+
+    /// The Python that runs a runtime's functions.
+    fn python(&self, runtime: &str) -> PythonCell {
+        let minor = language::minor(runtime).filter(|_| self.own_python);
+        let mut pythons = self.pythons.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(pythons.entry(minor).or_default())
     }
 
     async fn unpacked(&self, function: &Function) -> Result<Arc<Unpacked>, Unavailable> {
@@ -427,6 +459,8 @@ fn never_started(function: &Function, event: &Event, message: &str) -> Finished 
     Finished {
         payload: worker::invalid_entrypoint(id, message),
         failed: true,
+        taken: false,
+        took: Duration::ZERO,
         log_group: function.log_group.clone(),
         log_stream: worker::stream_name(&function.version),
         log: log.map(LogLine::now).collect(),

@@ -65,8 +65,11 @@ pub(super) struct Prepared {
 }
 
 /// Finds or makes what a family of runtimes needs.
+///
+/// `minor`: of Python, rather this version than the machine's usual one, where it has it.
 pub(super) async fn prepare(
     family: Family,
+    minor: Option<u32>,
     cache: Option<&Path>,
     notice: &Notice<'_>,
 ) -> Result<Prepared, Unavailable> {
@@ -76,7 +79,7 @@ pub(super) async fn prepare(
             .ok_or_else(|| Unavailable::new("neither `XDG_CACHE_HOME` nor `HOME` says where a runtime can be kept"))?,
     };
     match family {
-        Family::Python => python(&cache, notice).await,
+        Family::Python => python(minor, &cache, notice).await,
         Family::Node => node(&cache, notice).await,
         Family::Provided => Err(Unavailable::new("custom runtimes need no preparation")),
     }
@@ -106,9 +109,46 @@ fn user_cache() -> Option<PathBuf> {
     Some(base.join("rotator"))
 }
 
-async fn python(cache: &Path, notice: &Notice<'_>) -> Result<Prepared, Unavailable> {
+/// The machine's Python of a version, where it has that and AWS's client runs on it, else its usual one.
+async fn python(minor: Option<u32>, cache: &Path, notice: &Notice<'_>) -> Result<Prepared, Unavailable> {
+    for program in minor.filter(|minor| *minor >= OLDEST_PYTHON).map(pythons).unwrap_or_default() {
+        let wanted = minor.map(|minor| format!("3.{minor}.")).unwrap_or_default();
+        // A name in `PATH` may lead to another version, or to none.
+        let version = ask_at(&program, ["-c", "import sys; print('.'.join(map(str, sys.version_info[:3])))"]).await;
+        if version.is_ok_and(|version| version.starts_with(&wanted))
+            && let Ok(prepared) = python_at(&program, cache, notice).await
+        {
+            return Ok(prepared);
+        }
+    }
+    python_at(Path::new("python3"), cache, notice).await
+}
+
+/// Where a version of Python may be: by its name in `PATH`, and where uv and pyenv keep theirs.
+fn pythons(minor: u32) -> Vec<PathBuf> {
+    let name = format!("python3.{minor}");
+    let folder = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = |below: &str| folder("HOME").map(|home| home.join(below));
+    let data = folder("XDG_DATA_HOME").or_else(|| home(".local/share"));
+    let uv = folder("UV_PYTHON_INSTALL_DIR").or_else(|| data.map(|data| data.join("uv/python")));
+    let pyenv = folder("PYENV_ROOT").or_else(|| home(".pyenv")).map(|root| root.join("versions"));
+    let mut found: Vec<PathBuf> = if is_on_path(&name) { vec![PathBuf::from(&name)] } else { Vec::new() };
+    for (folder, start) in [(uv, format!("cpython-3.{minor}.")), (pyenv, format!("3.{minor}."))] {
+        let entries = folder.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+        let mut versions: Vec<PathBuf> = entries
+            .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with(&start)))
+            .map(|entry| entry.path().join("bin").join(&name))
+            .filter(|program| program.is_file())
+            .collect();
+        versions.sort();
+        found.extend(versions.into_iter().rev());
+    }
+    found
+}
+
+async fn python_at(program: &Path, cache: &Path, notice: &Notice<'_>) -> Result<Prepared, Unavailable> {
     let question = "import sys; print('.'.join(map(str, sys.version_info[:3]))); print(sys.executable)";
-    let answer = ask("python3", ["-c", question]).await?;
+    let answer = ask_at(program, ["-c", question]).await?;
     let (version, executable) = answer.split_once('\n').unwrap_or((&answer, "python3"));
     let (version, executable) = (version.trim().to_owned(), executable.trim().to_owned());
     let minor = version.strip_prefix("3.").and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
@@ -229,7 +269,11 @@ fn fingerprint(machine: &[&str], pins: &[&str]) -> String {
 }
 
 async fn ask<const N: usize>(program: &str, arguments: [&str; N]) -> Result<String, Unavailable> {
-    let output = output(Path::new(program), arguments, QUESTION_LIMIT).await?;
+    ask_at(Path::new(program), arguments).await
+}
+
+async fn ask_at<const N: usize>(program: &Path, arguments: [&str; N]) -> Result<String, Unavailable> {
+    let output = output(program, arguments, QUESTION_LIMIT).await?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 

@@ -87,14 +87,14 @@ rm -rf -- "$@"
 
 /// A shell that ends a process with all that it started, and removes its folders, once the sandbox is gone without having
 /// done so.
-struct Guard {
+pub(super) struct Guard {
     shell: Child,
     /// The sandbox's end of the pipe. No other process has it.
     _pipe: std::io::PipeWriter,
 }
 
 impl Guard {
-    fn start(group: u32, marks: &processes::Marks, folders: &[&Path]) -> std::io::Result<Self> {
+    pub(super) fn start(group: u32, marks: &processes::Marks, folders: &[&Path]) -> std::io::Result<Self> {
         let (reader, pipe) = std::io::pipe()?;
         let shell = Command::new("/bin/sh")
             .args(["-c", GUARD, "guard"])
@@ -251,6 +251,8 @@ impl Worker {
         let finished = Finished {
             payload: ending.payload,
             failed: ending.failed,
+            taken: ending.taken.is_some(),
+            took: figures.duration,
             log_group: function.log_group.clone(),
             log_stream: self.stream.clone(),
             log,

@@ -8,8 +8,10 @@
 //! | [`replicas`] | secrets in several regions |
 //! | [`rotate`] | what a rotation is asked for with |
 //! | [`runner`] | rotations as they happen, schedules |
+//! | [`seeds`] | secrets that rehearsals and tests take for granted |
 //! | [`steps`] | what the steps of a rotation leave in a secret, and what stands in for them |
 //! | [`password`] | made-up passwords |
+//! | [`bench`] | functions that are tested, step by step |
 //! | [`rehearse`] | what rehearsals look at beyond what AWS does |
 //! | [`rotated`](mod@rotated) | what this process rotated, for people who see one for the first time |
 //! | [`private`] | what of a value nobody else may see |
@@ -19,6 +21,7 @@
 //! [`inputs`] says what requests may hold, [`input`] reads them, [`schedule`] reads rotation rules, [`secret`] is the state.
 
 mod access;
+mod bench;
 mod describe;
 pub mod direct;
 mod input;
@@ -34,6 +37,7 @@ mod rotated;
 mod runner;
 mod schedule;
 mod secret;
+mod seeds;
 mod steps;
 mod values;
 
@@ -41,14 +45,16 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
+pub use bench::{Answers, Bench, Called, Ended, FormFault, Leak, Made, Order, Seen};
 pub use lookup::check_name;
 pub use rehearse::{Looked, rehearse};
 pub use rotated::{Rotated, rotated};
 pub use runner::goes_on;
 pub use secret::{Finding, Flaw, Rehearsal, StandIn, State};
+pub use seeds::{begin_anew, create_of_partner, create_owned, reseed, seed};
 
 use self::input::Input;
-use self::secret::{CURRENT, Secret, Value, Version};
+use self::secret::{CURRENT, Secret};
 use super::call::Call;
 use super::operations;
 use super::service::Shared;
@@ -107,7 +113,15 @@ fn perform(shared: &Arc<Shared>, call: &Call, operation: &str, input: &Input) ->
                 shared.read(&call.account, &call.region, |region| describe::look_up(&region.secrets, input))?;
             Ok(describe::describe(&secret, call))
         }
-        "GetRandomPassword" => password::get(input),
+        "GetRandomPassword" => {
+            let probe = shared.probes().of(call);
+            let passwords = probe.as_ref().map(|probe| probe.passwords()).unwrap_or_default();
+            let (password, asked) = password::get(input, &passwords)?;
+            if let Some(probe) = probe {
+                probe.asks(asked);
+            }
+            Ok(json!({"RandomPassword": password}))
+        }
         "GetResourcePolicy" => read(lifecycle::get_policy),
         "GetSecretValue" => {
             let mut world = shared.world();
@@ -164,69 +178,4 @@ pub fn stand_ins(shared: &Shared, account: &str, region: &str) -> Vec<(String, S
         };
         region.secrets.iter().filter_map(made).collect()
     })
-}
-
-/// Creates a secret with a value, or with a made-up one; false where the name is taken.
-pub fn seed(shared: &Shared, account: &str, region: &str, name: &str, value: Option<&str>) -> bool {
-    create(shared, account, region, name, (value, None), None)
-}
-
-/// Puts a value in the place of one that was made up, as long as no rotation has replaced that; false where it was none.
-pub fn reseed(shared: &Shared, account: &str, region: &str, name: &str, value: &str) -> bool {
-    let is_made_up = |secret: &Secret| {
-        secret.version_with(CURRENT).and_then(|id| secret.versions.get(id)).is_some_and(|version| version.made_up)
-    };
-    if !shared.read(account, region, |region| region.secrets.find(name).is_some_and(|secret| is_made_up(secret))) {
-        return false;
-    }
-    shared.write(account, region, |region| {
-        let Some(secret) = region.secrets.edit(name) else { return false };
-        let current = secret.version_with(CURRENT).map(str::to_owned);
-        let Some(version) = current.and_then(|id| secret.versions.get_mut(&id)) else { return false };
-        version.value = Some(Value::Text(value.to_owned()));
-        version.made_up = false;
-        true
-    })
-}
-
-/// Creates a secret with a made-up value as another service does, which alone may configure it then; false where the name
-/// is taken.
-pub fn create_owned(shared: &Shared, account: &str, region: &str, name: &str, owner: Option<&str>) -> bool {
-    create(shared, account, region, name, (None, owner), None)
-}
-
-/// The type of a partner's secret of which nothing is known but that it is one.
-const SOME_PARTNER: &str = "SandboxPartner";
-
-/// Creates a secret with a made-up value that a partner holds; false where the name is taken.
-pub fn create_of_partner(shared: &Shared, account: &str, region: &str, name: &str) -> bool {
-    create(shared, account, region, name, (None, None), Some(SOME_PARTNER))
-}
-
-fn create(
-    shared: &Shared,
-    account: &str,
-    region: &str,
-    name: &str,
-    (value, owner): (Option<&str>, Option<&str>),
-    partner: Option<&str>,
-) -> bool {
-    let now = shared.now();
-    let known = shared.read(account, region, |region| region.secrets.find(name).is_some());
-    if known {
-        return false;
-    }
-    let mut secret = Secret::new(account, region, name, now);
-    secret.owning_service = owner.map(str::to_owned);
-    secret.partner = partner.map(str::to_owned);
-    if let Some(owner) = owner {
-        secret.tags.push(("aws:secretsmanager:owningService".to_owned(), owner.to_owned()));
-        secret.tagged = true;
-    }
-    let made_up = || json!({"username": "sandbox", "password": password::made_up(32)}).to_string();
-    let text = Value::Text(value.map_or_else(made_up, str::to_owned));
-    let version = Version { made_up: value.is_none(), ..Version::new(Some(text), &[CURRENT], now) };
-    secret.versions.insert(uuid::Uuid::new_v4().to_string(), version);
-    shared.write(account, region, |region| region.secrets.insert(secret));
-    true
 }

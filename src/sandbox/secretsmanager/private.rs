@@ -10,6 +10,9 @@ const WRONG: &str = "rotator-wrong";
 /// The shortest text that is looked for: shorter ones stand in logs by chance.
 const SHORTEST: usize = 8;
 
+/// How many characters of a longer text are looked for, where not all of it is there.
+const PART: usize = 12;
+
 /// How many letters and digits must agree where everything else may be written in another way.
 const SKELETON: usize = 10;
 
@@ -48,7 +51,10 @@ impl Value {
 
 /// A new value made wrong: what a rotation has changed of it, but for names and ids. `None` where nothing of it is text.
 pub(super) fn wrong(before: &Value, made: &Value) -> Option<Value> {
-    let Value::Text(_) = made else { return None };
+    if let Value::Binary(_) = made {
+        use base64::Engine as _;
+        return Some(Value::Binary(base64::engine::general_purpose::STANDARD.encode(WRONG)));
+    }
     let Some(mut object) = made.object() else { return Some(Value::Text(WRONG.to_owned())) };
     let old = before.object().unwrap_or_default();
     let changed = |object: &Map<String, Json>, public: bool| -> Vec<String> {
@@ -138,6 +144,36 @@ impl Private {
         }
     }
 
+    /// The same and what others hold.
+    pub(super) fn extend(&mut self, others: Self) {
+        for text in others.0 {
+            if !self.0.contains(&text) {
+                self.0.push(text);
+            }
+        }
+    }
+
+    /// Where a log line holds a private text, also in another writing, or most of one.
+    pub(super) fn found_in(&self, line: &str) -> Option<Found> {
+        if let Some(words) = self.words_before(line) {
+            return Some(Found { words, written: None });
+        }
+        let begins = |at: usize| Found { words: words_of(&line[..at]), written: None };
+        for (at, run) in runs(line) {
+            for (written, text) in decoded(run) {
+                if self.0.iter().any(|private| text.contains(private.as_str())) {
+                    return Some(Found { written: Some(written), ..begins(at) });
+                }
+            }
+        }
+        let reversed: String = line.chars().rev().collect();
+        if self.0.iter().any(|private| reversed.contains(private.as_str())) {
+            return Some(Found { written: Some("backwards"), ..begins(0) });
+        }
+        let part = self.0.iter().flat_map(|private| windows(private)).find_map(|part| line.find(part))?;
+        Some(Found { written: Some("in part"), ..begins(part) })
+    }
+
     /// Where a log line holds a private text: the words before it, which its author's code holds too.
     pub(super) fn words_before(&self, line: &str) -> Option<String> {
         let at = self.0.iter().filter_map(|text| line.find(text.as_str())).min();
@@ -150,12 +186,69 @@ impl Private {
             };
             self.0.iter().any(holds).then_some(line.len())
         })?;
-        let before = &line[..at];
-        // A logger's own head ends with a tab.
-        let words = before.rsplit('\t').next().unwrap_or(before);
-        let end = words.find(['{', '[', '\'', '"', '=']).unwrap_or(words.len());
-        Some(words[..end].trim().to_owned())
+        Some(words_of(&line[..at]))
     }
+}
+
+/// A private text in a log line.
+pub(super) struct Found {
+    /// The words before it, which its author's code holds too.
+    pub words: String,
+    /// How it is written, where it isn't as it is.
+    pub written: Option<&'static str>,
+}
+
+/// The words of a line's author, of what stands before a private text.
+fn words_of(before: &str) -> String {
+    // A logger's own head ends with a tab.
+    let words = before.rsplit('\t').next().unwrap_or(before);
+    let end = words.find(['{', '[', '\'', '"', '=']).unwrap_or(words.len());
+    words[..end].trim().to_owned()
+}
+
+/// The runs of letters and digits in a line that may be a text in another writing, with their places.
+fn runs(line: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "+/-_".contains(c);
+    let mut at = 0;
+    line.split(move |c: char| !is_part(c)).filter_map(move |run| {
+        let begins = at;
+        // What separates is one character, of any length.
+        at += run.len() + line[at + run.len()..].chars().next().map_or(0, char::len_utf8);
+        (run.len() >= SHORTEST).then_some((begins, run))
+    })
+}
+
+/// What a run of letters and digits may stand for. A value within a longer text is found too, since the whole is decoded.
+fn decoded(run: &str) -> Vec<(&'static str, String)> {
+    use base64::Engine as _;
+    use base64::engine::GeneralPurpose;
+    use base64::engine::general_purpose::{GeneralPurposeConfig, NO_PAD};
+    let lenient: GeneralPurposeConfig = NO_PAD.with_decode_allow_trailing_bits(true);
+    let mut found = Vec::new();
+    let is_hexadecimal = run.len().is_multiple_of(2) && run.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hexadecimal {
+        let bytes: Vec<u8> =
+            (0..run.len()).step_by(2).filter_map(|at| u8::from_str_radix(&run[at..at + 2], 16).ok()).collect();
+        found.push(("in hexadecimal", String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    for alphabet in [base64::alphabet::STANDARD, base64::alphabet::URL_SAFE] {
+        // One letter more than whole bytes is no base64: what stands before it may be.
+        let whole = if run.len() % 4 == 1 { &run[..run.len() - 1] } else { run };
+        if let Ok(bytes) = GeneralPurpose::new(&alphabet, lenient).decode(whole) {
+            found.push(("in base64", String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+    found
+}
+
+/// The parts of a private text that are long and irregular enough to be known again.
+fn windows(text: &str) -> impl Iterator<Item = &str> {
+    let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    let parts = starts.len().saturating_sub(PART);
+    (0..parts).map(move |first| &text[starts[first]..starts[first + PART]]).filter(|part| {
+        let bytes: std::collections::BTreeSet<u8> = part.bytes().collect();
+        bytes.len() > PART / 2 && !part.contains("---") && !part.contains("://")
+    })
 }
 
 fn skeleton(text: &str) -> String {
@@ -193,6 +286,38 @@ mod tests {
         admin.add(&text(r#"{"username": "administrator", "password": "correct horse"}"#));
         assert_eq!(admin.words_before("as administrator"), None);
         assert_eq!(admin.words_before("with correct horse").as_deref(), Some("with"));
+    }
+
+    /// Without it, a value would be safe from notice in the writing in which headers carry it, or with its last letters left out.
+    #[test]
+    fn a_value_in_another_writing_is_found() {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+        let mut private = Private::default();
+        private.add(&text(r#"{"username": "app", "password": "Gx7!kq~Lm2pW\\zT9?"}"#));
+        let value = "Gx7!kq~Lm2pW\\zT9?";
+        let hexadecimal = value.bytes().fold(String::new(), |all, byte| format!("{all}{byte:02x}"));
+        let backwards: String = value.chars().rev().collect();
+        for (line, written) in [
+            (format!("new: {value}"), None),
+            (format!("header: Basic {}", STANDARD.encode(format!("app:{value}"))), Some("in base64")),
+            (format!("h=x{}.y", URL_SAFE_NO_PAD.encode(format!("??{value}"))).replace("h=x", "h="), Some("in base64")),
+            (format!("as {hexadecimal}"), Some("in hexadecimal")),
+            (format!("begins with {}…", &value[..13]), Some("in part")),
+            (backwards, Some("backwards")),
+        ] {
+            let found = private.found_in(&line).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!(found.written, written, "{line}");
+        }
+        let id = uuid::Uuid::new_v4();
+        for fine in [
+            format!("START RequestId: {id} Version: $LATEST"),
+            format!("created {}", "0123456789abcdef".repeat(3)),
+            "Traceback (most recent call last):".to_owned(),
+            "é lambda_function.lambda_handler/ééé".to_owned(),
+        ] {
+            assert!(private.found_in(&fine).is_none(), "{fine}");
+        }
     }
 
     /// Without it, a login would be refused for its name, and a test that looks at no password would seem to work.

@@ -220,6 +220,9 @@ fn reading_commands(manifest: &str, plan: &str) -> Vec<Vec<String>> {
     }
     add(&["explain", "secret.secrecy/one", manifest]);
     add(&["schedule", manifest]);
+    for format in ["text", "json", "junit"] {
+        add(&["test", manifest, "--only", "loads", "--only", "log", "--format", format]);
+    }
     add(&["targets", manifest]);
     add(&["targets", manifest, "--format", "json"]);
     for format in ["text", "json", "markdown"] {
@@ -240,7 +243,7 @@ fn reading_commands(manifest: &str, plan: &str) -> Vec<Vec<String>> {
     for format in ["junit", "html"] {
         add(&["status", manifest, "--all", "--format", format]);
     }
-    for what in ["manifest", "policy", "plan", "status", "repair", "targets", "permissions"] {
+    for what in ["manifest", "policy", "plan", "status", "repair", "targets", "permissions", "test"] {
         add(&["schema", what]);
     }
     for shell in ["bash", "zsh", "fish"] {
