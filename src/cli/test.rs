@@ -26,6 +26,7 @@ use super::packages::{Packages, build_packages};
 use super::rehearsal::{REGION, failure};
 use super::value::read;
 use super::view::View;
+use super::wheels::Way;
 
 /// How often it is looked whether the sandbox has something to say.
 const TICK: Duration = Duration::from_millis(100);
@@ -132,11 +133,13 @@ fn functions(offline: &Offline, wanted: &[String]) -> Result<Vec<Tested>, Failur
     for (manifest, index) in offline.selected() {
         let mut desired = offline.resolve(manifest, index)?;
         offline.filter.apply(&mut desired);
-        let zips = build_packages(&mut desired, &packages);
+        handles.extend(desired.functions.keys().cloned());
+        desired.functions.retain(|handle, _| wanted.is_empty() || wanted.contains(handle));
+        // What runs must be whole, with the wheels of its requirements: they are fetched once.
+        let zips = tokio::task::block_in_place(|| build_packages(&mut desired, &packages, Way::Fetched));
         for (handle, function) in &desired.functions {
-            handles.insert(handle.clone());
             let is_known = found.iter().any(|one| one.handle == *handle && one.manifest == manifest.path());
-            if !is_known && (wanted.is_empty() || wanted.contains(handle)) {
+            if !is_known {
                 found.push(Tested::of(manifest, &desired, handle, function, zips.get(handle))?);
             }
         }
