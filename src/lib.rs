@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod aws;
+pub mod begin;
 pub mod cli;
 pub mod config;
 pub mod diagnostic;

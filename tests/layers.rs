@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plan", &["plan", "model"]),
     ("status", &["status", "model"]),
     ("permissions", &["permissions", "model"]),
+    ("begin", &["begin", "render"]),
     ("import", &["import", "config", "plan", "model"]),
     ("git", &["git", "config", "tree"]),
     ("package", &["package", "model", "tree"]),

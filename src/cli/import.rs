@@ -1,7 +1,6 @@
 //! `rotator import`.
 
 mod code;
-mod files;
 mod filters;
 mod places;
 mod terraform;
@@ -26,11 +25,11 @@ use crate::render::words::unread_words;
 use crate::render::{self, safe, some_of};
 
 use super::failure::Failure;
+use super::files::{self, NewFile};
 use super::options::{Global, TextOrJson};
 use super::output;
 use super::view::View;
 use code::Brought;
-use files::NewFile;
 use filters::Filters;
 use places::{Read, Standing};
 use terraform::ForTerraform;

@@ -7,8 +7,10 @@ mod destroy;
 mod diff;
 mod explain;
 mod failure;
+mod files;
 mod filter;
 mod import;
+mod init;
 mod inspection;
 mod lines;
 mod live_code;
@@ -112,6 +114,8 @@ enum Command {
     /// Read AWS, and say how rotation does: what is failing, stuck, overdue or off
     Status(status::Arguments),
     Logs(logs::Arguments),
+    /// Write a rotation function to begin with: its code, a service to try it on, a manifest
+    Init(init::Arguments),
     /// Write manifests of what rotates on AWS already
     Import(import::Arguments),
     /// Test rotation functions against the contract of rotation, without AWS
@@ -198,6 +202,7 @@ impl Command {
             Self::Targets(arguments) => arguments.view(),
             Self::Test(arguments) => arguments.view(),
             Self::Validate(_)
+            | Self::Init(_)
             | Self::Schedule(_)
             | Self::Schema { .. }
             | Self::Completions(_)
@@ -250,6 +255,7 @@ async fn run(cli: Cli, view: View) -> Result<u8, Failure> {
         Command::Destroy(arguments) => destroy::run(&global, &arguments, view).await,
         Command::Rotate(arguments) => rotate::run(&global, &arguments, view).await,
         Command::Repair(arguments) => repair::run(&global, &arguments, view).await,
+        Command::Init(arguments) => init::run(&global, &arguments),
         Command::Schedule(arguments) => schedule::run(&global, &arguments),
         Command::Show(arguments) => show::run(&global, &arguments),
         Command::Status(arguments) => status::run(&global, &arguments).await,

@@ -10,7 +10,7 @@ use crate::render::paint;
 /// The commands, as people look for them. What stands in none comes last.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Write and review, without AWS", &["validate", "diff", "explain", "targets", "schedule", "permissions"]),
-    ("Begin with what is there", &["import"]),
+    ("Begin", &["init", "import"]),
     ("Plan, and change AWS", &["plan", "show", "apply", "rotate", "repair", "destroy"]),
     ("See how rotation does", &["status", "logs"]),
     ("Rehearse", &["test", "sandbox"]),

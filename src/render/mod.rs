@@ -2,6 +2,7 @@
 
 pub mod alike;
 pub mod annotations;
+pub mod begun;
 pub mod code;
 pub mod command;
 pub mod diagnostics;

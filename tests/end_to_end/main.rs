@@ -3,6 +3,7 @@
 mod acknowledged;
 mod allowed;
 mod answers;
+mod begun;
 mod drift;
 mod endings;
 mod failures;

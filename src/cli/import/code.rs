@@ -10,7 +10,7 @@ use crate::import::{Draft, Source, file_name};
 use crate::model::{PackagedFile, Selection};
 use crate::package::{self, Unpacked};
 
-use super::files::NewFile;
+use super::super::files::NewFile;
 use super::places::Read;
 
 /// How many packages are in memory at a time.

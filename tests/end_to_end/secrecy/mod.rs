@@ -250,6 +250,9 @@ fn reading_commands(manifest: &str, plan: &str) -> Vec<Vec<String>> {
         add(&["completions", shell]);
     }
     add(&["man"]);
+    // What is there already refuses it.
+    let folder = manifest.trim_end_matches("/rotator.yaml");
+    add(&["init", "password", "--into", folder, "--secret", "secrecy/one"]);
     add(&["apply", manifest]);
     add(&["destroy", manifest]);
     add(&["--help"]);

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::tree::{Tree, here};
 
-use super::super::failure::Failure;
-use super::super::output;
+use super::failure::Failure;
+use super::output;
 
 /// A file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,9 +76,7 @@ fn write_all(root: &Path, files: &[NewFile], written: &mut Written) -> Result<()
     let failed = |path: &Path, error: &std::io::Error| {
         let path = output::path(path);
         match error.kind() {
-            ErrorKind::AlreadyExists => {
-                Failure::new(format!("`{path}` is there already, and import writes over nothing"))
-            }
+            ErrorKind::AlreadyExists => Failure::new(format!("`{path}` is there already, and nothing is written over")),
             _ => Failure::new(format!("cannot write `{path}`: {error}")),
         }
     };
