@@ -65,12 +65,12 @@ fn a_plan_goes_by_the_runtime_that_the_function_has() {
 /// Without it, a warning would have to be mended or be read for ever; and who reads code would run it.
 #[test]
 fn likely_faults_are_warnings_that_can_be_acknowledged() {
-    let logs =
-        signing_key().replace("    client.put_secret_value(", "    print(\"made\", key)\n    client.put_secret_value(");
+    let logs = signing_key()
+        .replace("    client.put_secret_value(", "    print(\"made\", made)\n    client.put_secret_value(");
     let planted = format!("{logs}\nopen('ran', 'w').close()\n");
     let world = world(MANIFEST, &planted);
     let said = "a secret's value goes into the log";
-    world.rotator(&["validate"]).exits(0).says("warning[code-logs-secret]").says(said).says("print(\"made\", key)");
+    world.rotator(&["validate"]).exits(0).says("warning[code-logs-secret]").says(said).says("print(\"made\", made)");
     world.rotator(&["validate", "--strict"]).exits(1);
     world.rotator(&["plan"]).exits(0).says(said);
     let until = (chrono::Utc::now().date_naive() + chrono::Days::new(30)).to_string();

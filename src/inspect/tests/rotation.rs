@@ -96,7 +96,8 @@ fn right_functions_are_free_of_warnings() {
     right(&[("lambda_function.py", GOOD)], &facts(None));
     let examples = [
         include_str!("../../../examples/quickstart/functions/signing_key/lambda_function.py"),
-        include_str!("../../../examples/http-login/functions/login/lambda_function.py"),
+        include_str!("../../../examples/http-login/functions/password/lambda_function.py"),
+        include_str!("../../../examples/vendor-key/functions/api_key/lambda_function.py"),
         include_str!("../../../examples/gitops/functions/webhook_key/lambda_function.py"),
         include_str!("../../../examples/fleet/functions/data_key/lambda_function.py"),
     ];

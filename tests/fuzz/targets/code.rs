@@ -60,7 +60,7 @@ pub fn code(data: &[u8]) {
 pub fn seeds() -> Vec<Vec<u8>> {
     let seeds: [(u8, &str); 8] = [
         (0, include_str!("../../../examples/quickstart/functions/signing_key/lambda_function.py")),
-        (1, include_str!("../../../examples/http-login/functions/login/lambda_function.py")),
+        (1, include_str!("../../../examples/http-login/functions/password/lambda_function.py")),
         (2, include_str!("../../../examples/postgresql/functions/postgresql_user/lambda_function.py")),
         (3, include_str!("../../../examples/fleet/functions/data_key/lambda_function.py")),
         (

@@ -7,69 +7,103 @@ at first, such as one made by hand, is replaced by the first rotation.
 import base64
 import datetime
 import json
+import logging
 import os
+import uuid
 
 import boto3
+from botocore.config import Config
 
 KEY_BYTES = 32
 
-client = boto3.client("secretsmanager", endpoint_url=os.environ.get("SECRETS_MANAGER_ENDPOINT"))
+
+def new_value(secret):
+    """Another key, whose id says where and since when it is used."""
+    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    key = base64.b64encode(os.urandom(KEY_BYTES)).decode()
+    return json.dumps({"id": f"{os.environ['STAGE']}-{today}-{uuid.uuid4().hex[:8]}", "key": key})
+
+
+def set_secret(secret, token):
+    """No other service keeps a copy."""
+
+
+def test_secret(secret, token):
+    pending = value(secret, "AWSPENDING", token)
+    if not pending or len(base64.b64decode(pending["key"], validate=True)) != KEY_BYTES or not pending["id"]:
+        raise ValueError("the pending version is no data key")
+
+
+def read(text):
+    return json.loads(text)
+
+
+# The contract of the four steps. Nothing below is about the service, and nothing needs to be changed for another one.
+
+logger = logging.getLogger()
+logger.setLevel(logging.INFO)
+
+client = boto3.client(
+    "secretsmanager",
+    endpoint_url=os.environ.get("SECRETS_MANAGER_ENDPOINT"),
+    # Well below the function's own timeout: a network without a way to AWS is then an error that says so.
+    config=Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}),
+)
 
 
 def lambda_handler(event, context):
-    rotation = Rotation(event["SecretId"], event["ClientRequestToken"])
-    if rotation.is_over():
+    """One step of a rotation. Secrets Manager calls them in order, and may call each again."""
+    secret, token, step = event["SecretId"], event["ClientRequestToken"], event["Step"]
+    described = client.describe_secret(SecretId=secret)
+    if not described.get("RotationEnabled"):
+        raise ValueError(f"rotation of {secret} is off")
+    stages = described["VersionIdsToStages"].get(token)
+    if stages is None:
+        raise ValueError(f"version {token} is not a version of {secret}")
+    if "AWSCURRENT" in stages:
+        logger.info("version %s is current already", token)
         return
-    {
-        "createSecret": rotation.create,
-        "setSecret": lambda: None,  # No other service keeps a copy.
-        "testSecret": rotation.test,
-        "finishSecret": rotation.finish,
-    }[event["Step"]]()
+    if "AWSPENDING" not in stages:
+        raise ValueError(f"version {token} of {secret} is not pending")
+    STEPS[step](secret, token)
+    logger.info("%s: done for version %s", step, token)
 
 
-class Rotation:
-    """One rotation of one secret. Every step may be called again."""
+def create_secret(secret, token):
+    """Puts a new value into the pending version, unless an earlier call has: the service may know that one by now."""
+    if value(secret, "AWSPENDING", token) is not None:
+        return
+    made = new_value(secret)
+    client.put_secret_value(
+        SecretId=secret, ClientRequestToken=token, SecretString=made, VersionStages=["AWSPENDING"]
+    )
 
-    def __init__(self, secret, token):
-        self.secret, self.token = secret, token
 
-    def stages(self):
-        return client.describe_secret(SecretId=self.secret)["VersionIdsToStages"]
+def finish_secret(secret, token):
+    """Makes the pending version the current one."""
+    versions = client.describe_secret(SecretId=secret)["VersionIdsToStages"]
+    current = next((version for version, stages in versions.items() if "AWSCURRENT" in stages), None)
+    if current == token:
+        return
+    move = {"SecretId": secret, "VersionStage": "AWSCURRENT", "MoveToVersionId": token}
+    if current is not None:
+        move["RemoveFromVersionId"] = current
+    client.update_secret_version_stage(**move)
 
-    def is_over(self):
-        stages = self.stages().get(self.token, [])
-        if "AWSCURRENT" not in stages and "AWSPENDING" not in stages:
-            raise ValueError(f"{self.token} is not a pending version of {self.secret}")
-        return "AWSCURRENT" in stages
 
-    def pending(self):
-        value = client.get_secret_value(SecretId=self.secret, VersionId=self.token, VersionStage="AWSPENDING")
-        return json.loads(value["SecretString"])
+def value(secret, stage, token=None):
+    """What a version holds, or None where it has no value yet, or no version has the label."""
+    version = {"VersionId": token} if token else {}
+    try:
+        text = client.get_secret_value(SecretId=secret, VersionStage=stage, **version)["SecretString"]
+    except client.exceptions.ResourceNotFoundException:
+        return None
+    return read(text)
 
-    def create(self):
-        try:
-            self.pending()
-        except client.exceptions.ResourceNotFoundException:
-            today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-            key = base64.b64encode(os.urandom(KEY_BYTES)).decode()
-            client.put_secret_value(
-                SecretId=self.secret,
-                ClientRequestToken=self.token,
-                SecretString=json.dumps({"id": f"{os.environ['STAGE']}-{today}-{self.token[:8]}", "key": key}),
-                VersionStages=["AWSPENDING"],
-            )
 
-    def test(self):
-        pending = self.pending()
-        if len(base64.b64decode(pending["key"], validate=True)) != KEY_BYTES or not pending["id"]:
-            raise ValueError("the pending version is no data key")
-
-    def finish(self):
-        current = [version for version, stages in self.stages().items() if "AWSCURRENT" in stages]
-        client.update_secret_version_stage(
-            SecretId=self.secret,
-            VersionStage="AWSCURRENT",
-            MoveToVersionId=self.token,
-            **({"RemoveFromVersionId": current[0]} if current else {}),
-        )
+STEPS = {
+    "createSecret": create_secret,
+    "setSecret": set_secret,
+    "testSecret": test_secret,
+    "finishSecret": finish_secret,
+}
