@@ -47,11 +47,17 @@ pub struct Fleet {
 }
 
 impl Reader {
-    /// Reads a fleet. Of a list, each suspect is looked at once more, since what is said of it shall be of now.
+    /// Reads a fleet. Of a list, each suspect is looked at once more, since what is said of it shall be of now. `known`: the list, where it
+    /// was read just now.
     ///
     /// # Errors
     /// Where all secrets were asked for, and the list can't be read.
-    pub async fn fleet(&self, asked: Asked<'_>, is_suspect: impl Fn(&SecretRecord) -> bool) -> Result<Fleet, AwsError> {
+    pub async fn fleet(
+        &self,
+        asked: Asked<'_>,
+        known: Option<Vec<SecretRecord>>,
+        is_suspect: impl Fn(&SecretRecord) -> bool,
+    ) -> Result<Fleet, AwsError> {
         let mut fleet = Fleet::default();
         let (named, all) = match asked {
             Asked::Named(named) => (named, false),
@@ -59,7 +65,7 @@ impl Reader {
         };
         let mut to_describe: BTreeSet<String> = named.clone();
         if all || named.len() > FEW {
-            let (records, functions) = self.listed(named, all).await;
+            let (records, functions) = self.listed(named, all, known).await;
             fleet.functions = functions;
             match records {
                 Ok(records) => {
@@ -96,6 +102,7 @@ impl Reader {
         &self,
         named: &BTreeSet<String>,
         all: bool,
+        known: Option<Vec<SecretRecord>>,
     ) -> (Result<Vec<SecretRecord>, AwsError>, BTreeMap<String, AccountFunction>) {
         let (found, functions) = unbounded();
         let list = async move {
@@ -106,7 +113,13 @@ impl Reader {
                     let _ = found.unbounded_send(function.to_string());
                 }
             };
-            self.records(&told).await
+            match known {
+                Some(records) => {
+                    records.iter().for_each(told);
+                    Ok(records)
+                }
+                None => self.records(&told).await,
+            }
         };
         futures::join!(list, self.functions_of(functions, true))
     }

@@ -82,7 +82,8 @@ async fn apply_saved(run: Run<'_>, file: &Path, arguments: &Arguments) -> Result
     }
     let saved = plan_file::read(file)?;
     let loaded = saved::load(&saved)?;
-    let session = Session::of(run.global, loaded, &saved.filters).await?.verifying(saved.verify).serving(true);
+    let session =
+        Session::of(run.global, loaded, &saved.filters).await?.verifying(saved.verify).serving(true).confirming();
     saved::check_policies(&saved, session.policies())?;
     let mut released = run.released.clone();
     released.limits |= saved.override_limits;

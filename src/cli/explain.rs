@@ -52,20 +52,22 @@ pub fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
     }
     let offline = Offline::open(global, &arguments.paths)?;
     wanted.check_target(&offline.manifests)?;
-    let (mut explanations, mut known) = (Vec::new(), BTreeSet::new());
+    let (mut explanations, mut known, mut by_rule) = (Vec::new(), BTreeSet::new(), None);
     for (manifest, index) in offline.selected() {
         let target = &manifest.targets()[index];
         if wanted.target.is_some() && wanted.target != target.name {
             continue;
         }
-        for (kind, handle) in wanted.find(&offline.resolve(manifest, index)?, &mut known) {
+        let desired = offline.resolve(manifest, index)?;
+        by_rule = by_rule.or_else(|| wanted.may_be_of_a_rule(&desired));
+        for (kind, handle) in wanted.find(&desired, &mut known) {
             explanations.extend(manifest.explain(index, &offline.ambient, kind, &handle)?);
         }
     }
     let entries: BTreeSet<String> =
         explanations.iter().map(|one| format!("{}.{}", one.address.kind.word(), one.address.handle)).collect();
     match entries.len() {
-        0 => return Err(wanted.unknown(&known)),
+        0 => return Err(by_rule.unwrap_or_else(|| wanted.unknown(&known))),
         1 => {}
         _ => {
             let summary = format!("`{}` means more than one entry", arguments.address);
@@ -124,7 +126,8 @@ impl Wanted {
         let secrets = desired.secrets.iter().map(|(handle, secret)| (Kind::Secret, handle, &secret.name));
         let functions = desired.functions.iter().map(|(handle, function)| (Kind::Function, handle, &function.name));
         let (mut by_handle, mut by_name) = (Vec::new(), Vec::new());
-        for (kind, handle, name) in secrets.chain(functions) {
+        let rules = desired.select.keys().map(|handle| (Kind::Select, handle, handle));
+        for (kind, handle, name) in secrets.chain(functions).chain(rules) {
             known.insert(format!("{}.{handle}", kind.word()));
             if self.kind.is_some_and(|wanted| wanted != kind) {
                 continue;
@@ -136,6 +139,28 @@ impl Wanted {
             }
         }
         if by_handle.is_empty() { by_name } else { by_handle }
+    }
+
+    /// That rules may mean a secret that no entry names; only AWS knows which secrets there are, and their tags.
+    fn may_be_of_a_rule(&self, desired: &Desired) -> Option<Failure> {
+        if self.kind.is_some_and(|kind| kind != Kind::Secret) {
+            return None;
+        }
+        let rules: Vec<&String> = desired
+            .select
+            .iter()
+            .filter(|(_, rule)| rule.matches.has_name(&self.handle))
+            .map(|(handle, _)| handle)
+            .collect();
+        let first = rules.first()?;
+        let tags = if desired.select.get(*first).is_some_and(|rule| rule.matches.tags.is_empty()) {
+            ""
+        } else {
+            ", if its tags fit"
+        };
+        let summary = format!("no entry names `{}`; a rule means such a name{tags}", self.text);
+        let hints = rules.iter().map(|rule| format!("`rotator explain {}`", desired.address(Kind::Select, rule)));
+        Some(Failure::new(summary).hints(hints))
     }
 
     /// Says what there is of a similar name, of whatever kind.

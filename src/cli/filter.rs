@@ -10,6 +10,7 @@ use crate::model::near::{SUGGESTIONS, did_you_mean, near};
 use crate::model::{Address, Desired, Kind, Live, Target, address};
 use crate::render::{safe, some_of};
 
+use super::chosen::Chosen;
 use super::failure::Failure;
 
 /// What `--target` selects. Public for the fuzz targets.
@@ -182,7 +183,7 @@ impl Filter {
             return matched;
         }
         let target = desired.target.name.clone();
-        let (mut functions, mut secrets) = (BTreeSet::new(), BTreeSet::new());
+        let mut chosen = Chosen::default();
         for resource in &self.resources {
             match resource {
                 Resource::Address { address, .. } if address.target.is_some() && address.target != target => {}
@@ -191,49 +192,37 @@ impl Filter {
                         Some(pattern) => pattern.is_match(name),
                         None => name == handle,
                     };
-                    let found: Vec<&String> = match kind {
-                        Kind::Function => {
-                            named(desired.functions.iter().map(|(key, value)| (key, &value.name)), is_meant)
-                        }
-                        _ => named(desired.secrets.iter().map(|(key, value)| (key, &value.name)), is_meant),
-                    };
-                    if !found.is_empty() {
+                    if chosen.add(desired, *kind, &is_meant) {
                         matched.insert(text.clone());
                     }
-                    let chosen = if *kind == Kind::Function { &mut functions } else { &mut secrets };
-                    chosen.extend(found.into_iter().cloned());
                 }
                 Resource::Secret { text, glob } => {
-                    let is_meant = |handle: &String, name: &String| {
-                        let mut names = [handle.as_str(), name.as_str()].into_iter().chain(SecretName::of(name).all());
+                    let is_meant = |name: &str| {
+                        let mut names = std::iter::once(name).chain(SecretName::of(name).all());
                         names.any(|one| glob.is_match(one) || one == text)
                     };
-                    let found = desired.secrets.iter().filter(|(handle, secret)| is_meant(handle, &secret.name));
-                    let found: Vec<String> = found.map(|(handle, _)| handle.clone()).collect();
-                    if !found.is_empty() {
+                    if chosen.add(desired, Kind::Secret, &is_meant) {
                         matched.insert(text.clone());
                     }
-                    secrets.extend(found);
                 }
                 Resource::Label { text, name, value } => {
                     let has = |labels: &std::collections::BTreeMap<String, String>| {
                         labels.get(name).is_some_and(|label| value.as_ref().is_none_or(|value| value == label))
                     };
-                    let before = functions.len() + secrets.len();
+                    let before = chosen.len();
                     let by_label = desired.functions.iter().filter(|(_, function)| has(&function.labels));
-                    functions.extend(by_label.map(|(handle, _)| handle.clone()));
+                    chosen.functions.extend(by_label.map(|(handle, _)| handle.clone()));
                     let by_label = desired.secrets.iter().filter(|(_, secret)| has(&secret.labels));
-                    secrets.extend(by_label.map(|(handle, _)| handle.clone()));
-                    if functions.len() + secrets.len() > before {
+                    chosen.secrets.extend(by_label.map(|(handle, _)| handle.clone()));
+                    let by_label = desired.select.iter().filter(|(_, rule)| has(&rule.labels));
+                    chosen.rules.extend(by_label.map(|(handle, _)| handle.clone()));
+                    if chosen.len() > before {
                         matched.insert(text.clone());
                     }
                 }
             }
         }
-        let needed = desired.secrets.iter().filter(|(handle, _)| secrets.contains(*handle));
-        functions.extend(needed.filter_map(|(_, secret)| secret.function.clone()));
-        desired.secrets.retain(|handle, _| secrets.contains(handle));
-        desired.functions.retain(|handle, _| functions.contains(handle));
+        chosen.keep(desired);
         matched
     }
 
@@ -350,14 +339,6 @@ pub fn the_targets(known: &BTreeSet<&str>) -> String {
         return "the manifest has no `targets:`".to_owned();
     }
     format!("the targets are {}", known.iter().copied().collect::<Vec<_>>().join(", "))
-}
-
-/// The handles whose handle or AWS name is meant.
-fn named<'a>(
-    entries: impl Iterator<Item = (&'a String, &'a String)>,
-    is_meant: impl Fn(&str) -> bool,
-) -> Vec<&'a String> {
-    entries.filter(|(handle, name)| is_meant(handle) || is_meant(name)).map(|(handle, _)| handle).collect()
 }
 
 /// What `--target` can't be read as anything.

@@ -13,7 +13,7 @@ use clap::Args;
 use crate::config::facts;
 use crate::exit;
 use crate::import::terraform::{Moves, State, moves};
-use crate::import::{Draft, Group, Place, Root, Wanted, draft, file_name, unrotated};
+use crate::import::{Draft, Group, Place, Root, Wanted, draft, file_name, held, propose, unrotated};
 use crate::model::account::TaggedSecret;
 use crate::model::arn::is_in;
 use crate::model::live::{Reading, Unread};
@@ -50,6 +50,7 @@ Examples:
   rotator import --adopt                             functions of AWS's generic template become the project's own
   terraform show -json | rotator import --from-terraform - fleet
                                                      what Terraform rotates, and how it lets go of that
+  rotator import --rules                             a rule for each folder whose secrets rotate alike
   rotator import --unrotated                         what doesn't rotate"
 )]
 pub struct Arguments {
@@ -77,11 +78,14 @@ pub struct Arguments {
     /// how Terraform lets go of those rotations. Of that document ARNs and addresses are read, and no value
     #[arg(long, value_name = "FILE")]
     from_terraform: Option<PathBuf>,
+    /// Write one rule of `select` for a folder of names whose secrets all rotate with one function and alike, in place of their entries
+    #[arg(long)]
+    rules: bool,
     /// Print what would be written, and write nothing
     #[arg(long)]
     dry_run: bool,
     /// Print the secrets that don't rotate, with the reason of each, and write nothing
-    #[arg(long, conflicts_with_all = ["project", "into", "adopt", "code", "dry_run", "from_terraform"])]
+    #[arg(long, conflicts_with_all = ["project", "into", "adopt", "code", "rules", "dry_run", "from_terraform"])]
     unrotated: bool,
     /// How the report is printed
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -170,6 +174,9 @@ impl Import<'_> {
         }
         say_unread(&reads);
         let mut found = draft(&places, &wanted);
+        if arguments.rules {
+            propose(&mut found, &places, &wanted);
+        }
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let parts = folder_of_parts(self.into, standing);
         let code =
@@ -208,6 +215,7 @@ impl Import<'_> {
             is_dry: arguments.dry_run,
             to_include: composed.to_include,
             terraform: from,
+            rules: arguments.rules.then(|| held(&found)),
         };
         print(arguments, &report)
     }
@@ -380,7 +388,8 @@ fn compose(
     found: &Draft,
 ) -> Composed {
     let folder = path.parent().unwrap_or(Path::new(""));
-    let groups: Vec<&Group> = found.groups.iter().filter(|group| !group.secrets.is_empty()).collect();
+    let groups: Vec<&Group> =
+        found.groups.iter().filter(|group| !group.secrets.is_empty() || !group.select.is_empty()).collect();
     let mut composed = Composed { files: Vec::new(), to_include: None };
     if groups.is_empty() {
         return composed;

@@ -2,6 +2,7 @@
 
 mod apply;
 mod bug;
+mod chosen;
 mod converge;
 mod destroy;
 mod diff;
@@ -37,6 +38,7 @@ mod sandbox;
 mod sandbox_secret;
 mod saved;
 mod schedule;
+mod select;
 mod session;
 mod shell;
 mod show;

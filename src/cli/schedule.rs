@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use clap::Args;
 
 use crate::model::freeze::Period;
-use crate::model::schedule;
+use crate::model::{Kind, schedule};
 use crate::render::schedule::{Row, table};
 
 use super::failure::Failure;
@@ -42,13 +42,16 @@ pub fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
         let freezes: Vec<Period> = freezes(manifest, &offline.policies).map(|freeze| freeze.days).collect();
         let mut desired = offline.resolve(manifest, index)?;
         offline.filter.apply(&mut desired);
-        for (handle, secret) in &desired.secrets {
-            let address = desired.address(crate::model::Kind::Secret, handle).to_string();
-            let rules = secret.rotation.rules.as_ref().filter(|_| secret.rotation.enabled != Some(false));
+        let secrets = desired.secrets.iter().map(|(handle, secret)| (Kind::Secret, handle, &secret.rotation));
+        // Which secrets a rule means, only AWS knows.
+        let rules = desired.select.iter().map(|(handle, rule)| (Kind::Select, handle, &rule.rotation));
+        for (kind, handle, rotation) in secrets.chain(rules) {
+            let address = desired.address(kind, handle).to_string();
+            let rules = rotation.rules.as_ref().filter(|_| rotation.enabled != Some(false));
             let windows = rules
                 .map(|rules| schedule::windows(rules, from).take(usize::from(arguments.count)).collect())
                 .unwrap_or_default();
-            let (rules, off) = (rules.cloned(), secret.rotation.enabled == Some(false));
+            let (rules, off) = (rules.cloned(), rotation.enabled == Some(false));
             rows.push(Row { address, rules, off, windows, freezes: freezes.clone() });
         }
     }

@@ -15,7 +15,7 @@ use crate::config::{self, Ambient, Loaded, Manifest, Policies, Problems};
 use crate::env;
 use crate::model::arn::function_name;
 use crate::model::{Desired, Target};
-use crate::plan::{self, Plan, PlanOptions, Purpose};
+use crate::plan::{self, Plan, PlanOptions, Purpose, select};
 use crate::render::safe;
 use crate::sandbox::Rotated;
 
@@ -26,6 +26,7 @@ use super::options::Global;
 use super::packages::{Packages, build_packages};
 use super::prepared::Prepared;
 use super::rehearsal::{LISTEN, Looked, Rehearsal};
+use super::select::read_rules;
 use super::task::Task;
 use super::wheels::Way;
 use super::{output, plan_file, progress, rules, stand_ins};
@@ -50,6 +51,8 @@ pub struct Session {
     serves: bool,
     /// What plans are made for.
     task: Task,
+    /// Whether it is about a saved plan.
+    confirms: bool,
 }
 
 impl Session {
@@ -108,6 +111,7 @@ impl Session {
             verifies: false,
             serves: false,
             task: Task::Converge,
+            confirms: false,
         })
     }
 
@@ -121,6 +125,12 @@ impl Session {
     #[must_use]
     pub fn serving(self, serves: bool) -> Self {
         Self { serves, ..self }
+    }
+
+    /// Makes plans that a saved one is held against: that its filters find nothing any more is then for that to say.
+    #[must_use]
+    pub fn confirming(self) -> Self {
+        Self { confirms: true, ..self }
     }
 
     /// Makes plans for a task.
@@ -250,6 +260,11 @@ impl Session {
         if self.verifies {
             desired.verify_all();
         }
+        let siblings = self.siblings(manifest, index, &ambient)?;
+        read_rules(&connection, &mut desired, &siblings, self.filter.is_partial()).await;
+        if let Some(failure) = self.task.needs_rules(&desired) {
+            return Err(failure);
+        }
         let whole = self.filter.is_partial().then(|| desired.clone());
         self.select(&mut desired, matched);
         // What is being removed is fetched for nothing.
@@ -269,7 +284,6 @@ impl Session {
                 }
             }
         }
-        let siblings = self.siblings(manifest, index, &ambient)?;
         let options = ObserveOptions {
             orphans: !self.filter.is_partial() && matches!(self.task, Task::Converge),
             // Of a part of all secrets, it must be known how many there are, also of those that a filter leaves unread.
@@ -280,7 +294,8 @@ impl Session {
             deployments: matches!(self.task, Task::Converge),
             ..ObserveOptions::default()
         };
-        let live = connection.reader().observe(&desired, &options, &|progress| reading.show(progress)).await;
+        let mut live = connection.reader().observe(&desired, &options, &|progress| reading.show(progress)).await;
+        select::settle(&mut desired, &mut live);
         self.filter.settle(&mut desired, &live);
         connection.reader().resolve_reads(&mut desired, &live).await;
         // What is being removed needn't be right.
@@ -333,7 +348,10 @@ impl Session {
                     }
                     Some((number, index)) => {
                         let manifest = &self.manifests[number];
-                        let (connection, _, mut desired) = self.reach(manifest, index).await?;
+                        let (connection, ambient, mut desired) = self.reach(manifest, index).await?;
+                        let has_rules = !desired.select.is_empty();
+                        let siblings = if has_rules { self.siblings(manifest, index, &ambient)? } else { Vec::new() };
+                        read_rules(&connection, &mut desired, &siblings, self.filter.is_partial()).await;
                         self.select(&mut desired, matched);
                         (connection, desired, Some(manifest))
                     }
@@ -361,6 +379,7 @@ impl Session {
         }
         let matched = matched.into_inner().unwrap_or_default();
         if failed.is_none()
+            && !self.confirms
             && let Err(failure) = self.filter.check_matched(&matched, || self.choices())
         {
             failed = Some(failure);

@@ -149,8 +149,10 @@ async fn read(
     let wants_rotation =
         |names: [&str; 2]| names.iter().filter_map(|name| wanted.get(*name)).any(|wanted| wanted.enabled == Some(true));
     let asked = if arguments.all { Asked::All(&names) } else { Asked::Named(&names) };
+    let known = desired.selected.as_ref().filter(|selected| selected.unread.is_none());
+    let known = known.map(|selected| selected.listed.iter().map(|secret| secret.record.clone()).collect());
     let fleet = reader
-        .fleet(asked, |record| is_suspect(record, wants_rotation([&record.name, &record.arn]), reader.now()))
+        .fleet(asked, known, |record| is_suspect(record, wants_rotation([&record.name, &record.arn]), reader.now()))
         .await;
     let fleet = fleet.map_err(|error| {
         let (summary, hints) = render::said::aws_words(&error);
@@ -212,6 +214,9 @@ impl Judged<'_> {
             is_from_list: fleet.is_from_list,
             reasons: None,
         };
+        if let Some(unread) = self.desired.selected.as_ref().and_then(|selected| selected.unread.as_ref()) {
+            status.unread.extend(self.desired.select.keys().map(|rule| (format!("select.{rule}"), unread.clone())));
+        }
         for (asked, secret) in &fleet.secrets {
             let record = match secret {
                 Reading::Unread(why) => {

@@ -12,7 +12,10 @@ use crate::plan::pending::Pending;
 use crate::plan::planner::{RepairRequest, RotateRequest, plan_repair, plan_rotation};
 use crate::plan::verdict::Logged;
 use crate::plan::{DROPPED, Plan, Way};
+use crate::render::words::unread_words;
 use futures::StreamExt as _;
+
+use super::failure::Failure;
 
 /// What plans are made for.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +42,16 @@ pub enum Task {
 }
 
 impl Task {
+    /// Why it can't be done where it isn't known what rules of `select` mean: what they mean may be what is asked for.
+    pub fn needs_rules(&self, desired: &Desired) -> Option<Failure> {
+        if matches!(self, Self::Converge) {
+            return None;
+        }
+        let unread = desired.selected.as_ref()?.unread.as_ref()?;
+        let summary = format!("which secrets `select` means isn't known: {}", unread_words(unread));
+        Some(Failure::new(summary).hint("rules need a whole list: `secretsmanager:ListSecrets` on `*`"))
+    }
+
     /// The plan of a task that isn't to converge, with what it has to know beside the two states.
     pub async fn plan(&self, reader: &Reader, desired: &Desired, live: &Live) -> Option<Plan> {
         match self {

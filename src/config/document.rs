@@ -16,6 +16,7 @@ use super::source::{self, Fetch, Sources, Span};
 use super::typed::{self, MisfitKind};
 use super::{acknowledge, freeze, include, limits, names, parse, roots, rules, suggest};
 use crate::diagnostic::Diagnostic;
+use crate::model;
 use crate::tree::{Stray, Tree, sneaks_into_git};
 pub(super) use head::{Head, Removed};
 
@@ -23,7 +24,7 @@ pub(super) use head::{Head, Removed};
 const MAX_PATTERNS: usize = 1_000;
 
 /// The fields of a root that a part may have too.
-const OF_PARTS: [&str; 3] = ["defaults", "functions", "secrets"];
+const OF_PARTS: [&str; 4] = ["defaults", "functions", "secrets", "select"];
 
 /// The fields that only a target has.
 const OF_TARGETS: [&str; 4] = ["region", "account", "role", "apply_role"];
@@ -47,13 +48,25 @@ pub(super) struct Document {
     pub parts: Vec<Part>,
 }
 
-/// The functions and secrets of one file, with what they inherit.
+/// The functions, secrets and rules for secrets of one file, with what they inherit.
 #[derive(Default)]
 pub(super) struct Part {
     pub function_defaults: Option<Node>,
     pub secret_defaults: Option<Node>,
     pub functions: Vec<Entry>,
     pub secrets: Vec<Entry>,
+    pub select: Vec<Entry>,
+}
+
+impl Part {
+    /// The entries of a kind.
+    pub fn entries(&self, kind: model::Kind) -> &[Entry] {
+        match kind {
+            model::Kind::Secret => &self.secrets,
+            model::Kind::Select => &self.select,
+            _ => &self.functions,
+        }
+    }
 }
 
 /// Reads a root and all its parts. Problems of the files come beside what could be read.
@@ -216,7 +229,7 @@ impl DocumentReader {
         Some(document)
     }
 
-    /// Takes `defaults`, `functions` and `secrets` out of a file. The second value is what targets inherit.
+    /// Takes `defaults`, `functions`, `secrets` and `select` out of a file. The second value is what targets inherit.
     fn sections(&mut self, map: &mut Map, root: Option<&Part>) -> (Part, Option<Node>) {
         let (mut functions, mut secrets, mut targets) = (None, None, None);
         if let Some(defaults) = map.take("defaults").filter(|entry| !entry.node.is_null()) {
@@ -238,6 +251,7 @@ impl DocumentReader {
             secret_defaults: over(secrets, root.and_then(|root| root.secret_defaults.as_ref())),
             functions: self.entries(map, "functions"),
             secrets: self.entries(map, "secrets"),
+            select: self.entries(map, "select"),
         };
         (part, targets)
     }
@@ -264,6 +278,9 @@ impl DocumentReader {
                     format!("variables aren't replaced in keys, as in `{}`", entry.key),
                 )
                 .hint("the key is the stable handle; write the variable into `name`")
+            } else if section == "select" {
+                Diagnostic::error("handle", reason)
+                    .hint("the key names the rule; `match` says which secrets it is about")
             } else {
                 Diagnostic::error("handle", reason)
                     .hint("the key is the stable handle; `name` says what it is called on AWS")
@@ -443,7 +460,7 @@ impl DocumentReader {
                         document.path.display()
                     ),
                 )
-                .hint("a part holds `defaults`, `functions` and `secrets`")
+                .hint("a part holds `defaults`, `functions`, `secrets` and `select`")
             } else {
                 unknown_field(&[&entry.key], &OF_PARTS.map(str::to_owned))
             };
@@ -457,11 +474,10 @@ impl DocumentReader {
         if document.parts.len() < 2 {
             return;
         }
-        for (kind, entries) in
-            [("function", (|part| &part.functions) as fn(&Part) -> &Vec<Entry>), ("secret", |part| &part.secrets)]
-        {
+        let all = [(model::Kind::Function, "function"), (model::Kind::Secret, "secret"), (model::Kind::Select, "rule")];
+        for (of_kind, kind) in all {
             let mut seen: HashMap<&str, Span> = HashMap::new();
-            for entry in document.parts.iter().flat_map(entries) {
+            for entry in document.parts.iter().flat_map(|part| part.entries(of_kind)) {
                 if let Some(first) = seen.insert(&entry.key, entry.at).filter(|first| first.file != entry.at.file) {
                     let mut problem = Diagnostic::error(
                         "duplicate-handle",

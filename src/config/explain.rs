@@ -11,11 +11,22 @@ use crate::model::explanation::{
 };
 use crate::model::freeze::Freeze;
 use crate::model::schedule::default_duration_hours;
-use crate::model::{Deployment, Desired, Function, FunctionSource, Kind, Secret, Setting};
+use crate::model::{Deployment, Desired, Function, FunctionSource, Kind, Rotation, Secret, SelectRule, Setting};
 
 /// The fields of entries in the order in which they are explained; a function's settings stand before the last ones.
-const FIRST: [&str; 10] =
-    ["name", "existing", "function", "external", "targets", "rotation", "application", "stack", "shared", "code"];
+const FIRST: [&str; 11] = [
+    "match",
+    "name",
+    "existing",
+    "function",
+    "external",
+    "targets",
+    "rotation",
+    "application",
+    "stack",
+    "shared",
+    "code",
+];
 const LAST: [&str; 2] = ["environment", "labels"];
 
 /// The fields of a function's settings, each once.
@@ -34,20 +45,27 @@ pub(super) fn explain(
     kind: Kind,
     handle: &str,
 ) -> Option<Explanation> {
-    let (part, entry) = document.parts.iter().find_map(|part| {
-        let entries = if kind == Kind::Secret { &part.secrets } else { &part.functions };
-        entries.iter().find(|entry| entry.key == handle).map(|entry| (part, entry))
-    })?;
+    let (part, entry) = document
+        .parts
+        .iter()
+        .find_map(|part| part.entries(kind).iter().find(|entry| entry.key == handle).map(|entry| (part, entry)))?;
     let mut explainer = Explainer { document, place, part, entry, values: Vec::new(), unmanaged: Vec::new() };
     explainer.written(kind);
-    let name = if kind == Kind::Secret {
-        let secret = desired.secrets.get(handle)?;
-        explainer.secret(secret);
-        secret.name.clone()
-    } else {
-        let function = desired.functions.get(handle)?;
-        explainer.function(function);
-        function.name.clone()
+    let name = match kind {
+        Kind::Secret => {
+            let secret = desired.secrets.get(handle)?;
+            explainer.secret(secret);
+            secret.name.clone()
+        }
+        Kind::Select => {
+            explainer.rule(desired.select.get(handle)?);
+            handle.to_owned()
+        }
+        _ => {
+            let function = desired.functions.get(handle)?;
+            explainer.function(function);
+            function.name.clone()
+        }
     };
     explainer.freezes();
     let declared = explainer.location(entry.at);
@@ -244,14 +262,32 @@ impl Explainer<'_> {
         self.default("name", &secret.name, "the key is the name unless `name` says otherwise");
         self.default("function", "none", "without a function, AWS manages the rotation itself");
         self.targets();
-        let Some(rules) = &secret.rotation.rules else {
+        self.rotation(&secret.rotation);
+        if secret.rotation.rules.is_some() {
+            self.default(
+                "rotation.rotate_immediately",
+                "only when rotation is switched on",
+                "a change of rules or function rotates on the new schedule",
+            );
+        }
+    }
+
+    fn rule(&mut self, rule: &SelectRule) {
+        self.default("match.names", "any", "all names do that have the `tags`");
+        self.targets();
+        self.rotation(&rule.rotation);
+        self.default("rotation.rotate_immediately", "false", "a rule rotates nothing at once unless it says so itself");
+    }
+
+    fn rotation(&mut self, rotation: &Rotation) {
+        let Some(rules) = &rotation.rules else {
             self.unmanaged.push("rotation's schedule");
             if !self.has("rotation.enabled") {
                 self.unmanaged.push("whether rotation is on");
             }
             return;
         };
-        if secret.rotation.enabled == Some(true) {
+        if rotation.enabled == Some(true) {
             self.default("rotation.enabled", "true", "rotation is on where a schedule is given");
         }
         let effective = rules.duration_hours.or_else(|| default_duration_hours(&rules.schedule));
@@ -267,11 +303,6 @@ impl Explainer<'_> {
             Some(_) => {}
             None => self.default(path, window, "AWS's default window for this schedule"),
         }
-        self.default(
-            "rotation.rotate_immediately",
-            "only when rotation is switched on",
-            "a change of rules or function rotates on the new schedule",
-        );
     }
 
     fn function(&mut self, function: &Function) {

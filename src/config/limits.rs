@@ -19,7 +19,7 @@ use crate::model::rule::{AtMost, Limit, Limits};
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "limits")]
 pub(super) struct LimitsFile {
-    /// How many secrets that rotate may get another rotation: other rules, another function, or none.
+    /// How many secrets that rotate may get another rotation: other rules, another function, or none; and how many rules of `select` may newly attach.
     pub changed: Option<AtMostFile>,
     /// How many secrets may stop rotating.
     pub stopped: Option<AtMostFile>,

@@ -32,6 +32,7 @@ mod scalar;
 mod scene;
 mod schema;
 mod secrets;
+mod select;
 mod source;
 mod suggest;
 mod targets;
@@ -364,8 +365,7 @@ impl Manifest {
     /// Nothing once the manifest was released: ask before.
     pub fn handles(&self, kind: model::Kind) -> BTreeSet<String> {
         let of_part = |part: &document::Part| -> Vec<String> {
-            let entries = if kind == model::Kind::Secret { &part.secrets } else { &part.functions };
-            entries.iter().map(|entry| entry.key.clone()).collect()
+            part.entries(kind).iter().map(|entry| entry.key.clone()).collect()
         };
         self.document.parts.iter().flat_map(of_part).collect()
     }
@@ -420,7 +420,7 @@ impl Manifest {
 
     /// Whether a target has a function or a secret.
     pub fn has_entries(&self, target: usize, ambient: &Ambient) -> bool {
-        let has_some = |desired: &Desired| !(desired.functions.is_empty() && desired.secrets.is_empty());
+        let has_some = |desired: &Desired| !desired.is_empty();
         match self.resolved.get(target).and_then(Option::as_ref) {
             Some(resolved) => has_some(&resolved.desired),
             None => self.resolve(target, ambient).is_ok_and(|desired| has_some(&desired)),

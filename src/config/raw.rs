@@ -14,11 +14,12 @@ use super::acknowledge::AcknowledgementFile;
 use super::freeze::FreezeFile;
 use super::limits::LimitsFile;
 use super::rules::RuleFile;
+use super::select::SelectFile;
 use crate::model::Setting;
 
 /// A manifest of rotator: which AWS Secrets Manager secrets rotate, when, and with which function.
 ///
-/// The root states `version` and `project`. A part, which a root includes, holds `defaults`, `functions` and `secrets` only.
+/// The root states `version` and `project`. A part, which a root includes, holds `defaults`, `functions`, `secrets` and `select` only.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "manifest")]
 pub(super) struct RootFile {
@@ -51,6 +52,9 @@ pub(super) struct RootFile {
     /// Secrets by handle, which is the secret's name unless `name` says otherwise.
     #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
     pub secrets: Option<BTreeMap<String, Option<SecretFile>>>,
+    /// Rules by a name of their own: secrets that `secrets` doesn't list, and how every live one rotates that matches.
+    #[expect(dead_code, reason = "known to the reader and to the schema; its value is read from the tree")]
+    pub select: Option<BTreeMap<String, Option<SelectFile>>>,
     /// Whether orphans, which this project owns and no handle names, are ended. Default: they are only noted.
     pub prune: Option<bool>,
     /// What is let go of without being touched: `secret.HANDLE` or `function.HANDLE`, with `TARGET/` before it for one target only.
@@ -471,7 +475,7 @@ fn bool_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [{ "type": "boolean" }, { "type": "string", "pattern": VARIABLE }, { "type": "null" }] })
 }
 
-fn texts_schema(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn texts_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [
         { "type": "array", "items": { "type": "string" } },
         { "type": "string", "pattern": VARIABLE },
@@ -479,7 +483,7 @@ fn texts_schema(_: &mut SchemaGenerator) -> Schema {
     ] })
 }
 
-fn names_schema(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn names_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["array", "null"], "items": { "type": "string", "pattern": "^[a-z0-9*-]+$" } })
 }
 

@@ -14,7 +14,7 @@ use super::scene::Scene;
 use super::source::Span;
 use super::targets::{self, Destination};
 use super::variables::{Substitution, Used};
-use super::{Ambient, code, functions, secrets, suggest};
+use super::{Ambient, code, functions, secrets, select, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::model::near::did_you_mean;
 use crate::model::{self, Address, Desired};
@@ -85,6 +85,9 @@ pub(super) fn resolve(document: &Document, ambient: Option<&Ambient>, only: Opti
         }
         for part in &document.parts {
             resolved.secrets(part);
+        }
+        for part in &document.parts {
+            resolved.select(part);
         }
     }
     let Resolver { desired, found, names, places, .. } = resolved;
@@ -157,6 +160,10 @@ pub(super) fn inherited(part: &Part, entry: &Entry, kind: model::Kind) -> Node {
     let existing = || entry.node.child("existing").is_some_and(|node| !node.is_null());
     let defaults = match kind {
         model::Kind::Secret => part.secret_defaults.as_ref(),
+        model::Kind::Select => {
+            let defaults = part.secret_defaults.as_ref().map(select::inherited);
+            return merge(defaults.as_ref(), &entry.node);
+        }
         _ if existing() => None,
         _ => part.function_defaults.as_ref(),
     };
@@ -205,9 +212,11 @@ impl<'a> Resolver<'a> {
         let targets = if self.only.is_some() { 1 } else { self.count() };
         let (mut resources, mut inherited) = (0_usize, 0_usize);
         for part in &self.document.parts {
-            for (entries, defaults) in
-                [(&part.functions, &part.function_defaults), (&part.secrets, &part.secret_defaults)]
-            {
+            for (entries, defaults) in [
+                (&part.functions, &part.function_defaults),
+                (&part.secrets, &part.secret_defaults),
+                (&part.select, &part.secret_defaults),
+            ] {
                 let stated = |node: &Node| node.child("targets").is_some();
                 let everywhere = !defaults.as_ref().is_some_and(stated);
                 // An entry that states its targets is in one of them at least.
@@ -441,7 +450,7 @@ impl<'a> Resolver<'a> {
                 "secret",
                 |resolver, scene, position| {
                     let secret = secrets::read(scene, &entry.key, &resolver.places[position], &mut resolver.common)?;
-                    resolver.check_function(scene, &secret, position);
+                    resolver.check_function(scene, secret.function.as_deref(), position);
                     Some(secret)
                 },
                 |resolver, position, secret| {
@@ -457,17 +466,42 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    fn select(&mut self, part: &'a Part) {
+        for entry in &part.select {
+            if self.is_enough() {
+                return;
+            }
+            let (merged, targets) = self.prepare(part, entry, model::Kind::Select);
+            self.each(
+                entry,
+                merged,
+                &targets,
+                "rule",
+                |resolver, scene, position| {
+                    let rule = select::read(scene, &mut resolver.common, &resolver.desired[position].secrets);
+                    let function = scene.merged.child("function").and_then(Node::text);
+                    resolver.check_function(scene, function, position);
+                    rule
+                },
+                |resolver, position, rule| {
+                    resolver.place(model::Kind::Select, position, entry);
+                    resolver.desired[position].select.insert(entry.key.clone(), rule);
+                },
+            );
+        }
+    }
+
     /// A secret's function is a handle of a function that is in the same target.
-    fn check_function(&mut self, scene: &mut Scene<'_>, secret: &model::Secret, position: usize) {
-        let Some(handle) = &secret.function else { return };
+    fn check_function(&mut self, scene: &mut Scene<'_>, function: Option<&str>, position: usize) {
+        let Some(handle) = function else { return };
         let target = self.only.unwrap_or(position);
-        let Some(targets) = self.functions.get(handle.as_str()) else {
+        let Some(targets) = self.functions.get(handle) else {
             let problem = Diagnostic::error("unknown-function", format!("there is no function `{handle}`"));
             // The same one is often wrong in many targets.
             if !self.near.contains_key(handle) {
                 let may_suggest = self.document.sources.may_suggest();
                 let near = may_suggest.then(|| suggest::nearest(handle, self.functions.keys().copied())).flatten();
-                self.near.insert(handle.clone(), near);
+                self.near.insert(handle.to_owned(), near);
             }
             let near = self.near.get(handle).copied().flatten();
             let by_name = self.desired[position]

@@ -135,13 +135,14 @@ impl Scene<'_> {
 }
 
 /// The fields that belong one level further in, and the map that they belong to.
-const INSIDE: [(&str, &[&str]); 7] = [
+const INSIDE: [(&str, &[&str]); 8] = [
     ("external", &["role", "metadata"]),
     ("rotation", &["enabled", "automatically_after_days", "schedule_expression", "duration", "rotate_immediately"]),
     ("vpc", &["subnets", "security_groups"]),
     ("application", &["id", "version", "parameters"]),
     ("code", &["path", "requirements", "exclude", "include", "s3_bucket", "s3_key", "s3_object_version", "sha256"]),
     ("match", &["targets", "secrets", "labels"]),
+    ("match", &["names", "tags", "except"]),
     ("window", &["from", "to", "max_hours", "days"]),
 ];
 

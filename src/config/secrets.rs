@@ -22,7 +22,7 @@ pub(super) struct Common {
 
 impl Common {
     /// One copy of equal labels.
-    fn labels(&mut self, labels: BTreeMap<String, String>) -> Shared<BTreeMap<String, String>> {
+    pub(super) fn labels(&mut self, labels: BTreeMap<String, String>) -> Shared<BTreeMap<String, String>> {
         once(&mut self.labels, labels.into())
     }
 
@@ -146,7 +146,7 @@ pub(super) fn own_region(why: &str, place: &Destination, region: &str) -> String
     }
 }
 
-fn rotation(scene: &mut Scene<'_>, file: &RotationFile, common: &mut Common) -> Rotation {
+pub(super) fn rotation(scene: &mut Scene<'_>, file: &RotationFile, common: &mut Common) -> Rotation {
     let schedule = schedule_of(scene, file);
     let valid = schedule.as_ref().filter(|schedule| common.check(schedule, None).is_ok());
     let mut duration = duration_of(scene, file, valid);

@@ -330,7 +330,7 @@ impl Writer<'_> {
             entries.push(self.secret(&name, rules, found, handle.as_ref(), rotation, taken));
         }
         entries.sort_by(|a, b| a.handle.cmp(&b.handle));
-        Group { handle, function, defaults: defaults.unwrap_or_default(), secrets: entries }
+        Group { handle, function, defaults: defaults.unwrap_or_default(), secrets: entries, select: Vec::new() }
     }
 
     fn secret(

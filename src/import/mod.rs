@@ -8,6 +8,7 @@
 //! | [`handles`] | short and unique handles, and names of files |
 //! | [`varying`] | what is one entry with variables, since its names differ from target to target by those alone |
 //! | [`terraform`] | what Terraform's state says of rotation, and what of it moves |
+//! | [`proposed`] | which entries are better one rule of `select` |
 //! | [`rules`] | which rotation is the commonest, and what an entry says over what it inherits |
 //!
 //! It is pure: it knows the domain and what was read, and no client, clock, file or word for people. Names of AWS are untrusted: what a
@@ -17,6 +18,7 @@ mod entries;
 mod functions;
 mod handles;
 mod managed;
+mod proposed;
 mod rules;
 mod sayable;
 pub mod terraform;
@@ -29,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use entries::{draft, unrotated};
 pub use handles::file_name;
 pub use managed::{Here, Managed};
+pub use proposed::{RuleEntry, held, propose};
 pub use rules::Field;
 
 use crate::model::RotationRules;
@@ -102,6 +105,8 @@ pub struct Group {
     pub defaults: Vec<Field>,
     /// The entries, by handle.
     pub secrets: Vec<SecretEntry>,
+    /// Rules in place of others.
+    pub select: Vec<RuleEntry>,
 }
 
 /// A function's entry.

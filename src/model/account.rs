@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::live::{Configuration, LiveStack, Reading, Statement, Unread};
+use super::live::{Configuration, ListedSecret, LiveStack, Reading, Statement, Unread};
 use super::record::SecretRecord;
 
 /// A secret of a list, with its tags.
@@ -12,6 +12,22 @@ pub struct TaggedSecret {
     pub record: SecretRecord,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+}
+
+impl TaggedSecret {
+    /// As the list is read that leaves out what is scheduled for deletion; `None` for that.
+    pub fn listed(&self) -> Option<ListedSecret> {
+        let record = &self.record;
+        record.deletion.is_none().then(|| ListedSecret {
+            name: record.name.clone(),
+            arn: record.arn.clone(),
+            is_on: record.is_on(),
+            function_arn: record.function_arn.clone(),
+            rules: record.rules.clone(),
+            owning_service: record.owning_service.clone(),
+            replica_of: record.replica_of.clone(),
+        })
+    }
 }
 
 /// A function that secrets rotate with.

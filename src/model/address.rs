@@ -27,11 +27,13 @@ pub enum Kind {
     Limit,
     /// A freeze; addressed by its first day.
     Freeze,
+    /// A rule of `select`; addressed by its key.
+    Select,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Function,
         Self::Secret,
         Self::OrphanStack,
@@ -40,6 +42,7 @@ impl Kind {
         Self::Policy,
         Self::Limit,
         Self::Freeze,
+        Self::Select,
     ];
 
     /// What it is, in words.
@@ -52,6 +55,7 @@ impl Kind {
             Self::Policy => "a rule",
             Self::Limit => "a limit",
             Self::Freeze => "a freeze",
+            Self::Select => "a rule of `select`",
         }
     }
 
@@ -66,6 +70,7 @@ impl Kind {
             Self::Policy => "policy",
             Self::Limit => "limit",
             Self::Freeze => "freeze",
+            Self::Select => "select",
         }
     }
 }
@@ -98,9 +103,9 @@ impl Address {
         whole(None, text).or_else(|| within().and_then(|(target, rest)| whole(Some(target), rest)))
     }
 
-    /// Reads the address of an entry of a manifest: a function or a secret.
+    /// Reads the address of an entry of a manifest: a function, a secret, or a rule of `select`.
     pub fn of_entry(text: &str) -> Option<Self> {
-        Self::parse(text).filter(|address| matches!(address.kind, Kind::Function | Kind::Secret))
+        Self::parse(text).filter(|address| matches!(address.kind, Kind::Function | Kind::Secret | Kind::Select))
     }
 }
 

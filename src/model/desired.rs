@@ -1,14 +1,19 @@
 //! What a manifest wants of one target, with defaults merged, variables replaced and names resolved.
 
+mod select;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::arn::FunctionReference;
 use super::live::Unread;
 use super::setting::Request;
 use super::{
     Address, CodeFinding, External, Kind, PackageSummary, Place, RotationRules, Selection, Sensitive, Setting,
     Settings, Shared,
 };
+
+pub use select::{LeftOut, Match, SelectRule, Selected};
 
 /// The whole desired state of one target.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +30,10 @@ pub struct Desired {
     pub functions: BTreeMap<String, Function>,
     /// Secrets by handle.
     pub secrets: Shared<BTreeMap<String, Secret>>,
+    /// Rules for secrets that `secrets` doesn't list, by handle.
+    pub select: Shared<BTreeMap<String, SelectRule>>,
+    /// What those rules came to on AWS; `None` where its secrets weren't listed, or there are no rules.
+    pub selected: Option<Selected>,
     /// What the manifest lets go of without touching it: `secret.x`, `function.y`.
     pub removed: BTreeSet<Address>,
     /// The names on AWS that those handles had under the manifest's defaults: orphans are known by nothing else.
@@ -37,6 +46,11 @@ impl Desired {
     /// The address of a function or secret of this target.
     pub fn address(&self, kind: Kind, handle: &str) -> Address {
         Address::new(self.target.name.as_deref(), kind, handle)
+    }
+
+    /// Whether it wants nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.functions.is_empty() && self.secrets.is_empty() && self.select.is_empty()
     }
 
     /// The same, with all functions only used and none deployed.
@@ -90,6 +104,20 @@ pub struct Function {
 }
 
 impl Function {
+    /// The ARN that it has or will have, as secrets refer to it, in a target's partition, region and account.
+    pub fn arn(&self, partition: &str, region: &str, account: &str) -> String {
+        let (account, name, qualifier) = match &self.source {
+            FunctionSource::Existing { reference } if reference.starts_with("arn:") => return reference.clone(),
+            FunctionSource::Existing { reference } => {
+                let FunctionReference { account: stated, qualifier, .. } = FunctionReference::of(reference);
+                (stated.unwrap_or(account), &self.name, qualifier)
+            }
+            FunctionSource::Deployed(_) => (account, &self.name, None),
+        };
+        let qualifier = qualifier.map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
+        format!("arn:{partition}:lambda:{region}:{account}:function:{name}{qualifier}")
+    }
+
     /// What this manifest deploys, if it deploys the function.
     pub fn deployment(&self) -> Option<&Deployment> {
         match &self.source {

@@ -35,8 +35,8 @@ pub mod trouble;
 
 pub use address::{Address, Kind};
 pub use desired::{
-    Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, ReadFault, Rotation, Secret, Target,
-    TestValues, Verify,
+    Application, Code, CodeSource, Deployment, Desired, Function, FunctionSource, LeftOut, Match, ReadFault, Rotation,
+    Secret, SelectRule, Selected, Target, TestValues, Verify,
 };
 pub use difference::{Content, Difference, FileDifference, Held, InstalledDifference};
 pub use external::External;

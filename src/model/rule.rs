@@ -75,7 +75,8 @@ impl RuleScope {
         self.secrets.is_none() && self.has_labels(labels)
     }
 
-    fn has_labels(&self, labels: &BTreeMap<String, String>) -> bool {
+    /// Whether an entry has the labels that are asked for.
+    pub fn has_labels(&self, labels: &BTreeMap<String, String>) -> bool {
         self.labels.iter().all(|(key, pattern)| labels.get(key).is_some_and(|value| pattern.matches(value)))
     }
 }
@@ -113,6 +114,26 @@ impl Pattern {
 }
 
 impl Pattern {
+    /// Whether some text matches both it and another pattern.
+    pub fn meets(&self, other: &Self) -> bool {
+        let (one, other): (Vec<char>, Vec<char>) = (self.0.chars().collect(), other.0.chars().collect());
+        // `row[j]`: whether what is left of both can be the same, from one place in the first and from place j in the other.
+        let mut row = vec![false; other.len() + 1];
+        for i in (0..=one.len()).rev() {
+            let below = row.clone();
+            for j in (0..=other.len()).rev() {
+                row[j] = match (one.get(i), other.get(j)) {
+                    (None, None) => true,
+                    (Some('*'), letter) => below[j] || (letter.is_some() && row[j + 1]),
+                    (letter, Some('*')) => row[j + 1] || (letter.is_some() && below[j]),
+                    (Some(a), Some(b)) => a == b && below[j + 1],
+                    _ => false,
+                };
+            }
+        }
+        row[0]
+    }
+
     /// Whether it matches an ARN, part by part: `*` stays within one of the six parts, so that no name passes for an account. The
     /// last part of a shorter pattern stands for all that follows; without any `:`, it matches as any text does.
     pub fn matches_arn(&self, arn: &str) -> bool {

@@ -33,15 +33,34 @@ pub struct Alarms {
 
 /// The rules for a target's secrets; `None` where it has none.
 pub fn of(desired: &Desired, place: &Place) -> Option<Alarms> {
-    if desired.secrets.is_empty() {
+    if desired.secrets.is_empty() && desired.select.is_empty() {
         return None;
     }
+    let all = || Alarms { patterns: vec![pattern(None)], width: Width::All };
+    let Some(of_rules) = rule_prefixes(desired, place) else { return Some(all()) };
     let widths = [Width::Named, Width::Folders, Width::FirstFolders];
     let by_name = widths.into_iter().find_map(|width| {
-        let patterns = patterns(desired.secrets.values(), place, width);
+        let of_entries = desired.secrets.values().map(|secret| prefix(secret, place, width));
+        let patterns = patterns(of_entries.chain(of_rules.iter().cloned()));
         (patterns.len() <= MOST).then_some(Alarms { patterns, width })
     });
-    Some(by_name.unwrap_or_else(|| Alarms { patterns: vec![pattern(None)], width: Width::All }))
+    Some(by_name.unwrap_or_else(all))
+}
+
+/// How the ARNs begin of what rules of `select` may mean; `None`: in any way.
+fn rule_prefixes(desired: &Desired, place: &Place) -> Option<Vec<String>> {
+    let Place { partition, region, account } = place;
+    let mut prefixes = Vec::new();
+    for rule in desired.select.values() {
+        for name in rule.matches.names.as_ref()? {
+            let (start, suffix) = name.0.split_once('*').map_or((name.0.as_str(), "-"), |(start, _)| (start, ""));
+            if start.is_empty() {
+                return None;
+            }
+            prefixes.push(format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{start}{suffix}"));
+        }
+    }
+    Some(prefixes)
 }
 
 /// Of names only how they begin is compared: `EventBridge` has no pattern for AWS's six characters behind them.
@@ -60,8 +79,8 @@ fn prefix(secret: &Secret, place: &Place, width: Width) -> String {
     format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{start}")
 }
 
-fn patterns<'a>(secrets: impl Iterator<Item = &'a Secret>, place: &Place, width: Width) -> Vec<Value> {
-    let prefixes: BTreeSet<String> = secrets.map(|secret| prefix(secret, place, width)).collect();
+fn patterns(prefixes: impl Iterator<Item = String>) -> Vec<Value> {
+    let prefixes: BTreeSet<String> = prefixes.collect();
     let empty = pattern(Some(Vec::new())).to_string().len();
     let (mut parts, mut room): (Vec<Vec<Value>>, usize) = (Vec::new(), 0);
     for prefix in prefixes {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Place;
 use crate::model::arn::{Arn, FunctionReference, default_log_group};
-use crate::model::{CodeSource, Deployment, Desired, Function, FunctionSource, SAR_STACK_PREFIXES, Secret};
+use crate::model::rule::Pattern;
+use crate::model::{CodeSource, Deployment, Desired, Function, FunctionSource, SAR_STACK_PREFIXES, Secret, SelectRule};
 
 /// How the patterns of the repository's buckets go on after `arn:PARTITION:s3:::` (AWS's managed policy `SecretsManagerReadWrite`).
 const BUCKETS: [&str; 2] = ["awsserverlessrepo-changesets*", "secrets-manager-rotation-apps-*/*"];
@@ -46,6 +47,8 @@ pub enum On {
     Stopped,
     /// Every secret.
     AnySecret,
+    /// `*`, where rules select secrets: AWS takes nothing narrower.
+    Rules,
     /// Other secrets that functions read.
     ReadSecrets,
     /// The functions' log groups.
@@ -108,7 +111,7 @@ impl On {
     /// In words, for tables.
     pub fn words(self) -> &'static str {
         match self {
-            Self::All | Self::Network | Self::Vpc => "`*`",
+            Self::All | Self::Network | Self::Vpc | Self::Rules => "`*`",
             Self::ReadRole => "the target's `role`",
             Self::TargetRoles => "the target's `role` and `apply_role`",
             Self::Stacks => "the functions' stacks",
@@ -140,6 +143,7 @@ impl On {
             Self::Layers => Some("only with `layers`"),
             Self::Objects | Self::ObjectVersions => Some("only with `code: {s3: …}`"),
             Self::Vpc => Some("only with `vpc`"),
+            Self::Rules => Some("only with `select`"),
             Self::ReadSecrets => Some("only with `role.read_secrets`"),
             Self::Stopped => Some("only with `enabled: false`"),
             _ => None,
@@ -168,7 +172,7 @@ impl On {
     /// As the id of a statement: letters and digits alone.
     pub fn sid(self) -> String {
         match self {
-            Self::All | Self::Network | Self::Vpc => "Anything".to_owned(),
+            Self::All | Self::Network | Self::Vpc | Self::Rules => "Anything".to_owned(),
             on => format!("{on:?}"),
         }
     }
@@ -179,6 +183,7 @@ impl Scope<'_> {
     pub fn resources(&self, on: On, width: Width) -> Vec<String> {
         let found: BTreeSet<String> = match on {
             On::All => BTreeSet::from(["*".to_owned()]),
+            On::Rules => self.desired.select.values().map(|_| "*".to_owned()).collect(),
             On::Network => self.deployments().map(|_| "*".to_owned()).collect(),
             On::Vpc => self.deployments().filter(|(_, one)| has_network(one)).map(|_| "*".to_owned()).collect(),
             On::ReadRole => self.desired.target.role.iter().cloned().collect(),
@@ -206,10 +211,15 @@ impl Scope<'_> {
             On::LogGroups => {
                 self.functions().map(|function| self.log_group(&default_log_group(&function.name))).collect()
             }
-            On::Secrets => self.secrets().map(|secret| self.secret(&secret.name, width)).collect(),
+            On::Secrets => {
+                let of_rules = self.desired.select.values().flat_map(|rule| self.selected(rule, width));
+                self.secrets().map(|secret| self.secret(&secret.name, width)).chain(of_rules).collect()
+            }
             On::Stopped => {
                 let off = |secret: &&Secret| secret.rotation.enabled == Some(false);
-                self.secrets().filter(off).map(|secret| self.secret(&secret.name, width)).collect()
+                let rules = self.desired.select.values().filter(|rule| rule.rotation.enabled == Some(false));
+                let of_rules = rules.flat_map(|rule| self.selected(rule, width));
+                self.secrets().filter(off).map(|secret| self.secret(&secret.name, width)).chain(of_rules).collect()
             }
             On::ReadSecrets => {
                 let read = self.deployments().flat_map(|(_, one)| &one.read_secrets);
@@ -284,6 +294,15 @@ impl Scope<'_> {
 
     fn log_group(&self, group: &str) -> String {
         self.arn("logs", &format!("log-group:{group}:*"))
+    }
+
+    /// What a rule may mean, by names: IAM's `*` is the rule's own, and which tags a secret has, and who may give it some, is AWS's.
+    fn selected(&self, rule: &SelectRule, width: Width) -> Vec<String> {
+        let names = rule.matches.names.as_deref().filter(|_| width != Width::All);
+        let Some(names) = names else { return vec![self.arn("secretsmanager", "secret:*")] };
+        let open = |name: &Pattern| name.0.ends_with('*');
+        let pattern = |name: &Pattern| if open(name) { name.0.clone() } else { format!("{name}-??????") };
+        names.iter().map(|name| self.arn("secretsmanager", &format!("secret:{}", pattern(name)))).collect()
     }
 
     /// A secret by name has six characters of AWS's behind it; one that is named by its ARN is that one.

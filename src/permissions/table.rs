@@ -87,15 +87,15 @@ pub static PHASES: &[Phase] = &[
         name: "rotate",
         who: "`rotate`, and each target's `apply_role`",
         reads: false,
-        groups: &[FUNCTIONS, DESCRIBED, VERSIONS, ROTATE_NOW, LOGS],
+        groups: &[FUNCTIONS, DESCRIBED, RULES, VERSIONS, ROTATE_NOW, LOGS],
     },
     Phase {
         name: "repair",
         who: "`repair` and its three ways, and each target's `apply_role`",
         reads: false,
-        groups: &[FUNCTIONS, DESCRIBED, VERSIONS, ROTATE_NOW, LABELS, LOGS],
+        groups: &[FUNCTIONS, DESCRIBED, RULES, VERSIONS, ROTATE_NOW, LABELS, LOGS],
     },
-    Phase { name: "logs", who: "`logs`", reads: true, groups: &[LOOK, SECRETS, LOGS] },
+    Phase { name: "logs", who: "`logs`", reads: true, groups: &[LOOK, SECRETS, RULES, LOGS] },
     Phase { name: "status", who: "`status`", reads: true, groups: &[FUNCTIONS, SECRETS, LIST, VERSIONS] },
     Phase {
         name: "reasons",
@@ -154,6 +154,13 @@ const SECRETS: Group = &[
 
 const LIST: Group =
     &[Row(&["secretsmanager:ListSecrets"], On::All, Known::Seen, "secrets that no entry names; more than 100 at once")];
+
+const RULES: Group = &[Row(
+    &["secretsmanager:ListSecrets"],
+    On::Rules,
+    Known::Seen,
+    "which secrets rules of `select` mean: names and tags",
+)];
 
 const VERSIONS: Group =
     &[Row(&["secretsmanager:ListSecretVersionIds"], On::Secrets, Known::Seen, "since when a version is pending")];

@@ -29,6 +29,9 @@ pub struct Change {
     pub after: Vec<usize>,
     /// Whether a foreseen error keeps it from being done.
     pub blocked: bool,
+    /// The rules of `select` that mean the secret, where no entry of `secrets` names it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub rules: BTreeSet<String>,
 }
 
 /// What is done.

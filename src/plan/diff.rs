@@ -7,6 +7,7 @@ mod finding;
 mod group;
 mod guards;
 mod moved;
+mod select;
 mod values;
 
 use std::collections::BTreeMap;
@@ -85,6 +86,7 @@ fn gone(old: &Desired, moved: &Moved<'_>, found: &mut Vec<Difference>) {
     };
     found.push(difference(Subject::Target, "", ""));
     found.extend(old.functions.iter().map(|(handle, f)| difference(Subject::Function, handle, &f.name)));
+    found.extend(old.select.keys().map(|handle| difference(Subject::Rule, handle, handle)));
     let left = old.secrets.iter().filter(|(_, secret)| !moved.has_left(old, &secret.name));
     found.extend(left.map(|(handle, secret)| difference(Subject::Secret, handle, &secret.name)));
 }
@@ -114,12 +116,14 @@ impl Pair<'_> {
         found.push(self.difference(Subject::Target, "", "", Finding::Added { values }));
         self.functions(found);
         self.secrets(found);
+        self.rules(found);
     }
 
     fn compare(&self, found: &mut Vec<Difference>) {
         self.target(found);
         self.functions(found);
         self.secrets(found);
+        self.rules(found);
     }
 
     fn target(&self, found: &mut Vec<Difference>) {

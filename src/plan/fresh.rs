@@ -65,6 +65,8 @@ pub enum StaleKind {
     NewEffect(Effect),
     /// Something now stands in the way that the plan didn't foresee.
     Problem(ProblemKind),
+    /// No rule of `select` means the secret any more, of those that did.
+    NotSelected(BTreeSet<String>),
     /// What it waits for differs now, besides the plan.
     Beneath(Address),
 }
@@ -143,6 +145,7 @@ pub fn confirm(saved: &Plan, now: &Plan) -> Result<Confirmed, Vec<Stale>> {
             keep.extend(restored.into_iter().flatten().filter(|index| !now.changes[**index].blocked));
         }
     }
+    stale.extend(not_selected(saved, now));
     for &index in &keep {
         let change = &now.changes[index];
         for beneath in change.after.iter().filter(|after| !keep.contains(after)) {
@@ -165,6 +168,21 @@ pub fn confirm(saved: &Plan, now: &Plan) -> Result<Confirmed, Vec<Stale>> {
     plan.problems.retain(|problem| !is_foreseen(problem));
     plan.problems.extend(foreseen.cloned());
     Ok(Confirmed { plan, done, beside, left_out })
+}
+
+/// The secrets that rules meant when the plan was made, and mean no more: it holds its list.
+fn not_selected(saved: &Plan, now: &Plan) -> Vec<Stale> {
+    let gone = saved.selected.iter().filter(|(handle, _)| !now.selected.contains_key(*handle));
+    let unread = now.problems.iter().find(|problem| matches!(problem.kind, ProblemKind::SelectUnread { .. }));
+    let stale = |(handle, rules): (&String, &BTreeSet<String>)| {
+        let address = Address::new(saved.target.as_deref(), Kind::Secret, handle.clone());
+        let kind = unread
+            .map(|problem| problem.kind.clone())
+            .or_else(|| new_problem(saved, now, &address))
+            .map_or_else(|| StaleKind::NotSelected(rules.clone()), StaleKind::Problem);
+        Stale { address, name: handle.clone(), kind }
+    };
+    gone.map(stale).collect()
 }
 
 /// What a change of a plan waits for.

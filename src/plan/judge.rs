@@ -5,6 +5,7 @@
 
 mod beyond;
 mod functions;
+mod selected;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -218,6 +219,7 @@ impl<'a> Judge<'a> {
         for (index, secrets) in unknown {
             self.unproven(rule, &rule.requirements[index].at, Why::NotManaged(secrets));
         }
+        self.selected(rule, &exemptions);
         self.functions(rule, &exemptions, &rotating);
         self.orphans(rule, &exemptions);
         self.effects(rule, &exemptions, &rotating);

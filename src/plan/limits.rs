@@ -66,7 +66,12 @@ impl Tally {
 fn counts(what: Limited, change: &Change) -> bool {
     match what {
         // Switching rotation on takes nothing from a secret that has none; what rotates now has a limit of its own.
-        Limited::Changed => matches!(change.action, Action::UpdateRotation(_) | Action::DisableRotation),
+        // What a rule of `select` newly attaches, nobody listed.
+        Limited::Changed => match change.action {
+            Action::UpdateRotation(_) | Action::DisableRotation => true,
+            Action::EnableRotation(_) => !change.rules.is_empty(),
+            _ => false,
+        },
         Limited::Stopped => change.effects.contains(&Effect::StopsRotation),
         Limited::RotatingNow => change.effects.contains(&Effect::RotatesNow),
     }

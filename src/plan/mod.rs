@@ -22,9 +22,10 @@ pub mod planner;
 pub mod problem;
 pub mod resources;
 pub mod runtimes;
+pub mod select;
 pub mod verdict;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,9 @@ pub struct Plan {
     pub functions: usize,
     /// How many secrets were compared.
     pub secrets: usize,
+    /// The secrets that rules of `select` mean, by handle, each with those rules: what of them is compared counts among `secrets`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub selected: BTreeMap<String, BTreeSet<String>>,
     /// What differs, functions before secrets, each in the order of addresses.
     pub changes: Vec<Change>,
     /// What would go wrong, or deserves attention.

@@ -1,6 +1,7 @@
 //! What a plan foresees that would go wrong, what refuses it whole, and what is worth knowing.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use crate::model::acknowledge::Acknowledgement;
 use crate::model::external::Doubt;
 use crate::model::freeze::Freeze;
 use crate::model::live::Unread;
-use crate::model::{Address, CodeFinding, PackagePart, Place, RotationRules};
+use crate::model::{Address, CodeFinding, LeftOut, PackagePart, Place, RotationRules};
 
 use super::breach::{Breach, Exceeded, Foreign, Frozen};
 use super::change::Way;
@@ -115,6 +116,16 @@ pub enum ProblemKind {
     NotRotatedByService {
         /// The service.
         service: String,
+    },
+    /// The secrets that a rule of `select` means aren't known: AWS's list of all can't be read whole.
+    SelectUnread {
+        /// Why.
+        unread: Unread,
+    },
+    /// Several rules of `select`, or rules of several targets, want something else of the secret.
+    RulesConflict {
+        /// The rules of this target.
+        rules: BTreeSet<String>,
     },
     /// Another entry names the same secret.
     SameSecret {
@@ -460,6 +471,27 @@ pub enum NoteKind {
     OrphanSecret {
         /// The function that rotates it.
         function: String,
+    },
+    /// A secret that rotates with the function of a rule of `select`, which the project owns, and that neither a rule nor a handle means.
+    LeftRule {
+        /// The function that rotates it.
+        function: String,
+    },
+    /// The same with a function that the manifest only uses: some of them may be others'.
+    BesideRule {
+        /// The function's handle.
+        function: String,
+        /// By name.
+        secrets: BTreeSet<String>,
+    },
+    /// A rule of `select` matches nothing that no entry names.
+    MatchesNothing,
+    /// A secret that a rule of `select` matches and leaves alone.
+    LeftOutByRule {
+        /// The rules.
+        rules: BTreeSet<String>,
+        /// Why.
+        why: LeftOut,
     },
     /// A stack that the project owns and no handle names.
     OrphanStack {

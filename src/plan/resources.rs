@@ -85,6 +85,9 @@ pub struct Resource {
     pub effects: BTreeSet<Effect>,
     /// Whether a foreseen error keeps it as it is.
     pub blocked: bool,
+    /// The rules of `select` that mean the secret, where no entry of `secrets` names it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub rules: BTreeSet<String>,
 }
 
 /// All resources of a target, functions before secrets, each in the order of handles; then orphans that change.
@@ -126,6 +129,12 @@ impl<'a> Builder<'a> {
         self.changes(address, is_meant).next()
     }
 
+    /// The rules that mean a secret.
+    fn rules(&self, address: &Address) -> BTreeSet<String> {
+        let of_secret = self.plan.selected.get(&address.handle).filter(|_| address.kind == Kind::Secret);
+        of_secret.cloned().unwrap_or_default()
+    }
+
     fn push(
         &mut self,
         address: &Address,
@@ -154,6 +163,7 @@ impl<'a> Builder<'a> {
             reason: changes.first().map(|change| change.reason.clone()),
             effects: changes.iter().flat_map(|change| change.effects.iter().copied()).collect(),
             blocked: changes.iter().any(|change| change.blocked),
+            rules: self.rules(address),
         });
     }
 

@@ -102,7 +102,7 @@ impl ComparedManifest {
     /// `80 secrets and 1 function`.
     fn totals(&self) -> String {
         let guards = Some(self.guards.len()).filter(|number| *number > 0).map(|number| count(number, "guard"));
-        let counts: Vec<String> = [Subject::Secret, Subject::Function, Subject::Target]
+        let counts: Vec<String> = [Subject::Secret, Subject::Function, Subject::Rule, Subject::Target]
             .into_iter()
             .map(|subject| (self.concerned(subject), subject))
             .filter(|(number, _)| *number > 0)

@@ -55,6 +55,8 @@ pub struct Report<'a> {
     pub to_include: Option<String>,
     /// What came of Terraform's state.
     pub terraform: Option<FromTerraform<'a>>,
+    /// How many secrets each rule holds, by its handle and its pattern of names; `None` where none was asked for.
+    pub rules: Option<BTreeMap<(String, String), usize>>,
 }
 
 /// Why a secret is left out.
@@ -138,6 +140,16 @@ pub fn text(report: &Report<'_>) -> String {
             );
         }
     }
+    match &report.rules {
+        Some(rules) if rules.is_empty() => {
+            out.push_str("No rule: in no folder do three secrets or more rotate alike, with one function, and nothing beside them.\n");
+        }
+        rules => {
+            for ((handle, pattern), secrets) in rules.iter().flatten() {
+                let _ = writeln!(out, "Rule {}: {}, {}", safe(handle), safe(pattern), count(*secrets, "secret"));
+            }
+        }
+    }
     for (target, first) in &report.same {
         let _ =
             writeln!(out, "Target {}: the account and region of {}, and nothing of its own", safe(target), safe(first));
@@ -171,6 +183,16 @@ struct Document<'a> {
     /// What came of Terraform's state.
     #[serde(skip_serializing_if = "Option::is_none")]
     terraform: Option<Section<'a>>,
+    /// The rules of `select` that are written in place of entries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rules: Option<Vec<Rule<'a>>>,
+}
+
+#[derive(Serialize)]
+struct Rule<'a> {
+    handle: &'a str,
+    names: &'a str,
+    secrets: usize,
 }
 
 #[derive(Serialize)]
@@ -229,6 +251,9 @@ pub fn json(report: &Report<'_>) -> String {
         files: &report.files,
         to_include: report.to_include.as_deref(),
         terraform: report.terraform.as_ref().map(Section::of),
+        rules: report.rules.as_ref().map(|rules| {
+            rules.iter().map(|((handle, names), secrets)| Rule { handle, names, secrets: *secrets }).collect()
+        }),
     };
     pretty(&document)
 }

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
-use crate::import::{Draft, Field, FunctionEntry, FunctionWord, Group, LeftOut, Remark, SecretEntry, Source};
+use crate::import::{
+    Draft, Field, FunctionEntry, FunctionWord, Group, LeftOut, Remark, RuleEntry, SecretEntry, Source,
+};
 
 use super::import::by_reason;
-use super::safe;
 use super::yaml::{comment, list, quoted, scalar};
+use super::{count, safe};
 
 /// How many names a reason has in a comment.
 const NAMES: usize = 50;
@@ -78,10 +80,29 @@ pub fn part(group: &Group) -> String {
     if let Some(function) = &group.function {
         let _ = write!(out, "functions:\n{}", function_entry(function));
     }
-    out.push_str("secrets:\n");
+    if !group.select.is_empty() {
+        out.push_str("select:\n");
+    }
+    group.select.iter().for_each(|rule| out.push_str(&rule_entry(rule)));
+    if !group.secrets.is_empty() {
+        out.push_str("secrets:\n");
+    }
     for secret in &group.secrets {
         out.push_str(&secret_entry(secret));
     }
+    out
+}
+
+fn rule_entry(entry: &RuleEntry) -> String {
+    let mut out =
+        comment("  ", &format!("holds {} now, and what is made there from now on", count(entry.count(), "secret")));
+    let mut fields = vec![
+        format!("match: {{names: [{}]}}", quoted(&entry.pattern())),
+        format!("function: {}", scalar(&entry.function)),
+    ];
+    fields.extend((!entry.targets.is_empty()).then(|| format!("targets: {}", texts(&entry.targets))));
+    fields.push(format!("rotation: {}", rotation(&entry.rotation)));
+    let _ = writeln!(out, "  {}: {{{}}}", scalar(&entry.handle), fields.join(", "));
     out
 }
 

@@ -36,6 +36,7 @@ pub mod rules;
 pub mod runner;
 pub mod said;
 pub mod schedule;
+mod select;
 #[cfg(test)]
 #[path = "tests.rs"]
 mod snapshots;

@@ -7,7 +7,7 @@ use crate::plan::{Note, NoteKind};
 use super::command::Route;
 use super::said::moment;
 use super::words::unread_words;
-use super::{count, package, rules, safe, some_of};
+use super::{count, package, rules, safe, select, some_of};
 
 /// That secrets don't rotate as they should.
 fn late_words(secrets: usize, route: Route<'_>) -> String {
@@ -20,11 +20,16 @@ fn late_words(secrets: usize, route: Route<'_>) -> String {
 const KEEPS_CODE: &str = "its old code is kept first, as a version of the function; where `lambda:PublishVersion` is denied, it can't be kept, and is replaced all the same";
 
 /// A note in words, without what it concerns. `route`: where its commands lead.
+#[expect(clippy::too_many_lines, reason = "one table of all kinds: the compiler asks for the words of a new one")]
 pub fn note_words(note: &Note, route: Route<'_>) -> String {
     match &note.kind {
         NoteKind::OrphanSecret { function } => {
             format!("rotates with {} and no handle names it; `--prune` switches its rotation off", safe(function))
         }
+        NoteKind::LeftRule { function } => select::left_rule(function),
+        NoteKind::BesideRule { function, secrets } => select::beside_rule(function, secrets),
+        NoteKind::MatchesNothing => select::matches_nothing(route),
+        NoteKind::LeftOutByRule { rules, why } => select::left_out(rules, why),
         NoteKind::OrphanStack { rotating } => {
             let rotating = match rotating {
                 None => String::new(),

@@ -212,6 +212,7 @@ fn change(resource: &Resource, path: &[String]) -> ResourceChange {
             reason: resource.reason.as_ref().map(reason_word),
             effects: resource.effects.iter().map(|effect| effect.word()).collect(),
             blocked: resource.blocked,
+            rules: resource.rules.iter().cloned().collect(),
         },
     }
 }

@@ -14,7 +14,7 @@ use crate::plan::{Problem, ProblemKind, Way};
 use super::command::{Route, There, aws};
 use super::said::{duration, moment};
 use super::words::{Words, unread_words};
-use super::{safe, some_of, stack};
+use super::{safe, select, some_of, stack};
 
 /// Why a rotation isn't repaired yet.
 fn may_still_run(
@@ -142,6 +142,8 @@ pub fn words(problem: &Problem, there: &There<'_>) -> Words {
                 .because("RDS, Redshift, DocumentDB and ECS do; AWS's answer is what counts")
                 .hint("where AWS refuses, take the entry out: that service looks after the secret")
         }
+        ProblemKind::SelectUnread { unread } => select::unread(unread),
+        ProblemKind::RulesConflict { rules } => select::conflict(rules),
         ProblemKind::SameSecret { other } => {
             Words::new(format!("{} names the same secret", safe(&other.to_string())))
                 .because("a secret has one schedule, and each apply would set the other entry's")

@@ -9,6 +9,7 @@ use crate::plan::fresh::{Stale, StaleKind};
 use super::command::There;
 use super::effect::effect_on;
 use super::plan::value;
+use super::select::by_rules;
 use super::{BOLD, DIM, ERROR, paint, problem, safe};
 
 /// All reasons, one message each.
@@ -57,6 +58,13 @@ pub fn words(reason: &Stale) -> (String, Option<String>) {
             // Of its commands none is shown, so that no region is needed.
             (problem::words(&found, &There::default()).summary, None)
         }
+        StaleKind::NotSelected(rules) => (
+            format!("{} no longer", by_rules(rules, ("means it", "mean it"))),
+            Some(
+                "it was renamed, tagged otherwise or deleted, or it rotates otherwise, since the plan was made"
+                    .to_owned(),
+            ),
+        ),
         StaleKind::Beneath(address) => {
             (format!("{} has changed since the plan was made, and comes first", safe(&address.to_string())), None)
         }

@@ -97,7 +97,7 @@ fn change(
     fields: Vec<FieldChange>,
 ) -> Change {
     let effects: BTreeSet<Effect> = effects.iter().copied().collect();
-    Change { address, name, action, reason, fields, effects, after: Vec::new(), blocked: false }
+    Change { address, name, action, reason, fields, effects, after: Vec::new(), blocked: false, rules: BTreeSet::new() }
 }
 
 fn field(path: &str, before: Shown, after: Shown) -> FieldChange {
@@ -552,6 +552,7 @@ fn whole_plan(t: Texts) -> Plan {
         partial: true,
         functions: 9,
         secrets: 4,
+        selected: std::collections::BTreeMap::new(),
         changes,
         problems: problems(t),
         notes: notes(t),
@@ -852,6 +853,7 @@ fn a_plan_of_five_hundred_changes_stays_readable() {
             effects: BTreeSet::from([if odd { Effect::RotatesNow } else { Effect::TestsNow }]),
             after: Vec::new(),
             blocked: false,
+            rules: BTreeSet::new(),
         });
     }
     let text = |detail| plain(&plan_text(&plan, Mode::Plan, detail));

@@ -35,6 +35,7 @@ mod roles;
 mod rotate;
 mod saved;
 mod secrecy;
+mod select;
 mod status;
 mod stumbles;
 mod support;

@@ -240,6 +240,12 @@ fn around(name: &str, inner: Value) -> Value {
     match name {
         "manifest" => inner,
         "path_code" | "s3_code" => with("functions", json!({ "f": { "code": inner } })),
+        "select" => {
+            let mut manifest = with("select", json!({ "r": inner }));
+            manifest["functions"] = json!({ "stripe": { "existing": "stripe-rotation" } });
+            manifest["defaults"] = json!({ "secrets": { "rotation": { "automatically_after_days": 30 } } });
+            manifest
+        }
         "vpc" => with("functions", json!({ "f": { "vpc": inner } })),
         "freeze" => with("freeze", json!([inner])),
         "acknowledgement" => with("acknowledge", json!([inner])),

@@ -21,9 +21,10 @@ use futures::stream;
 use super::cover;
 use super::kind::ErrorKind;
 use super::reader::Reader;
+use crate::model::account::TaggedSecret;
 use crate::model::arn::{Arn, FunctionReference, unqualified_function_arn};
 use crate::model::live::{ListedSecret, Live, LiveFunction, LiveSecret, Reading, Unread};
-use crate::model::{Address, Desired, Function, FunctionSource, Kind, PROJECT_TAG, SHARED_TAG, Secret};
+use crate::model::{Address, Desired, Function, FunctionSource, Kind, PROJECT_TAG, SHARED_TAG, Secret, Selected};
 
 /// How many calls of each kind run at a time. How many a second, the quotas' budgets say, below the SDK.
 mod budget {
@@ -170,7 +171,7 @@ impl Reader {
                 if is_torn(&selection, &seen.1) { read().await } else { seen }
             },
             secrets::read(self, &selection, parallelism, progress),
-            self.listed_secrets(options.orphans || options.all_secrets),
+            self.listed_secrets(desired, options.orphans || options.all_secrets),
         );
         let mut live = Live {
             account: self.inner.account.clone(),
@@ -193,9 +194,14 @@ impl Reader {
         live
     }
 
-    /// `None` where it isn't asked for.
-    async fn listed_secrets(&self, wanted: bool) -> Option<Result<Vec<ListedSecret>, Unread>> {
-        if wanted { Some(self.secrets().await.map_err(Unread::from)) } else { None }
+    /// `None` where it isn't asked for. Where rules have asked for the list before, it is that one: what they matched must be the same.
+    async fn listed_secrets(&self, desired: &Desired, wanted: bool) -> Option<Result<Vec<ListedSecret>, Unread>> {
+        match &desired.selected {
+            _ if !wanted => None,
+            None => Some(self.secrets().await.map_err(Unread::from)),
+            Some(Selected { unread: Some(unread), .. }) => Some(Err(unread.clone())),
+            Some(selected) => Some(Ok(selected.listed.iter().filter_map(TaggedSecret::listed).collect())),
+        }
     }
 
     /// Fills in whose the functions are that rotate the manifest's secrets now and that the manifest doesn't name.

@@ -7,7 +7,7 @@ use super::stacks::{self, Stacks};
 use crate::aws::reader::Reader;
 use crate::model::arn::unqualified_function_arn;
 use crate::model::live::{ListedSecret, Live, LiveSecret, LiveStack, OrphanSecret, OrphanStack, Reading, Unread};
-use crate::model::{Deployment, Desired};
+use crate::model::{Deployment, Desired, Selected};
 
 /// Fills in the orphans, and how many secrets of others a shared function rotates.
 pub(super) fn find(
@@ -99,6 +99,8 @@ fn stack_names<'a>(deployments: impl Iterator<Item = &'a Deployment>) -> BTreeSe
 struct Handles<'a> {
     /// Names and ARNs of secrets, whole or without their suffix.
     secrets: HashSet<&'a str>,
+    /// What rules of `select` mean, whatever came of it.
+    selected: Option<&'a Selected>,
     /// Names of stacks.
     stacks: BTreeSet<String>,
     /// Names of stacks whose functions the manifest declares shared, whether their tags say so yet or not.
@@ -110,6 +112,7 @@ impl<'a> Handles<'a> {
         let described = secrets.values().filter_map(Reading::found).map(|secret| secret.arn.as_str());
         Self {
             secrets: desired.secrets.values().map(|secret| secret.name.as_str()).chain(described).collect(),
+            selected: desired.selected.as_ref(),
             stacks: stack_names(deployments(desired)),
             shared: stack_names(deployments(desired).filter(|deployment| deployment.shared)),
         }
@@ -122,6 +125,7 @@ impl<'a> Handles<'a> {
             .into_iter()
             .flatten()
             .any(|name| self.secrets.contains(name))
+            || self.selected.is_some_and(|selected| selected.claims(&secret.name))
     }
 }
 
@@ -144,7 +148,12 @@ mod tests {
     }
 
     fn handles<'a>(secrets: &[&'a str]) -> Handles<'a> {
-        Handles { secrets: secrets.iter().copied().collect(), stacks: BTreeSet::new(), shared: BTreeSet::new() }
+        Handles {
+            secrets: secrets.iter().copied().collect(),
+            selected: None,
+            stacks: BTreeSet::new(),
+            shared: BTreeSet::new(),
+        }
     }
 
     fn orphans(secrets: &[ListedSecret], handles: &Handles<'_>) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! What was written is read as everybody will read it, before it is called done.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::config::{self, Ambient};
@@ -31,6 +32,16 @@ pub fn verify(path: &Path, reads: &[Read], draft: &Draft) -> Result<(), Failure>
                         _ => false,
                     });
                 check(is_right, "function", &function.handle)?;
+            }
+            for rule in &group.select {
+                let Some(names) = rule.secrets.get(&number) else { continue };
+                let is_right = desired.select.get(&rule.handle).is_some_and(|found| {
+                    found.function == rule.function
+                        && found.rotation.enabled == Some(true)
+                        && found.rotation.rules.as_ref() == Some(&rule.means)
+                        && names.iter().all(|name| found.matches.has(name, &BTreeMap::new()))
+                });
+                check(is_right, "rule", &rule.handle)?;
             }
             for secret in &group.secrets {
                 if let Some(name) = secret.means.0.get(&number) {

@@ -11,6 +11,8 @@ pub enum Subject {
     Function,
     /// A secret's rotation.
     Secret,
+    /// A rule of `select`.
+    Rule,
 }
 
 impl Subject {
@@ -20,6 +22,7 @@ impl Subject {
             Self::Target => "target",
             Self::Function => "function",
             Self::Secret => "secret",
+            Self::Rule => "rule",
         }
     }
 }
@@ -167,6 +170,13 @@ pub enum Consequence {
     AnotherProject,
     /// What the earlier project owns is taken over.
     TakesOverProject,
+    /// What a rule matches on AWS and what doesn't rotate yet is attached to its function.
+    AttachesMatches {
+        /// Whether such secrets then rotate now; else the function's `testSecret` runs.
+        now: bool,
+    },
+    /// What a rule meant and means no more has this fate.
+    LeavesRule(Fate),
     /// Every apply ends orphans.
     PrunesOrphans,
 }

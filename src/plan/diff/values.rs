@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{CodeSource, Deployment, Desired, Function, FunctionSource, PackagedFile, Secret, Setting};
+use crate::model::rule::Pattern;
+use crate::model::{
+    CodeSource, Deployment, Desired, Function, FunctionSource, PackagedFile, Secret, SelectRule, Setting,
+};
 use crate::plan::{Attribute, FieldChange, Shown};
 
 use super::{CodeFile, FileChange};
@@ -107,6 +110,26 @@ pub(super) fn secret_values(secret: &Secret) -> Values<'_> {
     values.option(Attribute::Rules, secret.rotation.rules.as_ref());
     values.option("rotation.rotate_immediately", secret.rotation.rotate_immediately);
     labels(&mut values, &secret.labels);
+    values
+}
+
+pub(super) fn rule_values(rule: &SelectRule) -> Values<'_> {
+    let mut values = Values::default();
+    let texts = |patterns: &[Pattern]| -> Vec<String> { patterns.iter().map(ToString::to_string).collect() };
+    if let Some(names) = &rule.matches.names {
+        values.list("match.names", &texts(names));
+    }
+    for (key, value) in &rule.matches.tags {
+        values.text(format!("match.tags.{key}"), value);
+    }
+    if !rule.matches.except.is_empty() {
+        values.list("match.except", &texts(&rule.matches.except));
+    }
+    values.text(Attribute::Function, &rule.function);
+    values.option(Attribute::Enabled, rule.rotation.enabled);
+    values.option(Attribute::Rules, rule.rotation.rules.as_ref());
+    values.option("rotation.rotate_immediately", rule.rotation.rotate_immediately);
+    labels(&mut values, &rule.labels);
     values
 }
 

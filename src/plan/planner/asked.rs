@@ -42,6 +42,7 @@ pub fn plan_rotation(desired: &Desired, live: &Live, request: RotateRequest<'_>)
     for (handle, secret) in &desired.secrets {
         planner.rotate_now(handle, secret, request);
     }
+    planner.selected(Purpose::Rotate);
     planner.finish()
 }
 
@@ -51,6 +52,7 @@ pub fn plan_repair(desired: &Desired, live: &Live, request: RepairRequest<'_>) -
     for (handle, secret) in &desired.secrets {
         planner.repair(handle, secret, request);
     }
+    planner.selected(Purpose::Repair);
     planner.finish()
 }
 

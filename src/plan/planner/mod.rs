@@ -9,6 +9,7 @@ mod managed;
 mod orphans;
 mod permission;
 mod secret;
+mod selected;
 pub(crate) mod stack;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,9 @@ use crate::model::arn::FunctionReference;
 use crate::model::live::{LiveFunction, LiveStack, Statement};
 use crate::model::{Address, Deployment, Desired, Function, FunctionSource, Kind, Live, PROJECT_TAG, arn};
 
-use super::{Action, Change, Effect, FieldChange, Note, NoteKind, Plan, Problem, ProblemKind, Reason, Severity};
+use super::{
+    Action, Change, Effect, FieldChange, Note, NoteKind, Plan, Problem, ProblemKind, Reason, Severity, select,
+};
 
 /// What a plan is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +78,7 @@ pub fn make_plan(desired: &Desired, live: &Live, options: PlanOptions) -> Plan {
                 planner.verify(handle, function);
             }
             if !options.partial {
-                planner.orphans(prune || desired.prune);
+                planner.orphans(prune);
             }
             planner.late();
         }
@@ -83,6 +86,7 @@ pub fn make_plan(desired: &Desired, live: &Live, options: PlanOptions) -> Plan {
         // Their plans are made of more than two states.
         Purpose::Rotate | Purpose::Repair => {}
     }
+    planner.selected(options.purpose);
     planner.finish()
 }
 
@@ -167,6 +171,7 @@ impl<'a> Planner<'a> {
         reason: Reason,
         fields: Vec<FieldChange>,
     ) -> usize {
+        let rules = select::rules_of(self.desired, &address).cloned().unwrap_or_default();
         self.plan.changes.push(Change {
             address,
             name: name.to_owned(),
@@ -176,6 +181,7 @@ impl<'a> Planner<'a> {
             effects: BTreeSet::new(),
             after: Vec::new(),
             blocked: false,
+            rules,
         });
         self.plan.changes.len() - 1
     }
@@ -212,28 +218,17 @@ impl<'a> Planner<'a> {
     /// The ARN that a function has or will have.
     fn function_arn(&self, handle: &str, function: &Function) -> String {
         let found = self.live_function(handle).and_then(|live| live.configuration.found());
-        let (account, qualifier) = match &function.source {
-            FunctionSource::Existing { reference } if reference.starts_with("arn:") => return reference.clone(),
-            FunctionSource::Existing { reference } => {
-                let FunctionReference { account, qualifier, .. } = FunctionReference::of(reference);
-                (account, qualifier)
+        let Live { partition, region, account, .. } = self.live;
+        match (found, &function.source) {
+            // A version or an alias is part of what the manifest asks for; what was read is the function as a whole.
+            (Some(configuration), FunctionSource::Existing { reference }) if !reference.starts_with("arn:") => {
+                let qualifier = FunctionReference::of(reference).qualifier;
+                let qualifier = qualifier.map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
+                format!("{}{qualifier}", configuration.arn)
             }
-            FunctionSource::Deployed(_) => (None, None),
-        };
-        let mut arn = found.map_or_else(
-            || {
-                let account = account.unwrap_or(&self.live.account);
-                let Live { partition, region, .. } = self.live;
-                format!("arn:{partition}:lambda:{region}:{account}:function:{}", function.name)
-            },
-            |configuration| configuration.arn.clone(),
-        );
-        // A version or an alias is part of what the manifest asks for; what was read is the function as a whole.
-        if let Some(qualifier) = qualifier {
-            arn.push(':');
-            arn.push_str(qualifier);
+            (Some(configuration), FunctionSource::Deployed(_)) => configuration.arn.clone(),
+            _ => function.arn(partition, region, account),
         }
-        arn
     }
 
     /// Whether a function is one that this manifest deploys, whatever qualifier its ARN has.

@@ -11,7 +11,9 @@ use super::function::same_function;
 use super::stack::{is_broken, is_dead};
 
 impl Planner<'_> {
-    pub(super) fn orphans(&mut self, prune: bool) {
+    /// `by_hand`: whether pruning is asked for by the command, and not only by the manifest.
+    pub(super) fn orphans(&mut self, by_hand: bool) {
+        let prune = by_hand || self.desired.prune;
         match &self.live.orphan_secrets {
             Err(unread) => {
                 self.note(None, NoteKind::OrphansNotChecked { unread: Some(unread.clone()) });
@@ -26,11 +28,17 @@ impl Planner<'_> {
                     if self.lets_go_of_secret(secret) {
                         continue;
                     }
-                    if prune {
+                    let may_have_left = self.may_have_left_a_rule(secret);
+                    if by_hand || (prune && !may_have_left) {
                         self.disable_orphan(secret, Reason::Orphaned);
                     } else {
                         let address = self.address(Kind::OrphanSecret, &secret.name);
-                        let kind = NoteKind::OrphanSecret { function: secret.function_arn.clone() };
+                        let function = secret.function_arn.clone();
+                        let kind = if may_have_left {
+                            NoteKind::LeftRule { function }
+                        } else {
+                            NoteKind::OrphanSecret { function }
+                        };
                         self.note(Some(address), kind);
                     }
                 }

@@ -291,6 +291,7 @@ fn one(subject: Subject, member: &Member) -> One<'_> {
         Subject::Target => None,
         Subject::Function => Some(Kind::Function),
         Subject::Secret => Some(Kind::Secret),
+        Subject::Rule => Some(Kind::Select),
     };
     One {
         address: kind.map(|kind| Address::new(member.target.as_deref(), kind, member.handle.as_str()).to_string()),
@@ -333,6 +334,8 @@ fn effect((consequence, number): &(Consequence, usize)) -> Effect {
         Consequence::InstructionOnly => plain("instruction-only"),
         Consequence::AnotherProject => plain("another-project"),
         Consequence::TakesOverProject => plain("takes-over-project"),
+        Consequence::AttachesMatches { now } => Effect { now: Some(*now), ..plain("attaches-matches") },
+        Consequence::LeavesRule(fate) => with("leaves-rule", *fate),
         Consequence::PrunesOrphans => plain("prunes-orphans"),
     }
 }

@@ -171,6 +171,11 @@ pub(super) fn consequence_words(consequence: &Consequence) -> Option<String> {
                 .to_owned()
         }
         Consequence::TakesOverProject => "what the earlier project owns is taken over".to_owned(),
+        Consequence::AttachesMatches { now } => {
+            let then = if *now { "rotates now" } else { "the function's testSecret step runs" };
+            format!("every live secret that it matches, and that doesn't rotate yet, is attached: {then}")
+        }
+        Consequence::LeavesRule(fate) => format!("what it means no more {}", fate_words(*fate)),
         Consequence::PrunesOrphans => "every apply ends orphans".to_owned(),
     };
     Some(words)

@@ -8,6 +8,7 @@ use similar::ChangeTag;
 use super::{operation, symbol};
 use crate::model::{Address, Kind};
 use crate::plan::{Action, Change, Effect, FieldChange, Reason, Repair, Shown, Way};
+use crate::render::select::by_rules;
 use crate::render::{ADD, BOLD, CHANGE, DESTROY, DIM, lines, paint, safe};
 
 /// From this length on, a changed value is shown as a diff.
@@ -22,6 +23,7 @@ pub(in crate::render) fn noun(address: &Address) -> &'static str {
         Kind::Policy => "policy",
         Kind::Limit => "limit",
         Kind::Freeze => "freeze",
+        Kind::Select => "rule",
     }
 }
 
@@ -137,6 +139,9 @@ pub(in crate::render) fn reason_words(change: &Change) -> String {
         Reason::Adopt => ": it has no project's tag yet".to_owned(),
         Reason::FunctionChanges => ": its function changes".to_owned(),
         Reason::Untested => ": its function has changed, and wasn't tested well since".to_owned(),
+        Reason::Missing | Reason::Differs if !change.rules.is_empty() => {
+            format!(": {}", by_rules(&change.rules, ("means it", "mean it")))
+        }
         Reason::Missing | Reason::Differs | Reason::Deployed | Reason::Removed | Reason::Destroyed | Reason::Asked => {
             String::new()
         }

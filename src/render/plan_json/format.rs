@@ -146,6 +146,9 @@ pub(in crate::render) struct ChangeExtension {
     pub effects: Vec<&'static str>,
     /// Whether a foreseen error keeps it as it is.
     pub blocked: bool,
+    /// The rules of `select` that mean the secret, where no entry of `secrets` names it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
 }
 
 /// The modules and resources that addresses speak of.
