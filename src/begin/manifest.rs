@@ -1,5 +1,7 @@
 //! The manifest that is begun with.
 
+use std::fmt::Write as _;
+
 use crate::render::yaml::{quoted, scalar};
 
 use super::{Beginning, Kind, Language};
@@ -12,22 +14,23 @@ pub(super) fn text(beginning: &Beginning) -> String {
         (scalar(&beginning.project), scalar(&beginning.function), scalar(&beginning.secret));
     let mut text = String::new();
     if let Some(schema) = &beginning.schema {
-        text += &format!("# yaml-language-server: $schema={schema}\n#\n");
+        let _ = writeln!(text, "# yaml-language-server: $schema={schema}\n#");
     }
     for line in about(beginning) {
-        text += &format!("# {line}");
+        let _ = write!(text, "# {line}");
         text.truncate(text.trim_end().len());
         text.push('\n');
     }
-    text += &format!("version: 1\nproject: {project}\n");
+    let _ = writeln!(text, "version: 1\nproject: {project}");
     text += &target(beginning);
-    text += &format!("functions:\n  {function}:\n    code: functions/{}\n", beginning.kind.word().replace('-', "_"));
+    let _ =
+        write!(text, "functions:\n  {function}:\n    code: functions/{}\n", beginning.kind.word().replace('-', "_"));
     if beginning.language == Language::Node {
         text += "    runtime: nodejs24.x\n    handler: index.handler\n";
     }
     text += "    timeout: 30\n";
     text += &own(beginning);
-    text += &format!("secrets:\n  {secret}:\n    function: {function}\n");
+    let _ = writeln!(text, "secrets:\n  {secret}:\n    function: {function}");
     text += "    rotation: {automatically_after_days: 30, duration: 4h}\n";
     text
 }

@@ -45,7 +45,7 @@ pub struct Arguments {
     /// The name of the secret on AWS [default: PROJECT/KIND]
     #[arg(long, value_name = "NAME")]
     secret: Option<String>,
-    /// The name of the function on AWS [default: by the kind, such as SecretsManagerApiKey]
+    /// The name of the function on AWS [default: by the kind, such as `SecretsManagerApiKey`]
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
     /// The project's name [default: the name of the folder]

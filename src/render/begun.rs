@@ -1,5 +1,6 @@
 //! What a function was begun with, and what its author does next: commands that work when they are followed.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::command::shell_word;
@@ -29,7 +30,7 @@ pub fn text(begun: &Begun<'_>) -> String {
     let width = files.iter().map(|(path, _)| path.len()).max().unwrap_or_default();
     let mut text = format!("Wrote {} into {folder}\n\n", count(files.len(), "file"));
     for (path, about) in *files {
-        text += &format!("  {path:width$}  {about}\n");
+        let _ = writeln!(text, "  {path:width$}  {about}");
     }
     let is_here = into.as_os_str() == ".";
     let mut commands = Vec::new();
@@ -44,9 +45,10 @@ pub fn text(begun: &Begun<'_>) -> String {
         commands.push("rotator validate".to_owned());
     }
     for command in commands {
-        text += &format!("  {command}\n");
+        let _ = writeln!(text, "  {command}");
     }
-    text += &format!(
+    let _ = write!(
+        text,
         "\nThen make it yours: replace `{first}` and `{second}` in {code}, and `test` in rotator.yaml.\n\
          On AWS, the secret `{}` exists before, with a value of the form that rotator.yaml describes:\n\n  rotator plan\n  rotator apply\n",
         safe(secret)

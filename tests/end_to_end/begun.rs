@@ -1,6 +1,7 @@
 //! `rotator init`: what it writes rotates at once, and what it may not do.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use super::support::{Output, output, repository, rotator_binary, scrubbed};
@@ -72,7 +73,8 @@ fn each_kind_rotates_at_once_in_node() {
         .iter()
         .all(|program| scrubbed(program).arg("--version").output().is_ok_and(|output| output.status.success()));
     if !has_node {
-        eprintln!("skipped: this machine can't run functions in Node");
+        // Past the harness, which shows what a test prints only where it fails: what was skipped must be seen.
+        let _ = std::io::stderr().write_all(b"skipped: this machine can't run functions in Node\n");
         return;
     }
     begin_and_rotate("node", false);
