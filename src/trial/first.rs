@@ -155,7 +155,7 @@ fn failed(stand: &Stand<'_>, first: &mut First, step: &'static str, called: &Cal
     first.passes("role");
     if stand.is_made_up() {
         let failure = stand.failure(step, called, String::new());
-        let place = failure.place.map(|place| format!(" at {}:{}", place.file, place.line)).unwrap_or_default();
+        let place = failure.place.map(|place| format!(" at line {}", place.line)).unwrap_or_default();
         let reason = format!(
             "its secret holds a made-up value, and {step} {}{place}: `test.secret` or `--value FILE` gives one that it can rotate",
             how(called)

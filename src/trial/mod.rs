@@ -128,6 +128,16 @@ impl Verdicts<'_> {
         self.all.iter().find(|verdict| verdict.check.name == name).map(|verdict| &verdict.ending)
     }
 
+    /// That a check isn't tested for want of another one: where that couldn't be tried either, for the same reason.
+    fn for_want_of(&self, name: &'static str) -> Ending {
+        match self.ending(name) {
+            Some(Ending::NotTested { reason, because: None }) => {
+                Ending::NotTested { reason: reason.clone(), because: Some(name) }
+            }
+            _ => Ending::built_on(name),
+        }
+    }
+
     /// What a check builds on and didn't pass.
     fn missing(&self, check: &Check) -> Option<&'static str> {
         let leaves_it =
@@ -158,7 +168,7 @@ async fn all(stand: &mut Stand<'_>, verdicts: &mut Verdicts<'_>) {
         }
         let began = Instant::now();
         let ending = match verdicts.missing(check) {
-            Some(name) => Ending::built_on(name),
+            Some(name) => verdicts.for_want_of(name),
             None => match run(stand, &first).await {
                 Ok(ending) => ending,
                 Err(Stop(reason)) => Ending::NotTested { reason, because: None },

@@ -157,7 +157,7 @@ fn every_command_that_prints_json_says_there_why_it_fails() {
     }
     let asked =
         ["diff", "explain", "targets", "permissions", "import", "plan", "show", "apply", "rotate", "repair", "destroy"];
-    assert_eq!(tried, [&asked[..], &["status", "logs"]].concat());
+    assert_eq!(tried, [&asked[..], &["status", "logs", "test"]].concat());
     // What is wrong with files has its place.
     repository.edit("rotator.yaml", "{timeout: ", "{timeuot: ");
     for command in
