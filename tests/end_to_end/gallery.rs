@@ -458,24 +458,16 @@ fn table(rows: &[Row]) -> String {
 #[test]
 fn functions_without_a_fault_pass() {
     prepare_runtime();
-    let example = repository().join("examples/http-login");
     let signing =
         MANIFEST_OF_KEY.replace("timeout: 20\n    test:\n", "timeout: 20\n    test: {secret: the-first-key}\n");
     let signing: String =
         signing.lines().filter(|line| !line.starts_with("      ")).fold(String::new(), |all, line| all + line + "\n");
-    let login = MANIFEST_OF_LOGIN
-        .replace("    environment: {ADMIN_SECRET: gallery/admin}\n    role: {read_secrets: [gallery/admin]}\n", "");
-    let login = login.replace("first-of-many", "first");
     let of = |name: &str| text(&gallery().join(name));
     let service = gallery().join("service.py");
     let all = [
         ("key", folder(MANIFEST_OF_KEY, &of("key.py"), &service)),
         ("login", folder(MANIFEST_OF_LOGIN, &of("login.py"), &service)),
         ("signing key", folder(&signing, &signing_key(), &service)),
-        (
-            "http-login",
-            folder(&login, &text(&example.join("functions/login/lambda_function.py")), &example.join("service.py")),
-        ),
     ];
     side_by_side(&all, |(name, folder)| {
         let tested = rotator(folder.path(), &["test", "--format", "json"]).exits(0);

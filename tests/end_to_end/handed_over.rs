@@ -79,7 +79,7 @@ fn a_function_that_became_existing_is_said_so_and_stays() {
     world.write("rotator.yaml", &manifest(&existing, &format!("{removed}\n")));
     world.rotator(&["apply", "--auto-approve"]).exits(0).says("Apply complete! 1 applied.");
     world.write("rotator.yaml", &manifest(&existing, ""));
-    world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.").keeps_silent_about("note:");
+    world.rotator(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.").keeps_silent_about("removed:");
     world.rotator(&["rotate", "--auto-approve"]).exits(0).says("Rotate complete! 1 rotated.");
 }
 
