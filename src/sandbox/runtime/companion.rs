@@ -5,7 +5,8 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::ops::Range;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -26,6 +27,13 @@ const POLL: Duration = Duration::from_millis(20);
 /// How much of what it printed last is told, in bytes.
 const TAIL: u64 = 400;
 
+/// The ports that services are given. They lie below those that systems give to connections: a look at whether something listens can't
+/// take one of them for itself.
+const PORTS: Range<u16> = 20_000..30_000;
+
+/// How far below a service's port the one lies that is held meanwhile.
+const HELD: u16 = 10_000;
+
 /// What stands for the port in its arguments, and in values that lead to it.
 pub const PORT: &str = "${port}";
 
@@ -38,6 +46,8 @@ const MARK: &str = "ROTATOR_COMPANION";
 /// A program that runs beside functions.
 pub struct Companion {
     port: u16,
+    /// What keeps other programs of this kind from the same port.
+    _held: UdpSocket,
     child: Child,
     group: Option<u32>,
     marks: Marks,
@@ -51,7 +61,7 @@ impl Companion {
     /// Starts it in a folder, with its port in place of `${port}`, and waits until it listens there. An error says why it doesn't.
     pub async fn start(words: &[String], folder: &Path) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("it can't be started: {error}");
-        let port = free_port().map_err(failed)?;
+        let (port, held) = free_port().map_err(failed)?;
         let words: Vec<String> = words.iter().map(|word| word.replace(PORT, &port.to_string())).collect();
         let Some((program, arguments)) = words.split_first() else { return Err("it names no program".to_owned()) };
         let scratch = super::package::private_folder("rotator-service-").map_err(failed)?;
@@ -83,7 +93,8 @@ impl Companion {
         let group = child.id();
         let marks = Marks { variable: format!("{MARK}={mark}"), limit: group.and_then(processes::mark) };
         let guard = group.and_then(|group| Guard::start(group, &marks, &[scratch.path()]).ok());
-        let mut companion = Self { port, child, group, marks, guard, output, credentials, _scratch: scratch };
+        let mut companion =
+            Self { port, _held: held, child, group, marks, guard, output, credentials, _scratch: scratch };
         companion.until_ready().await?;
         Ok(companion)
     }
@@ -149,9 +160,19 @@ impl Drop for Companion {
     }
 }
 
-/// A port of loopback that nothing listens on.
-fn free_port() -> std::io::Result<u16> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr().map(|address| address.port())
+/// A port of loopback that nothing listens on, and what keeps it for this one: until the service listens, another program would find the
+/// port free too, and one of both would talk to the other's service.
+fn free_port() -> std::io::Result<(u16, UdpSocket)> {
+    let [first, second, ..] = *uuid::Uuid::new_v4().as_bytes();
+    let begin = u16::from_be_bytes([first, second]);
+    for number in 0..PORTS.end - PORTS.start {
+        let port = PORTS.start + (begin.wrapping_add(number)) % (PORTS.end - PORTS.start);
+        let Ok(held) = UdpSocket::bind((Ipv4Addr::LOCALHOST, port - HELD)) else { continue };
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok((port, held));
+        }
+    }
+    Err(std::io::ErrorKind::AddrInUse.into())
 }
 
 #[cfg(test)]
@@ -198,7 +219,16 @@ http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), http.server.BaseHTTPRequ
         }
     }
 
-    /// Without it, whoever's service doesn't start would be told that a function fails.
+    /// Without it, two tests at a time could talk to one service.
+    #[test]
+    fn a_port_is_given_once() {
+        let all: Vec<_> = (0..300).map(|_| free_port().expect("a free port")).collect();
+        let ports: std::collections::BTreeSet<u16> = all.iter().map(|(port, _)| *port).collect();
+        assert_eq!(ports.len(), all.len());
+        assert!(ports.iter().all(|port| PORTS.contains(port)));
+    }
+
+    /// Without it, a service that doesn't start would be told as a function that fails.
     #[tokio::test]
     async fn one_that_does_not_start_says_why() {
         let folder = tempfile::tempdir().expect("a folder");
