@@ -16,7 +16,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provi
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
@@ -123,10 +123,6 @@ impl Http {
 
     /// Asks a sandbox something about itself: the status, and the answer.
     pub(super) async fn control(&self, url: &str, body: Option<String>) -> Result<(u16, Vec<u8>), String> {
-        let settings = HttpConnectorSettings::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .read_timeout(Duration::from_secs(15))
-            .build();
         let words = |error: &dyn std::error::Error| error.to_string();
         let mut request = HttpRequest::get(url).map_err(|error| words(&error))?;
         request.headers_mut().insert(SANDBOX, "1");
@@ -136,8 +132,8 @@ impl Http {
             request.headers_mut().insert("content-length", body.len().to_string());
             *request.body_mut() = body.into();
         }
-        let answer = tokio::time::timeout(CONTROL.longest, self.connector(&settings).call(request)).await;
-        let response = answer.map_err(|_| "it doesn't answer".to_owned())?.map_err(|error| words(&error))?;
+        let answer = self.answered(request, (5, 15), CONTROL).await;
+        let response = answer.ok_or("it doesn't answer")?.map_err(|error| words(&error))?;
         let status = response.status().as_u16();
         let body = answer::read(response.into_body(), CONTROL).await.map_err(|error| words(&error))?;
         Ok((status, body))
@@ -155,17 +151,27 @@ impl Http {
         if !is_allowed(url, origin) {
             return None;
         }
-        let settings = HttpConnectorSettings::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .read_timeout(Duration::from_mins(1))
-            .build();
-        let connector = self.connector(&settings);
         let request = HttpRequest::get(url).ok()?;
-        let response = tokio::time::timeout(bounds.longest, connector.call(request)).await.ok()?.ok()?;
+        let response = self.answered(request, (5, 60), bounds).await?.ok()?;
         if response.status().as_u16() != 200 {
             return None;
         }
         answer::read(response.into_body(), bounds).await.ok()
+    }
+
+    /// Sends a request that is no call of AWS's API, and waits for what it is answered, before its body: as long as the bounds say, and so
+    /// many seconds to connect and for the next part. `None` where nothing comes.
+    async fn answered(
+        &self,
+        request: HttpRequest,
+        (connect, read): (u64, u64),
+        bounds: Bounds,
+    ) -> Option<Result<HttpResponse, ConnectorError>> {
+        let settings = HttpConnectorSettings::builder()
+            .connect_timeout(Duration::from_secs(connect))
+            .read_timeout(Duration::from_secs(read))
+            .build();
+        tokio::time::timeout(bounds.longest, self.connector(&settings).call(request)).await.ok()
     }
 }
 

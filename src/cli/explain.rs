@@ -38,7 +38,7 @@ pub struct Arguments {
 impl Arguments {
     /// Who reads.
     pub fn view(&self) -> View {
-        if self.format == TextOrJson::Json { View::Document } else { View::Text }
+        self.format.view()
     }
 }
 

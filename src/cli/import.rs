@@ -95,7 +95,7 @@ pub struct Arguments {
 impl Arguments {
     /// Who reads what it says.
     pub fn view(&self) -> View {
-        if self.format == TextOrJson::Json { View::Document } else { View::Text }
+        self.format.view()
     }
 }
 

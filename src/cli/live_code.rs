@@ -48,9 +48,7 @@ async fn difference(reader: &aws::Reader, one: &Prepared, change: &Change) -> Re
     };
     let (hash, live) = reader.live_package(&change.name).await.map_err(|error| error.to_string())?;
     let live = live.ok_or("its live package can't be downloaded")?;
-    if package::code_sha256(&live) != hash {
-        return Err("what was downloaded isn't the package that Lambda names".to_owned());
-    }
+    package::check_named(&live, &hash)?;
     let compared = tokio::task::spawn_blocking(move || package::difference(&live, &zip)).await;
     compared.map_err(|error| error.to_string())?.map_err(|error| format!("its live package can't be read: {error}"))
 }
@@ -86,20 +84,11 @@ pub fn shown(all: &[(Address, Result<Difference, String>)], format: Format, plan
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::package::tests::zip_of;
     use crate::render::code::{Line, markdown, plain};
 
-    fn zip(files: &[(&str, &str)]) -> Vec<u8> {
-        use std::io::Write as _;
-        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-        for (name, text) in files {
-            zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("an entry");
-            zip.write_all(text.as_bytes()).expect("written");
-        }
-        zip.finish().expect("a whole zip").into_inner()
-    }
-
     fn shown(before: &[(&str, &str)], after: &[(&str, &str)]) -> String {
-        let difference = package::difference(&zip(before), &zip(after)).expect("both can be read");
+        let difference = package::difference(&zip_of(before), &zip_of(after)).expect("both can be read");
         plain(&code::difference(&difference, &|text| text.replace("hunter2", "***")))
     }
 

@@ -60,7 +60,7 @@ fn span(text: &str) -> Result<Duration, String> {
 impl Arguments {
     /// Who reads what it says.
     pub fn view(&self) -> View {
-        if self.format == TextOrJson::Json { View::Document } else { View::Text }
+        self.format.view()
     }
 }
 

@@ -1,4 +1,4 @@
-//! What puts a function's old code back after a failed test: AWS keeps none of it, and Git may.
+//! What puts a function's old code back after a failed test: a commit that has its files. What was replaced is a version of the function too, where it may be kept.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -139,6 +139,7 @@ impl Rehearsal {
             output::say(&format!("sandbox: gave {number} the value of `test` in place of a made-up one: {names}"));
         }
     }
+
     /// Starts the services of functions that have some: each begins anew, and so do its secrets.
     pub async fn serve(&self, desired: &Desired, account: &str, region: &str) -> Result<(), Failure> {
         for (handle, function) in &desired.functions {

@@ -92,8 +92,7 @@ impl Arguments {
     pub fn view(&self) -> View {
         match &self.way {
             Some(way) => way.ask().1.common.view(),
-            None if self.format == TextOrJson::Json => View::Document,
-            None => View::Text,
+            None => self.format.view(),
         }
     }
 

@@ -193,11 +193,11 @@ impl Tested {
             (Some(deployment), Some(zip)) => Ok(runnable(deployment, zip)),
             (Some(deployment), None) => match &deployment.code {
                 None => Err("its code isn't here: the application brings it along".to_owned()),
-                Some(code) => match (&code.unusable, &code.source) {
-                    (Some(reason), _) => {
+                Some(code) => match &code.unusable {
+                    Some(reason) => {
                         return Err(Failure::new(format!("function `{handle}` can't be packaged: {reason}")));
                     }
-                    (None, _) => Err("its code isn't here: it lies in S3".to_owned()),
+                    None => Err("its code isn't here: it lies in S3".to_owned()),
                 },
             },
         };

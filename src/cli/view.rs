@@ -12,7 +12,7 @@ use crate::render::stale::stale;
 use crate::render::{place, report, safe};
 
 use super::failure::{Cause, Failure};
-use super::options::Global;
+use super::options::{Global, TextOrJson};
 use super::prepared::Prepared;
 use super::progress::Board;
 use super::{lines, output, policy, progress};
@@ -26,6 +26,16 @@ pub enum View {
     Lines,
     /// Programs that take one document: `--format json`.
     Document,
+}
+
+impl TextOrJson {
+    /// Who reads it.
+    pub fn view(self) -> View {
+        match self {
+            Self::Text => View::Text,
+            Self::Json => View::Document,
+        }
+    }
 }
 
 impl View {

@@ -155,6 +155,12 @@ impl<'a> SecretName<'a> {
     }
 }
 
+/// What may name a secret that AWS has: its name, its ARN, and the ARN without what AWS adds.
+pub fn names_of_secret<'a>(name: &'a str, arn: &'a str) -> impl Iterator<Item = &'a str> {
+    let partial = arn.rsplit_once('-').map(|(partial, _)| partial);
+    [Some(name), Some(arn), partial].into_iter().flatten()
+}
+
 /// A secret's name, where a text ends as a complete ARN does: in a hyphen and six letters or digits.
 fn without_suffix(text: &str) -> Option<&str> {
     let (name, suffix) = text.rsplit_once('-')?;

@@ -17,7 +17,7 @@ mod wheel;
 mod write;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fs;
 use std::io;
@@ -278,6 +278,14 @@ fn nothing(source: &Path, left_out: &[PackagePart]) -> PackageError {
 /// `CodeSha256` of a zip: base64 of its SHA-256.
 pub fn code_sha256(zip: &[u8]) -> String {
     STANDARD.encode(Sha256::digest(zip))
+}
+
+/// Looks whether a zip that was downloaded is the one whose `CodeSha256` Lambda names.
+///
+/// # Errors
+/// That it is another.
+pub fn check_named(zip: &[u8], hash: &str) -> Result<(), &'static str> {
+    if code_sha256(zip) == hash { Ok(()) } else { Err("what was downloaded isn't the package that Lambda names") }
 }
 
 fn existing_zip(source: &Path) -> Result<Package, PackageError> {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
-use crate::model::arn::SecretName;
+use crate::model::arn::{SecretName, names_of_secret};
 use crate::model::live::{ListedSecret, LiveSecret, Reading, Unread};
 use crate::model::rule::{Demand, Exemption, Requirement, Rule, WEEKDAYS, any};
 use crate::model::{Address, Desired, Kind, Live, Place, RotationRules, Secret, schedule, text};
@@ -133,12 +133,7 @@ fn left_out(plan: &Plan) -> BTreeSet<Address> {
 /// Listed secrets by all of their names, which a manifest may use.
 pub(super) fn listed(live: &Live) -> HashMap<&str, &ListedSecret> {
     let all = live.listed.iter().flatten().flatten();
-    all.flat_map(|secret| names_of(secret).map(move |name| (name, secret))).collect()
-}
-
-/// The name, the ARN, and the ARN without its random end.
-pub(super) fn names_of(secret: &ListedSecret) -> impl Iterator<Item = &str> {
-    [Some(secret.name.as_str()), Some(secret.arn.as_str()), arn_without_suffix(&secret.arn)].into_iter().flatten()
+    all.flat_map(|secret| names_of_secret(&secret.name, &secret.arn).map(move |name| (name, secret))).collect()
 }
 
 /// A secret's rotation, as it will be.
@@ -429,10 +424,6 @@ pub fn names(desired: &Desired, live: &Live) -> BTreeSet<String> {
     let found = live.secrets.values().filter_map(Reading::found);
     let found = found.flat_map(|secret| [secret.name.clone(), secret.arn.clone()]);
     desired.secrets.values().map(|secret| secret.name.clone()).chain(found).collect()
-}
-
-fn arn_without_suffix(arn: &str) -> Option<&str> {
-    arn.rsplit_once('-').map(|(partial, _)| partial)
 }
 
 #[cfg(test)]

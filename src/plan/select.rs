@@ -1,11 +1,12 @@
 //! Rules of `select`, made into secrets: by a whole list of AWS's secrets first, and by their descriptions once more.
 //!
-//! What comes after (the comparison, policies, limits, saved plans) finds them among the manifest's secrets, as if somebody had listed
+//! What comes after (the comparison, policies, limits, saved plans) finds them among the manifest's secrets, as if an entry listed
 //! them. A rule takes nothing over: what another way of rotating has, or can't rotate, it leaves alone, and says so.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::model::account::TaggedSecret;
+use crate::model::arn::names_of_secret;
 use crate::model::live::{LiveSecret, Reading, Unread};
 use crate::model::record::SecretRecord;
 use crate::model::{Address, Desired, FunctionSource, Kind, LeftOut, Live, SelectRule, Selected, Shared};
@@ -57,11 +58,11 @@ pub fn expand(desired: &mut Desired, siblings: &[&Desired], listed: Result<Vec<T
                         || rule.rotation != first.rotation
                 })
             });
-            if let Some(why) = out_of_reach(&Facts::of(&secret.record)) {
+            if let Some(why) = out_of_reach(&Facts::from(&secret.record)) {
                 selected.left_out.insert(name.to_owned(), (rules, why));
             } else if elsewhere || claims.iter().any(|(_, rule)| !is_same(rule, first)) {
                 selected.conflicts.insert(name.to_owned(), rules);
-            } else if let Some(why) = unfit(&Facts::of(&secret.record), wanted) {
+            } else if let Some(why) = unfit(&Facts::from(&secret.record), wanted) {
                 selected.left_out.insert(name.to_owned(), (rules, why));
             } else if desired.secrets.contains_key(name) {
                 selected.left_out.insert(name.to_owned(), (rules, LeftOut::HandleTaken));
@@ -137,8 +138,8 @@ struct Facts<'a> {
     has_value: bool,
 }
 
-impl<'a> Facts<'a> {
-    fn of(record: &'a SecretRecord) -> Self {
+impl<'a> From<&'a SecretRecord> for Facts<'a> {
+    fn from(record: &'a SecretRecord) -> Self {
         Self {
             owning_service: record.owning_service.as_deref(),
             partner: record.partner_type.as_deref(),
@@ -214,9 +215,7 @@ impl<'a> Entries<'a> {
 
     /// Whether an entry names a secret: by its name, by its ARN, or by one without AWS's six characters.
     fn name(&self, record: &SecretRecord) -> bool {
-        let partial = record.arn.rsplit_once('-').map(|(partial, _)| partial);
-        let names = [Some(record.name.as_str()), Some(record.arn.as_str()), partial];
-        names.into_iter().flatten().any(|name| self.names.contains(name))
+        names_of_secret(&record.name, &record.arn).any(|name| self.names.contains(name))
     }
 
     /// Whether the manifest lets go of it.

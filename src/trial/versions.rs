@@ -20,34 +20,30 @@ pub fn unknown<'s>(stand: &'s mut Stand<'_>, _: &'s First) -> BoxFuture<'s, Resu
 
 /// `not-pending`.
 pub fn not_pending<'s>(stand: &'s mut Stand<'_>, _: &'s First) -> BoxFuture<'s, Result<Ending, Stop>> {
-    async move {
-        stand.fresh().await?;
-        if let Err(failure) = stand.rotation(&PLAIN).await? {
-            return Ok(Ending::failed(vec![failure]));
-        }
-        let seen = stand.bench.see();
-        let Some(previous) = seen.previous() else {
-            return Ok(Ending::NotTested { reason: "no version is AWSPREVIOUS".to_owned(), because: None });
-        };
-        unchanged(stand, &STEPS[..3], previous, ("a version that isn't AWSPENDING", true)).await
-    }
-    .boxed()
+    after_a_rotation(stand, &STEPS[..3], "AWSPREVIOUS", ("a version that isn't AWSPENDING", true)).boxed()
 }
 
 /// `already-current`.
 pub fn already_current<'s>(stand: &'s mut Stand<'_>, _: &'s First) -> BoxFuture<'s, Result<Ending, Stop>> {
-    async move {
-        stand.fresh().await?;
-        if let Err(failure) = stand.rotation(&PLAIN).await? {
-            return Ok(Ending::failed(vec![failure]));
-        }
-        let seen = stand.bench.see();
-        let Some(current) = seen.current() else {
-            return Ok(Ending::NotTested { reason: "no version is AWSCURRENT".to_owned(), because: None });
-        };
-        unchanged(stand, &STEPS, current, ("the version that is AWSCURRENT already", false)).await
+    after_a_rotation(stand, &STEPS, "AWSCURRENT", ("the version that is AWSCURRENT already", false)).boxed()
+}
+
+/// The same for the version with a label, once the secret was rotated.
+async fn after_a_rotation(
+    stand: &mut Stand<'_>,
+    steps: &[&'static str],
+    label: &str,
+    which: (&str, bool),
+) -> Result<Ending, Stop> {
+    stand.fresh().await?;
+    if let Err(failure) = stand.rotation(&PLAIN).await? {
+        return Ok(Ending::failed(vec![failure]));
     }
-    .boxed()
+    let seen = stand.bench.see();
+    let Some(version) = seen.version_with(label) else {
+        return Ok(Ending::NotTested { reason: format!("no version is {label}"), because: None });
+    };
+    unchanged(stand, steps, version, which).await
 }
 
 /// `rotation-off`.

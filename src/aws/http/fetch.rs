@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorSettings};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::error::display::DisplayErrorContext;
 
@@ -51,21 +50,16 @@ impl Fetcher {
         if !is_taken {
             return Err("only `https` is taken".to_owned());
         }
-        let settings = HttpConnectorSettings::builder()
-            .connect_timeout(Duration::from_secs(10))
-            .read_timeout(Duration::from_mins(1))
-            .build();
         let mut request = HttpRequest::get(url).map_err(|_| "the address can't be read".to_owned())?;
         for (name, value) in headers {
             request.headers_mut().try_insert(*name, value.clone()).map_err(|_| format!("`{name}` can't be sent"))?;
         }
-        let answer = tokio::time::timeout(LONGEST, self.0.connector(&settings).call(request)).await;
-        let answer = answer.map_err(|_| "it doesn't answer".to_owned())?;
+        let bounds = Bounds { largest, longest: LONGEST, longest_pause: PAUSE };
+        let answer = self.0.answered(request, (10, 60), bounds).await.ok_or("it doesn't answer")?;
         let response = answer.map_err(|error| DisplayErrorContext(&error).to_string())?;
         let header = |name: &str| response.headers().get(name).map(str::to_owned);
         let (status, kind, location) =
             (response.status().as_u16(), header("content-type").unwrap_or_default(), header("location"));
-        let bounds = Bounds { largest, longest: LONGEST, longest_pause: PAUSE };
         let body = answer::read(response.into_body(), bounds).await.map_err(|error| error.to_string())?;
         Ok(Got { status, kind, location, body })
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::is_shared;
 use super::stacks::{self, Stacks};
 use crate::aws::reader::Reader;
-use crate::model::arn::unqualified_function_arn;
+use crate::model::arn::{names_of_secret, unqualified_function_arn};
 use crate::model::live::{ListedSecret, Live, LiveSecret, LiveStack, OrphanSecret, OrphanStack, Reading, Unread};
 use crate::model::{Deployment, Desired, Selected};
 
@@ -120,11 +120,7 @@ impl<'a> Handles<'a> {
 
     /// Whether a handle names this secret: by name, by ARN, or by an ARN without the six random characters.
     fn name(&self, secret: &ListedSecret) -> bool {
-        let partial = secret.arn.rsplit_once('-').map(|(partial, _)| partial);
-        [Some(secret.name.as_str()), Some(secret.arn.as_str()), partial]
-            .into_iter()
-            .flatten()
-            .any(|name| self.secrets.contains(name))
+        names_of_secret(&secret.name, &secret.arn).any(|name| self.secrets.contains(name))
             || self.selected.is_some_and(|selected| selected.claims(&secret.name))
     }
 }

@@ -112,9 +112,7 @@ async fn of_function(reads: &[Read], live: &BTreeMap<usize, Source>) -> Result<C
 
 /// Looks for what no repository should hold, and how a package can lie in one.
 fn checked(zip: Vec<u8>, hash: &str) -> Result<Code, String> {
-    if package::code_sha256(&zip) != hash {
-        return Err("what was downloaded isn't the package that Lambda names".to_owned());
-    }
+    package::check_named(&zip, hash)?;
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let archive = folder.path().join("code.zip");
     std::fs::write(&archive, &zip).map_err(|error| error.to_string())?;
@@ -151,21 +149,11 @@ fn write(folder: &Path, files: &[Unpacked]) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use super::*;
-
-    fn zip(files: &[(&str, &str)]) -> Vec<u8> {
-        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-        for (name, text) in files {
-            zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("an entry");
-            zip.write_all(text.as_bytes()).expect("written");
-        }
-        zip.finish().expect("a whole zip").into_inner()
-    }
+    use crate::package::tests::zip_of;
 
     fn judged(files: &[(&str, &str)]) -> Result<Code, String> {
-        let zip = zip(files);
+        let zip = zip_of(files);
         let hash = package::code_sha256(&zip);
         checked(zip, &hash)
     }
@@ -185,7 +173,7 @@ mod tests {
             let refused = judged(&[plain, (name, text)]).err().expect("it isn't brought");
             assert!(refused.contains(name) && !refused.contains("IOSFODNN7"), "{refused}");
         }
-        let refused = checked(zip(&[plain]), "another").err().expect("it isn't brought");
+        let refused = checked(zip_of(&[plain]), "another").err().expect("it isn't brought");
         assert!(refused.contains("isn't the package that Lambda names"), "{refused}");
         assert!(judged(&[("../out.py", "")]).is_err(), "no path of a package leads out of it");
     }

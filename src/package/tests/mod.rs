@@ -183,6 +183,11 @@ fn foreign_zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().expect("a zip").into_inner()
 }
 
+/// A zip of texts, as other tools make them.
+pub(crate) fn zip_of(files: &[(&str, &str)]) -> Vec<u8> {
+    foreign_zip(&files.iter().map(|(name, text)| (*name, text.as_bytes())).collect::<Vec<_>>())
+}
+
 /// Without it, a zip that lists its folders, as most tools write them, would never count as the same code as the files.
 #[test]
 fn folders_in_a_zip_are_no_files() {

@@ -3,14 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::model::arn::unqualified_function_arn;
+use crate::model::arn::{names_of_secret, unqualified_function_arn};
 use crate::model::live::{LiveFunction, Unread};
 use crate::model::rule::{Demand, Exemption, Requirement, Rule};
 use crate::model::{Address, Kind, Live, Place};
 
-use super::{
-    Action, Breach, Change, Elsewhere, Judge, PlannedRotation, Severity, Why, is_exempt, names, names_of, of_listed,
-};
+use super::{Action, Breach, Change, Elsewhere, Judge, PlannedRotation, Severity, Why, is_exempt, names, of_listed};
 
 /// The secrets that rotate on AWS, by the function's ARN: each by its name, and its handle where it has one.
 #[derive(Debug, Default)]
@@ -216,7 +214,8 @@ impl Judge<'_> {
         let is_judged = |name: &str| judged.iter().any(|there| there.names.contains(name));
         let none = BTreeMap::new();
         for secret in listed {
-            let is_named = names_of(secret).any(|name| named.contains(name) || is_judged(name));
+            let is_named =
+                names_of_secret(&secret.name, &secret.arn).any(|name| named.contains(name) || is_judged(name));
             let orphan = Address::new(target, Kind::OrphanSecret, secret.name.as_str());
             // What pruning ends is judged with the other orphans.
             if is_named || self.stopped.contains(&orphan) || !rule.scope.has_secret(&secret.name, &none) {

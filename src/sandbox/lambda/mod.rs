@@ -38,7 +38,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::model::{check, routes};
@@ -54,6 +53,7 @@ pub use configuration::{MAX_ENVIRONMENT_BYTES, RESERVED_VARIABLES, RUNTIMES};
 pub use invoke::{Apart, Ended, InvokeOutcome, Ran};
 use lookup::of_arn;
 use paths::ROUTES;
+pub use seed::{put, seed};
 pub use state::State;
 
 /// The operation that a method and path name.
@@ -127,11 +127,6 @@ pub fn resume(shared: &Arc<Shared>) {
     world.scopes.values_mut().for_each(functions::settle_all);
 }
 
-/// Creates a rotation function that Secrets Manager may invoke; false where the name is taken.
-pub fn seed(shared: &Arc<Shared>, account: &str, region: &str, name: &str) -> bool {
-    seed::seed(shared, account, region, name)
-}
-
 /// Invokes a function as another service does: the caller has looked at its permission already.
 pub async fn invoke_internal(
     shared: &Arc<Shared>,
@@ -164,18 +159,6 @@ pub async fn invoke_watched(
     most: Duration,
 ) -> (Ended, Vec<(i64, String)>, Duration) {
     invoke::watched(shared, &Scope::new(account, region), (function_arn, payload), probe, most).await
-}
-
-/// Puts a function in its place that nothing has deployed: with what `CreateFunction` says, and a policy that lets Secrets Manager invoke
-/// it. An error says why it can't be.
-pub fn put(
-    shared: &Shared,
-    account: &str,
-    region: &str,
-    body: &Map<String, Value>,
-    zip: &[u8],
-) -> Result<String, String> {
-    seed::put(shared, account, region, body, zip)
 }
 
 /// The code of a function.

@@ -18,7 +18,7 @@ use crate::wire::arn::partition;
 const CODE: &str = include_str!("stand_in.py");
 
 /// Creates a rotation function that Secrets Manager may invoke; false where the name is taken, or can't be made.
-pub(super) fn seed(shared: &Shared, account: &str, region: &str, name: &str) -> bool {
+pub fn seed(shared: &Shared, account: &str, region: &str, name: &str) -> bool {
     let Some(code) = package().ok().and_then(|zip| Code::new(&zip).ok()) else { return false };
     let settings = Settings {
         runtime: "python3.13".to_owned(),
@@ -40,7 +40,7 @@ pub(super) fn seed(shared: &Shared, account: &str, region: &str, name: &str) -> 
 
 /// Puts a function in its place, over one of its name: with what `CreateFunction` says of its configuration. Its ARN; an error says why
 /// it can't be.
-pub(super) fn put(
+pub fn put(
     shared: &Shared,
     account: &str,
     region: &str,

@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 
 use super::private::{Private, wrong};
 use super::runner::{self, Job};
-use super::secret::{CURRENT, PENDING, PREVIOUS, Rotation, Run, Secret, Value, Version};
+use super::secret::{CURRENT, PENDING, Rotation, Run, Secret, Value, Version};
 use super::seeds::seed;
 use crate::cloudformation::{Placed, place};
 use crate::lambda;
@@ -112,11 +112,6 @@ impl Seen {
     pub fn readers_see(&self) -> Option<(&str, Option<u64>)> {
         let id = self.current()?;
         Some((id, self.0.get(id)?.1))
-    }
-
-    /// The version before that one.
-    pub fn previous(&self) -> Option<&str> {
-        self.version_with(PREVIOUS)
     }
 
     /// The version that a rotation is making.
@@ -237,7 +232,7 @@ impl Bench {
         let now = self.shared.now();
         self.edit(|secret| {
             if let Some(rotation) = &mut secret.rotation {
-                // It is tried by whoever tests, and by nothing else.
+                // It is tried by tests, and by nothing else.
                 let run = Run { active: true, tries: runner::LAST_TRY, ..Run::new(token.clone(), false, now) };
                 rotation.run = Some(run);
             }
