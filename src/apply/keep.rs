@@ -12,7 +12,7 @@ use crate::plan::{NoteKind, Step};
 pub(super) enum Keeping {
     /// There is nothing to keep, or it couldn't be kept: the code can be replaced, at this revision.
     Done(Option<String>),
-    /// Somebody else was faster: look again.
+    /// Another process was faster: look again.
     Again,
 }
 

@@ -1,4 +1,4 @@
-//! `select`: rules for secrets that nobody lists.
+//! `select`: rules for secrets that no entry lists.
 
 use std::collections::BTreeMap;
 

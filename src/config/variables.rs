@@ -16,7 +16,7 @@ pub(super) const PARTITION: &str = "partition";
 /// The names that every manifest knows.
 pub(super) const BUILT_IN: [&str; 5] = ["target", "region", "account", PARTITION, "key"];
 
-/// What `${port}` stays in the `test` of a function that has a service: whoever starts the service replaces it.
+/// What `${port}` stays in the `test` of a function that has a service: what starts the service replaces it.
 pub(super) const PORT: &str = "port";
 
 /// How much one target's variables may add: in values, or in 64 bytes of text. A short manifest could otherwise ask for terabytes.

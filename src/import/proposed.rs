@@ -183,7 +183,7 @@ mod tests {
         (group.select.iter().map(|rule| (rule.pattern(), rule.count())).collect(), group.secrets.len())
     }
 
-    /// Without it, a rule could attach what doesn't rotate today, or leave half of a folder to nobody.
+    /// Without it, a rule could attach what doesn't rotate today, or leave half of a folder without an entry.
     #[test]
     fn a_folder_is_a_rule_where_nothing_else_is_in_it() {
         let all = [("v/a", 30), ("v/b", 30), ("v/c/d", 30), ("w/a", 30), ("x", 30)];
@@ -191,7 +191,7 @@ mod tests {
         // One that doesn't rotate would be attached by the rule.
         let idle = SecretRecord { name: "v/idle".to_owned(), ..SecretRecord::default() };
         assert_eq!(proposed(&all, vec![idle]), (Vec::new(), 5));
-        // What no rule takes is in nobody's way.
+        // What no rule takes is in the way of nothing.
         let owned = SecretRecord { name: "v/o".into(), owning_service: Some("rds".into()), ..SecretRecord::default() };
         assert_eq!(proposed(&all, vec![owned]).0.len(), 1);
         // Another schedule in the folder leaves the folders below it.

@@ -93,7 +93,7 @@ fn files(bytes: &[u8], most: u64) -> Result<Vec<File>, PackageError> {
                     is_script = true;
                     format!("{SCRIPTS}{rest}")
                 }
-                // C headers, and what nobody has defined yet.
+                // C headers, and what isn't defined yet.
                 _ => continue,
             },
             _ => file.path,

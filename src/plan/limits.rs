@@ -66,7 +66,7 @@ impl Tally {
 fn counts(what: Limited, change: &Change) -> bool {
     match what {
         // Switching rotation on takes nothing from a secret that has none; what rotates now has a limit of its own.
-        // What a rule of `select` newly attaches, nobody listed.
+        // What a rule of `select` newly attaches, no entry lists.
         Limited::Changed => match change.action {
             Action::UpdateRotation(_) | Action::DisableRotation => true,
             Action::EnableRotation(_) => !change.rules.is_empty(),

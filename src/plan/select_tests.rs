@@ -102,7 +102,7 @@ fn a_new_match_is_one_change_that_rotates_nothing() {
     ];
     let (mut plan, desired, live) = planned(with_rules(&[("keys", vendor)]), &all, false);
     assert_eq!(changed(&plan), ["vendor/a"]);
-    // Nobody listed it: it counts for the limit of what may change.
+    // No entry lists it: it counts for the limit of what may change.
     let at = Place { file: "rotator.yaml".into(), line: 1, column: 1, length: 1, text: None };
     let changed = Some(Limit { at_most: AtMost::Count(0), at });
     let tally = Tally::new(&desired, &live, &plan);
@@ -243,7 +243,7 @@ fn without_a_list_nothing_is_selected() {
     assert!(matches!(plan.problems[..], [crate::plan::Problem { kind: ProblemKind::SelectUnread { .. }, .. }]));
 }
 
-/// Without it, a tag that somebody takes off would stop a rotation where the manifest prunes.
+/// Without it, a tag that is taken off would stop a rotation where the manifest prunes.
 #[test]
 fn what_left_a_rule_is_ended_by_hand_alone() {
     let plan = |prune, by_hand| {

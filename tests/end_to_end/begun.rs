@@ -80,7 +80,7 @@ fn each_kind_rotates_at_once_in_node() {
     begin_and_rotate("node", false);
 }
 
-/// Without it, a report that nobody could read would look like a good end.
+/// Without it, a report that couldn't be read would look like a good end.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_report_that_is_lost_is_an_error() {

@@ -358,7 +358,7 @@ fn side_by_side<T: Sync>(all: &[T], work: impl Fn(&T) + Sync) {
     });
 }
 
-/// Without it, a fault would be green, or whoever made it be led to another one.
+/// Without it, a fault would be green, or its author be led to another one.
 #[test]
 fn each_fault_is_found_by_the_check_that_is_for_it() {
     prepare_runtime();

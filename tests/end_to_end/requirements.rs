@@ -104,7 +104,7 @@ print('\\n'.join(zipfile.ZipFile(io.BytesIO(urllib.request.urlopen(sys.argv[1]).
     }
 }
 
-/// Without it, a function would be deployed without what it imports, or with what nobody pinned; validate would reach for the network; or a
+/// Without it, a function would be deployed without what it imports, or with what isn't pinned; validate would reach for the network; or a
 /// saved plan be applied with another package.
 #[test]
 fn requirements_reach_the_package_and_nothing_else_does() {

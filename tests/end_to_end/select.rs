@@ -1,4 +1,4 @@
-//! Rules of `select`: secrets that nobody lists, from the first plan to what left a rule.
+//! Rules of `select`: secrets that no entry lists, from the first plan to what left a rule.
 
 use super::support::World;
 
@@ -55,7 +55,7 @@ impl World {
     }
 }
 
-/// Without it, a rule would attach what it doesn't mean, rotate what nobody asked for, or find something to do for ever.
+/// Without it, a rule would attach what it doesn't mean, rotate what wasn't asked for, or find something to do for ever.
 #[test]
 fn a_new_secret_that_matches_is_one_planned_change() {
     let world = World::with_rules();

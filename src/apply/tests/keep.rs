@@ -1,4 +1,4 @@
-//! Old code before other code takes its place: kept once, said where it can't be, and in nobody's way.
+//! Old code before other code takes its place: kept once, said where it can't be, and in the way of nothing.
 
 use std::collections::VecDeque;
 

@@ -72,7 +72,7 @@ def set_secret(secret, token):
         return
     admin = read(client.get_secret_value(SecretId=current["masterarn"])["SecretString"], LOGIN)
     if not is_same_service(admin, pending):
-        # Whoever may change the secret could else have the admin's password sent anywhere.
+        # Who may change the secret could else have the admin's password sent anywhere.
         raise ValueError("the admin's secret is of another service")
     save_login(admin, pending, current["username"])
 

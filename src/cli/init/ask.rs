@@ -11,7 +11,7 @@ use super::super::output;
 /// How often something is asked.
 const TRIES: usize = 5;
 
-/// A terminal, where somebody sits.
+/// A terminal, with a person at it.
 pub struct Terminal;
 
 impl Terminal {

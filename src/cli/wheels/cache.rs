@@ -32,7 +32,7 @@ impl Cache {
         &self.0
     }
 
-    /// The wheel that serves a requirement, if it is there and is what the requirement says: somebody else may write here.
+    /// The wheel that serves a requirement, if it is there and is what the requirement says: others may write here.
     pub fn wheel(&self, pin: &Pin, platform: Platform) -> Option<Wheel> {
         let noted = fs::read_to_string(self.note(pin, platform)).ok()?;
         let (sha256, file) = noted.trim_end().split_once(' ')?;

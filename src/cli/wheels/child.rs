@@ -16,7 +16,7 @@ use crate::aws::http::{Fetcher, Got};
 use crate::package::sha256_hex;
 use crate::requirements::{self, Machine, Pin, Platform, index};
 
-/// The word that this program is started with to be the child. It is no command: nobody types it.
+/// The word that this program is started with to be the child. It is no command: no person types it.
 pub const WORD: &str = "_fetch-wheels";
 
 /// What the child is left of the environment: how the network is reached, and whom to trust.

@@ -28,7 +28,7 @@ impl Address {
     }
 }
 
-/// It is no address of a managed resource, or holds what nobody can read.
+/// It is no address of a managed resource, or holds what can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoAddress;
 
@@ -96,7 +96,7 @@ fn without_key(text: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    /// Without it, an instance's key could be taken for a name, or a state that somebody wrote put lines of its own into files that are run.
+    /// Without it, an instance's key could be taken for a name, or a state that was written by hand put lines of its own into files that are run.
     #[test]
     fn only_addresses_of_managed_resources_are_taken() {
         for (text, block) in [

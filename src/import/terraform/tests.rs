@@ -183,7 +183,7 @@ fn an_old_terraform_gets_commands() {
     }
 }
 
-/// Without it, a stack would have two that deploy it, or be nobody's.
+/// Without it, a stack would have two that deploy it, or none.
 #[test]
 fn stacks_move_where_their_functions_are_adopted() {
     let stack = |name: &str, region: &str| {
@@ -198,7 +198,7 @@ fn stacks_move_where_their_functions_are_adopted() {
     assert!(!Managed::of([], Here { partition: "aws", region: REGION, account: ACCOUNT }).deploys("own"));
 }
 
-/// Without it, what people give by mistake would be taken for an empty state, or be answered in words that help nobody.
+/// Without it, what people give by mistake would be taken for an empty state, or be answered in words that don't help.
 #[test]
 fn other_documents_are_told_apart() {
     assert!(wrong("").contains("Nothing") && wrong(" \n").contains("Nothing"));

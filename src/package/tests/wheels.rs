@@ -83,7 +83,7 @@ fn one_path_has_one_content() {
     assert!(matches!(folder, Err(PackageError::Twice { .. })), "{folder:?}");
 }
 
-/// Without it, a wheel that somebody made up could write outside of the package, or fill this machine's memory.
+/// Without it, a wheel that was made up could write outside of the package, or fill this machine's memory.
 #[test]
 fn a_hostile_wheel_is_refused() {
     let own = tree(&[("f/lambda_function.py", "x")]);

@@ -45,7 +45,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Whether an orphan rotates with a function that a rule names: it may have left that rule by a tag that somebody took off, which
+    /// Whether an orphan rotates with a function that a rule names: it may have left that rule by a tag that was taken off, which
     /// ends no rotation unless a person says so.
     pub(super) fn may_have_left_a_rule(&self, secret: &OrphanSecret) -> bool {
         let functions: BTreeSet<&str> = self.desired.select.values().map(|rule| rule.function.as_str()).collect();

@@ -1,4 +1,4 @@
-//! Functions as their stacks would leave them, for whoever tests one and has no time to deploy it.
+//! Functions as their stacks would leave them, for tests, which have no time to deploy them.
 
 use std::collections::BTreeMap;
 

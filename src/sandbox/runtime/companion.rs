@@ -191,7 +191,7 @@ http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), http.server.BaseHTTPRequ
         words.iter().map(|word| (*word).to_owned()).collect()
     }
 
-    /// Without it, a test would talk to nothing, or leave servers behind on the machine of whoever runs it.
+    /// Without it, a test would talk to nothing, or leave servers behind on the machine that runs it.
     #[tokio::test]
     async fn it_listens_where_it_is_told_and_ends_with_all_that_it_started() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -91,7 +91,7 @@ async function setSecret(secret, token) {
   if (await logsIn(pending)) return;
   const { SecretString: text } = await client.send(new GetSecretValueCommand({ SecretId: current.masterarn }));
   const admin = read(text, LOGIN);
-  // Whoever may change the secret could else have the admin's password sent anywhere.
+  // Who may change the secret could else have the admin's password sent anywhere.
   if (!isSameService(admin, pending)) throw new Error("the admin's secret is of another service");
   await saveLogin(admin, pending, current.username);
 }
